@@ -1,0 +1,87 @@
+"""What the source hands to the rest: windows asked for, pages read, positions reached.
+
+A row's cursor and key come from the driver's tuple, never from a frame, so that they are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+# What a cursor or a key column may hold: exactly the driver's value.
+Scalar = int | str | Decimal | datetime | date | UUID | bytes
+Key = tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the order (cursor, key). `cursor` is None for a source without `cursor_field`."""
+
+    cursor: Scalar | None
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of the order (cursor, key) to read, lowest first. Every bound that is None is open.
+
+    `after` is exclusive (keyset) and names a position; `upto` is inclusive and names a position; `start` is an inclusive
+    lower bound on the cursor alone; `until` is an upper bound on the cursor alone, inclusive unless `until_open`.
+    `moves_checkpoint` is False for the re-reading of what lies below the checkpoint (`lookback`). `label` is for people.
+    """
+
+    after: Position | None = None
+    upto: Position | None = None
+    start: Scalar | None = None
+    until: Scalar | None = None
+    until_open: bool = False
+    moves_checkpoint: bool = True
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the page holds it.
+
+    `kind` is what the database declares, reduced to a word: "integer", "number" (float), "decimal", "text", "boolean",
+    "date", "datetime" (naive), "datetime_tz", "time", "json", "bytes", "uuid", "other"; None when it is not known (queries on
+    SQLite). On SQLite values keep the storage's form (text datetimes, 0/1 booleans); the transform reads them by `kind`.
+    """
+
+    name: str
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row whose values the driver cannot decode; found again by its key. `position` orders it among the page's rows."""
+
+    position: Position
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in order (cursor, key), as the driver's tuples.
+
+    `rows[i][j]` belongs to `columns[j]`. `key_at` are the indexes of the primary key's columns, `cursor_at` that of the cursor
+    (None without one). `children[i]` are the child rows of row `i` as tuples of `child_columns` (a row without children is absent).
+    """
+
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Any, ...]]
+    key_at: tuple[int, ...]
+    cursor_at: int | None
+    unreadable: tuple[UnreadableRow, ...] = ()
+    child_columns: tuple[Column, ...] = ()
+    children: Mapping[int, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
+
+    def position(self, index: int) -> Position:
+        """The position of row `index`."""
+        row = self.rows[index]
+        cursor = None if self.cursor_at is None else row[self.cursor_at]
+        return Position(cursor, tuple(row[at] for at in self.key_at))
