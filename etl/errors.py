@@ -14,7 +14,7 @@
     │   └── FirstRunUndecided   8   no checkpoint yet, and no --start-from
     └── Interrupted       130/143/129   a signal; the checkpoint is saved
 
-An error's `message` says what happened and where, its `hint` what to do next. Neither holds a secret or a value of a row.
+An error's `message` says what happened and where, its `hint` what to do next. Neither holds a secret or a row's value.
 Expected outcomes of single events (`etl.delivery.verdict`) and rows (`etl.transform`) are values, not errors.
 """
 
@@ -25,7 +25,7 @@ from typing import ClassVar
 
 
 class EtlError(Exception):
-    """Root of the tree. `exit_code` is the process's exit code (contract §4); `hint` is None when the message says it all."""
+    """Root of the tree. `exit_code` is the process's (contract §4); `hint` is None when the message says it all."""
 
     exit_code: ClassVar[int] = 1
 

@@ -29,9 +29,9 @@ class Position:
 class Window:
     """A span of the order (cursor, key) to read, lowest first. Every bound that is None is open.
 
-    `after` is exclusive (keyset) and names a position; `upto` is inclusive and names a position; `start` is an inclusive
-    lower bound on the cursor alone; `until` is an upper bound on the cursor alone, inclusive unless `until_open`.
-    `moves_checkpoint` is False for the re-reading of what lies below the checkpoint (`lookback`). `label` is for people.
+    `after` (exclusive, keyset) and `upto` (inclusive) name positions; `start` is an inclusive lower bound on the cursor
+    alone; `until` is an upper bound on the cursor alone, inclusive unless `until_open`. `moves_checkpoint` is False for
+    the re-reading of what lies below the checkpoint (`lookback`). `label` is for people.
     """
 
     after: Position | None = None
@@ -48,8 +48,9 @@ class Column:
     """A column as the page holds it.
 
     `kind` is what the database declares, reduced to a word: "integer", "number" (float), "decimal", "text", "boolean",
-    "date", "datetime" (naive), "datetime_tz", "time", "json", "bytes", "uuid", "other"; None when it is not known (queries on
-    SQLite). On SQLite values keep the storage's form (text datetimes, 0/1 booleans); the transform reads them by `kind`.
+    "date", "datetime" (naive), "datetime_tz", "time", "json", "bytes", "uuid", "other"; None when it is not known
+    (queries on SQLite). On SQLite values keep the storage's form (text datetimes, 0/1 booleans); the transform reads
+    them by `kind`.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row whose values the driver cannot decode; found again by its key. `position` orders it among the page's rows."""
+    """A row whose values the driver cannot decode; found again by its key. `position` orders it in the page."""
 
     position: Position
     cause: str
@@ -68,8 +69,9 @@ class UnreadableRow:
 class Page:
     """Rows in order (cursor, key), as the driver's tuples.
 
-    `rows[i][j]` belongs to `columns[j]`. `key_at` are the indexes of the primary key's columns, `cursor_at` that of the cursor
-    (None without one). `children[i]` are the child rows of row `i` as tuples of `child_columns` (a row without children is absent).
+    `rows[i][j]` belongs to `columns[j]`. `key_at` are the indexes of the primary key's columns, `cursor_at` that of the
+    cursor (None without one). `children[i]` are the child rows of row `i` as tuples of `child_columns` (a row without
+    children is absent).
     """
 
     columns: tuple[Column, ...]
