@@ -1,0 +1,1 @@
+"""The adapter to the API: one request in, one answer or failure out, over httpx and httpcore."""

@@ -1,0 +1,1 @@
+"""The pure state machine of delivery: lanes, settlement, retry, throttle and verdicts; `now` and jitter are arguments."""
