@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 class Books:
     """The counters of the contract's summary (§5), in rows and requests.
 
-    `held` rows lie above the run's upper bound and were not read. `unconfirmed` events are part of `sent`. `reasons` counts
-    problem and refusal codes. `waited_seconds` is the time in which only the throttle kept requests back.
+    `held` rows lie above the run's upper bound and were not read. `unconfirmed` events are part of `sent`. `reasons`
+    counts problem and refusal codes. `waited_seconds` is the time in which only the throttle kept requests back.
     """
 
     read: int = 0

@@ -1,7 +1,7 @@
 """Keyed hashes of keys and contents, so that the ledger can compare without knowing.
 
-The rule: what the state file holds cannot be turned back into a key or an address without the file's own random key, and
-not by guessing values either.
+The rule: what the state file holds cannot be turned back into a key or an address without the file's own random key,
+and not by guessing values either.
 """
 
 from __future__ import annotations

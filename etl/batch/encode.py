@@ -42,7 +42,7 @@ def _exact_number(value: object) -> orjson.Fragment:
 
 
 def _encode_big_integers(event: Mapping[str, object]) -> bytes:
-    # orjson refuses integers beyond 64 bits before it asks `default`; they are rare, so only then the event is rewritten.
+    # orjson refuses integers beyond 64 bits before it asks `default`; they are rare, so only then it is rewritten.
     try:
         return orjson.dumps(_with_fragments(event), default=_exact_number)
     except TypeError as problem:

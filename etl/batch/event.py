@@ -13,8 +13,8 @@ from etl.page import Key
 class Event(NamedTuple):
     """One event to send.
 
-    `seq` is the running number of its row in the run (all rows count, from 0). `body` is the JSON object. `identities` are
-    "u:<userid>" and "e:<email>", those present: events that share one never overtake each other. `ledger_key` and
+    `seq` is the running number of its row in the run (all rows count, from 0). `body` is the JSON object. `identities`
+    are "u:<userid>" and "e:<email>", those present: events that share one never overtake each other. `ledger_key` and
     `digest` are the keyed hashes of key and content, empty with `resend: always`. `stamp` numbers the reading of the
     page: a larger one was read later, so its version of the row is at least as new.
     """
