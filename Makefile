@@ -1,0 +1,60 @@
+# Targets for people and for the continuous integration. `make` alone prints them.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test check lint types layers docs format lock golden bench bench-peers clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## make .venv with the package in it
+
+dev: .venv/.dev ## the same, with everything that the tests need
+
+demo: .venv/.installed ## a web shop's database, the sandbox, and two runs: everything at work
+	@$(BIN)/python -m etl.sandbox.demo
+
+test: .venv/.dev ## set up everything and run the whole suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: lint types layers docs test ## what the continuous integration runs
+
+lint: .venv/.dev ## style and likely mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev ## static types
+	$(BIN)/mypy
+
+layers: .venv/.dev ## who may import whom
+	$(BIN)/lint-imports
+
+docs: .venv/.dev ## the generated blocks of the README are current
+	$(BIN)/cog --check -P README.md
+
+format: .venv/.dev ## mend style, and write the generated blocks anew
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/cog -r -P README.md
+	$(BIN)/squeezely-etl schema > mappings/mapping.schema.json
+
+lock: .venv/.dev ## write the lock files anew
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --all-extras --group build --upgrade -q -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --all-extras --group dev --upgrade -q -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean: ## remove what make made
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/python requirements.lock pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.installed requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,34 @@
+"""`sandbox`: a local stand-in for the API."""
+
+from __future__ import annotations
+
+import click
+
+from etl.cli.options import log_options
+
+
+@click.command(epilog="Example: squeezely-etl sandbox --fault 429@5% --fault slow=200ms")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="Rehearse trouble: 429@5%, 500@2%, slow=200ms, drop@1%, reject=EMAIL. May be given several times.",
+)
+@click.option("--rate", type=float, default=None, metavar="N", help="Answer 429 above N requests a second.")
+@log_options
+def sandbox(*, port: int, faults: tuple[str, ...], rate: float | None) -> None:
+    """Stand in for the API on this machine, with a page that shows the events as they arrive."""
+    from etl.errors import UsageProblem
+
+    try:
+        import starlette
+        import uvicorn
+    except ImportError as missing:
+        hint = "pip install 'squeezely-etl[sandbox]'"
+        raise UsageProblem(f"the sandbox needs the package {missing.name}", hint=hint) from None
+    del starlette, uvicorn
+    from etl.sandbox.serve import serve
+
+    serve(port=port, faults=faults, rate=rate)

@@ -1,0 +1,15 @@
+"""`schema`: the JSON Schema of the mapping file."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command(epilog="Example: squeezely-etl schema > mappings/mapping.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of the mapping file, for editors and checks."""
+    from etl.mapping.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

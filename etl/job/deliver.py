@@ -1,0 +1,284 @@
+"""The run loop: windows are read, events delivered, and what became certain is committed, until nothing is left.
+
+The rule: one thread decides. Pages, answers and stop requests arrive in one inbox; the courier says what may leave; the state
+is written before a place in flight is used again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from etl.books import Books
+from etl.clock import Clock
+from etl.dead_letter import DeadLetter
+from etl.delivery.courier import AdmittedPage, Courier, Settlement
+from etl.delivery.verdict import judge
+from etl.errors import EtlError, StoppedEarly, TooManyFailures
+from etl.job.fuse import Fuse
+from etl.job.ports import JobState, PageSource, Sender
+from etl.job.prepare import InvalidRow, Prepared, Preparer
+from etl.job.reader import InputDone, PageReady, Reader, WindowDone
+from etl.job.senders import Answered, Crashed, Senders
+from etl.page import Window
+
+LOG = logging.getLogger(__name__)
+GRACE_SECONDS = 20.0
+LONGEST_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """Somebody wants the run to end cleanly; `error` becomes its outcome."""
+
+    error: EtlError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a run ends early: after `rows` rows, or at `deadline` on the monotonic clock, in seconds. None: never."""
+
+    rows: int | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The parts of one mapping's assembly line. `track` is "run" or "backfill"; `run_no` numbers the run in the state."""
+
+    source: PageSource
+    prepare: Preparer
+    courier: Courier
+    state: JobState
+    fuse: Fuse
+    clock: Clock
+    open_client: Callable[[], Sender]
+    concurrency: int
+    ledger: bool
+    track: str
+    run_no: int
+    run_id: str
+
+
+class Delivery:
+    """Runs one line to its end. Ask `books` afterwards; `inbox` takes `StopRequest`s from any thread or signal handler."""
+
+    def __init__(
+        self,
+        line: Line,
+        *,
+        limits: Limits,
+        report: Callable[[Books], None] = lambda _: None,
+        window_done: Callable[[Window], None] = lambda _: None,
+    ) -> None:
+        self.books = Books()
+        self.inbox: SimpleQueue[object] = SimpleQueue()
+        self._line = line
+        self._limits = limits
+        self._report = report
+        self._window_done = window_done
+        self._waiting: list[Prepared | Window] = []
+        self._in_flight = 0
+        self._input_open = True
+        self._end: EtlError | None = None
+
+    def run(self, windows: Iterable[Window]) -> EtlError | None:
+        """Deliver `windows`; None when all of it is done, otherwise why the run ended early. The books are closed."""
+        line = self._line
+        senders = Senders(line.open_client, count=line.concurrency, deliver=self.inbox.put)
+        reader = Reader(
+            line.source,
+            windows,
+            prepare=line.prepare,
+            ledger=line.state if line.ledger else None,
+            deliver=self.inbox.put,
+            limit=self._limits.rows,
+        )
+        try:
+            self._loop(senders, reader)
+            if self._end is not None:
+                self._let_settle()
+        finally:
+            reader.stop()
+            senders.close()
+            self._take_tally()
+        reader.join(LONGEST_WAIT_SECONDS)
+        self.books.close()
+        return self._end
+
+    def _loop(self, senders: Senders, reader: Reader) -> None:
+        courier, clock = self._line.courier, self._line.clock
+        while self._end is None:
+            self._admit(reader)
+            self._submit(senders)
+            self._commit()
+            if self._end is not None or self._finished():
+                return
+            now = clock.monotonic()
+            wait = LONGEST_WAIT_SECONDS
+            if courier.wake_at is not None:
+                wait = min(wait, courier.wake_at - now)
+            if self._limits.deadline is not None:
+                wait = min(wait, self._limits.deadline - now)
+                if now >= self._limits.deadline:
+                    self._stop(StoppedEarly("the time for this run is over", hint="the next run goes on from here"))
+                    return
+            self._receive(max(0.0, wait))
+            self._take_tally()
+            self._report(self.books)
+
+    def _finished(self) -> bool:
+        return not self._input_open and not self._waiting and self._line.courier.idle
+
+    def _submit(self, senders: Senders) -> None:
+        courier, clock = self._line.courier, self._line.clock
+        while (request := courier.next_request(now=clock.monotonic(), jitter=clock.jitter)) is not None:
+            self._in_flight += 1
+            senders.submit(request)
+        if courier.trouble is not None:
+            self._stop(courier.trouble)
+
+    def _receive(self, timeout_seconds: float) -> None:
+        # One wait, then everything that has arrived meanwhile: answers are committed together.
+        try:
+            message = self.inbox.get(timeout=timeout_seconds) if timeout_seconds > 0 else self.inbox.get_nowait()
+            while True:
+                self._handle(message)
+                message = self.inbox.get_nowait()
+        except Empty:
+            return
+
+    def _handle(self, message: object) -> None:
+        match message:
+            case Answered(request, answer):
+                self._in_flight -= 1
+                verdict = judge(answer, events=len(request.events))
+                clock = self._line.clock
+                self._line.courier.answered(request, verdict, now=clock.monotonic(), jitter=clock.jitter)
+            case PageReady(prepared):
+                self._waiting.append(prepared)
+            case WindowDone(window):
+                self._waiting.append(window)
+            case InputDone(error):
+                self._input_open = False
+                self._line.courier.more_is_coming(False)
+                if error is not None:
+                    self._stop(error)
+            case StopRequest(error):
+                self._stop(error)
+            case Crashed(error):
+                raise error
+            case _:
+                raise AssertionError(type(message).__name__)
+
+    def _admit(self, reader: Reader) -> None:
+        courier = self._line.courier
+        while self._waiting:
+            first = self._waiting[0]
+            if isinstance(first, Window):
+                # A window is done when all that it held is settled, not when it has been read.
+                if not courier.idle:
+                    return
+                self._window_done(first)
+                self._waiting.pop(0)
+                continue
+            if not courier.room:
+                return
+            self._waiting.pop(0)
+            reader.taken()
+            if not self._take_in(first):
+                return
+
+    def _take_in(self, page: Prepared) -> bool:
+        books, line = self.books, self._line
+        books.read += page.rows
+        books.invalid += len(page.invalid)
+        books.reasons.update(page.reasons)
+        # The rows of a page that blows the fuse are not buried: once the mapping is right, the next run reads them again.
+        if line.fuse.blown(failures=books.failures, examined=books.read):
+            self._stop(too_many_failures(books))
+            return False
+        if page.invalid:
+            line.state.bury([self._dead_letter(row) for row in page.invalid])
+        books.unchanged += len(page.unchanged_keys)
+        if page.unchanged_keys:
+            line.state.close_unchanged(page.unchanged_keys)
+        line.courier.admit(
+            AdmittedPage(
+                first_seq=page.first_seq,
+                rows=page.rows,
+                events=page.events,
+                position=page.position,
+                moves_checkpoint=page.moves_checkpoint,
+            )
+        )
+        LOG.info(
+            "page taken in",
+            extra={"rows": page.rows, "to_send": len(page.events), "unchanged": len(page.unchanged_keys)},
+        )
+        return True
+
+    def _commit(self) -> None:
+        courier = self._line.courier
+        while (settlement := courier.settlement()) is not None:
+            overtaken = self._line.state.settle(settlement, track=self._line.track, run_no=self._line.run_no)
+            if overtaken:
+                words = "a newer version of the row was accepted while this one was on its way"
+                self._line.state.bury(
+                    [self._dead_letter(InvalidRow(event.key, "overtaken", words)) for event in overtaken]
+                )
+            courier.committed(settlement)
+            self._count(settlement)
+
+    def _count(self, settlement: Settlement) -> None:
+        books = self.books
+        books.sent += len(settlement.accepted)
+        books.rejected += len(settlement.rejected)
+        books.unconfirmed += settlement.unconfirmed
+        books.reasons.update(rejected.reason for rejected in settlement.rejected)
+        examined = books.sent + books.unchanged + books.failures
+        if settlement.rejected and self._line.fuse.blown(failures=books.failures, examined=examined):
+            self._stop(too_many_failures(books))
+
+    def _stop(self, error: EtlError) -> None:
+        if self._end is None:
+            self._end = error
+            self._line.courier.halt()
+
+    def _let_settle(self) -> None:
+        # What is in flight may still be answered; what is answered is committed, so that it is not sent again.
+        clock = self._line.clock
+        until = clock.monotonic() + GRACE_SECONDS
+        while self._in_flight > 0 and (left := until - clock.monotonic()) > 0:
+            self._receive(min(left, LONGEST_WAIT_SECONDS))
+            self._commit()
+        self._commit()
+
+    def _take_tally(self) -> None:
+        tally, books = self._line.courier.tally, self.books
+        books.requests, books.retries, books.ambiguous = tally.requests, tally.retries, tally.ambiguous
+        books.waited_seconds = tally.waited_seconds
+
+    def _dead_letter(self, row: InvalidRow) -> DeadLetter:
+        now = self._line.clock.utc_now()
+        return DeadLetter(
+            key=row.key,
+            reason=row.reason,
+            words=row.words,
+            attempts=1,
+            opened_at=now,
+            last_at=now,
+            digest=b"",
+            run_id=self._line.run_id,
+        )
+
+
+def too_many_failures(books: Books) -> TooManyFailures:
+    """The error of a blown fuse, with the most frequent reason."""
+    common = ", ".join(f"{reason} ({count})" for reason, count in books.reasons.most_common(3))
+    return TooManyFailures(
+        f"{books.failures} of {books.read} rows failed, more than max_failure_rate allows: {common}",
+        hint="the mapping is probably wrong: look at `preview --invalid`, then run again",
+    )

@@ -1,0 +1,77 @@
+"""What a job needs from the outside, as narrow protocols; the adapters fit them without knowing.
+
+The rule: nothing in this package names a technology. A test gives a fake that passes the same conformance suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from etl.batch.event import Event
+from etl.checkpoint import Checkpoint
+from etl.dead_letter import DeadLetter
+from etl.delivery.answer import Answer, Failure
+from etl.delivery.courier import Settlement
+from etl.page import Key, Page, Position, Window
+from etl.transform.transformer import Transformed
+
+
+class PageSource(Protocol):
+    """The reading side of one mapping."""
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        """Yield the pages of `window` in order; no transaction is open while one is being worked on."""
+
+    def rows_by_key(self, keys: Sequence[Key]) -> Page:
+        """The rows of `keys` that still exist, in order (cursor, key)."""
+
+    def count(self, window: Window) -> int:
+        """How many rows `window` holds now."""
+
+
+class Transform(Protocol):
+    """The pure step from a page to its events."""
+
+    def __call__(self, page: Page) -> Transformed:
+        """One event or None a row, and the problems."""
+
+
+class Sender(Protocol):
+    """One connection to the API; used by one thread."""
+
+    def track(self, body: bytes) -> Answer | Failure:
+        """Send one request's body and return what came back."""
+
+    def close(self) -> None:
+        """Give the connection up."""
+
+
+class Ledger(Protocol):
+    """What the state knows of the events that were accepted."""
+
+    def digests(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The digest of the last accepted event of each known key."""
+
+    def next_stamp(self) -> int:
+        """A number above all that were given before; taken before a page is read."""
+
+
+class JobState(Ledger, Protocol):
+    """The state of one mapping, as a job uses it."""
+
+    def checkpoint(self, track: str = "run") -> Checkpoint | None:
+        """The checkpoint of `track`; None before the first run."""
+
+    def set_checkpoint(self, track: str, position: Position | None, *, run_id: str) -> None:
+        """Move the checkpoint of `track`, whatever it was."""
+
+    def lock(self, track: str) -> AbstractContextManager[None]:
+        """Hold the mapping for this process. Raises `MappingLocked`."""
+
+    def settle(self, settlement: Settlement, *, track: str, run_no: int) -> Sequence[Event]:
+        """Record what became certain in one transaction; returns events that a newer version had overtaken."""
+
+    def bury(self, dead_letters: Iterable[DeadLetter]) -> None:
+        """Open dead letters durably."""

@@ -1,0 +1,231 @@
+"""One mapping's run: from the checkpoint to the upper bound, with its record in the state.
+
+The rule: where to begin is never guessed. Without a checkpoint somebody has to say so, because a lost state file must not
+turn a nightly run into a re-send of everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from etl.batch.digest import Hasher
+from etl.books import Books
+from etl.checkpoint import Checkpoint
+from etl.clock import Clock
+from etl.delivery.courier import Courier
+from etl.errors import EtlError, FirstRunUndecided
+from etl.job.deliver import Delivery, Limits, Line
+from etl.job.forecast import Forecaster
+from etl.job.fuse import Fuse
+from etl.job.outcome import Outcome, checkpoint_dict
+from etl.job.ports import JobState, PageSource, Sender, Transform
+from etl.job.prepare import Preparer
+from etl.mapping.model import Mapping
+from etl.page import Position, Scalar, Window
+
+LOG = logging.getLogger(__name__)
+
+
+class Bound(Protocol):
+    """The upper bound of a run, fixed at its start by the database's clock."""
+
+    until: Scalar | None
+    held: int
+
+
+class RunSource(PageSource, Protocol):
+    """What a run asks of its source beyond pages."""
+
+    def upper_bound(self) -> Bound:
+        """The bound of this run."""
+
+    def windows(self, checkpoint: Position | None, bound: Bound) -> Sequence[Window]:
+        """What to read: what lies just below the checkpoint again, then what lies above it."""
+
+    def parse_cursor(self, text: str) -> Scalar:
+        """A cursor value from a person's text. Raises `UsageProblem`."""
+
+    def last_position(self, until: Scalar | None) -> Position | None:
+        """The highest position at or below `until`; None for an empty table."""
+
+    def check_not_backwards(self, position: Position) -> None:
+        """Raises `StateUnusable` when the table ends below `position`."""
+
+    def fingerprint(self) -> dict[str, str]:
+        """What gives the cursor its meaning, without secrets."""
+
+
+class RunState(JobState, Protocol):
+    """What a run asks of its state beyond the loop."""
+
+    hash_key: bytes
+
+    def confirm_fingerprint(self, fingerprint: dict[str, str]) -> None:
+        """Raises `StateUnusable` naming each difference from the stored one."""
+
+    def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
+        """Open a run's record; returns its number."""
+
+    def finish_run(self, run_no: int, summary: dict[str, object]) -> None:
+        """Close a run's record."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the caller chose. `start_from` is "beginning", "now", a cursor's text, or None to go on from the checkpoint."""
+
+    run_id: str
+    start_from: str | None = None
+    full_refresh: bool = False
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a run of one mapping is made of, built by the command line."""
+
+    mapping: Mapping
+    source: RunSource
+    state: RunState
+    transform: Transform
+    clock: Clock
+    courier: Callable[[], Courier]
+    open_client: Callable[[], Sender]
+
+    @property
+    def fuse(self) -> Fuse:
+        """When too many rows fail."""
+        return Fuse(self.mapping.max_failure_rate, self.mapping.destination.batch_size)
+
+    def preparer(self, *, ledger: bool) -> Preparer:
+        """The step from pages to events; without the ledger nothing counts as unchanged."""
+        return Preparer(
+            self.transform,
+            hasher=Hasher(self.state.hash_key) if self.mapping.resend == "changed" else None,
+            ledger=self.state if ledger else None,
+            resend_ignores=self.mapping.resend_ignores,
+            max_event_bytes=self.mapping.destination.max_batch_bytes,
+        )
+
+
+def run_mapping(
+    shop: Workshop,
+    options: RunOptions,
+    *,
+    report: Callable[[Books], None] = lambda _: None,
+    started: Callable[[Delivery], None] = lambda _: None,
+) -> Outcome:
+    """Run one mapping to its upper bound. The lock is the caller's. `started` gets the delivery, to stop it by its inbox."""
+    begun = shop.clock.monotonic()
+    before = shop.state.checkpoint("run")
+    _require_start(shop.mapping.name, before, options)
+    shop.state.confirm_fingerprint(shop.source.fingerprint())
+    bound = shop.source.upper_bound()
+    run_no = shop.state.start_run(run_id=options.run_id, command="run", before=checkpoint_dict(before))
+    books = Books()
+    error: EtlError | None = None
+    try:
+        windows = _windows(shop, before, bound, options)
+        delivery = Delivery(_line(shop, run_no, options), limits=options.limits, report=report)
+        delivery.books.held = bound.held
+        books = delivery.books
+        started(delivery)
+        error = delivery.run(windows)
+    except EtlError as problem:
+        error = problem
+        books.close()
+    outcome = Outcome(
+        mapping=shop.mapping.name,
+        command="run",
+        run_id=options.run_id,
+        books=books,
+        duration_seconds=shop.clock.monotonic() - begun,
+        before=before,
+        checkpoint=shop.state.checkpoint("run"),
+        error=error,
+    )
+    shop.state.finish_run(run_no, outcome.as_dict())
+    return outcome
+
+
+def forecast_mapping(shop: Workshop, options: RunOptions, *, report: Callable[[Books], None] = lambda _: None) -> Outcome:
+    """The whole run but the sending; the state is only read."""
+    begun = shop.clock.monotonic()
+    before = shop.state.checkpoint("run")
+    _require_start(shop.mapping.name, before, options)
+    bound = shop.source.upper_bound()
+    forecaster = Forecaster(
+        shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse
+    )
+    forecaster.books.held = bound.held
+    forecaster.read(
+        shop.source, _plan(shop, before, bound, options), limit=options.limits.rows, report=report
+    )
+    forecaster.books.close()
+    return Outcome(
+        mapping=shop.mapping.name,
+        command="run",
+        run_id=options.run_id,
+        books=forecaster.books,
+        duration_seconds=shop.clock.monotonic() - begun,
+        before=before,
+        checkpoint=before,
+        dry_run=True,
+        forecast=forecaster.forecast(),
+    )
+
+
+def _require_start(name: str, before: Checkpoint | None, options: RunOptions) -> None:
+    if before is None and options.start_from is None and not options.full_refresh:
+        raise FirstRunUndecided(
+            f"{name}: there is no checkpoint, so this would be a first run",
+            hint="say where to begin: --start-from beginning, --start-from now, or --start-from VALUE of the cursor; "
+            "if a state file was lost, restore it first",
+        )
+
+
+def _line(shop: Workshop, run_no: int, options: RunOptions) -> Line:
+    ledger = shop.mapping.resend == "changed"
+    return Line(
+        source=shop.source,
+        prepare=shop.preparer(ledger=ledger and not options.full_refresh),
+        courier=shop.courier(),
+        state=shop.state,
+        fuse=shop.fuse,
+        clock=shop.clock,
+        open_client=shop.open_client,
+        concurrency=shop.mapping.destination.concurrency,
+        ledger=ledger,
+        track="run",
+        run_no=run_no,
+        run_id=options.run_id,
+    )
+
+
+def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
+    # A first run leaves its mark at once: a kill before the first batch must not make the next run ask again.
+    if options.start_from == "now":
+        shop.state.set_checkpoint("run", shop.source.last_position(bound.until), run_id=options.run_id)
+    elif before is None or shop.mapping.source.cursor_field is None:
+        shop.state.set_checkpoint("run", None, run_id=options.run_id)
+    elif options.start_from is None and not options.full_refresh and before.position is not None:
+        shop.source.check_not_backwards(before.position)
+    return _plan(shop, before, bound, options)
+
+
+def _plan(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
+    match options.start_from:
+        case "now":
+            return ()
+        case "beginning":
+            return (Window(until=bound.until),)
+        case None if options.full_refresh:
+            return (Window(until=bound.until),)
+        case None:
+            position = before.position if before else None
+            return tuple(shop.source.windows(position, bound))
+        case text:
+            return (Window(start=shop.source.parse_cursor(text), until=bound.until),)

@@ -1,0 +1,69 @@
+"""The threads that wait for the API, one connection each.
+
+The rule: a sender never decides anything; it carries bytes out and the answer back. Nothing that goes wrong in it is lost:
+an unexpected exception travels to the coordinator like an answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from etl.delivery.answer import Answer, Failure
+from etl.delivery.courier import Request
+from etl.job.ports import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a request came back with."""
+
+    request: Request
+    answer: Answer | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A thread of the job met something that nobody foresaw."""
+
+    error: BaseException
+
+
+class Senders:
+    """`count` threads, each with a client of its own that lives as long as the run.
+
+    Clients are built in their threads at the first request: building one loads the TLS roots (23 ms).
+    """
+
+    def __init__(self, open_client: Callable[[], Sender], *, count: int, deliver: Callable[[object], None]) -> None:
+        self._open_client = open_client
+        self._deliver = deliver
+        self._requests: SimpleQueue[Request | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"sender-{number}", daemon=True) for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, request: Request) -> None:
+        """Hand over a request; its answer arrives through `deliver` as `Answered` or `Crashed`."""
+        self._requests.put(request)
+
+    def close(self) -> None:
+        """Let the threads end after what they have; do not wait for one that still waits for the API."""
+        for _ in self._threads:
+            self._requests.put(None)
+
+    def _work(self) -> None:
+        client: Sender | None = None
+        try:
+            while (request := self._requests.get()) is not None:
+                client = client or self._open_client()
+                self._deliver(Answered(request, client.track(request.body)))
+        except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+            self._deliver(Crashed(error))
+        finally:
+            if client is not None:
+                client.close()
