@@ -12,7 +12,9 @@ from etl.cli.options import log_options, mappings_argument, output_option, state
 @click.command(epilog="Example: squeezely-etl run mappings --start-from beginning")
 @mappings_argument
 @click.option("--dry-run", is_flag=True, help="The whole run but the sending: counts, reasons, requests, duration.")
-@click.option("--start-from", metavar="beginning|now|VALUE", help="Where a first run begins; VALUE is a cursor's value.")
+@click.option(
+    "--start-from", metavar="beginning|now|VALUE", help="Where a first run begins; VALUE is a cursor's value."
+)
 @click.option("--full-refresh", is_flag=True, help="Read and send every row again, whatever was sent before.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N rows.")
 @click.option("--max-runtime", metavar="DURATION", help="Stop cleanly after this time, such as 2h.")

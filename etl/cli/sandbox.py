@@ -29,6 +29,9 @@ def sandbox(*, port: int, faults: tuple[str, ...], rate: float | None) -> None:
         hint = "pip install 'squeezely-etl[sandbox]'"
         raise UsageProblem(f"the sandbox needs the package {missing.name}", hint=hint) from None
     del starlette, uvicorn
+    from etl.sandbox.faults import parse_faults
     from etl.sandbox.serve import serve
+    from etl.sandbox.settings import SandboxSettings
 
-    serve(port=port, faults=faults, rate=rate)
+    settings = SandboxSettings(requests_per_second=rate, faults=parse_faults(faults))
+    serve(settings, port=port, on_ready=lambda url: click.echo(f"sandbox listening on {url} (stop with Ctrl-C)"))

@@ -145,7 +145,8 @@ class Preparer:
     ) -> tuple[list[Event], list[bytes]]:
         if self._hasher is None or self._ledger is None:
             return [
-                Event(first_seq + at, keys[at], bodies[at], identities(events[at] or {}), b"", b"", stamp) for at in alive
+                Event(first_seq + at, keys[at], bodies[at], identities(events[at] or {}), b"", b"", stamp)
+                for at in alive
             ], []
         ledger_key, digest = self._hasher.ledger_key, self._hasher.digest
         ledger_keys = [ledger_key(keys[at]) for at in alive]

@@ -151,7 +151,9 @@ def run_mapping(
     return outcome
 
 
-def forecast_mapping(shop: Workshop, options: RunOptions, *, report: Callable[[Books], None] = lambda _: None) -> Outcome:
+def forecast_mapping(
+    shop: Workshop, options: RunOptions, *, report: Callable[[Books], None] = lambda _: None
+) -> Outcome:
     """The whole run but the sending; the state is only read."""
     begun = shop.clock.monotonic()
     before = shop.state.checkpoint("run")
@@ -161,9 +163,7 @@ def forecast_mapping(shop: Workshop, options: RunOptions, *, report: Callable[[B
         shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse
     )
     forecaster.books.held = bound.held
-    forecaster.read(
-        shop.source, _plan(shop, before, bound, options), limit=options.limits.rows, report=report
-    )
+    forecaster.read(shop.source, _plan(shop, before, bound, options), limit=options.limits.rows, report=report)
     forecaster.books.close()
     return Outcome(
         mapping=shop.mapping.name,

@@ -1,0 +1,186 @@
+"""Runs mapping after mapping and tells how each ended."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+from etl.books import Books
+from etl.cli.boundary import show_error
+from etl.cli.logs import log_context
+from etl.cli.progress import Progress
+from etl.cli.summary import show_outcome
+from etl.cli.wiring import load, workshop
+from etl.clock import Clock
+from etl.errors import EtlError, FirstRunUndecided, Interrupted, MappingLocked, UsageProblem, worst_exit_code
+from etl.host.signals import on_signals
+from etl.host.system_clock import SystemClock
+from etl.job.deliver import Delivery, Limits, StopRequest
+from etl.job.outcome import Outcome
+from etl.job.run import RunOptions, Workshop, forecast_mapping, run_mapping
+from etl.mapping.model import Mapping
+from etl.mapping.quantities import parse_duration
+from etl.state.store import StateStore, open_state
+
+LOCK_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunCall:
+    """The options of `run`, as given."""
+
+    dry_run: bool
+    start_from: str | None
+    full_refresh: bool
+    limit: int | None
+    max_runtime: str | None
+    deadline: str | None
+    if_locked: str
+    state: str
+    output: str
+    yes: bool
+
+
+class Stopper:
+    """Turns the first signal into a clean stop of the delivery that is under way, and of those that would follow."""
+
+    def __init__(self) -> None:
+        self.error: Interrupted | None = None
+        self._delivery: Delivery | None = None
+
+    def signalled(self, number: int) -> None:
+        """Ask for the clean stop. Safe in a signal handler: a SimpleQueue's put may interrupt itself."""
+        self.error = Interrupted("stopped by a signal; the checkpoint is saved", signal_number=number)
+        if self._delivery is not None:
+            self._delivery.inbox.put(StopRequest(self.error))
+
+    def watch(self, delivery: Delivery) -> None:
+        """Stop `delivery` when the signal comes, or came already."""
+        self._delivery = delivery
+        if self.error is not None:
+            delivery.inbox.put(StopRequest(self.error))
+
+
+def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
+    """Run every mapping of `paths` in order; each runs, whatever became of the one before. Returns the worst exit code."""
+    clock = SystemClock()
+    mappings = load(paths)
+    deadline = _deadline(call, clock)
+    stopper = Stopper()
+    codes: list[int] = []
+    with ExitStack() as stack:
+        stack.enter_context(on_signals(stopper.signalled))
+        store = stack.enter_context(open_state(call.state, clock=clock, write=not call.dry_run))
+        for mapping in mappings:
+            if stopper.error is not None:
+                codes.append(stopper.error.exit_code)
+                break
+            codes.append(_run_one(mapping, store, call, clock=clock, deadline=deadline, stopper=stopper))
+    return worst_exit_code(codes)
+
+
+def _run_one(
+    mapping: Mapping, store: StateStore, call: RunCall, *, clock: Clock, deadline: float | None, stopper: Stopper
+) -> int:
+    run_id = uuid4().hex[:12]
+    log_context(mapping=mapping.name, run_id=run_id)
+    options = RunOptions(
+        run_id=run_id,
+        start_from=call.start_from,
+        full_refresh=call.full_refresh,
+        limits=Limits(rows=call.limit, deadline=deadline),
+    )
+    begun = clock.monotonic()
+    try:
+        with workshop(mapping, store, clock=clock) as shop, Progress(mapping.name, quiet=False) as progress:
+            options = _decided(shop, options, call, progress)
+            if call.dry_run:
+                outcome = forecast_mapping(shop, options, report=progress.report)
+            else:
+                with _locked(shop, call.if_locked, clock):
+                    outcome = run_mapping(shop, options, report=progress.report, started=stopper.watch)
+    except MappingLocked as error:
+        if call.if_locked == "skip":
+            click.echo(f"{mapping.name}: skipped, {error.message}", err=True)
+            return 0
+        outcome = _failed(mapping, run_id, error, call, clock.monotonic() - begun)
+    except EtlError as error:
+        outcome = _failed(mapping, run_id, error, call, clock.monotonic() - begun)
+    show_outcome(outcome, output=call.output)
+    if outcome.error is not None:
+        show_error(outcome.error, subject=mapping.name)
+    return outcome.exit_code
+
+
+def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progress) -> RunOptions:
+    # A first run is a person's decision; on a terminal it is asked for, with what is at stake.
+    if options.full_refresh and not call.yes and not call.dry_run and sys.stdin.isatty():
+        progress.pause()
+        click.confirm(f"{shop.mapping.name}: send every row again?", abort=True, err=True)
+    if options.start_from is not None or options.full_refresh or shop.state.checkpoint("run") is not None:
+        return options
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        return options
+    from dataclasses import replace
+
+    from etl.page import Window
+
+    progress.pause()
+    rows = shop.source.count(Window())
+    click.echo(f"{shop.mapping.name} has no checkpoint: this is a first run. The table has {rows} rows.", err=True)
+    choice = click.prompt("Start from", type=click.Choice(["beginning", "now", "stop"]), default="stop", err=True)
+    if choice == "stop":
+        raise FirstRunUndecided(f"{shop.mapping.name}: not started", hint="--start-from says where a first run begins")
+    return replace(options, start_from=choice)
+
+
+def _locked(shop: Workshop, if_locked: str, clock: Clock) -> ExitStack:
+    while True:
+        stack = ExitStack()
+        try:
+            stack.enter_context(shop.state.lock("run"))
+        except MappingLocked:
+            if if_locked != "wait" or clock.wait(LOCK_POLL_SECONDS):
+                raise
+        else:
+            return stack
+
+
+def _failed(mapping: Mapping, run_id: str, error: EtlError, call: RunCall, seconds: float) -> Outcome:
+    return Outcome(
+        mapping=mapping.name,
+        command="run",
+        run_id=run_id,
+        books=Books(),
+        duration_seconds=seconds,
+        before=None,
+        checkpoint=None,
+        error=error,
+        dry_run=call.dry_run,
+    )
+
+
+def _deadline(call: RunCall, clock: Clock) -> float | None:
+    """The earlier of --max-runtime and --deadline on the monotonic clock, in seconds; None without both."""
+    ends: list[float] = []
+    if call.max_runtime is not None:
+        try:
+            ends.append(parse_duration(call.max_runtime).total_seconds())
+        except ValueError as problem:
+            raise UsageProblem(f"--max-runtime: {problem}", hint="such as 90m or 2h") from None
+    if call.deadline is not None:
+        if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", call.deadline, re.ASCII):
+            raise UsageProblem("--deadline: not a time of the day", hint="such as 06:00")
+        hour, minute = map(int, call.deadline.split(":"))
+        now = datetime.fromtimestamp(time.time()).astimezone()
+        end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        ends.append(((end if end > now else end + timedelta(days=1)) - now).total_seconds())
+    return clock.monotonic() + min(ends) if ends else None

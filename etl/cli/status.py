@@ -1,0 +1,21 @@
+"""`status`: was the night good?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from etl.cli.options import MAPPING_PATH, log_options, output_option, state_option
+
+
+@click.command(epilog="Example: squeezely-etl status mappings --check")
+@click.argument("mappings", nargs=-1, metavar="[MAPPING…]", type=MAPPING_PATH)
+@state_option
+@output_option
+@log_options
+def status(mappings: tuple[Path, ...], *, state: str, output: str) -> int:
+    """Show each mapping's checkpoint, last run and open dead letters."""
+    from etl.cli.statuses import show_status
+
+    return show_status(mappings, state=state, output=output)
