@@ -1,6 +1,7 @@
 """The one place where an error becomes a message and an exit code.
 
-The rule: a person's mistake gets one line and a hint, never a traceback; a bug of ours gets its traceback and exit code 1.
+The rule: a person's mistake gets one line and a hint, never a traceback; a bug of ours gets its traceback and exit
+code 1.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from etl.errors import EtlError, MappingInvalid
 BROKEN_PIPE = 141
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
     """Run the command line with `arguments`; returns the exit code (contract §4)."""
     try:
         code = squeezely_etl.main(args=list(arguments), prog_name="squeezely-etl", standalone_mode=False)
@@ -37,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output left (`| head`); Python would complain once more when it flushes stdout at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except Exception:
+    except Exception:  # noqa: BLE001 - the one place where a bug becomes an exit code
         traceback.print_exc()
         click.echo("this is a bug in squeezely-etl: please report it with the lines above", err=True)
         return 1

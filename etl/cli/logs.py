@@ -1,6 +1,7 @@
 """Logs on stderr: a past-tense sentence and key=value, or one JSON object a line.
 
-The rule: ids, keys and cursors may stand in a log, other values of a row never; a log that cannot be written stops nothing.
+The rule: ids, keys and cursors may stand in a log, other values of a row never; a log that cannot be written stops
+nothing.
 """
 
 from __future__ import annotations

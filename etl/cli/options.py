@@ -60,7 +60,10 @@ def yes_option(function: F) -> F:
 
 
 def log_options(function: F) -> F:
-    """`--log-format`, `--log-level`, `-q`, `-v`: logs on stderr. Takes effect when parsed; the command sees none of them."""
+    """`--log-format`, `--log-level`, `-q`, `-v`: logs on stderr.
+
+    Takes effect when parsed; the command sees none of them.
+    """
     for option in (
         click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_remember, help="More logs."),
         click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_remember, help="Only errors."),

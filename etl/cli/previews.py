@@ -85,7 +85,7 @@ def _json_line(row: PreviewedRow, *, mask: bool) -> str:
     return encode_event(_readable(line)).decode()  # type: ignore[arg-type]
 
 
-def _readable(value: object) -> object:
+def _readable(value: object) -> object:  # noqa: PLR0911 - one return a type
     # Source values as JSON can show them; exact numbers stay numbers, everything else becomes its text.
     match value:
         case None | bool() | int() | float() | Decimal():

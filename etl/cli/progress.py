@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import Self
 
 from etl.books import Books
 
@@ -26,12 +27,14 @@ class Progress:
         self._total = total
         self._bar: object | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
+        """Begin."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Clear the bar."""
         self.pause()
 
     def report(self, books: Books) -> None:

@@ -30,7 +30,7 @@ from etl.cli.options import log_options, mappings_argument, output_option, state
 @output_option
 @yes_option
 @log_options
-def run(
+def run(  # noqa: PLR0913 - one parameter an option
     mappings: tuple[Path, ...],
     *,
     dry_run: bool,

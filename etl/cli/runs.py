@@ -70,7 +70,10 @@ class Stopper:
 
 
 def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
-    """Run every mapping of `paths` in order; each runs, whatever became of the one before. Returns the worst exit code."""
+    """Run every mapping of `paths` in order; each runs, whatever became of the one before.
+
+    Returns the worst exit code.
+    """
     clock = SystemClock()
     mappings = load(paths)
     deadline = _deadline(call, clock)
@@ -87,7 +90,7 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
     return worst_exit_code(codes)
 
 
-def _run_one(
+def _run_one(  # noqa: PLR0913 - what all mappings share
     mapping: Mapping, store: StateStore, call: RunCall, *, clock: Clock, deadline: float | None, stopper: Stopper
 ) -> int:
     run_id = uuid4().hex[:12]

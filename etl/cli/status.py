@@ -1,4 +1,4 @@
-"""`status`: was the night good?"""
+"""`status`: what a person asks in the morning."""
 
 from __future__ import annotations
 

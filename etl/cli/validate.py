@@ -1,4 +1,4 @@
-"""`validate`: is the mapping right, and does it fit the database and the account?"""
+"""`validate`: whether a mapping is right, and fits the database and the account."""
 
 from __future__ import annotations
 

@@ -67,7 +67,10 @@ def load(paths: Sequence[Path], *, resolve_variables: bool = True) -> list[Mappi
 def workshop(
     mapping: Mapping, store: StateStore, *, patient: bool = False, clock: Clock | None = None
 ) -> Iterator[Workshop]:
-    """Everything that a run of `mapping` needs; connections are closed at the end. `patient`: yield the throttle to runs."""
+    """Everything that a run of `mapping` needs; connections are closed at the end.
+
+    `patient`: yield the throttle to runs.
+    """
     clock = clock or SystemClock()
     destination = mapping.destination
     with ExitStack() as stack:
@@ -99,8 +102,8 @@ def workshop(
 def courier_settings(mapping: Mapping) -> CourierSettings:
     """The courier's settings of `mapping`.
 
-    With the ledger an accepted batch is never sent twice, so the span may be wider than what is in flight; without it the
-    span is the bound on repeats after a kill.
+    With the ledger an accepted batch is never sent twice, so the span may be wider than what is in flight;
+    without it the span is the bound on repeats after a kill.
     """
     destination = mapping.destination
     in_flight = destination.concurrency * destination.batch_size

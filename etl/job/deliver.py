@@ -1,7 +1,7 @@
 """The run loop: windows are read, events delivered, and what became certain is committed, until nothing is left.
 
-The rule: one thread decides. Pages, answers and stop requests arrive in one inbox; the courier says what may leave; the state
-is written before a place in flight is used again.
+The rule: one thread decides. Pages, answers and stop requests arrive in one inbox; the courier says what may leave;
+the state is written before a place in flight is used again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The parts of one mapping's assembly line. `track` is "run" or "backfill"; `run_no` numbers the run in the state."""
+    """The parts of one mapping's assembly line.
+
+    `track` is "run" or "backfill"; `run_no` numbers the run in the state.
+    """
 
     source: PageSource
     prepare: Preparer
@@ -63,7 +66,10 @@ class Line:
 
 
 class Delivery:
-    """Runs one line to its end. Ask `books` afterwards; `inbox` takes `StopRequest`s from any thread or signal handler."""
+    """Runs one line to its end.
+
+    Ask `books` afterwards; `inbox` takes `StopRequest`s from any thread or signal handler.
+    """
 
     def __init__(
         self,
@@ -163,7 +169,7 @@ class Delivery:
                 self._waiting.append(window)
             case InputDone(error):
                 self._input_open = False
-                self._line.courier.more_is_coming(False)
+                self._line.courier.more_is_coming(False)  # noqa: FBT003 - reads as a sentence
                 if error is not None:
                     self._stop(error)
             case StopRequest(error):
@@ -196,7 +202,8 @@ class Delivery:
         books.read += page.rows
         books.invalid += len(page.invalid)
         books.reasons.update(page.reasons)
-        # The rows of a page that blows the fuse are not buried: once the mapping is right, the next run reads them again.
+        # The rows of a page that blows the fuse are not buried: once the mapping is right, the next run
+        # reads them again.
         if line.fuse.blown(failures=books.failures, examined=books.read):
             self._stop(too_many_failures(books))
             return False

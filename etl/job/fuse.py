@@ -12,7 +12,7 @@ ENOUGH_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Fuse:
-    """Blows above `max_failure_rate` (0 to 1) after 100 rows, or when the whole first batch of `batch_size` rows failed."""
+    """Blows above `max_failure_rate` (0 to 1) after 100 rows, or when all of the first `batch_size` rows failed."""
 
     max_failure_rate: float
     batch_size: int

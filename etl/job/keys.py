@@ -27,7 +27,7 @@ def parse_key(text: str, *, primary_key: Sequence[str], columns: Sequence[Column
     return tuple(_parse_part(parts[name], name, kinds.get(name)) for name in primary_key)
 
 
-def _parse_part(text: str, name: str, kind: str | None) -> Scalar:
+def _parse_part(text: str, name: str, kind: str | None) -> Scalar:  # noqa: PLR0911 - one return a type
     try:
         match kind:
             case "integer":

@@ -15,7 +15,8 @@ from etl.exact import encode
 class Forecast:
     """What a run would send: `events` in `requests` of together `body_bytes`, in `seconds` at the configured rate.
 
-    `null_rates` gives the share (0 to 1) of events without the field, a field; `examples` up to three keys a problem code.
+    `null_rates` gives the share (0 to 1) of events without the field, a field; `examples` up to three keys a
+    problem code.
     """
 
     events: int
@@ -64,7 +65,7 @@ class Outcome:
 
     @property
     def outcome(self) -> Literal["done", "stopped", "failed"]:
-        """`done`: everything; `stopped`: a clean end before the end, the next run goes on; `failed`: a person is needed."""
+        """`done`: everything; `stopped`: cleanly before the end, the next run goes on; `failed`: see the error."""
         if self.error is None:
             return "done"
         return "stopped" if self.error.exit_code in (3, 6, 7, 129, 130, 143) else "failed"

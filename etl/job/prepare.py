@@ -32,9 +32,9 @@ class InvalidRow:
 class Prepared:
     """A page on its way to the courier.
 
-    `events` ascend by `seq`, the first row of the page being `first_seq`; `rows` counts all rows, unreadable ones included.
-    `unchanged_keys` are the ledger keys of rows that need not be sent. `reasons` counts the codes of all problems, also of
-    fields that were left out by `on_invalid: omit`.
+    `events` ascend by `seq`, the first row of the page being `first_seq`; `rows` counts all rows, unreadable ones
+    included. `unchanged_keys` are the ledger keys of rows that need not be sent. `reasons` counts the codes of
+    all problems, also of fields that were left out by `on_invalid: omit`.
     """
 
     page: Page
@@ -56,8 +56,8 @@ class Prepared:
 class Preparer:
     """Transforms, encodes and filters pages of one mapping.
 
-    `hasher` and `ledger` are None with `resend: always`. `resend_ignores` names the top-level fields that alone do not make
-    an event "changed". An event whose request would exceed `max_event_bytes` is invalid.
+    `hasher` and `ledger` are None with `resend: always`. `resend_ignores` names the top-level fields that alone
+    do not make an event "changed". An event whose request would exceed `max_event_bytes` is invalid.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Preparer:
             contents[at] = content
         return bodies, contents
 
-    def _filter(  # noqa: PLR0913 - the columns of one table, side by side
+    def _filter(  # noqa: PLR0913, PLR0917 - the columns of one table, side by side
         self,
         events: Sequence[dict[str, object] | None],
         alive: Sequence[int],

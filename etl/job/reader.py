@@ -1,7 +1,7 @@
 """The thread that reads and prepares the next pages while the last ones are being sent.
 
-The rule: at most `ahead` prepared pages wait, so memory does not grow with the table; and the stamp of a page is taken before
-the page is read.
+The rule: at most `ahead` prepared pages wait, so memory does not grow with the table; and the stamp of a page is
+taken before the page is read.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """One mapping's run: from the checkpoint to the upper bound, with its record in the state.
 
-The rule: where to begin is never guessed. Without a checkpoint somebody has to say so, because a lost state file must not
-turn a nightly run into a re-send of everything.
+The rule: where to begin is never guessed. Without a checkpoint somebody has to say so, because a lost state file must
+not turn a nightly run into a re-send of everything.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,7 +25,7 @@ from etl.job.prepare import Preparer
 from etl.mapping.model import Mapping
 from etl.page import Position, Scalar, Window
 
-LOG = logging.getLogger(__name__)
+NO_LIMITS = Limits()
 
 
 class Bound(Protocol):
@@ -34,6 +33,10 @@ class Bound(Protocol):
 
     until: Scalar | None
     held: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing at or below it."""
 
 
 class RunSource(PageSource, Protocol):
@@ -75,12 +78,15 @@ class RunState(JobState, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the caller chose. `start_from` is "beginning", "now", a cursor's text, or None to go on from the checkpoint."""
+    """What the caller chose.
+
+    `start_from` is "beginning", "now", a cursor's text, or None to go on from the checkpoint.
+    """
 
     run_id: str
     start_from: str | None = None
     full_refresh: bool = False
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,10 @@ def run_mapping(
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
 ) -> Outcome:
-    """Run one mapping to its upper bound. The lock is the caller's. `started` gets the delivery, to stop it by its inbox."""
+    """Run one mapping to its upper bound.
+
+    The lock is the caller's. `started` gets the delivery, to stop it by its inbox.
+    """
     begun = shop.clock.monotonic()
     before = shop.state.checkpoint("run")
     _require_start(shop.mapping.name, before, options)
@@ -217,6 +226,8 @@ def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: R
 
 
 def _plan(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
+    if bound.empty:
+        return ()
     match options.start_from:
         case "now":
             return ()

@@ -1,7 +1,7 @@
 """The threads that wait for the API, one connection each.
 
-The rule: a sender never decides anything; it carries bytes out and the answer back. Nothing that goes wrong in it is lost:
-an unexpected exception travels to the coordinator like an answer.
+The rule: a sender never decides anything; it carries bytes out and the answer back. Nothing that goes wrong in it is
+lost: an unexpected exception travels to the coordinator like an answer.
 """
 
 from __future__ import annotations
