@@ -16,7 +16,6 @@ import orjson
 from etl.batch.encode import UnencodableError, encode_event, envelope
 from etl.exact import printable
 from etl.host.system_clock import SystemClock
-from etl.job.keys import parse_key
 from etl.job.preview import PreviewedRow, preview
 from etl.mapping.model import Mapping
 from etl.source.open import open_source
@@ -31,7 +30,7 @@ def preview_rows(mapping: Mapping, *, limit: int, keys: Sequence[str], invalid: 
     """Yield rows of the source with their events; `keys` as people write them."""
     source = open_source(mapping, clock=SystemClock())
     try:
-        wanted = [parse_key(key, primary_key=mapping.source.primary_key, columns=source.columns) for key in keys]
+        wanted = [source.parse_key(key) for key in keys]
         transform = Transformer(mapping, source.columns, source.child_columns)
         yield from preview(source, transform, limit=limit, keys=wanted, only_invalid=invalid)
     finally:

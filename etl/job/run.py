@@ -34,10 +34,6 @@ class Bound(Protocol):
     until: Scalar | None
     held: int
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing at or below it."""
-
 
 class RunSource(PageSource, Protocol):
     """What a run asks of its source beyond pages."""
@@ -47,6 +43,12 @@ class RunSource(PageSource, Protocol):
 
     def windows(self, checkpoint: Position | None, bound: Bound) -> Sequence[Window]:
         """What to read: what lies just below the checkpoint again, then what lies above it."""
+
+    def start_windows(self, start: Scalar | None, bound: Bound) -> Sequence[Window]:
+        """What a first run reads, from the cursor value `start` on (None: the beginning)."""
+
+    def check_null_cursors(self) -> int:
+        """How many rows without a cursor are skipped. Raises `SourceFailed` where the mapping does not allow them."""
 
     def parse_cursor(self, text: str) -> Scalar:
         """A cursor value from a person's text. Raises `UsageProblem`."""
@@ -139,8 +141,10 @@ def run_mapping(
     try:
         windows = _windows(shop, before, bound, options)
         delivery = Delivery(_line(shop, run_no, options), limits=options.limits, report=report)
-        delivery.books.held = bound.held
         books = delivery.books
+        books.held = bound.held
+        if skipped := shop.source.check_null_cursors():
+            books.reasons["null_cursor"] = skipped
         started(delivery)
         error = delivery.run(windows)
     except EtlError as problem:
@@ -226,17 +230,13 @@ def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: R
 
 
 def _plan(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
-    if bound.empty:
-        return ()
     match options.start_from:
         case "now":
             return ()
         case "beginning":
-            return (Window(until=bound.until),)
-        case None if options.full_refresh:
-            return (Window(until=bound.until),)
+            return shop.source.start_windows(None, bound)
         case None:
-            position = before.position if before else None
-            return tuple(shop.source.windows(position, bound))
+            position = before.position if before and not options.full_refresh else None
+            return shop.source.windows(position, bound)
         case text:
-            return (Window(start=shop.source.parse_cursor(text), until=bound.until),)
+            return shop.source.start_windows(shop.source.parse_cursor(text), bound)

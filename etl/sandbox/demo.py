@@ -1,7 +1,7 @@
 """`make demo`: a web shop's database, the sandbox, and the whole job at work, in one terminal.
 
-The rule: it shows the real commands, ends 0 only when the sandbox counted exactly what the runs say they sent, and leaves
-nothing running.
+The rule: it shows the real commands, ends 0 only when the sandbox counted exactly what the runs say they sent, and
+leaves nothing running.
 """
 
 from __future__ import annotations

@@ -55,15 +55,15 @@ def problem_codes() -> str:
     """Every problem code."""
     return table(
         ("code", "what it means", "what to do"),
-        *((f"`{code}`", entry.meaning, entry.what_to_do) for code, entry in sorted(PROBLEMS.items())),
+        *((f"`{code}`", entry.meaning, entry.remedy) for code, entry in sorted(PROBLEMS.items())),
     )
 
 
 def receiver_fields() -> str:
     """Every field that the receiver knows."""
     rows = [("field", "type", "rule", "sure")]
-    rows += [(f"`{name}`", field.type, field.rule, field.source) for name, field in FIELDS.items()]
-    rows += [(f"`products.{name}`", field.type, field.rule, field.source) for name, field in PRODUCT_FIELDS.items()]
+    rows += [(f"`{name}`", field.type, field.rule, field.sure) for name, field in FIELDS.items()]
+    rows += [(f"`products.{name}`", field.type, field.rule, field.sure) for name, field in PRODUCT_FIELDS.items()]
     return table(*rows)
 
 
@@ -74,7 +74,7 @@ def types() -> str:
 
 def steps() -> str:
     """Every step of `transform`."""
-    return table(("step", "what it does"), *((f"`{step.usage}`", step.what) for step in STEPS.values()))
+    return table(("step", "what it does"), *((f"`{step.example}`", step.what) for step in STEPS.values()))
 
 
 def error_classes() -> list[type[errors.EtlError]]:
