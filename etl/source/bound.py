@@ -1,0 +1,144 @@
+"""The run's upper bound, fixed once at its start: rows that younger transactions may still slip in front of are held.
+
+The database's clock decides, never ours; on PostgreSQL and MariaDB the oldest open writing transaction decides too,
+because a row gets its time when its transaction begins and appears when it ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.page import Position, Scalar, Window
+from etl.source.cursor import CursorDomain
+from etl.source.database import Database
+from etl.source.fault import DatabaseFault
+from etl.source.keyset import Keyset
+from etl.source.plan import ReadPlan
+
+# A transaction's start is taken a moment before others can see it.
+PUBLISHING_MARGIN = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where the run stops. `until` is inclusive; None: open (a source without cursor), or nothing to read (`empty`).
+
+    `held` rows lie above it, `beyond_now` of them even above the database's clock (A14). `oldest_open_seconds` is the
+    age of the oldest open writing transaction; None when there is none or the database does not say.
+    """
+
+    until: Scalar | None
+    held: int = 0
+    beyond_now: int = 0
+    oldest_open_seconds: float | None = None
+    empty: bool = False
+
+
+def find_bound(database: Database, keyset: Keyset, domain: CursorDomain | None, plan: ReadPlan) -> Bound:
+    """The bound of a run that starts now.
+
+    Raises:
+        SourceFailed: the database could not say.
+        UsageProblem: `settle` does not fit the cursor.
+    """
+    if domain is None:
+        return Bound(None)
+    settle = domain.settle(plan, dialect=database.dialect)
+    if isinstance(settle, timedelta):
+        return _by_clock(database, keyset, domain, plan, settle=settle)
+    purpose = f"find the highest {domain.name}"
+    highest = database.read_patiently(keyset.aggregate(sa.func.max, Window()), purpose=purpose).rows[0][0]
+    if highest is None:
+        return Bound(None, empty=True)
+    until = highest - settle if settle else highest
+    return Bound(until, held=_above(database, keyset, until, plan) if settle else 0)
+
+
+def _by_clock(
+    database: Database,
+    keyset: Keyset,
+    domain: CursorDomain,
+    plan: ReadPlan,
+    *,
+    settle: timedelta,
+) -> Bound:
+    now = database_now(database)
+    instant = now - settle
+    open_seconds = oldest_open_seconds(database)
+    if open_seconds is not None:
+        instant = min(instant, now - timedelta(seconds=open_seconds) - PUBLISHING_MARGIN)
+    if not domain.lookback(plan) and settle < domain.granularity and domain.granularity > timedelta(milliseconds=1):
+        # The second (day) in progress may get more rows below the last key, and nothing would look there again.
+        instant -= domain.granularity
+    until = domain.at(instant)
+    held = _above(database, keyset, until, plan)
+    beyond = _above(database, keyset, domain.at(now), plan) if held else 0
+    return Bound(until, held=held, beyond_now=beyond, oldest_open_seconds=open_seconds)
+
+
+def database_now(database: Database) -> datetime:
+    """The database's clock as an aware datetime in UTC."""
+    value = database.read_patiently(clock_statement(database.dialect), purpose="read the clock").rows[0][0]
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    assert isinstance(moment, datetime)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def clock_statement(dialect: str) -> sa.Select[Any]:
+    """The statement that reads the clock of `dialect` in UTC, at the moment of the statement."""
+    match dialect:
+        case "sqlite":
+            return sa.select(sa.func.strftime("%Y-%m-%dT%H:%M:%f", "now"))
+        case "postgresql":
+            return sa.select(sa.func.clock_timestamp())
+        case "mysql" | "mariadb":
+            return sa.select(sa.func.utc_timestamp(6))
+        case "mssql":
+            return sa.select(sa.func.sysutcdatetime())
+        case "oracle":
+            return sa.select(sa.func.sys_extract_utc(sa.text("SYSTIMESTAMP")))
+        case _:
+            return sa.select(sa.func.current_timestamp())
+
+
+def oldest_open_seconds(database: Database) -> float | None:
+    """The age of the oldest open transaction that has written; None when there is none or the database hides it."""
+    sql = _OLDEST_OPEN.get(database.dialect)
+    if sql is None:
+        return None
+    try:
+        value = database.read(sa.text(sql)).rows[0][0]
+    except DatabaseFault:
+        # No privilege to look: `settle` has to cover it alone.
+        return None
+    return None if value is None else max(0.0, float(value))
+
+
+_OLDEST_OPEN = {
+    # Other users' rows show no xact_start without pg_read_all_stats; they are not counted then.
+    "postgresql": """
+        SELECT extract(epoch FROM clock_timestamp() - min(begun)) FROM (
+            SELECT xact_start AS begun FROM pg_stat_activity
+            WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()
+            UNION ALL
+            SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()
+        ) AS open_transactions
+    """,
+    # trx_started is in the server's own zone, to the second. Without PROCESS the table may not be read.
+    **dict.fromkeys(
+        ("mysql", "mariadb"),
+        """
+        SELECT TIMESTAMPDIFF(SECOND, MIN(trx_started), CONVERT_TZ(UTC_TIMESTAMP(), '+00\\:00', 'SYSTEM')) + 1
+        FROM information_schema.innodb_trx WHERE trx_rows_modified > 0
+        """,
+    ),
+}
+
+
+def _above(database: Database, keyset: Keyset, until: Scalar, plan: ReadPlan) -> int:
+    statement = keyset.count(Window(after=Position(until, ())))
+    return int(database.read_patiently(statement, purpose=f"count held rows of {plan.subject}").rows[0][0])

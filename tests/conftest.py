@@ -1,0 +1,74 @@
+"""Databases that every test may ask for: a fresh, empty one a test, on real servers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.databases import Server, shared_server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of the session share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "servers"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(servers_folder: Path) -> Iterator[Server]:
+    """A PostgreSQL server with nothing of ours in it."""
+    with shared_server("postgresql", servers_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(servers_folder: Path) -> Iterator[Server]:
+    """A MariaDB server with nothing of ours in it."""
+    with shared_server("mariadb", servers_folder) as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an empty SQLite file."""
+    path = tmp_path / "source.sqlite"
+    path.touch()
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Server) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, dropped after the test."""
+    yield from _fresh_database(postgresql_server, "CREATE DATABASE {}", "DROP DATABASE {} WITH (FORCE)")
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: Server) -> Iterator[str]:
+    """The URL of an empty MariaDB database, dropped after the test."""
+    yield from _fresh_database(mariadb_server, "CREATE DATABASE {}", "DROP DATABASE {}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, once for each sort."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def _fresh_database(server: Server, create: str, drop: str) -> Iterator[str]:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw")
+    name = f"test_{worker}_{os.getpid()}_{next(_numbers)}"
+    engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(create.format(name)))
+    yield sa.make_url(server.url).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(sa.text(drop.format(name)))

