@@ -1,0 +1,139 @@
+"""What the receiver knows: its fields with type, rule and how sure we are, its events, and the words of the mapping.
+
+One table for everyone: checks, the JSON Schema, `init`, the sandbox and the README read it, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from etl.mapping.problem_codes import PROBLEMS, ProblemCode
+from etl.mapping.steps import STEPS, StepRule
+
+__all__ = [
+    "CUSTOM_PREFIX",
+    "EVENTS",
+    "FIELDS",
+    "IDENTITY_FIELDS",
+    "PROBLEMS",
+    "PRODUCT_FIELDS",
+    "RESERVED_FIELDS",
+    "STEPS",
+    "TYPES",
+    "ProblemCode",
+    "ReceiverField",
+    "StepRule",
+]
+
+CUSTOM_PREFIX = "custom_"
+IDENTITY_FIELDS = ("email", "userid")
+# Parts of an event that have a section of their own in the mapping.
+RESERVED_FIELDS: Mapping[str, str] = MappingProxyType({"event": "event:", "products": "products:"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverField:
+    """One field of the receiver.
+
+    type: a key of `TYPES`. rule: what the receiver expects. sure: where that was read: in the vendor's documentation
+    ("doc"), in its connector ("code"), or nowhere ("open"). needed_for: when the receiver asks for it; "" = never.
+    """
+
+    name: str
+    type: str
+    rule: str
+    sure: Literal["doc", "code", "open"]
+    needed_for: str = ""
+
+
+def _table(*fields: ReceiverField) -> Mapping[str, ReceiverField]:
+    return MappingProxyType({field.name: field for field in fields})
+
+
+FIELDS: Mapping[str, ReceiverField] = _table(
+    ReceiverField("email", "email", "the address, or its SHA-256 as hex", "doc", "every event, unless it has userid"),
+    ReceiverField(
+        "userid",
+        "text",
+        "the external id, highest in the identity hierarchy; an internal customer id here splits profiles",
+        "doc",
+        "every event, unless it has email",
+    ),
+    ReceiverField("firstname", "text", "first name of the profile", "doc"),
+    ReceiverField("lastname", "text", "last name of the profile", "doc"),
+    ReceiverField("gender", "gender", "M, F or U", "doc"),
+    ReceiverField("birthdate", "date", "YYYY-MM-DD", "doc"),
+    ReceiverField("phone", "phone", "digits with + and -", "doc"),
+    ReceiverField("postcode", "text", "postal code as text, leading zeros kept", "doc"),
+    ReceiverField("city", "text", "city of the profile", "doc"),
+    ReceiverField("country", "country", "ISO 3166-1 alpha-2, upper case, such as NL", "doc"),
+    ReceiverField(
+        "currency", "currency", "ISO 4217, upper case, such as EUR", "doc", "accounts with several currencies"
+    ),
+    ReceiverField("language", "language", "ISO 639-1 and ISO 3166 alpha-2, such as nl-NL", "doc"),
+    ReceiverField("newsletter", "yes_no", "yes (opted in) or no (opted out); left out when unknown", "doc"),
+    ReceiverField("service", "yes_no", "yes (opted in) or no (opted out); left out when unknown", "doc"),
+    ReceiverField("marketing", "yes_no", "yes (opted in) or no (opted out); left out when unknown", "doc"),
+    ReceiverField(
+        "timestamp",
+        "datetime",
+        "when the event happened, ISO 8601 with offset; without it the event is stamped with its arrival",
+        "code",
+        "history",
+    ),
+    ReceiverField("orderid", "text", "purchases with one orderid are merged", "doc", "Purchase"),
+    ReceiverField("totalvalue", "number", "overrides the sum of price times quantity", "doc"),
+    ReceiverField("checkin_date", "date", "YYYY-MM-DD (travel)", "doc"),
+    ReceiverField("checkout_date", "date", "YYYY-MM-DD (travel)", "doc"),
+    ReceiverField("mobile_advertiser_ID", "text", "the advertising id of a phone", "doc"),
+)
+
+PRODUCT_FIELDS: Mapping[str, ReceiverField] = _table(
+    ReceiverField("id", "text", "the SKU", "doc", "every product"),
+    ReceiverField("name", "text", "the product's name", "doc"),
+    ReceiverField("price", "number", "price of one piece", "doc"),
+    ReceiverField("quantity", "number", "how many pieces", "doc", "Purchase"),
+    ReceiverField(
+        "language",
+        "language",
+        "ISO 639-1 and ISO 3166 alpha-2, such as nl-NL",
+        "doc",
+        "accounts with several languages",
+    ),
+    ReceiverField("category_ids", "list", "the categories that the product is in", "doc"),
+)
+
+# Names that the receiver interprets; any other name is a custom event.
+EVENTS: tuple[str, ...] = (
+    "Purchase",
+    "CRMUpdate",
+    "EmailOptIn",
+    "CompleteRegistration",
+    "AddToCart",
+    "RemoveFromCart",
+    "ViewContent",
+)
+
+TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "text": "a text; numbers, dates and true/false are written as text",
+        "integer": "a whole number of any size, exact",
+        "number": "a number exactly as the database holds it",
+        "decimal": "an exact decimal number, never through floating point",
+        "boolean": "true or false, from booleans, 0/1, t/f, y/n, yes/no, ja/nee, true/false",
+        "yes_no": "yes or no, from booleans, 0/1, t/f, y/n, ja/nee, true/false",
+        "date": "YYYY-MM-DD",
+        "datetime": "ISO 8601 with offset; datetimes without a zone are in source.timezone",
+        "email": "an e-mail address, trimmed and lower case, or the SHA-256 of one",
+        "language": "language and country, such as nl-NL; nl_NL, NL-nl and nl are understood",
+        "currency": "an ISO 4217 currency, such as EUR",
+        "country": "an ISO 3166-1 alpha-2 country, such as NL",
+        "gender": "M, F or U, from m/f, male/female, man/vrouw and the like",
+        "phone": "a phone number of digits with + and -",
+        "list": "a list, from a JSON array or by the step split(…)",
+        "json": "what the JSON text or column holds, as it is",
+    }
+)

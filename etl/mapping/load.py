@@ -1,0 +1,132 @@
+"""From a mapping file to a `Mapping`, or to all of its problems at once.
+
+Nothing is half loaded: either every check passed, or `MappingInvalid` carries one line a problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping as Environment
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from etl.errors import MappingInvalid
+from etl.mapping import checks
+from etl.mapping.document import Document, Finding, lines
+from etl.mapping.document import Path as KeyPath
+from etl.mapping.model import Mapping, MappingFile, parse_mapping_name
+from etl.mapping.translate import findings_of
+from etl.mapping.variables import Resolved, resolve
+from etl.mapping.yaml_reader import read_yaml
+
+ReadFile = Callable[[Path], bytes]
+
+_DEFAULT_ACCESS = {"account": "${SQUEEZELY_ACCOUNT}", "api_key": "${SQUEEZELY_API_KEY}"}
+
+
+def load_mapping(
+    path: Path, *, environment: Environment[str, str], read_file: ReadFile, resolve_variables: bool = True
+) -> Mapping:
+    """The mapping in the file at `path`.
+
+    environment: where `${VAR}` is looked up. read_file: reads the mapping and `${file:…}`; raises OSError.
+    resolve_variables: False leaves variables that are not set as they are written, for work that needs no secret.
+
+    Raises `MappingInvalid` with every problem of the file.
+    """
+    try:
+        content = read_file(path)
+    except OSError as error:
+        cause = error.strerror or "unknown cause"
+        raise MappingInvalid(
+            f"the mapping {path} cannot be read: {cause}",
+            problems=(f"{path}:1:1  cannot be read: {cause}",),
+            hint="give the path of a mapping file, such as mappings/customers.yaml",
+        ) from error
+    return parse_mapping(
+        content, path=path, environment=environment, read_file=read_file, resolve_variables=resolve_variables
+    )
+
+
+def parse_mapping(
+    content: bytes,
+    *,
+    path: Path,
+    environment: Environment[str, str],
+    read_file: ReadFile,
+    resolve_variables: bool = True,
+) -> Mapping:
+    """The mapping in `content`, read before from `path`; otherwise as `load_mapping`."""
+    document = read_yaml(content)
+    if document.data is None and document.findings:
+        raise _invalid(path, document, document.findings)
+    if not isinstance(document.data, dict):
+        words = "the file is empty" if document.data is None else "the file is not a section of keys"
+        wanted = Finding((), f"{words}; a mapping has version, source, event and fields")
+        raise _invalid(path, document, [*document.findings, wanted])
+    _add_default_access(document.data)
+    resolved = resolve(document.data, environment=environment, read_file=read_file, unset_allowed=not resolve_variables)
+    found = [*document.findings, *resolved.findings, *checks.problems(resolved.data)]
+    found += _name_problem(resolved.data, path)
+    model, model_problems = _validate(resolved, folder=path.parent)
+    found = _without_unset([*found, *model_problems], resolved)
+    if model is None or found:
+        raise _invalid(path, document, found)
+    warned = checks.warnings(resolved.data, filled=resolved.filled | resolved.unset)
+    keys: dict[str, Any] = {name: getattr(model, name) for name in MappingFile.model_fields}
+    keys["name"] = model.name or path.stem
+    return Mapping(**keys, path=path, warnings=lines(document, warned, file=str(path)))
+
+
+def _invalid(path: Path, document: Document, found: list[Finding]) -> MappingInvalid:
+    printed = lines(document, found, file=str(path))
+    count = "1 problem" if len(printed) == 1 else f"{len(printed)} problems"
+    return MappingInvalid(f"the mapping {path} has {count}", problems=printed)
+
+
+def _add_default_access(data: dict[str, Any]) -> None:
+    destination = data.setdefault("destination", {})
+    if isinstance(destination, dict):
+        for key, variable in _DEFAULT_ACCESS.items():
+            destination.setdefault(key, variable)
+
+
+def _name_problem(data: dict[str, Any], path: Path) -> list[Finding]:
+    if "name" in data:
+        return []
+    try:
+        parse_mapping_name(path.stem)
+    except ValueError:
+        return [Finding(("name",), "is missing, and the file's own name cannot stand for it; write name: customers")]
+    return []
+
+
+def _validate(resolved: Resolved, *, folder: Path) -> tuple[MappingFile | None, list[Finding]]:
+    """The model, or its problems. A value that waits for a variable and cannot be read without it gets its default."""
+    data = resolved.data
+    try:
+        return MappingFile.model_validate(data, context={"folder": folder}), []
+    except ValidationError as error:
+        found = list(findings_of(error, data))
+    waiting = [one.path for one in found if one.path in resolved.unset]
+    for path in waiting:
+        _drop(data, path)
+    if not waiting:
+        return None, found
+    try:
+        return MappingFile.model_validate(data, context={"folder": folder}), []
+    except ValidationError as error:
+        return None, list(findings_of(error, data))
+
+
+def _drop(data: Any, path: KeyPath) -> None:  # noqa: ANN401  # any plain data
+    for part in path[:-1]:
+        data = data[part]
+    if isinstance(data, dict):
+        data.pop(path[-1], None)
+
+
+def _without_unset(found: list[Finding], resolved: Resolved) -> list[Finding]:
+    return [one for one in found if one.path not in resolved.unset]

@@ -1,0 +1,137 @@
+"""The closed list of problem codes: what each means, and what a person does about it.
+
+A code is a stable word: people's alerts, `--reason` and `tests:` name it. Nothing reports a code that is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class ProblemCode(NamedTuple):
+    """What a code means for one row, and what to do about it."""
+
+    meaning: str
+    remedy: str
+
+
+_IDENTITY = {
+    "missing_identity": ProblemCode(
+        "the event has neither email nor userid",
+        "fill the address in the database, map userid, or leave such rows out with `where`",
+    ),
+    "invalid_email": ProblemCode(
+        "the value is not an e-mail address, nor the SHA-256 of one",
+        "correct the address in the database; `on_invalid: omit` keeps the row when userid identifies it",
+    ),
+    "missing_required": ProblemCode(
+        "a field with `required: true` has no value",
+        "fill the column, give the field a `default`, or drop `required`",
+    ),
+    "missing_event_name": ProblemCode(
+        "the column that names the event holds NULL, an empty text or something that is no name",
+        "fill the column, or leave such rows out with `where`",
+    ),
+}
+
+_CODES = {
+    "unknown_currency": ProblemCode(
+        "the value is not an ISO 4217 currency",
+        "correct it, or translate it with `map`, for instance `map: {EURO: EUR}`",
+    ),
+    "unknown_country": ProblemCode(
+        "the value is not an ISO 3166-1 country",
+        "correct it, or translate it with `map`, for instance `map: {Holland: NL}`",
+    ),
+    "unknown_language": ProblemCode(
+        "the value is not an ISO 639-1 language with an ISO 3166-1 country",
+        "correct it, or translate it with `map`, for instance `map: {dutch: nl-NL}`",
+    ),
+    "unknown_gender": ProblemCode(
+        "the value is none of the known ways to say male, female or unknown",
+        "translate it with `map` to M, F or U",
+    ),
+    "invalid_phone": ProblemCode(
+        "the value cannot be a phone number",
+        "correct it, or let the event go without it: `on_invalid: omit`",
+    ),
+    "not_yes_no": ProblemCode(
+        "the value is none of the known ways to say yes or no",
+        "translate it with `map` to yes and no; a NULL leaves the field out",
+    ),
+    "not_in_map": ProblemCode(
+        "the field has a `map`, and the value is not in it",
+        "add the value to the `map`, or `on_invalid: omit`",
+    ),
+}
+
+_SHAPES = {
+    "not_a_boolean": ProblemCode(
+        "the value is none of the known ways to say true or false", "translate it with `map` to true and false"
+    ),
+    "not_a_number": ProblemCode("the value cannot be read as a number", "correct it, or declare `type: text`"),
+    "not_an_integer": ProblemCode(
+        "the value is a number with a fraction, or none", "declare `type: number`, or use the step round(0)"
+    ),
+    "not_finite": ProblemCode("the value is NaN or infinite, which JSON cannot carry", "correct it at the source"),
+    "not_text": ProblemCode("the value cannot be written as text", "declare another `type`"),
+    "not_a_date": ProblemCode("the value cannot be read as a date", "correct it, or declare `type: text`"),
+    "not_a_datetime": ProblemCode(
+        "the value cannot be read as a date with a time", "correct it, or declare `type: date` or `type: text`"
+    ),
+    "not_a_list": ProblemCode("the value is not a list", "use the step split(…), or declare `type: json`"),
+    "not_json": ProblemCode("the text is not JSON, or nested too deeply", "correct it, or declare `type: text`"),
+    "unsupported_type": ProblemCode(
+        "the column's type has no form in an event", "convert it in a `query`, or map another column"
+    ),
+    "not_unicode": ProblemCode("the text holds half a surrogate pair, which UTF-8 cannot carry", "correct it"),
+    "control_characters": ProblemCode("the text holds NUL or other control characters", "correct it at the source"),
+    "too_long": ProblemCode("the value is longer than an event may carry", "shorten it with the step truncate(n)"),
+}
+
+_TIME = {
+    "missing_timezone": ProblemCode(
+        "a datetime without a zone, and the mapping does not say which it is", "set `source.timezone`"
+    ),
+    "ambiguous_time": ProblemCode(
+        "a local time that happened twice in the night that ends summer time; the first was taken",
+        "nothing, if an hour does not matter; otherwise store times in UTC",
+    ),
+    "nonexistent_time": ProblemCode(
+        "a local time that the night that begins summer time skipped",
+        "correct it, or correct `source.timezone`: the column may be in UTC",
+    ),
+}
+
+_WHOLE_ROW = {
+    "step_failed": ProblemCode(
+        "a step of `transform` cannot work on this value", "declare a `type` that gives the step what it needs"
+    ),
+    "invalid_products": ProblemCode(
+        "the products cannot be built: a line has no id, a value that is wrong, or the JSON is not a list of objects",
+        "correct the lines; `explain` shows which one",
+    ),
+    "event_too_large": ProblemCode(
+        "the event alone is larger than a request may be", "map fewer fields, or shorten texts with truncate(n)"
+    ),
+    "unreadable_row": ProblemCode(
+        "the database's driver cannot decode the row", "correct the value (an infinite date, broken UTF-8) in the table"
+    ),
+}
+
+_ANSWERS = {
+    "refused": ProblemCode("the API refused the event", "read the API's words in `explain`, correct, then `retry`"),
+    "refused_timestamp": ProblemCode("the API refused the event's timestamp", "check the `timestamp` field"),
+    "refused_size": ProblemCode("the API refused the event alone as too large", "map fewer fields, or truncate(n)"),
+    "refused_conflict": ProblemCode("the API answered 409 for the event", "read the API's words in `explain`"),
+    "partly_accepted": ProblemCode(
+        "the API took fewer events than the request held, and did not say which",
+        "compare with the account; `retry` sends them again, which may repeat some",
+    ),
+}
+
+PROBLEMS: Mapping[str, ProblemCode] = MappingProxyType(
+    _IDENTITY | _CODES | _SHAPES | _TIME | _WHOLE_ROW | _ANSWERS,
+)

@@ -1,0 +1,97 @@
+"""The `source` section: which rows to read, in which order, and how much of the newest and the older to take.
+
+`settle` and `lookback` are a timedelta, or an int in units of an integer cursor; None means the default of the source.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from etl.mapping import leaves, quantities
+from etl.mapping.field_rule import COLUMN, NAMES, Section
+from etl.mapping.leaves import choice, integer, leaf
+from etl.mapping.nearest import did_you_mean
+from etl.mapping.sql_text import parse_condition, parse_select
+from etl.secret import Secret
+
+CONDITION = leaf(parse_condition, {"type": "string", "minLength": 1})
+
+_SPAN = leaf(
+    leaves.parse_span,
+    {"type": "string", "pattern": quantities.DURATION_PATTERN},
+    {"type": "integer", "minimum": 0},
+    leaves.VARIABLE,
+)
+
+
+def _parse_source_url(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    url = leaves.parse_text(value)
+    if url.startswith("${"):
+        return Secret(url)
+    if not re.match(r"[A-Za-z][A-Za-z0-9_]*(\+[A-Za-z0-9_]+)?://", url, re.ASCII) or not url.isprintable():
+        raise ValueError(
+            "expected a database URL, such as postgresql+psycopg://host/database or sqlite:////path/to/file"
+        )
+    return Secret(url)
+
+
+def _parse_timezone(value: object) -> str:
+    from zoneinfo import ZoneInfo, available_timezones  # noqa: PLC0415  # reads the file system; only when a mapping names one
+
+    name = leaves.parse_text(value)
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError(
+            f'"{name}" is not a time zone{did_you_mean(name, available_timezones())} (such as UTC or Europe/Amsterdam)'
+        ) from None
+    return name
+
+
+class Source(Section):
+    """The rows to read: one table or one query, its key and its cursor."""
+
+    url: Annotated[Secret, leaf(_parse_source_url, {"type": "string", "minLength": 1})] = Field(
+        description="The database as a SQLAlchemy URL; better ${SHOP_DATABASE_URL} than the password itself."
+    )
+    table: Annotated[str | None, COLUMN] = Field(
+        default=None, description="The table or view, or schema.table. Either this or query."
+    )
+    query: Annotated[str | None, leaf(parse_select, {"type": "string", "minLength": 1})] = Field(
+        default=None, description="One SELECT instead of a table; its result has the key's and the cursor's columns."
+    )
+    primary_key: Annotated[tuple[str, ...], NAMES] = Field(
+        description="The column, or the list of columns, whose values are unique and never NULL."
+    )
+    cursor_field: Annotated[str | None, COLUMN] = Field(
+        default=None,
+        description="The column that grows with every insert and update. Without it every run reads all rows, and the "
+        "ledger sends what changed.",
+    )
+    where: Annotated[str | None, CONDITION] = Field(
+        default=None, description="A SQL condition on the rows, without the word WHERE."
+    )
+    timezone: Annotated[str | None, leaf(_parse_timezone, {"type": "string", "minLength": 1})] = Field(
+        default=None,
+        description="The zone of datetime columns that have none, such as UTC or Europe/Amsterdam.",
+    )
+    settle: Annotated[timedelta | int | None, _SPAN] = Field(
+        default=None,
+        description="Rows younger than this, by the database's clock, are held for the next run. Default 60s, on "
+        "SQLite 0s. For an integer cursor: in units of the cursor.",
+    )
+    lookback: Annotated[timedelta | int | None, _SPAN] = Field(
+        default=None,
+        description="Rows this much below the checkpoint are read again, to catch late commits; the ledger keeps them "
+        "from being sent again. Default 1h. For an integer cursor: in units of the cursor.",
+    )
+    on_null_cursor: Annotated[Literal["fail", "skip"], choice("fail", "skip")] = Field(
+        default="fail", description="What to do when rows have no cursor: fail before reading, or skip and count them."
+    )
+    page_size: Annotated[int, integer(1, 100_000)] = Field(default=5000, description="Rows read at once.")

@@ -1,0 +1,85 @@
+"""Problems of the model as findings in people's words.
+
+No message of the validating library reaches a person, and no value of the file: only keys, and what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from etl.mapping.document import Finding, Path
+from etl.mapping.leaves import kind_of
+from etl.mapping.model import Destination, FieldRule, MappingFile, MappingTest, Products, RateLimit, Retry, Source
+from etl.mapping.nearest import did_you_mean
+
+_MISSING: dict[Path, str] = {
+    ("version",): "is missing; write version: 1",
+    ("source",): "is missing; it says which rows to read, such as {url: …, table: …, primary_key: id}",
+    ("event",): "is missing; write the event's name, such as event: Purchase",
+    ("fields",): "is missing; it says what goes into the event, such as {email: email}",
+    ("source", "url"): "is missing; write the database's URL, better as a variable: ${SHOP_DATABASE_URL}",
+    ("source", "primary_key"): "is missing; a unique column tells rows with one cursor apart",
+}
+
+
+def findings_of(error: ValidationError, data: object) -> Iterator[Finding]:
+    """One finding for each problem in `error`, with the path that the file shows."""
+    for one in error.errors(include_url=False, include_context=True):
+        path: Path = tuple(one["loc"])
+        if one["type"] == "missing":
+            yield Finding(path, _missing(path))
+        elif one["type"] == "extra_forbidden":
+            yield Finding(path, f"not a known key{did_you_mean(str(path[-1]), _keys_beside(path))}", at_key=True)
+        else:
+            yield Finding(_in_the_file(path, data), _words(one))
+
+
+def _missing(path: Path) -> str:
+    return _MISSING.get(path, "is missing")
+
+
+def _words(one: Mapping[str, Any]) -> str:
+    match one["type"]:
+        case "value_error":
+            return str(one["ctx"]["error"])
+        case "dict_type":
+            return f"expected a section of names, such as {{email: email}}, got {kind_of(one['input'])}"
+        case "tuple_type":
+            return f"expected a list, got {kind_of(one['input'])}"
+        case _:
+            return "is not what is expected here"
+
+
+def _keys_beside(path: Path) -> tuple[str, ...]:
+    """The keys that may stand where `path` ends."""
+    match path[:-1]:
+        case ():
+            model: type = MappingFile
+        case ("source",):
+            model = Source
+        case ("products",):
+            model = Products
+        case ("destination",):
+            model = Destination
+        case ("destination", "rate_limit"):
+            model = RateLimit
+        case ("destination", "retry"):
+            model = Retry
+        case ("tests", _):
+            model = MappingTest
+        case _:
+            model = FieldRule
+    return tuple(model.model_fields)  # type: ignore[attr-defined]  # every one of them is a Section
+
+
+def _in_the_file(path: Path, data: object) -> Path:
+    """`path` as far as the file has it: short forms have no deeper keys."""
+    for at, part in enumerate(path):
+        try:
+            data = data[part]  # type: ignore[index]  # whatever cannot be indexed ends the walk
+        except (TypeError, KeyError, IndexError):
+            return path[:at]
+    return path
