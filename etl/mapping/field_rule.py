@@ -23,6 +23,11 @@ NAMES = leaf(
     {"type": "string", "minLength": 1},
     {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True},
 )
+NAMES_OR_NONE = leaf(
+    leaves.parse_names_or_none,
+    {"type": "string", "minLength": 1},
+    {"type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": True},
+)
 FLAG = leaf(leaves.parse_flag, {"type": "boolean"}, leaves.VARIABLE)
 CONSTANT_SCHEMA: dict[str, Any] = {
     "anyOf": [

@@ -78,6 +78,11 @@ def parse_name(value: object) -> str:
     return name
 
 
+def parse_names_or_none(value: object) -> tuple[str, ...]:
+    """One name, or a list of different names, or an empty list."""
+    return () if value in ([], ()) else parse_names(value)
+
+
 def parse_names(value: object) -> tuple[str, ...]:
     """One name, or a list of different names."""
     if isinstance(value, str):

@@ -77,7 +77,8 @@ def parse_mapping(
     warned = checks.warnings(resolved.data, filled=resolved.filled | resolved.unset)
     keys: dict[str, Any] = {name: getattr(model, name) for name in MappingFile.model_fields}
     keys["name"] = model.name or path.stem
-    return Mapping(**keys, path=path, warnings=lines(document, warned, file=str(path)))
+    # Every part was validated a moment ago; to validate it again would parse what is parsed.
+    return Mapping.model_construct(**keys, path=path, warnings=lines(document, warned, file=str(path)))
 
 
 def _invalid(path: Path, document: Document, found: list[Finding]) -> MappingInvalid:

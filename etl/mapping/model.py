@@ -16,7 +16,7 @@ from etl.mapping import leaves, quantities
 from etl.mapping.catalogue import EVENTS
 from etl.mapping.destination import Destination, RateLimit, Retry
 from etl.mapping.example import MappingTest
-from etl.mapping.field_rule import COLUMN, NAMES, FieldRule, Section
+from etl.mapping.field_rule import COLUMN, NAMES_OR_NONE, FieldRule, Section
 from etl.mapping.leaves import choice, kind_of, leaf
 from etl.mapping.products import Products
 from etl.mapping.source import Source
@@ -115,7 +115,7 @@ class MappingFile(Section):
         description="changed: an event goes out again only when its content changed; always: every row that is read is "
         "sent (no ledger; lookback must be 0).",
     )
-    resend_ignores: Annotated[tuple[str, ...], NAMES] = Field(
+    resend_ignores: Annotated[tuple[str, ...], NAMES_OR_NONE] = Field(
         default=(), description="Fields that alone do not make an event changed, such as timestamp."
     )
     max_failure_rate: Annotated[

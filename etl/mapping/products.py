@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from etl.mapping import leaves
-from etl.mapping.field_rule import COLUMN, NAMES, FieldRule, Section
+from etl.mapping.field_rule import COLUMN, NAMES_OR_NONE, FieldRule, Section
 from etl.mapping.leaves import kind_of, leaf
 from etl.mapping.source import CONDITION
 
@@ -37,7 +37,7 @@ class Products(Section):
         default_factory=dict,
         description="Which of its rows belong to a row: {order_id: id} = whose order_id is this row's id.",
     )
-    order_by: Annotated[tuple[str, ...], NAMES] = Field(
+    order_by: Annotated[tuple[str, ...], NAMES_OR_NONE] = Field(
         default=(), description="The column, or list of columns, that orders the products of a row."
     )
     where: Annotated[str | None, CONDITION] = Field(
