@@ -1,0 +1,49 @@
+"""Which failure each exception of the HTTP client stands for.
+
+The text goes nowhere: that of `LocalProtocolError` holds the whole API key, others hold what the server sent.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+import httpcore
+
+from etl.api.deadline import NotConnected
+from etl.delivery.answer import Failure
+
+FAILURES: dict[type[Exception], Failure] = {
+    httpcore.ConnectTimeout: Failure.CONNECT_TIMEOUT,
+    httpcore.PoolTimeout: Failure.CONNECT_TIMEOUT,
+    httpcore.TimeoutException: Failure.TIMEOUT,
+    httpcore.ReadTimeout: Failure.TIMEOUT,
+    httpcore.WriteTimeout: Failure.TIMEOUT,
+    httpcore.ConnectError: Failure.UNREACHABLE,
+    httpcore.ConnectionNotAvailable: Failure.UNREACHABLE,
+    httpcore.NetworkError: Failure.RESET,
+    httpcore.ReadError: Failure.RESET,
+    httpcore.WriteError: Failure.RESET,
+    httpcore.ProtocolError: Failure.PROTOCOL,
+    httpcore.RemoteProtocolError: Failure.PROTOCOL,
+    httpcore.LocalProtocolError: Failure.HEADERS,
+    httpcore.ProxyError: Failure.PROXY,
+    httpcore.UnsupportedProtocol: Failure.ADDRESS,
+    ssl.SSLError: Failure.RESET,
+    OSError: Failure.RESET,
+    UnicodeError: Failure.ADDRESS,
+}
+CLIENT_ERRORS = tuple(FAILURES)
+
+
+def failure_of(error: Exception) -> Failure:
+    """The failure that an exception out of `CLIENT_ERRORS` stands for."""
+    match error:
+        case NotConnected():
+            return error.failure
+        case httpcore.ProxyError() if str(error).startswith("4"):
+            # "407 Proxy Authentication Required": the proxy will say so again.
+            return Failure.PROXY_REFUSED
+        case httpcore.RemoteProtocolError() if str(error).startswith("Server disconnected"):
+            return Failure.RESET
+        case _:
+            return next(FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES)
