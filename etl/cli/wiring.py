@@ -95,7 +95,7 @@ def workshop(
             transform=Transformer(mapping, source.columns, source.child_columns),
             clock=clock,
             courier=courier,
-            open_client=lambda: ApiClient(destination),
+            open_client=lambda: ApiClient(destination, clock=clock),
         )
 
 
