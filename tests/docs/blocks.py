@@ -8,7 +8,7 @@ import click
 
 from etl import errors
 from etl.cli.commands import squeezely_etl
-from etl.mapping.catalogue import FIELDS, PRODUCT_FIELDS, PROBLEMS, STEPS, TYPES
+from etl.mapping.catalogue import FIELDS, PROBLEMS, PRODUCT_FIELDS, STEPS, TYPES
 
 
 def table(*rows: tuple[str, ...]) -> str:

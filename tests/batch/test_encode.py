@@ -1,0 +1,64 @@
+"""Numbers leave exactly as the row held them."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.batch.digest import DIGEST_BYTES, LEDGER_KEY_BYTES, Hasher
+from etl.batch.encode import UnencodableError, encode_event, envelope
+
+EXACT = [
+    (Decimal("12.50"), b"12.50"),
+    (Decimal("1E+3"), b"1000"),
+    (Decimal("0.1"), b"0.1"),
+    (2**53 + 1, b"9007199254740993"),
+    (2**64, b"18446744073709551616"),
+    (-(2**63) - 1, b"-9223372036854775809"),
+    (0.1, b"0.1"),
+    (True, b"true"),
+    ("é", '"é"'.encode()),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), EXACT)
+def test_a_value_keeps_every_digit(value: object, text: bytes) -> None:
+    """B4, B5: another reader must see the number that the database holds."""
+    assert encode_event({"custom_x": value}) == b'{"custom_x":' + text + b"}"
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), b"bytes", object(), "\ud800", {1: 2}])
+def test_what_json_cannot_hold_is_an_error_without_the_value(value: object) -> None:
+    """B2, B11, B22."""
+    with pytest.raises(UnencodableError) as caught:
+        encode_event({"custom_x": value})
+    assert "bytes'" not in str(caught.value)
+
+
+@given(st.lists(st.dictionaries(st.text("abc", min_size=1), st.integers() | st.text(), max_size=3), max_size=5))
+def test_the_envelope_holds_the_events_in_order(events: list[dict[str, object]]) -> None:
+    body = envelope([encode_event(event) for event in events])
+    assert json.loads(body) == {"events": events}
+
+
+@given(st.dictionaries(st.text(min_size=1), st.integers() | st.text() | st.booleans() | st.decimals(allow_nan=False)))
+def test_the_same_event_gives_the_same_bytes(event: dict[str, object]) -> None:
+    """B27."""
+    event = {name: value for name, value in event.items() if not isinstance(value, Decimal) or value.is_finite()}
+    assert encode_event(event) == encode_event(dict(event))
+    orjson.loads(encode_event(event))
+
+
+def test_hashes_depend_on_the_key_of_the_file_and_on_the_type() -> None:
+    one, other = Hasher(b"a" * 32), Hasher(b"b" * 32)
+    assert len(one.ledger_key((1,))) == LEDGER_KEY_BYTES
+    assert len(one.digest(b"{}")) == DIGEST_BYTES
+    assert one.ledger_key((1,)) == one.ledger_key((1,))
+    assert one.ledger_key((1,)) != one.ledger_key(("1",))
+    assert one.ledger_key((1,)) != other.ledger_key((1,))
+    assert one.digest(b"{}") != other.digest(b"{}")

@@ -1,0 +1,177 @@
+"""A shop's table, a sandbox, and the real command line as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from etl.sandbox.serve import running
+
+MAPPING = """\
+version: 1
+name: people
+source:
+  url: ${{PEOPLE_URL}}
+  table: people
+  primary_key: id
+  cursor_field: updated_at
+  timezone: UTC
+  settle: 0s
+  page_size: 500
+{source}
+event: PersonUpdated
+fields:
+  email: email
+  firstname: name
+  custom_points: points
+{top}
+destination:
+  url: ${{API_URL}}
+  account: ${{ACCOUNT}}
+  api_key: ${{API_KEY}}
+  rate_limit: {{requests_per_second: 100000, events_per_second: 1000000}}
+{destination}
+"""
+
+
+@dataclass
+class Ended:
+    """A finished process."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads(self.out.splitlines()[-1])
+
+
+@dataclass
+class Desk:
+    """A folder with a mapping, a database, a sandbox and a state, and the command line over them."""
+
+    folder: Path
+    api_url: str
+    database_url: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mapping(self) -> Path:
+        return self.folder / "people.yaml"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "etl" / "state.sqlite"
+
+    def write_mapping(self, *, source: str = "", top: str = "", destination: str = "") -> None:
+        self.mapping.write_text(MAPPING.format(source=source, top=top, destination=destination))
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "PEOPLE_URL": self.database_url,
+            "API_URL": self.api_url,
+            "ACCOUNT": "shop-1",
+            "API_KEY": "key-of-the-shop",
+            "SQUEEZELY_ETL_STATE": str(self.state),
+            "XDG_RUNTIME_DIR": str(self.folder),
+            **self.variables,
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "etl", *arguments],
+            env=self.environment(),
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def call(self, *arguments: str) -> Ended:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        return Ended(process.returncode, out, err)
+
+    def run(self, *options: str) -> Ended:
+        return self.call("run", str(self.mapping), "-o", "json", *options)
+
+    def stats(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.api_url}/sandbox/stats") as answer:
+            return json.load(answer)
+
+    def engine(self) -> sa.Engine:
+        return sa.create_engine(self.database_url, poolclass=sa.NullPool)
+
+    def fill(self, count: int, *, first: int = 1, minutes: int = 120) -> None:
+        """`count` people, updated a second apart or less, the last `minutes` ago."""
+        with self.engine().begin() as connection:
+            connection.execute(
+                sa.text(
+                    "CREATE TABLE IF NOT EXISTS people (id INTEGER PRIMARY KEY, name VARCHAR(40), "
+                    "email VARCHAR(80), points INTEGER, updated_at TIMESTAMP NOT NULL)"
+                )
+            )
+            connection.execute(
+                PEOPLE.insert(),
+                [
+                    {
+                        "id": number,
+                        "name": f"Name {number}",
+                        "email": f"person{number}@example.com",
+                        "points": number % 7,
+                        "updated_at": sa.func.now(),
+                    }
+                    | {"updated_at": _moment(number // 3, minutes)}
+                    for number in range(first, first + count)
+                ],
+            )
+
+
+def _moment(number: int, minutes: int) -> Any:
+    from datetime import UTC, datetime, timedelta
+
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(minutes=minutes, seconds=100_000 - number)
+
+
+PEOPLE = sa.table(
+    "people",
+    sa.column("id"),
+    sa.column("name"),
+    sa.column("email"),
+    sa.column("points"),
+    sa.column("updated_at", sa.DateTime()),
+)
+
+
+@pytest.fixture
+def api_url() -> Iterator[str]:
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def make_desk(tmp_path: Path, api_url: str) -> Callable[..., Desk]:
+    def make(database_url: str | None = None) -> Desk:
+        desk = Desk(tmp_path, api_url, database_url or f"sqlite:///{tmp_path}/people.sqlite")
+        desk.write_mapping()
+        return desk
+
+    return make
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    return make_desk()
