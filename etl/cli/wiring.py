@@ -40,26 +40,37 @@ def mapping_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def load(paths: Sequence[Path], *, resolve_variables: bool = True) -> list[Mapping]:
-    """Load every mapping of `paths`. Raises `MappingInvalid` with the problems of all files at once."""
-    mappings: list[Mapping] = []
-    problems: list[str] = []
-    files = mapping_files(paths)
-    for file in files:
+def load_each(
+    paths: Sequence[Path], *, resolve_variables: bool = True
+) -> Iterator[tuple[Path, Mapping | MappingInvalid]]:
+    """Yield each mapping file of `paths` with its mapping, or with all of its problems."""
+    for file in mapping_files(paths):
         try:
-            mappings.append(
+            yield (
+                file,
                 load_mapping(
                     file, environment=os.environ, read_file=Path.read_bytes, resolve_variables=resolve_variables
-                )
+                ),
             )
         except MappingInvalid as error:
-            problems.extend(error.problems)
-    twice = {mapping.name for mapping in mappings if sum(other.name == mapping.name for other in mappings) > 1}
-    for name in sorted(twice):
-        paths_of_name = ", ".join(str(mapping.path) for mapping in mappings if mapping.name == name)
-        problems.append(f"{paths_of_name}: name: {name} is used twice; a name is one checkpoint")
+            yield file, error
+
+
+def load(paths: Sequence[Path], *, resolve_variables: bool = True) -> list[Mapping]:
+    """Load every mapping of `paths`. Raises `MappingInvalid` with the problems of all files at once."""
+    loaded = list(load_each(paths, resolve_variables=resolve_variables))
+    mappings = [mapping for _, mapping in loaded if isinstance(mapping, Mapping)]
+    problems = [line for _, error in loaded if isinstance(error, MappingInvalid) for line in error.problems]
+    files_of: dict[str, list[str]] = {}
+    for mapping in mappings:
+        files_of.setdefault(mapping.name, []).append(str(mapping.path))
+    problems.extend(
+        f"{', '.join(files)}: name: {name} is used twice; a name is one checkpoint"
+        for name, files in files_of.items()
+        if len(files) > 1
+    )
     if problems:
-        raise MappingInvalid(f"{len(problems)} problem(s) in {len(files)} mapping file(s)", problems=problems)
+        raise MappingInvalid(f"{len(problems)} problem(s) in {len(loaded)} mapping file(s)", problems=problems)
     return mappings
 
 
