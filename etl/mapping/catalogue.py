@@ -133,7 +133,7 @@ TYPES: Mapping[str, str] = MappingProxyType(
         "country": "an ISO 3166-1 alpha-2 country, such as NL",
         "gender": "M, F or U, from m/f, male/female, man/vrouw and the like",
         "phone": "a phone number of digits with + and -",
-        "list": "a list, from a JSON array or by the step split(…)",
+        "list": "a list, from a JSON array or by the step split(…); a single number or text is a list of one",
         "json": "what the JSON text or column holds, as it is",
     }
 )

@@ -52,7 +52,7 @@ def check_rule(path: Path, rule: object, *, inside_products: bool) -> Iterator[F
     choices = "column, value, template and parent" if inside_products else "column, value and template"
     if not inside_products and "parent" in rule:
         yield Finding((*path, "parent"), "parent stands inside products only; write column", at_key=True)
-    elif not sources:
+    elif not sources and not any(nearest(key, SOURCES) for key in rule):
         yield Finding(path, f"needs one of {choices}")
     elif len(sources) > 1:
         yield Finding(path, f"takes only one of {choices}; has {' and '.join(sources)}")
@@ -129,8 +129,12 @@ def _warn_rules(path: Path, fields: Mapping[str, object], known: Mapping[str, Re
         elif "default" in rule and rule.get("required") is True:
             yield Finding((*path, name, "required"), "has no effect beside default", at_key=True)
         declared = text(rule, "type")
-        if name in known and declared is not None and declared != known[name].type:
+        if name in known and declared is not None and _kind(declared) != _kind(known[name].type):
             yield Finding((*path, name, "type"), f"the receiver expects {known[name].type} here: {known[name].rule}")
+
+
+def _kind(type_name: str) -> str:
+    return "number" if type_name in ("number", "decimal", "integer") else type_name
 
 
 def _column(rule: object) -> str | None:
