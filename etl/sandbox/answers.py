@@ -11,6 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from etl.sandbox.receiver import Taken, TurnedAway
+from etl.sandbox.rules import Refusal
 
 
 class JsonResponse(Response):
@@ -33,10 +34,15 @@ def batch_answer(outcome: Taken | TurnedAway) -> JsonResponse:
             return JsonResponse({"success": True, "created": created})
         case TurnedAway(errors=errors):
             listed = [
-                {"index": index, "code": refusals[0].code, "message": "; ".join(each.words for each in refusals)}
+                {"index": index, "code": refusals[0].code, "message": "; ".join(map(in_words, refusals))}
                 for index, refusals in errors.items()
             ]
             return JsonResponse({"success": False, "errors": listed}, status_code=400)
+
+
+def in_words(refusal: Refusal) -> str:
+    """One refusal as a person reads it: the field, if it is about one, and the rule."""
+    return f"{refusal.field}: {refusal.words}" if refusal.field else refusal.words
 
 
 def failure(status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> JsonResponse:

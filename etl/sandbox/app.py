@@ -6,16 +6,19 @@ Only loopback names are served: a web site that points its own name at this mach
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from etl.sandbox.answers import JsonResponse, failure
+from etl.sandbox.answers import failure
 from etl.sandbox.api import HangUp, VendorApi
+from etl.sandbox.page import Page
 from etl.sandbox.receiver import Receiver
 from etl.sandbox.settings import SandboxSettings
 from etl.sandbox.ticks import SystemTicks, Ticks
+from etl.sandbox.window import Window
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -30,16 +33,20 @@ def create_app(settings: SandboxSettings, *, ticks: Ticks | None = None, hang_up
     receiver = Receiver(settings, ticks=ticks)
     api = VendorApi(settings, receiver=receiver, ticks=ticks, hang_up=hang_up)
 
-    async def stats(_: Request) -> Response:
-        return JsonResponse(receiver.stats())
-
+    window = Window(receiver)
+    page = Page()
     routes = [
         Route("/v1/track", api.track, methods=["POST"]),
         Route("/v1/verifyAuth", api.verify_auth, methods=["POST"]),
-        Route("/stats", stats),
-        Route("/sandbox/stats", stats),
+        Route("/", page.show),
+        Route("/stats", window.stats),
+        Route("/sandbox/stats", window.stats),
+        Route("/sandbox/events", window.events),
+        Route("/sandbox/events/{number:int}", window.event),
+        Route("/sandbox/reset", window.reset, methods=["POST"]),
     ]
-    return _loopback_only(Starlette(routes=routes))
+    handlers = {404: _not_found, 405: _wrong_method}
+    return _loopback_only(Starlette(routes=routes, exception_handlers=handlers))
 
 
 def _loopback_only(app: ASGIApp) -> ASGIApp:
@@ -55,3 +62,12 @@ def _loopback_only(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return guarded
+
+
+async def _not_found(_: Request, __: Exception) -> Response:
+    return failure(404, "NOT_FOUND", "no such address here; the API is POST /v1/track and POST /v1/verifyAuth")
+
+
+async def _wrong_method(request: Request, problem: Exception) -> Response:
+    headers = problem.headers if isinstance(problem, HTTPException) else None
+    return failure(405, "WRONG_METHOD", f"{request.method} is not allowed here", headers=headers)

@@ -15,6 +15,7 @@ from etl.errors import UsageProblem
 
 # Statuses that a client has to survive; each is answered before the request is looked at.
 STATUSES = (408, 429, 500, 502, 503, 504)
+_STATUS_NAMES = frozenset(map(str, STATUSES))
 
 KNOWN_FAULTS = (
     ("429@5%", "answers 429 with Retry-After to 5 % of the requests (also 408, 500, 502, 503, 504)"),
@@ -36,6 +37,13 @@ class Faults:
     drop: float = 0.0
     slow_seconds: float = 0.0
     reject: frozenset[str] = frozenset()
+
+    def in_words(self) -> list[str]:
+        """What is switched on, as it would be asked for."""
+        words = [f"{status}@{probability:.4g}%" for status, probability in ((s, p * 100) for s, p in self.statuses)]
+        words += [f"drop@{self.drop * 100:.4g}%"] if self.drop else []
+        words += [f"slow={self.slow_seconds * 1000:.4g}ms"] if self.slow_seconds else []
+        return words + [f"reject={address}" for address in sorted(self.reject)]
 
 
 class Drop(Enum):
@@ -85,30 +93,26 @@ def parse_faults(specs: Sequence[str]) -> Faults:
             every known fault.
 
     """
-    statuses: dict[int, float] = {}
-    drop: float | None = None
-    slow: float | None = None
+    shares: dict[str, float] = {}
+    waits: list[float] = []
     reject: set[str] = set()
     for spec in specs:
         name, sign, argument = _split(spec)
-        match name, sign:
-            case "drop", "@" if drop is None:
-                drop = _probability(spec, argument)
-            case "slow", "=" if slow is None:
-                slow = _seconds(spec, argument)
-            case "reject", "=":
-                reject.add(_address(spec, argument))
-            case status, "@" if status.isdecimal() and int(status) in STATUSES and int(status) not in statuses:
-                statuses[int(status)] = _probability(spec, argument)
-            case ("drop", "@") | ("slow", "="):
-                raise _refusal(spec, "is given twice")
-            case status, "@" if status.isdecimal() and int(status) in statuses:
-                raise _refusal(spec, "is given twice")
-            case _:
-                raise _refusal(spec, "is not a known fault")
-    if sum(statuses.values()) > 1:
-        raise _refusal(", ".join(specs), "adds up to more than 100 %")
-    return Faults(tuple(statuses.items()), drop or 0.0, slow or 0.0, frozenset(reject))
+        if name in shares or (name == "slow" and waits):
+            raise _refusal(spec, "is given twice")
+        if sign == "@" and (name == "drop" or name in _STATUS_NAMES):
+            shares[name] = _probability(spec, argument)
+        elif sign == "=" and name == "slow":
+            waits.append(_seconds(spec, argument))
+        elif sign == "=" and name == "reject":
+            reject.add(_address(spec, argument))
+        else:
+            raise _refusal(spec, "is not a known fault")
+    drop = shares.pop("drop", 0.0)
+    if sum(shares.values()) > 1:
+        raise _refusal(", ".join(specs), "adds up to more than 100%")
+    statuses = tuple((int(name), share) for name, share in shares.items())
+    return Faults(statuses=statuses, drop=drop, slow_seconds=sum(waits), reject=frozenset(reject))
 
 
 def _split(spec: str) -> tuple[str, str, str]:

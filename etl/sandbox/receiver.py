@@ -48,12 +48,14 @@ class Receiver:
         self._last_number = 0
         self._accepted = Shelf(count=settings.kept_events, size_bytes=settings.kept_bytes)
         self._refused = Shelf(count=settings.kept_refusals, size_bytes=settings.kept_bytes)
+        self._resets = 0
         self.tally = Tally()
 
     def reset(self) -> None:
         """Forgets events and counts. Numbers go on, so that a page that is looking on stays in step."""
         self._accepted.clear()
         self._refused.clear()
+        self._resets += 1
         self.tally = Tally()
 
     def take(self, body: bytes) -> Taken | TurnedAway:
@@ -89,9 +91,14 @@ class Receiver:
         return self._accepted.find(number) or self._refused.find(number)
 
     def stats(self) -> dict[str, object]:
-        """The counts of contract and page, JSON-ready."""
+        """All counts, JSON-ready; `names` are the events' names, `rehearsing` the faults that are switched on."""
+        counts = self.tally.as_dict(now=self._ticks.monotonic())
+        refused_names = {arrival.name for arrival in self._refused.newest_first(after=0, before=None)} - {""}
         return {
-            **self.tally.as_dict(now=self._ticks.monotonic()),
+            **counts,
+            "names": sorted(refused_names.union(self.tally.by_event)),
+            "rehearsing": self._settings.faults.in_words(),
+            "resets": self._resets,
             "kept": len(self._accepted) + len(self._refused),
             "newest": self._last_number,
         }

@@ -32,9 +32,10 @@ _GENDERS: Final = frozenset({"M", "F", "U", "male", "female", "unknown"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an event is refused: a stable code, and words that name the field and the rule, never the value."""
+    """Why an event is refused: a stable code, the field ("" = the event as a whole), and words without its value."""
 
     code: str
+    field: str
     words: str
 
 
@@ -96,7 +97,7 @@ class Rules:
     def check(self, event: object) -> tuple[Refusal, ...]:
         """The reasons why `event` is refused; () = it is taken."""
         if not isinstance(event, dict):
-            return (Refusal("INVALID_EVENT", "the event is not a JSON object"),)
+            return (Refusal("INVALID_EVENT", "", "the event is not a JSON object"),)
         refusals = _check_identity(event)
         fields = self._fields
         for field, value in event.items():
@@ -111,19 +112,19 @@ class Rules:
         if event.get("event") == "Purchase":
             refusals += _check_purchase(event)
         if self._rejected and str(event.get("email")).lower() in self._rejected:
-            refusals.append(Refusal("REJECTED", "email: this address is refused, because --fault reject asks for it"))
+            refusals.append(Refusal("REJECTED", "email", "this address is refused, because --fault reject asks for it"))
         return tuple(refusals)
 
     def _check_products(self, products: object) -> list[Refusal]:
         if not isinstance(products, list):
-            return [Refusal("INVALID_PRODUCTS", "products: not a list of objects")]
+            return [Refusal("INVALID_PRODUCTS", "products", "expected a list of objects")]
         refusals: list[Refusal] = []
         rules = self._product
         for product in products:
             if not isinstance(product, dict):
-                return [Refusal("INVALID_PRODUCTS", "products: not a list of objects")]
+                return [Refusal("INVALID_PRODUCTS", "products", "expected a list of objects")]
             if "id" not in product:
-                refusals.append(Refusal("MISSING_PRODUCT_ID", "products.id: each product needs its SKU"))
+                refusals.append(Refusal("MISSING_PRODUCT_ID", "products.id", "each product needs its SKU"))
             for field, value in product.items():
                 rule = rules.get(field)
                 if rule is not None and not rule.check(value):
@@ -134,21 +135,21 @@ class Rules:
 def _check_identity(event: Mapping[str, object]) -> list[Refusal]:
     refusals = []
     if not _is_filled_text(event.get("event")):
-        refusals.append(Refusal("MISSING_EVENT", "event: the event's name is missing"))
+        refusals.append(Refusal("MISSING_EVENT", "event", "the event's name is missing"))
     if not event.get("email") and not event.get("userid"):
-        refusals.append(Refusal("MISSING_IDENTITY", "email, userid: at least one of them is needed"))
+        refusals.append(Refusal("MISSING_IDENTITY", "email", "an identity is needed: email or userid"))
     return refusals
 
 
 def _check_purchase(event: Mapping[str, object]) -> list[Refusal]:
     refusals = []
     if "orderid" not in event:
-        refusals.append(Refusal("MISSING_ORDERID", "orderid: a Purchase needs it"))
+        refusals.append(Refusal("MISSING_ORDERID", "orderid", "a Purchase needs it"))
     products = event.get("products")
     if products is None or products == []:
-        refusals.append(Refusal("MISSING_PRODUCTS", "products: a Purchase needs at least one"))
+        refusals.append(Refusal("MISSING_PRODUCTS", "products", "a Purchase needs at least one"))
     elif isinstance(products, list) and any(isinstance(each, dict) and "quantity" not in each for each in products):
-        refusals.append(Refusal("MISSING_PRODUCT_QUANTITY", "products.quantity: each product of a Purchase needs it"))
+        refusals.append(Refusal("MISSING_PRODUCT_QUANTITY", "products.quantity", "each product of a Purchase needs it"))
     return refusals
 
 
@@ -156,15 +157,15 @@ def _check_other(field: str, value: object) -> list[Refusal]:
     # A field that is not known is taken without a word, as the receiver drops it: the page says so beside it.
     if field.startswith("custom_"):
         if not _CUSTOM.fullmatch(field):
-            return [Refusal("INVALID_CUSTOM_NAME", "custom_…: letters, digits and _ follow the prefix")]
+            return [Refusal("INVALID_CUSTOM_NAME", field, "only letters, digits and _ follow custom_")]
         if value is None or isinstance(value, dict):
-            return [Refusal("INVALID_CUSTOM_VALUE", "custom_…: a text, number, date, yes/no or list; never null")]
+            return [Refusal("INVALID_CUSTOM_VALUE", field, "expected a text, number, date, yes/no or list")]
     return []
 
 
 def _rule(field: str, check: Check, expected: str, *, code: str | None = None) -> _Rule:
     code = code or f"INVALID_{field.upper().replace('.', '_').replace('PRODUCTS_', 'PRODUCT_')}"
-    return _Rule(check, Refusal(code, f"{field}: expected {expected}"))
+    return _Rule(check, Refusal(code, field, f"expected {expected}"))
 
 
 def _is_text(value: object) -> bool:

@@ -46,7 +46,7 @@ class Tally:
         self.duplicates = 0
         self.answers: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self._by_event: Counter[str] = Counter()
+        self.by_event: Counter[str] = Counter()
         self._identities: set[int] = set()
         self._seen_order = SeenBefore(size=_REMEMBERED_CONTENTS)
         self._seen_content = SeenBefore(size=_REMEMBERED_CONTENTS)
@@ -64,10 +64,10 @@ class Tally:
         whole of it was here before.
         """
         self.accepted += 1
-        if name in self._by_event or len(self._by_event) < _NAMES_COUNTED:
-            self._by_event[name] += 1
+        if name in self.by_event or len(self.by_event) < _NAMES_COUNTED:
+            self.by_event[name] += 1
         else:
-            self._by_event[_OTHER] += 1
+            self.by_event[_OTHER] += 1
         if len(self._identities) < _MOST_IDENTITIES:
             self._identities.add(hash(identity))
         merged = isinstance(orderid, str) and self._seen_order(orderid)
@@ -100,7 +100,7 @@ class Tally:
             "duplicates": self.duplicates,
             "distinct_identities": len(self._identities),
             "distinct_identities_capped": len(self._identities) >= _MOST_IDENTITIES,
-            "by_event": dict(self._by_event.most_common()),
+            "by_event": dict(self.by_event.most_common()),
             "answers": dict(sorted(self.answers.items())),
             "reasons": dict(self.reasons.most_common()),
             "accepted_per_second": accepted,

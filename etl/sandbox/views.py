@@ -1,0 +1,113 @@
+"""What the page and the tests are told about arrivals: rows of the list, and one event in full.
+
+Values arrive in the browser as finished text, so no number loses a digit and nothing an event holds can become markup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+import orjson
+
+from etl.mapping.catalogue import CUSTOM_PREFIX, FIELDS, PRODUCT_FIELDS, ReceiverField
+from etl.sandbox.arrivals import Arrival
+from etl.sandbox.exact_text import indented, one_line, parse_exactly
+
+_EVENT = ReceiverField("event", "text", "the event's name, known to the receiver or custom", "doc", "every event")
+_PRODUCTS = ReceiverField("products", "list", "a list of objects, each with its SKU as id", "doc", "Purchase")
+_CUSTOM = ReceiverField(
+    "custom_…",
+    "text, number, date, yes/no or list",
+    "create the field in the account under this name first, or the receiver drops it silently",
+    "doc",
+)
+
+
+def summary(arrival: Arrival) -> dict[str, object]:
+    """The list's row of `arrival`, JSON-ready. `time` is the event's own timestamp as sent, None when it has none."""
+    time = arrival.time
+    return {
+        "id": arrival.number,
+        "time": time if isinstance(time, str | int | float) else None,
+        "event": arrival.name,
+        "identity": arrival.identity,
+        "email": arrival.email,
+        "userid": arrival.userid,
+        "created_at": datetime.fromtimestamp(arrival.created_at, UTC).isoformat(timespec="milliseconds"),
+        "accepted": not arrival.refusals,
+        "api_inserted": arrival.inserted,
+        "api_verified": arrival.verified,
+        "reasons": [{"code": each.code, "field": each.field, "message": each.words} for each in arrival.refusals],
+    }
+
+
+def summaries(arrivals: Iterable[Arrival], *, with_content: bool) -> Iterator[dict[str, object]]:
+    """The rows of `arrivals`; `with_content` adds the event as it was sent, under `content`."""
+    parsed: dict[int, list[object]] = {}  # a request's events, once for all of them: id(body) → events
+    for arrival in arrivals:
+        row = summary(arrival)
+        if with_content:
+            if id(arrival.body) not in parsed:
+                parsed[id(arrival.body)] = _events(arrival.body)
+            row["content"] = orjson.Fragment(one_line(parsed[id(arrival.body)][arrival.place]))
+        yield row
+
+
+def in_full(arrival: Arrival) -> dict[str, object]:
+    """The row of `arrival`, its JSON as text under `raw`, and its fields beside the catalogue's rules."""
+    event = _events(arrival.body)[arrival.place]
+    fields = list(_fields(event)) if isinstance(event, dict) else []
+    return {**summary(arrival), "raw": indented(event), "fields": fields}
+
+
+def is_about(arrival: Arrival, identity: str) -> bool:
+    """Whether `identity` (lower case) is part of the address or user id, or the address whose hash was sent."""
+    if identity in arrival.email.lower() or identity in arrival.userid.lower():
+        return True
+    return "@" in identity and arrival.email.lower() == hashlib.sha256(identity.encode()).hexdigest()
+
+
+def _events(body: bytes) -> list[object]:
+    envelope = parse_exactly(body)
+    assert isinstance(envelope, dict)
+    events = envelope["events"]
+    assert isinstance(events, list)
+    return events
+
+
+def _fields(event: Mapping[str, object]) -> Iterator[dict[str, object]]:
+    for name, value in event.items():
+        if name == "products" and isinstance(value, list) and value:
+            for place, product in enumerate(value, start=1):
+                yield from _product_fields(product, place=place)
+        else:
+            yield _field(name, f"{name}", value, _known(name))
+
+
+def _product_fields(product: object, *, place: int) -> Iterator[dict[str, object]]:
+    if not isinstance(product, dict):
+        yield _field("products", f"products {place}", product, _PRODUCTS)
+        return
+    for name, value in product.items():
+        yield _field(f"products.{name}", f"products {place}, {name}", value, PRODUCT_FIELDS.get(name))
+
+
+def _field(name: str, label: str, value: object, known: ReceiverField | None) -> dict[str, object]:
+    return {
+        "name": name,
+        "label": label,
+        "value": value if isinstance(value, str) else one_line(value),
+        "type": known.type if known else "",
+        "rule": known.rule if known else "not a field of the receiver: it is dropped silently",
+        "needed_for": known.needed_for if known else "",
+        "sure": known.sure if known else "",
+        "known": known is not None,
+    }
+
+
+def _known(name: str) -> ReceiverField | None:
+    if name.startswith(CUSTOM_PREFIX):
+        return _CUSTOM
+    return {"event": _EVENT, "products": _PRODUCTS}.get(name) or FIELDS.get(name)
