@@ -8,6 +8,7 @@ import click
 
 from etl import __version__
 from etl.cli.preview import preview
+from etl.cli.retry import retry
 from etl.cli.run import run
 from etl.cli.sandbox import sandbox
 from etl.cli.schema import schema
@@ -39,5 +40,5 @@ def squeezely_etl() -> None:
     """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events."""
 
 
-for command in (preview, run, sandbox, schema, status, validate):
+for command in (preview, retry, run, sandbox, schema, status, validate):
     squeezely_etl.add_command(command)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -25,9 +26,11 @@ from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
 from etl.job.deliver import Delivery, Limits, StopRequest
 from etl.job.outcome import Outcome
+from etl.job.retry import retry_mapping
 from etl.job.run import RunOptions, Workshop, forecast_mapping, run_mapping
 from etl.mapping.model import Mapping
 from etl.mapping.quantities import parse_duration
+from etl.page import Window
 from etl.state.store import StateStore, open_state
 
 LOCK_POLL_SECONDS = 1.0
@@ -69,14 +72,76 @@ class Stopper:
             delivery.inbox.put(StopRequest(self.error))
 
 
+@dataclass(frozen=True, slots=True)
+class RetryCall:
+    """The options of `retry`, as given."""
+
+    reason: str | None
+    limit: int | None
+    state: str
+    output: str
+
+
+Work = Callable[[Workshop, str, Progress, Stopper], Outcome]
+
+
 def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
     """Run every mapping of `paths` in order; each runs, whatever became of the one before.
 
     Returns the worst exit code.
     """
     clock = SystemClock()
-    mappings = load(paths)
     deadline = _deadline(call, clock)
+
+    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        options = RunOptions(
+            run_id=run_id,
+            start_from=call.start_from,
+            full_refresh=call.full_refresh,
+            limits=Limits(rows=call.limit, deadline=deadline),
+        )
+        options = _decided(shop, options, call, progress)
+        if call.dry_run:
+            return forecast_mapping(shop, options, report=progress.report)
+        with _locked(shop, call.if_locked, clock):
+            return run_mapping(shop, options, report=progress.report, started=stopper.watch)
+
+    job = Call("run", call.state, call.output, dry_run=call.dry_run, skip_locked=call.if_locked == "skip")
+    return _each(paths, job, work, clock=clock)
+
+
+def retry_all(paths: tuple[Path, ...], call: RetryCall) -> int:
+    """Retry the dead letters of every mapping of `paths`; returns the worst exit code."""
+    clock = SystemClock()
+
+    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        with _locked(shop, "fail", clock):
+            return retry_mapping(
+                shop,
+                shop.state,
+                run_id=run_id,
+                reason=call.reason,
+                limit=call.limit,
+                report=progress.report,
+                started=stopper.watch,
+            )
+
+    return _each(paths, Call("retry", call.state, call.output), work, clock=clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What all commands that work through mappings share."""
+
+    command: str
+    state: str
+    output: str
+    dry_run: bool = False
+    skip_locked: bool = False
+
+
+def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: Clock) -> int:
+    mappings = load(paths)
     stopper = Stopper()
     codes: list[int] = []
     with ExitStack() as stack:
@@ -86,37 +151,34 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
             if stopper.error is not None:
                 codes.append(stopper.error.exit_code)
                 break
-            codes.append(_run_one(mapping, store, call, clock=clock, deadline=deadline, stopper=stopper))
+            codes.append(_one(mapping, store, call, work, clock=clock, stopper=stopper))
     return worst_exit_code(codes)
 
 
-def _run_one(  # noqa: PLR0913 - what all mappings share
-    mapping: Mapping, store: StateStore, call: RunCall, *, clock: Clock, deadline: float | None, stopper: Stopper
+def _one(  # noqa: PLR0913 - what all mappings share
+    mapping: Mapping, store: StateStore, call: Call, work: Work, *, clock: Clock, stopper: Stopper
 ) -> int:
     run_id = uuid4().hex[:12]
     log_context(mapping=mapping.name, run_id=run_id)
-    options = RunOptions(
-        run_id=run_id,
-        start_from=call.start_from,
-        full_refresh=call.full_refresh,
-        limits=Limits(rows=call.limit, deadline=deadline),
-    )
     begun = clock.monotonic()
     try:
-        with workshop(mapping, store, clock=clock) as shop, Progress(mapping.name, quiet=False) as progress:
-            options = _decided(shop, options, call, progress)
-            if call.dry_run:
-                outcome = forecast_mapping(shop, options, report=progress.report)
-            else:
-                with _locked(shop, call.if_locked, clock):
-                    outcome = run_mapping(shop, options, report=progress.report, started=stopper.watch)
-    except MappingLocked as error:
-        if call.if_locked == "skip":
+        with workshop(mapping, store, clock=clock) as shop, Progress(mapping.name) as progress:
+            outcome = work(shop, run_id, progress, stopper)
+    except EtlError as error:
+        if isinstance(error, MappingLocked) and call.skip_locked:
             click.echo(f"{mapping.name}: skipped, {error.message}", err=True)
             return 0
-        outcome = _failed(mapping, run_id, error, call, clock.monotonic() - begun)
-    except EtlError as error:
-        outcome = _failed(mapping, run_id, error, call, clock.monotonic() - begun)
+        outcome = Outcome(
+            mapping=mapping.name,
+            command=call.command,
+            run_id=run_id,
+            books=Books(),
+            duration_seconds=clock.monotonic() - begun,
+            before=None,
+            checkpoint=None,
+            error=error,
+            dry_run=call.dry_run,
+        )
     show_outcome(outcome, output=call.output)
     if outcome.error is not None:
         show_error(outcome.error, subject=mapping.name)
@@ -132,10 +194,6 @@ def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progr
         return options
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         return options
-    from dataclasses import replace
-
-    from etl.page import Window
-
     progress.pause()
     rows = shop.source.count(Window())
     click.echo(f"{shop.mapping.name} has no checkpoint: this is a first run. The table has {rows} rows.", err=True)
@@ -155,20 +213,6 @@ def _locked(shop: Workshop, if_locked: str, clock: Clock) -> ExitStack:
                 raise
         else:
             return stack
-
-
-def _failed(mapping: Mapping, run_id: str, error: EtlError, call: RunCall, seconds: float) -> Outcome:
-    return Outcome(
-        mapping=mapping.name,
-        command="run",
-        run_id=run_id,
-        books=Books(),
-        duration_seconds=seconds,
-        before=None,
-        checkpoint=None,
-        error=error,
-        dry_run=call.dry_run,
-    )
 
 
 def _deadline(call: RunCall, clock: Clock) -> float | None:

@@ -1,4 +1,4 @@
-"""Checks mappings offline, and with `--connect` against the database and the account; errors and warnings told apart."""
+"""Checks mappings offline, and with `--connect` against database and account; errors and warnings told apart."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ not turn a nightly run into a re-send of everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,6 +119,80 @@ class Workshop:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work on a mapping: `run`, `backfill` and `retry` are different plans of the same loop.
+
+    `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is where
+    pages come from. `compare` says whether the ledger keeps unchanged rows back. `window_done` hears of settled windows.
+    """
+
+    command: str
+    track: str
+    run_id: str
+    plan: Callable[[Books], Iterable[Window]]
+    pages: PageSource
+    compare: bool = True
+    limits: Limits = NO_LIMITS
+    window_done: Callable[[Window], None] = lambda _: None
+
+
+def do(
+    shop: Workshop,
+    job: Job,
+    *,
+    report: Callable[[Books], None] = lambda _: None,
+    started: Callable[[Delivery], None] = lambda _: None,
+) -> Outcome:
+    """Do one job, with its record in the state. The lock is the caller's.
+
+    `started` gets the delivery, to stop it by its inbox.
+    """
+    begun = shop.clock.monotonic()
+    before = shop.state.checkpoint(job.track)
+    run_no = shop.state.start_run(run_id=job.run_id, command=job.command, before=checkpoint_dict(before))
+    ledger = shop.mapping.resend == "changed"
+    delivery = Delivery(
+        Line(
+            source=job.pages,
+            prepare=shop.preparer(ledger=ledger and job.compare),
+            courier=shop.courier(),
+            state=shop.state,
+            fuse=shop.fuse,
+            clock=shop.clock,
+            open_client=shop.open_client,
+            concurrency=shop.mapping.destination.concurrency,
+            ledger=ledger,
+            track=job.track,
+            run_no=run_no,
+            run_id=job.run_id,
+        ),
+        limits=job.limits,
+        report=report,
+        window_done=job.window_done,
+    )
+    error: EtlError | None = None
+    try:
+        windows = job.plan(delivery.books)
+        started(delivery)
+        error = delivery.run(windows)
+    except EtlError as problem:
+        error = problem
+        delivery.books.close()
+    outcome = Outcome(
+        mapping=shop.mapping.name,
+        command=job.command,
+        run_id=job.run_id,
+        books=delivery.books,
+        duration_seconds=shop.clock.monotonic() - begun,
+        before=before,
+        checkpoint=shop.state.checkpoint(job.track),
+        error=error,
+    )
+    shop.state.finish_run(run_no, outcome.as_dict())
+    return outcome
+
+
 def run_mapping(
     shop: Workshop,
     options: RunOptions,
@@ -126,42 +200,28 @@ def run_mapping(
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
 ) -> Outcome:
-    """Run one mapping to its upper bound.
-
-    The lock is the caller's. `started` gets the delivery, to stop it by its inbox.
-    """
-    begun = shop.clock.monotonic()
+    """Run one mapping from its checkpoint to the upper bound."""
     before = shop.state.checkpoint("run")
     _require_start(shop.mapping.name, before, options)
     shop.state.confirm_fingerprint(shop.source.fingerprint())
-    bound = shop.source.upper_bound()
-    run_no = shop.state.start_run(run_id=options.run_id, command="run", before=checkpoint_dict(before))
-    books = Books()
-    error: EtlError | None = None
-    try:
-        windows = _windows(shop, before, bound, options)
-        delivery = Delivery(_line(shop, run_no, options), limits=options.limits, report=report)
-        books = delivery.books
+
+    def plan(books: Books) -> Sequence[Window]:
+        bound = shop.source.upper_bound()
         books.held = bound.held
         if skipped := shop.source.check_null_cursors():
             books.reasons["null_cursor"] = skipped
-        started(delivery)
-        error = delivery.run(windows)
-    except EtlError as problem:
-        error = problem
-        books.close()
-    outcome = Outcome(
-        mapping=shop.mapping.name,
+        return _windows(shop, before, bound, options)
+
+    job = Job(
         command="run",
+        track="run",
         run_id=options.run_id,
-        books=books,
-        duration_seconds=shop.clock.monotonic() - begun,
-        before=before,
-        checkpoint=shop.state.checkpoint("run"),
-        error=error,
+        plan=plan,
+        pages=shop.source,
+        compare=not options.full_refresh,
+        limits=options.limits,
     )
-    shop.state.finish_run(run_no, outcome.as_dict())
-    return outcome
+    return do(shop, job, report=report, started=started)
 
 
 def forecast_mapping(
@@ -198,24 +258,6 @@ def _require_start(name: str, before: Checkpoint | None, options: RunOptions) ->
             hint="say where to begin: --start-from beginning, --start-from now, or --start-from VALUE of the cursor; "
             "if a state file was lost, restore it first",
         )
-
-
-def _line(shop: Workshop, run_no: int, options: RunOptions) -> Line:
-    ledger = shop.mapping.resend == "changed"
-    return Line(
-        source=shop.source,
-        prepare=shop.preparer(ledger=ledger and not options.full_refresh),
-        courier=shop.courier(),
-        state=shop.state,
-        fuse=shop.fuse,
-        clock=shop.clock,
-        open_client=shop.open_client,
-        concurrency=shop.mapping.destination.concurrency,
-        ledger=ledger,
-        track="run",
-        run_no=run_no,
-        run_id=options.run_id,
-    )
 
 
 def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
