@@ -189,7 +189,7 @@ TRANSPORT = (
     Fault("gzip_false", encoded("gzip", GOOD), transient=True),
     Fault("deflate_whole", encoded("deflate", zlib.compress(GOOD)), transient=True),
     Fault("brotli", encoded("br", GOOD), transient=True),
-    Fault("not_http", raw(b"SSH-2.0-OpenSSH_9.2\r\n", accept=True), transient=True),
+    Fault("not_http", raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", accept=True), transient=True),
     Fault("bad_status_line", raw(b"HTTP/1.1 OK 200\r\n\r\n", accept=True), transient=True),
     Fault(
         "two_lengths", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 31\r\nContent-Length: 5\r\n\r\n" + GOOD), transient=True

@@ -17,6 +17,7 @@ REDACTED = "[redacted]"
 
 _CODE_FIELDS = ("code", "error_code", "errorCode", "type")
 _TEXT_FIELDS = ("message", "error", "description", "detail", "reason", "text", "title", "msg")
+_NOT_WORDS = (*_CODE_FIELDS, "success")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*\Z")
 _CODE_IN_TEXT = re.compile(r"\s*([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![A-Za-z0-9_])")
 _MAX_CODE = 40
@@ -41,7 +42,7 @@ def read_refusal(error: object, *, otherwise: str, sent: bytes) -> Refusal:
     otherwise: the code when the answer gives none that looks like one (`TIMESTAMP_ERROR` does).
     sent: the request's body, whose values are taken out of the words; b"" when it is not at hand.
     """
-    text = " ".join(_texts(error))[:_MAX_READ]
+    text = "; ".join(text for text in _texts(error) if text.strip())[:_MAX_READ]
     code = _declared_code(error) or _code_in(text) or otherwise
     return Refusal(code, redact(text, sent=sent))
 
@@ -67,23 +68,25 @@ def _texts(error: object, *, depth: int = 0) -> Iterator[str]:
                 yield from _texts(item, depth=depth + 1)
         case dict() if depth < 3:
             named = [error[name] for name in _TEXT_FIELDS if isinstance(error.get(name), str | list | dict)]
-            for item in named or [value for name, value in error.items() if name not in _CODE_FIELDS][:10]:
+            others = [value for name, value in error.items() if name not in _NOT_WORDS]
+            for item in named or others[:10]:
                 yield from _texts(item, depth=depth + 1)
         case _:
             return
 
 
-def _declared_code(error: object) -> str | None:
-    match error:
-        case dict():
-            candidates = [error[name] for name in _CODE_FIELDS if isinstance(error.get(name), str)]
-            if not candidates and isinstance(error.get("error"), dict):
-                return _declared_code(error["error"])
-        case [only]:
-            return _declared_code(only)
-        case _:
-            return None
-    return next((code for code in candidates if _is_code(code)), None)
+def _declared_code(error: object, *, depth: int = 0) -> str | None:
+    """The first code in a field made for it, the outermost first."""
+    if depth == 3 or not isinstance(error, dict | list):
+        return None
+    if isinstance(error, dict):
+        for name in _CODE_FIELDS:
+            code = error.get(name)
+            if isinstance(code, str) and _is_code(code):
+                return code
+    inner = error.values() if isinstance(error, dict) else error
+    found = (_declared_code(item, depth=depth + 1) for item in [*inner][:10])
+    return next((code for code in found if code), None)
 
 
 def _code_in(text: str) -> str | None:
