@@ -95,9 +95,11 @@ def _wrong_name(name: str) -> str | None:
         return f"has a section of its own; write {RESERVED_FIELDS[name]} at the top level"
     if name.startswith(CUSTOM_PREFIX):
         return _wrong_custom(name)
-    meant = nearest(name, FIELDS)
-    custom = f'did you mean "{meant}"? ' if meant else ""
-    return f"not a known field; {custom}(custom fields start with {CUSTOM_PREFIX})"
+    if meant := nearest(name, FIELDS):
+        return f'not a known field; did you mean "{meant}"? (custom fields start with {CUSTOM_PREFIX})'
+    own = f"{CUSTOM_PREFIX}{name.lower()}"
+    example = "" if _wrong_custom(own) else f", such as {own}"
+    return f"not a known field; custom fields start with {CUSTOM_PREFIX}{example}"
 
 
 def _wrong_custom(name: str) -> str | None:

@@ -74,12 +74,16 @@ def _check_products(data: object) -> Iterator[Finding]:
 def _check_form(products: dict[str, object]) -> Iterator[Finding]:
     if "table" in products and "column" in products:
         yield Finding(("products",), "takes only one of table and column", at_key=True)
-    elif "table" in products and "match" not in products:
+    elif "table" in products and "match" not in products and "match" not in map(_product_key, products):
         yield Finding(("products", "match"), "is missing; it says which rows belong together, such as {order_id: id}")
     elif "table" not in products:
         for key in _ONLY_WITH_TABLE:
             if key in products:
                 yield Finding(("products", key), "needs table", at_key=True)
+
+
+def _product_key(key: str) -> str | None:
+    return nearest(key, ("table", *_ONLY_WITH_TABLE, "column", "fields"))
 
 
 def _check_product_fields(products: dict[str, object]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ A field has exactly one source: column, value, template or parent (`etl.mapping.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
@@ -13,7 +14,7 @@ from pydantic_core import CoreSchema
 from etl.mapping import leaves
 from etl.mapping.catalogue import STEPS, TYPES
 from etl.mapping.leaves import Leaf, choice, kind_of, leaf
-from etl.mapping.nearest import did_you_mean
+from etl.mapping.nearest import did_you_mean, nearest
 from etl.mapping.steps import Step, parse_step
 from etl.mapping.template import template_columns
 
@@ -36,6 +37,20 @@ CONSTANT_SCHEMA: dict[str, Any] = {
     ]
 }
 CONSTANT = leaf(leaves.parse_constant, CONSTANT_SCHEMA)
+# What people who come from a database or a programming language write first.
+_OTHER_NAMES = MappingProxyType(
+    {
+        **dict.fromkeys(("string", "str", "varchar", "char"), "text"),
+        **dict.fromkeys(("int", "bigint", "long"), "integer"),
+        **dict.fromkeys(("float", "double", "real"), "number"),
+        **dict.fromkeys(("numeric", "money"), "decimal"),
+        **dict.fromkeys(("timestamp", "time"), "datetime"),
+        **dict.fromkeys(("array", "set"), "list"),
+        **dict.fromkeys(("optin", "opt_in", "consent"), "yes_no"),
+        "locale": "language",
+        "object": "json",
+    }
+)
 
 
 class Section(BaseModel):
@@ -59,7 +74,10 @@ def _parse_type(value: object) -> str:
     if isinstance(value, str) and value in TYPES:
         return value
     if isinstance(value, str):
-        raise ValueError(f'"{value}" is not a type{did_you_mean(value, TYPES)}')
+        near = nearest(value, (*TYPES, *_OTHER_NAMES)) or ""
+        meant = _OTHER_NAMES.get(near, near)
+        tail = f'; did you mean "{meant}"?' if meant else did_you_mean(value, TYPES)
+        raise ValueError(f'"{value}" is not a type{tail}')
     raise ValueError(f"expected a type, such as text or number, got {kind_of(value)}")
 
 

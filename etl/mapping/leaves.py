@@ -41,6 +41,7 @@ class Leaf:
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _LONGEST_NAME = 255
+_LARGEST_SPAN = 10**18
 
 
 def kind_of(value: object) -> str:
@@ -143,7 +144,7 @@ def parse_flag(value: object) -> bool:
         return value
     if isinstance(value, str) and value in ("true", "false"):
         return value == "true"
-    yes_no = "; YAML 1.2 knows only true and false" if isinstance(value, str) else f", got {kind_of(value)}"
+    yes_no = "; yes, no, on and off are texts" if isinstance(value, str) else f", got {kind_of(value)}"
     raise ValueError(f"expected true or false{yes_no}")
 
 
@@ -164,8 +165,8 @@ def duration(lowest: str, highest: str) -> Leaf:
 def parse_span(value: object) -> timedelta | int:
     """A duration, or a whole number in units of an integer cursor."""
     if isinstance(value, int) and not isinstance(value, bool):
-        if value < 0:
-            raise ValueError("must not be negative")
+        if not 0 <= value <= _LARGEST_SPAN:
+            raise ValueError("must not be negative, nor above 10^18")
         return value
     if isinstance(value, str) and re.fullmatch(r"\d{1,18}", value, re.ASCII):
         return int(value)
@@ -221,7 +222,7 @@ def leaf(kind: Callable[[object], object], *schemas: dict[str, Any]) -> Leaf:
 
 
 def _got(value: object) -> str:
-    return "a text" if isinstance(value, str) else kind_of(value)
+    return "a fraction" if isinstance(value, float | Decimal) else kind_of(value)
 
 
 def _either(words: Iterable[str]) -> str:

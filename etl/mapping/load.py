@@ -5,8 +5,10 @@ Nothing is half loaded: either every check passed, or `MappingInvalid` carries o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Mapping as Environment
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +70,13 @@ def parse_mapping(
         raise _invalid(path, document, [*document.findings, wanted])
     _add_default_access(document.data)
     resolved = resolve(document.data, environment=environment, read_file=read_file, unset_allowed=not resolve_variables)
-    found = [*document.findings, *resolved.findings, *checks.problems(resolved.data)]
-    found += _name_problem(resolved.data, path)
+    checked = [*checks.problems(resolved.data), *_name_problem(resolved.data, path)]
     model, model_problems = _validate(resolved, folder=path.parent)
-    found = _without_unset([*found, *model_problems], resolved)
+    checked += _without_repeats(model_problems, checked)
+    if model is not None and model.destination.ca_file is not None and resolve_variables:
+        checked += _unreadable_ca_file(model.destination.ca_file, read_file)
+    found = [*document.findings, *resolved.findings, *(_without_secrets(one, resolved) for one in checked)]
+    found = [one for one in found if one.path not in resolved.unset]
     if model is None or found:
         raise _invalid(path, document, found)
     warned = checks.warnings(resolved.data, filled=resolved.filled | resolved.unset)
@@ -104,6 +109,15 @@ def _name_problem(data: dict[str, Any], path: Path) -> list[Finding]:
     return []
 
 
+def _unreadable_ca_file(ca_file: Path, read_file: ReadFile) -> list[Finding]:
+    try:
+        read_file(ca_file)
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "not a path"
+        return [Finding(("destination", "ca_file"), f"the file cannot be read: {cause}")]
+    return []
+
+
 def _validate(resolved: Resolved, *, folder: Path) -> tuple[MappingFile | None, list[Finding]]:
     """The model, or its problems. A value that waits for a variable and cannot be read without it gets its default."""
     data = resolved.data
@@ -129,5 +143,13 @@ def _drop(data: Any, path: KeyPath) -> None:  # noqa: ANN401  # any plain data
         data.pop(path[-1], None)
 
 
-def _without_unset(found: list[Finding], resolved: Resolved) -> list[Finding]:
-    return [one for one in found if one.path not in resolved.unset]
+def _without_repeats(found: list[Finding], known: list[Finding]) -> list[Finding]:
+    """`found` without those that say of a list or table what `known` says of one of its items."""
+    ancestors = {one.path[:depth] for one in known for depth in range(1, len(one.path))}
+    return [one for one in found if one.path not in ancestors]
+
+
+def _without_secrets(finding: Finding, resolved: Resolved) -> Finding:
+    """`finding` without what it quotes, where a variable gave the value: it may be a secret in the wrong place (F2)."""
+    quoting = not finding.at_key and any(path[: len(finding.path)] == finding.path for path in resolved.filled)
+    return replace(finding, words=re.sub('"[^"]*"', "…", finding.words)) if quoting else finding

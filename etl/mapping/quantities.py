@@ -26,13 +26,14 @@ def parse_duration(value: object) -> timedelta:
         return value
     if value == 0 and not isinstance(value, bool):
         return timedelta()
-    if isinstance(value, str) and _DURATION.match(value):
+    if isinstance(value, str) and _DURATION.fullmatch(value):
         seconds = sum(float(number) * _seconds(unit) for number, unit in _ONE_DURATION.findall(value))
         if seconds <= timedelta.max.total_seconds() / 1000:
             return timedelta(seconds=seconds)
         raise ValueError("too long a duration")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"expected a duration with its unit, such as {value}s or {value}m")
+        number = value if isinstance(value, int) and 0 < value < 10_000 else 60
+        raise ValueError(f"expected a duration with its unit, such as {number}s or {number}m")
     raise ValueError("expected a duration, such as 60s, 10m, 1h or 2d")
 
 

@@ -48,9 +48,8 @@ def _parse_timezone(value: object) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, LookupError):
-        raise ValueError(
-            f'"{name}" is not a time zone{did_you_mean(name, available_timezones())} (such as UTC or Europe/Amsterdam)'
-        ) from None
+        tail = did_you_mean(name, available_timezones()) or "; expected one such as UTC or Europe/Amsterdam"
+        raise ValueError(f'"{name}" is not a time zone{tail}') from None
     return name
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from etl.mapping.document import Finding, Path
 from etl.mapping.leaves import kind_of
 from etl.mapping.model import Destination, FieldRule, MappingFile, MappingTest, Products, RateLimit, Retry, Source
-from etl.mapping.nearest import did_you_mean
+from etl.mapping.nearest import did_you_mean, nearest
 
 _MISSING: dict[Path, str] = {
     ("version",): "is missing; write version: 1",
@@ -26,15 +26,26 @@ _MISSING: dict[Path, str] = {
 
 
 def findings_of(error: ValidationError, data: object) -> Iterator[Finding]:
-    """One finding for each problem in `error`, with the path that the file shows."""
-    for one in error.errors(include_url=False, include_context=True):
+    """One finding for each problem in `error`, with the path that the file shows.
+
+    A key that is missing because it is misspelt is one problem, not two.
+    """
+    errors = error.errors(include_url=False, include_context=True)
+    misspelt = {_meant(tuple(one["loc"])) for one in errors if one["type"] == "extra_forbidden"}
+    for one in errors:
         path: Path = tuple(one["loc"])
         if one["type"] == "missing":
-            yield Finding(path, _missing(path))
+            if path not in misspelt:
+                yield Finding(path, _missing(path))
         elif one["type"] == "extra_forbidden":
             yield Finding(path, f"not a known key{did_you_mean(str(path[-1]), _keys_beside(path))}", at_key=True)
         else:
             yield Finding(_in_the_file(path, data), _words(one))
+
+
+def _meant(path: Path) -> Path:
+    """The path that an unknown key most likely meant; its own when nothing is near."""
+    return (*path[:-1], nearest(str(path[-1]), _keys_beside(path)) or path[-1])
 
 
 def _missing(path: Path) -> str:

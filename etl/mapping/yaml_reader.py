@@ -71,7 +71,7 @@ def _not_yaml(error: yaml.YAMLError, text: str) -> tuple[str, Place | None]:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         place = None if mark is None else _place(mark)
-        return f"not valid YAML: {error.problem or error.context}{_syntax_hint(error)}", place
+        return f"not valid YAML: {error.problem or error.context}{_since(error)}{_syntax_hint(error)}", place
     before = text[: getattr(error, "position", 0)]
     place = Place(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
     return "not valid YAML: holds a control character", place
@@ -90,13 +90,21 @@ def _place(mark: Any) -> Place:  # noqa: ANN401  # the stubs allow None, which t
     return Place(mark.line + 1, mark.column + 1)
 
 
+def _since(error: yaml.MarkedYAMLError) -> str:
+    """Where that began, when it was in an earlier line: there the mistake usually is."""
+    begun, noticed = error.context_mark, error.problem_mark
+    if not error.context or begun is None or noticed is None or begun.line == noticed.line:
+        return ""
+    return f" {error.context} that begins in line {begun.line + 1}"
+
+
 def _syntax_hint(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or ""
     if "'\\t'" in problem:
         return "; indent with spaces, not with tabs"
     if "mapping values are not allowed here" in problem:
         return "; put quotes around a text that holds a colon"
-    if "cannot start any token" in problem:
+    if "cannot start any token" in problem or "expected ',' or '" in problem:
         return "; put quotes around the text"
     return ""
 
