@@ -1,1 +1,1 @@
-"""The pure state machine of delivery: lanes, settlement, retry, throttle and verdicts; `now` and jitter are arguments."""
+"""The pure state machine of delivery: lanes, settlement, retry, throttle, verdicts; time and chance are arguments."""

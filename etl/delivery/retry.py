@@ -1,0 +1,117 @@
+"""When the same bytes may be tried again, and when trying again has to end.
+
+The rule: attempts, retries over the run and the time without any success are all bounded; what exceeds a bound ends the
+run cleanly, and nothing is rejected for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from etl.delivery.verdict import TryAgain
+from etl.errors import StoppedEarly
+
+MINIMUM_BACKOFF_SECONDS = 0.05
+_LATER = "the next run goes on where this one stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """The bounds.
+
+    max_attempts: attempts at one request, the first included.
+    first_backoff_seconds, max_backoff_seconds: bounds of the growing wait (see `backoff_seconds`).
+    give_up_after_seconds: how long nothing but failures may come back.
+    allowance, share: retries over the run may be `allowance` plus `share` of the first attempts; what 429 asked to
+    repeat is not counted, the throttle bounds it.
+    max_unreadable: so many answers in a row that are not the API's (a captive portal, a proxy) end the run.
+    """
+
+    max_attempts: int = 8
+    first_backoff_seconds: float = 1.0
+    max_backoff_seconds: float = 60.0
+    give_up_after_seconds: float = 600.0
+    allowance: int = 100
+    share: float = 0.1
+    max_unreadable: int = 3
+
+
+def backoff_seconds(attempt: int, *, first: float, maximum: float, jitter: float) -> float:
+    """The wait after failed attempt number `attempt` (from 1): capped exponential with full jitter.
+
+    jitter x min(maximum, first x 2^(attempt - 1)), and never under 0.05 s (or `maximum`, where that is less).
+    """
+    cap = min(maximum, first * 2.0 ** min(attempt - 1, 60))
+    return max(min(MINIMUM_BACKOFF_SECONDS, maximum), cap * jitter)
+
+
+class Patience:
+    """Counts what went wrong over a run, and says how long to wait or why to stop."""
+
+    def __init__(self, settings: RetrySettings) -> None:
+        self._settings = settings
+        self._first_attempts = 0
+        self._retries = 0
+        self._troubles_in_a_row = 0
+        self._unreadable_in_a_row = 0
+        self._failing_since: float | None = None
+
+    def first_attempt(self) -> None:
+        """A request left for the first time: a part of a retry is earned."""
+        self._first_attempts += 1
+
+    def went_well(self) -> None:
+        """The API answered and decided, whatever it decided."""
+        self._troubles_in_a_row = self._unreadable_in_a_row = 0
+        self._failing_since = None
+
+    @property
+    def repeated_trouble(self) -> bool:
+        """Whether more than one attempt in a row failed: time to slow down (C8, C9)."""
+        return self._troubles_in_a_row > 1
+
+    def after(
+        self, verdict: TryAgain, *, attempt: int, now: float, jitter: Callable[[], float]
+    ) -> float | StoppedEarly:
+        """Seconds to wait after failed attempt number `attempt`, or the reason to stop the run."""
+        settings = self._settings
+        self._troubles_in_a_row += 1
+        if verdict.unreadable:
+            self._unreadable_in_a_row += 1
+        if self._failing_since is None:
+            self._failing_since = now
+        reason = self._reason_to_stop(verdict, attempt=attempt, now=now)
+        if reason is not None:
+            return StoppedEarly(f"sending events: {reason} ({verdict.cause})", hint=_LATER)
+        if not verdict.throttled:
+            self._retries += 1
+        own = backoff_seconds(
+            attempt,
+            first=settings.first_backoff_seconds,
+            maximum=settings.max_backoff_seconds,
+            jitter=jitter(),
+        )
+        return max(own, verdict.after_seconds or 0.0)
+
+    def too_long(self, wait_seconds: float) -> StoppedEarly | None:
+        """The reason to stop instead of waiting so long for the throttle; None when waiting is right."""
+        if wait_seconds <= self._settings.give_up_after_seconds:
+            return None
+        words = f"the API wants {wait_seconds:.0f} s of silence, more than give_up_after"
+        return StoppedEarly(f"sending events: {words}", hint=_LATER)
+
+    def _reason_to_stop(self, verdict: TryAgain, *, attempt: int, now: float) -> str | None:
+        settings = self._settings
+        silence = now - self._failing_since if self._failing_since is not None else 0.0
+        if self._unreadable_in_a_row >= settings.max_unreadable:
+            return f"{self._unreadable_in_a_row} answers in a row were not the API's"
+        if attempt >= settings.max_attempts:
+            return f"a request failed {attempt} times"
+        if silence >= settings.give_up_after_seconds:
+            return f"nothing but failures for {silence:.0f} s"
+        if verdict.after_seconds is not None and verdict.after_seconds > settings.give_up_after_seconds:
+            return f"the API wants {verdict.after_seconds:.0f} s of silence, more than give_up_after"
+        if not verdict.throttled and self._retries + 1 > settings.allowance + settings.share * self._first_attempts:
+            return f"too many retries in this run ({self._retries} for {self._first_attempts} requests)"
+        return None

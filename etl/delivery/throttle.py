@@ -1,0 +1,137 @@
+"""The rate that one API account may be used at, as arithmetic on a small value.
+
+The rule: in no span of T seconds do more than rate x (T + 0.1) requests plus one leave, nor more than rate x (T + 0.1)
+events plus one request's; and none before a pause is over. Whoever shares the state shares the rate.
+
+Generic cell rate algorithm (ITU-T I.371): for each limit the state holds the time at which all that was granted would
+be paid off at the rate. A request passes while that time lies at most 0.1 s ahead, and then adds its full cost. So a
+batch larger than 0.1 s of the rate passes too, and a wake-up that is up to 0.1 s late loses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+BURST_SECONDS = 0.1
+MINIMUM_FACTOR = 1 / 64
+RECOVERY_PER_SUCCESS = 0.02
+RECOVERY_PER_SECOND = 0.1
+SLOW_DOWN_SECONDS = 1.0
+YIELD_SECONDS = 1.0
+# Below this a wait is rounding: sleeping for it would not move the clock.
+_ROUNDING_SECONDS = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What is configured, a second."""
+
+    requests_per_second: float
+    events_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """What all users of one account share. Times are seconds on the monotonic clock.
+
+    requests_paid_at, events_paid_at: when the grants so far are paid off.
+    paused_until: nobody sends before.
+    factor: the share of the configured rates in use, at most 1; slowed_at, recovered_at: when it last fell and rose.
+    wanted_at: when somebody who is not patient last had to wait.
+    """
+
+    requests_paid_at: float = 0.0
+    events_paid_at: float = 0.0
+    paused_until: float = 0.0
+    factor: float = 1.0
+    slowed_at: float = -SLOW_DOWN_SECONDS
+    recovered_at: float = 0.0
+    wanted_at: float = -YIELD_SECONDS
+
+
+def take(
+    state: BudgetState, rates: Rates, *, events: int, now: float, patient: bool = False
+) -> tuple[BudgetState, float]:
+    """Ask for one request with `events` events; the state after, and the seconds to wait (0: granted, and charged).
+
+    patient: step back while somebody who is not patient had to wait within the last second.
+    """
+    paused = state.paused_until - now
+    requests_wait = state.requests_paid_at - BURST_SECONDS - now
+    events_wait = state.events_paid_at - BURST_SECONDS - now
+    yielding = state.wanted_at + YIELD_SECONDS - now if patient else 0.0
+    wait = max(paused, requests_wait, events_wait, yielding)
+    if wait > _ROUNDING_SECONDS:
+        if patient or max(requests_wait, events_wait) <= _ROUNDING_SECONDS:
+            return state, wait
+        return replace(state, wanted_at=max(state.wanted_at, now)), wait
+    return (
+        replace(
+            state,
+            requests_paid_at=max(state.requests_paid_at, now) + 1 / (rates.requests_per_second * state.factor),
+            events_paid_at=max(state.events_paid_at, now) + events / (rates.events_per_second * state.factor),
+        ),
+        0.0,
+    )
+
+
+def pause(state: BudgetState, *, until: float) -> BudgetState:
+    """Let nobody send before `until`, a time on the monotonic clock."""
+    return replace(state, paused_until=max(state.paused_until, until))
+
+
+def slow_down(state: BudgetState, *, now: float) -> BudgetState:
+    """Halve the rate, at most once a second: requests that fail together are one sign."""
+    if now - state.slowed_at < SLOW_DOWN_SECONDS:
+        return state
+    return replace(state, factor=max(MINIMUM_FACTOR, state.factor / 2), slowed_at=now, recovered_at=now)
+
+
+def recover(state: BudgetState, *, now: float) -> BudgetState:
+    """A success: give back 2 % of the rate, at most 10 % a second, never above what is configured."""
+    gain = min(RECOVERY_PER_SUCCESS, RECOVERY_PER_SECOND * max(0.0, now - state.recovered_at))
+    return replace(state, factor=min(1.0, state.factor + gain), recovered_at=max(state.recovered_at, now))
+
+
+class Budget(Protocol):
+    """One account's rate, as a courier uses it. `now` and `until` are on the monotonic clock."""
+
+    def take(self, *, events: int, now: float) -> float:
+        """Ask for one request of `events` events: 0 = granted, otherwise the seconds to wait before asking again."""
+
+    def pause_until(self, until: float) -> None:
+        """Let nobody send before `until`."""
+
+    def slow_down(self, now: float) -> None:
+        """The API said that it is too much."""
+
+    def went_well(self, now: float) -> None:
+        """The API accepted something."""
+
+
+class MemoryBudget:
+    """A budget of this process alone."""
+
+    def __init__(self, *, requests_per_second: float, events_per_second: float, patient: bool = False) -> None:
+        self._rates = Rates(requests_per_second, events_per_second)
+        self._patient = patient
+        self.state = BudgetState()
+
+    def take(self, *, events: int, now: float) -> float:
+        """As `Budget.take`."""
+        self.state, wait = take(self.state, self._rates, events=events, now=now, patient=self._patient)
+        return wait
+
+    def pause_until(self, until: float) -> None:
+        """As `Budget.pause_until`."""
+        self.state = pause(self.state, until=until)
+
+    def slow_down(self, now: float) -> None:
+        """As `Budget.slow_down`."""
+        self.state = slow_down(self.state, now=now)
+
+    def went_well(self, now: float) -> None:
+        """As `Budget.went_well`."""
+        if self.state.factor < 1.0:
+            self.state = recover(self.state, now=now)

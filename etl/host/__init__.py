@@ -1,0 +1,1 @@
+"""What only the operating system gives: time, chance, signals, and a file that processes share."""
