@@ -117,6 +117,8 @@ class Delivery:
     def _loop(self, senders: Senders, reader: Reader) -> None:
         courier, clock = self._line.courier, self._line.clock
         while self._end is None:
+            # First, so that the places of what was answered are used at once; last, for pages without anything to send.
+            self._commit()
             self._admit(reader)
             self._submit(senders)
             self._commit()
@@ -184,7 +186,9 @@ class Delivery:
         while self._waiting:
             first = self._waiting[0]
             if isinstance(first, Window):
-                # A window is done when all that it held is settled, not when it has been read.
+                # A window is done when all that it held is settled, not when it has been read; nothing of the next one
+                # may be admitted before, so a request that is not full must not wait for it.
+                courier.flush()
                 if not courier.idle:
                     return
                 self._window_done(first)
