@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from tests.databases import Server, shared_server
+from tests.databases import Server, shared_server, stop_servers
 
+SESSION = "SQUEEZELY_ETL_TEST_SESSION"
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the session before its workers start: they inherit the name."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ[SESSION] = uuid.uuid4().hex
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers when the whole session is over, whatever became of its workers."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        stop_servers(_folder())
+
+
 @pytest.fixture(scope="session")
-def servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all workers of the session share."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "servers"
+def servers_folder() -> Path:
+    """A folder that all workers of the session share.
+
+    Not one of pytest's: those are closed to other users, and later sessions tidy them away under a running server.
+    """
+    return _folder()
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +78,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, once for each sort."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+def _folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"squeezely-etl-tests-{os.environ[SESSION]}"
 
 
 def _fresh_database(server: Server, create: str, drop: str) -> Iterator[str]:

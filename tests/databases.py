@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -75,6 +76,15 @@ def _shared(kind: str, folder: Path) -> Iterator[Server]:
             record.write_text(json.dumps(known))
 
 
+def stop_servers(folder: Path) -> None:
+    """Stop what is left of a session's servers, also when one of its workers was killed, and remove their folder."""
+    for record in folder.glob("*.json"):
+        pid = json.loads(record.read_text()).get("pid")
+        if pid is not None:
+            _stop(pid)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _without(kind: str, why: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI has to test with {kind}, but it cannot be had: {why}", pytrace=False)
@@ -93,12 +103,10 @@ def _stop(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGQUIT if _is_postgres(pid) else signal.SIGKILL)
     for _ in range(200):
-        try:
-            # Reaps it when it is our own child, and only looks when another worker started it.
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            os.kill(pid, 0)
-        except ProcessLookupError:
+        # Reaped here when it is our own child; when another worker started it, it stays a zombie until that one ends.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return
         time.sleep(0.05)
 
@@ -124,10 +132,6 @@ def _own_folder(folder: Path, user: dict[str, int | str]) -> None:
     folder.mkdir(parents=True)
     if user:
         os.chown(folder, int(user["user"]), int(user["group"]))
-        # pytest's folders are closed to others; the server's user has to pass through them.
-        for parent in folder.parents:
-            if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
 
 
 def _free_port() -> int:
@@ -236,7 +240,6 @@ def _start_mariadb(folder: Path) -> Server:
     user = _unprivileged()
     _own_folder(folder, user)
     data, log, port = folder / "data", folder / "log", _free_port()
-    common = [f"--datadir={data}", "--no-defaults"]
     made = subprocess.run(
         [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
         capture_output=True,
@@ -246,7 +249,6 @@ def _start_mariadb(folder: Path) -> Server:
     )
     if made.returncode:
         raise Unavailable((made.stderr + made.stdout).decode(errors="replace")[-500:])
-    del common
     with log.open("wb") as output:
         process = subprocess.Popen(
             [

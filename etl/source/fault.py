@@ -61,7 +61,7 @@ _WORDS = {
     Fault.UNDECODABLE: "a value cannot be decoded",
     Fault.LOGIN: "the database refused the login",
     Fault.DENIED: "the database user may not read it",
-    Fault.MISSING: "a table or column does not exist",
+    Fault.MISSING: "a table, column or function does not exist",
     Fault.OTHER: "the database refused the statement",
 }
 
@@ -81,6 +81,7 @@ _POSTGRESQL_STATES = {
     "42501": Fault.DENIED,
     "42P01": Fault.MISSING,
     "42703": Fault.MISSING,
+    "42883": Fault.MISSING,  # no such function, or no operator between such types
     "3F000": Fault.MISSING,
 }
 
@@ -111,6 +112,7 @@ _MYSQL_CODES = {
     1143: Fault.DENIED,
     1146: Fault.MISSING,
     1054: Fault.MISSING,
+    1305: Fault.MISSING,
     1205: Fault.BUSY,  # lock wait time-out
     1213: Fault.BUSY,  # deadlock
     1969: Fault.BUSY,  # MariaDB max_statement_time
@@ -141,6 +143,6 @@ def _sqlite(error: BaseException) -> tuple[Fault, str]:
         return Fault.UNDECODABLE, ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Fault.BUSY, name
-    if re.match("no such (table|column)", text):
+    if re.match("no such (table|column|function)", text):
         return Fault.MISSING, name
     return Fault.OTHER, name

@@ -79,13 +79,11 @@ class Keyset:
         return sa.select(sa.func.count()).select_from(groups)
 
     def by_keys(self, keys: Sequence[Key], *, ignore_where: bool = False) -> sa.Select[Any]:
-        """The full rows of `keys`, in the order of windows."""
+        """The full rows of `keys`, in no order."""
         statement = sa.select(*(self._from.c[name] for name in self._names)).where(
             key_in(self._key, keys, dialect=self._dialect)
         )
-        if not ignore_where:
-            statement = self._filtered(statement)
-        return statement.order_by(*self._order())
+        return statement if ignore_where else self._filtered(statement)
 
     def any_from(self, cursor: Any) -> sa.Select[Any]:  # noqa: ANN401  # a driver's value
         """One row when any row's cursor is `cursor` or above, none otherwise."""

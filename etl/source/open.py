@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etl.clock import Clock
-from etl.errors import UsageProblem
+from etl.errors import SourceMismatch, UsageProblem
 from etl.source.children import ChildReader
 from etl.source.connect import Limits, connect
 from etl.source.database import Database
 from etl.source.domain import find_domain
 from etl.source.keyset import Keyset
-from etl.source.layout import Layout, layout_of
+from etl.source.layout import layout_of
 from etl.source.pages import PageReader
+from etl.source.parts import Parts
 from etl.source.plan import ReadPlan, plan_of
-from etl.source.reader import Parts, Source
-from etl.source.relation import Relation, query_relation, require_columns, table_relation
+from etl.source.reader import Source
+from etl.source.relation import Relation, missing_columns, query_relation, table_relation
 
 if TYPE_CHECKING:
     from etl.mapping.model import Mapping
@@ -52,15 +53,14 @@ def _opened(database: Database, plan: ReadPlan) -> Source:
         relation = query_relation(database, plan.query)
     else:
         relation = table_relation(database, plan.table or "")
-    wanted = dict.fromkeys(plan.columns, "fields")
-    wanted |= {parent: "products.match" for _, parent in (plan.child.match if plan.child else ())}
-    wanted |= dict.fromkeys(plan.primary_key, "source.primary_key")
-    wanted |= {plan.cursor_field: "source.cursor_field"} if plan.cursor_field else {}
-    require_columns(relation, wanted)
+    child_relation = None if plan.child is None else table_relation(database, plan.child.table)
+    _require_columns(plan, relation, child_relation)
     layout = layout_of(plan)
     keyset = Keyset(relation, plan, names=layout.names, dialect=database.dialect)
     reader = PageReader(database, keyset, layout, plan)
-    children, child_relation = _children(database, plan, relation, layout)
+    children = None
+    if child_relation is not None:
+        children = ChildReader(database, child_relation, plan, parent=relation, layout=layout)
     domain = find_domain(database, relation, keyset, plan)
     if domain is not None:
         domain.settle(plan, dialect=database.dialect)
@@ -69,16 +69,15 @@ def _opened(database: Database, plan: ReadPlan) -> Source:
     return Source(parts)
 
 
-def _children(
-    database: Database, plan: ReadPlan, parent: Relation, layout: Layout
-) -> tuple[ChildReader | None, Relation | None]:
-    child = plan.child
-    if child is None:
-        return None, None
-    relation = table_relation(database, child.table)
-    wanted = dict.fromkeys(child.columns, "products.fields")
-    wanted |= dict.fromkeys(child.order_by, "products.order_by")
-    wanted |= {name: "products.match" for name, _ in child.match}
-    require_columns(relation, wanted)
-    reader = ChildReader(database, relation, plan, parent=parent, layout=layout)
-    return reader, relation
+def _require_columns(plan: ReadPlan, relation: Relation, child_relation: Relation | None) -> None:
+    cursor = {plan.cursor_field: "source.cursor_field"} if plan.cursor_field else {}
+    wanted = dict.fromkeys(plan.columns, "fields") | dict.fromkeys(plan.primary_key, "source.primary_key") | cursor
+    missing = missing_columns(relation, wanted)
+    if plan.child is not None and child_relation is not None:
+        child = plan.child
+        missing += missing_columns(relation, {parent: "products.match" for _, parent in child.match})
+        of_child = dict.fromkeys(child.columns, "products.fields") | dict.fromkeys(child.order_by, "products.order_by")
+        missing += missing_columns(child_relation, of_child | {name: "products.match" for name, _ in child.match})
+    if missing:
+        lines = "\n".join(dict.fromkeys(missing))
+        raise SourceMismatch(lines, hint="names are compared exactly, as the database keeps them")

@@ -6,45 +6,30 @@ Every statement reads; between two pages no transaction is open; what a page hol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 
 from etl.errors import SourceFailed, StateUnusable, UsageProblem
 from etl.page import Column, Key, Page, Position, Scalar, UnreadableRow, Window
 from etl.source.bound import Bound, database_now, find_bound
-from etl.source.children import ChildReader
-from etl.source.cursor import CursorDomain, CursorKind
-from etl.source.database import Database
+from etl.source.cursor import CursorKind
 from etl.source.fault import DatabaseFault
+from etl.source.finding import Finding
 from etl.source.fingerprint import fingerprint_of
 from etl.source.key_text import parse_key
-from etl.source.keyset import Keyset, keys_a_statement
-from etl.source.layout import Layout
-from etl.source.pages import Found, PageReader
-from etl.source.plan import ReadPlan
-from etl.source.relation import Relation
+from etl.source.keyset import keys_a_statement
+from etl.source.pages import Found
+from etl.source.parts import Parts
+from etl.source.preflight import find_problems
 from etl.source.windows import range_windows, run_windows, start_windows
+
+if TYPE_CHECKING:
+    from etl.mapping.model import Mapping
 
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What `open_source` found out and built; `Source` is these under one door."""
-
-    database: Database
-    plan: ReadPlan
-    relation: Relation
-    layout: Layout
-    keyset: Keyset
-    reader: PageReader
-    domain: CursorDomain | None
-    children: ChildReader | None
-    child_relation: Relation | None
 
 
 class Source:
@@ -152,7 +137,7 @@ class Source:
             yield self._page(found)
 
     def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
-        """The rows of `keys` that exist, in the order of windows; `ignore_where` adds those that `where` filters out.
+        """The rows of `keys` that exist, in the order of `keys`; `ignore_where` adds those that `where` filters out.
 
         Raises:
             SourceFailed, SourceMismatch: as for `pages`.
@@ -171,6 +156,9 @@ class Source:
                     continue
                 middle = (low + high) // 2
                 spans += [(middle, high), (low, middle)]
+        place = {key: at for at, key in enumerate(keys)}
+        # A key that the database equates with one asked for (letter case) is not among them here: it comes last.
+        rows.sort(key=lambda row: place.get(self.parts.layout.key(row), len(keys)))
         return self._page(Found(rows, tuple(unreadable), None, complete=True))
 
     def sample(self, limit: int) -> Page:
@@ -181,7 +169,7 @@ class Source:
         except DatabaseFault:
             statement = self._keyset.newest_keys(limit=limit)
             answer = self._database.read_patiently(statement, purpose=f"read keys of {self._plan.subject}")
-            return self.rows_by_key([tuple(row) for row in answer.rows])
+            return self.rows_by_key([tuple(row) for row in answer.rows[::-1]])
         return self._page(Found(rows[::-1], (), None, complete=True))
 
     def count(self, window: Window) -> int:
@@ -190,7 +178,7 @@ class Source:
 
     def null_cursors(self) -> int:
         """The number of rows without a cursor value, which no window holds (A11). 0 without a cursor."""
-        if self._domain is None or self._domain.name not in self._nullable():
+        if self._domain is None or not self.parts.nullable(self._domain.name):
             return 0
         return self._number(
             self._keyset.null_cursors(), f"count rows of {self._plan.subject} without {self._domain.name}"
@@ -202,7 +190,7 @@ class Source:
         Raises:
             SourceFailed: there are some, and the mapping says `on_null_cursor: fail`; or a key holds NULL (A12).
         """
-        if any(name in self._nullable() for name in self._plan.primary_key):
+        if any(self.parts.nullable(name) for name in self._plan.primary_key):
             nameless = self._number(self._keyset.null_keys(), f"count rows of {self._plan.subject} without a key")
             if nameless:
                 raise SourceFailed(
@@ -234,6 +222,18 @@ class Source:
             hint="after a restore move the checkpoint back: state set; "
             "the ledger keeps rows that did not change from being sent again",
         )
+
+    def last_position(self, cursor: Scalar | None) -> Position | None:
+        """The place behind every row of the cursor value `cursor`, for a run that starts from now; None for None."""
+        return None if cursor is None else Position(cursor, ())
+
+    def preflight(self, mapping: Mapping | None = None) -> list[Finding]:
+        """What `validate --connect` has to say about the source, and about `mapping`'s fields over it.
+
+        Raises:
+            SourceFailed: the database stayed away.
+        """
+        return find_problems(self.parts, mapping)
 
     def close(self) -> None:
         """Close every connection."""
@@ -271,8 +271,3 @@ class Source:
 
     def _number(self, statement: sa.Select[Any], purpose: str) -> int:
         return int(self._database.read_patiently(statement, purpose=purpose).rows[0][0])
-
-    def _nullable(self) -> frozenset[str]:
-        relation = self.parts.relation
-        # A view or a query declares nothing.
-        return relation.nullable if relation.is_table else frozenset(relation.kinds)

@@ -91,19 +91,13 @@ def query_relation(database: Database, query: str) -> Relation:
     return Relation(subject="the query", kinds=kinds, query=text)
 
 
-def require_columns(relation: Relation, wanted: Mapping[str, str]) -> None:
-    """Check that the relation has every column of `wanted` (name → where the mapping names it).
-
-    Raises:
-        SourceMismatch: some are missing; all of them are named, each with the nearest name.
-    """
-    missing = [
+def missing_columns(relation: Relation, wanted: Mapping[str, str]) -> list[str]:
+    """A line for each missing column of `wanted` (name → where the mapping names it), with the nearest name."""
+    return [
         f'{path}: {relation.subject} has no column "{name}"{did_you_mean(name, relation.kinds)}'
         for name, path in wanted.items()
         if name not in relation.kinds
     ]
-    if missing:
-        raise SourceMismatch("\n".join(missing), hint="names are compared exactly, as the database keeps them")
 
 
 def _literal(sql: str) -> sa.TextClause:
@@ -140,10 +134,16 @@ def _inspected(inspector: sa.Inspector, database: Database, name: str, table: st
     declared = [primary, *(one["column_names"] for one in constraints)]
     unique: list[Sequence[str | None]] = [*declared, *(one["column_names"] for one in indexes if one.get("unique"))]
     leading: list[Sequence[str | None]] = [*declared, *(one["column_names"] for one in indexes)]
+    # SQLite lets NULL into any primary key but that of rowid, which is an INTEGER alone.
+    kinds = {one["name"]: kind_of_type(one["type"], dialect=database.dialect) for one in columns}
+    is_rowid = len(primary) == 1 and kinds[primary[0]] == "integer"
+    never_null = primary if is_rowid or database.dialect != "sqlite" else []
     return Relation(
         subject=name,
-        kinds={one["name"]: kind_of_type(one["type"], dialect=database.dialect) for one in columns},
-        nullable=frozenset(one["name"] for one in columns if one.get("nullable", True) and one["name"] not in primary),
+        kinds=kinds,
+        nullable=frozenset(
+            one["name"] for one in columns if one.get("nullable", True) and one["name"] not in never_null
+        ),
         unique=tuple(frozenset(str(name) for name in one) for one in unique if one and None not in one),
         indexed=frozenset(one[0] for one in leading if one and one[0] is not None),
         is_table=is_table,

@@ -1,0 +1,177 @@
+"""Looks for what would go wrong before a run does: the findings of `validate --connect`.
+
+Every check reads only; one that the database cannot finish is reported as not made, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from etl.source.fault import DatabaseFault
+from etl.source.finding import Finding
+from etl.source.parts import Parts
+from etl.source.preflight_fields import field_findings
+
+if TYPE_CHECKING:
+    from etl.mapping.model import Mapping
+
+FOLD_LOOKBACK = timedelta(hours=2)
+
+Check = Callable[[Parts], Iterator[Finding]]
+
+
+def find_problems(parts: Parts, mapping: Mapping | None) -> list[Finding]:
+    """Everything found, errors first."""
+    found: list[Finding] = []
+    for check, path in _CHECKS:
+        try:
+            found.extend(check(parts))
+        except DatabaseFault as fault:
+            found.append(Finding("warning", path, f"not checked: {fault.words}"))
+    if mapping is not None:
+        found.extend(field_findings(parts, mapping))
+    return sorted(found, key=lambda one: one.level != "error")
+
+
+def _key(parts: Parts) -> Iterator[Finding]:
+    plan, path = parts.plan, "source.primary_key"
+    key = ", ".join(plan.primary_key)
+    if any(parts.nullable(name) for name in plan.primary_key):
+        nameless = _number(parts, parts.keyset.null_keys())
+        if nameless:
+            hint = "exclude them with source.where, or choose columns that are never NULL"
+            yield Finding("error", path, f"{nameless} rows of {plan.subject} have NULL in {key}", hint)
+    if any(one <= set(plan.primary_key) for one in parts.relation.unique):
+        return
+    repeated = _number(parts, parts.keyset.repeated_keys())
+    if repeated:
+        hint = "rows with one key cannot be told apart; add the column that tells them apart"
+        yield Finding(
+            "error", path, f"{key} is not unique: {repeated} keys of {plan.subject} are on several rows", hint
+        )
+    elif parts.relation.is_table:
+        hint = "a unique index keeps it so, and makes reading by key quick"
+        yield Finding("warning", path, f"{key} is unique now, but {plan.subject} does not declare it", hint)
+
+
+def _cursor(parts: Parts) -> Iterator[Finding]:
+    domain, plan, path = parts.domain, parts.plan, "source.cursor_field"
+    if domain is None:
+        return
+    if parts.relation.is_table and domain.name not in parts.relation.indexed:
+        columns = ", ".join(dict.fromkeys((domain.name, *plan.primary_key)))
+        hint = f"CREATE INDEX … ON {plan.subject} ({columns})"
+        yield Finding(
+            "warning", path, f"{domain.name} is not indexed: each page reads the whole of {plan.subject}", hint
+        )
+    if parts.nullable(domain.name):
+        without = _number(parts, parts.keyset.null_cursors())
+        message = f"{without} rows of {plan.subject} have no {domain.name}, so no run reads them"
+        if without and plan.on_null_cursor == "fail":
+            yield Finding("error", path, message, "fill the column, or set source.on_null_cursor: skip")
+        elif without:
+            yield Finding("warning", path, message)
+
+
+def _settling(parts: Parts) -> Iterator[Finding]:
+    domain, plan = parts.domain, parts.plan
+    if domain is None or domain.is_time:
+        return
+    if not domain.settle(plan, dialect=parts.database.dialect) and not domain.lookback(plan):
+        if parts.database.dialect != "sqlite":
+            yield Finding(
+                "warning",
+                "source.settle",
+                f"{domain.name} follows no clock: a transaction that commits late may leave rows below the checkpoint",
+                "set settle or lookback to a number of units that no transaction outlives"
+                if domain.kind == "integer"
+                else "a time as the cursor, with settle and lookback, catches them",
+            )
+        elif _reuses_rowids(parts):
+            hint = "declare it INTEGER PRIMARY KEY AUTOINCREMENT, or set lookback to a number of units"
+            yield Finding(
+                "warning",
+                "source.cursor_field",
+                f"SQLite may give {domain.name} of a deleted last row to a new one",
+                hint,
+            )
+
+
+def _zone(parts: Parts) -> Iterator[Finding]:
+    domain, plan = parts.domain, parts.plan
+    if domain is None or domain.kind != "datetime":
+        return
+    if plan.timezone is None:
+        yield Finding(
+            "warning",
+            "source.timezone",
+            f"{domain.name} has no time zone, so it is compared with the clock as if it were UTC",
+            "set source.timezone to the zone that the application writes in",
+        )
+    lookback = domain.lookback(plan)
+    if _changes_its_clock(parts) and isinstance(lookback, timedelta) and lookback < FOLD_LOOKBACK:
+        yield Finding(
+            "warning",
+            "source.lookback",
+            f"{domain.name} is local time: in the night when the hour repeats, rows may fall below the checkpoint",
+            "set lookback to 2h or more",
+        )
+
+
+def _privileges(parts: Parts) -> Iterator[Finding]:
+    sql = _SUPERUSER.get(parts.database.dialect)
+    if sql is None:
+        return
+    if _number(parts, sa.text(sql)):
+        yield Finding(
+            "warning",
+            "source.url",
+            "the database user is an administrator",
+            "a user of its own with SELECT on the mapped tables is enough",
+        )
+
+
+_CHECKS: tuple[tuple[Check, str], ...] = (
+    (_key, "source.primary_key"),
+    (_cursor, "source.cursor_field"),
+    (_settling, "source.settle"),
+    (_zone, "source.timezone"),
+    (_privileges, "source.url"),
+)
+
+_SUPERUSER = {
+    "postgresql": "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolsuper",
+    **dict.fromkeys(
+        ("mysql", "mariadb"),
+        r"""
+        SELECT count(*) FROM information_schema.user_privileges WHERE privilege_type = 'SUPER'
+        AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')
+        """,
+    ),
+}
+
+
+def _changes_its_clock(parts: Parts) -> bool:
+    assert parts.domain is not None
+    zone = parts.domain.zone
+    months = {datetime(2024, month, 1, tzinfo=zone).utcoffset() for month in range(1, 13)}
+    return len(months) > 1
+
+
+def _reuses_rowids(parts: Parts) -> bool:
+    relation, domain = parts.relation, parts.domain
+    if not relation.is_table or domain is None or (domain.name,) != parts.plan.primary_key:
+        return False
+    statement: sa.Select[Any] = (
+        sa.select(sa.column("sql")).select_from(sa.table("sqlite_master")).where(sa.column("name") == relation.table)
+    )
+    rows = parts.database.read(statement).rows
+    return bool(rows) and "AUTOINCREMENT" not in str(rows[0][0]).upper()
+
+
+def _number(parts: Parts, statement: Any) -> int:  # noqa: ANN401  # a statement
+    return int(parts.database.read(statement).rows[0][0])

@@ -1,0 +1,100 @@
+"""The mapping's fields held against the columns that they read: kinds that cannot become the field's type.
+
+The transform has the last word, value by value; here a person is told before the first row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from etl.mapping.catalogue import FIELDS, PRODUCT_FIELDS
+from etl.source.fault import DatabaseFault
+from etl.source.finding import Finding
+from etl.source.parts import Parts
+from etl.source.relation import Relation
+
+if TYPE_CHECKING:
+    from etl.mapping.model import FieldRule
+    from etl.mapping.model import Mapping as MappingModel
+
+# What no value of a kind can become. Kinds that hold anything (None, "text") are never refused.
+_TIMES = frozenset({"date", "datetime", "datetime_tz", "time"})
+_NOT_A_WORD = _TIMES | {"integer", "number", "decimal", "boolean", "bytes", "uuid"}
+_NOT_A_NUMBER = _TIMES | {"bytes", "uuid", "json"}
+_NEVER: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("email", "language", "currency", "country"), _NOT_A_WORD),
+        **dict.fromkeys(("integer", "number", "decimal"), _NOT_A_NUMBER),
+        **dict.fromkeys(("yes_no", "boolean"), _TIMES | {"uuid", "json"}),
+        "phone": _NOT_A_NUMBER | {"boolean"},
+        "date": frozenset({"boolean", "time", "bytes", "uuid", "json", "number"}),
+        "datetime": frozenset({"boolean", "time", "bytes", "uuid", "json"}),
+    }
+)
+_CURRENCY_COLUMN = re.compile(
+    r"(.*_)?(currency|currency_code|valuta|munt|waehrung|währung|devise)(_.*)?", re.IGNORECASE
+)
+
+
+def field_findings(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
+    """The findings about `mapping`'s fields."""
+    for name, rule in mapping.fields.items():
+        known = FIELDS.get(name)
+        yield from _kind(f"fields.{name}", rule, known.type if known else None, parts.relation)
+    products = mapping.products
+    if products is not None and products.column is None:
+        relation = parts.child_relation or parts.relation
+        for name, rule in products.fields.items():
+            known = PRODUCT_FIELDS.get(name)
+            yield from _kind(f"products.fields.{name}", rule, known.type if known else None, relation)
+    yield from _zone(parts, mapping)
+    yield from _currencies(parts, mapping)
+
+
+def _kind(path: str, rule: FieldRule, known_type: str | None, relation: Relation) -> Iterator[Finding]:
+    if rule.column is None:
+        return
+    kind = relation.kinds.get(rule.column)
+    wanted = rule.type or known_type
+    if kind == "other":
+        hint = "convert it in the database: a query with CAST, or a view"
+        yield Finding("warning", path, f"{rule.column} is of a kind that has no place in an event", hint)
+    elif wanted is not None and kind in _NEVER.get(wanted, ()) and not rule.transform and not rule.map:
+        yield Finding("warning", path, f"{rule.column} holds values of kind {kind}, which cannot become {wanted}")
+
+
+def _zone(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
+    if parts.plan.timezone is not None:
+        return
+    rules = [(f"fields.{name}", rule, parts.relation) for name, rule in mapping.fields.items()]
+    if mapping.products is not None and mapping.products.table is not None and parts.child_relation is not None:
+        rules += [
+            (f"products.fields.{name}", rule, parts.child_relation) for name, rule in mapping.products.fields.items()
+        ]
+    naive = [path for path, rule, relation in rules if rule.column and relation.kinds.get(rule.column) == "datetime"]
+    if naive:
+        message = f"{', '.join(naive)}: a time without a zone, and the mapping does not say which zone it is in"
+        yield Finding("error", "source.timezone", message, "set source.timezone, for example UTC or Europe/Amsterdam")
+
+
+def _currencies(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
+    if "currency" in mapping.fields:
+        return
+    for name in parts.relation.kinds:
+        if not _CURRENCY_COLUMN.fullmatch(name):
+            continue
+        column = parts.relation.source([name])
+        statement = sa.select(sa.func.count(sa.distinct(column.c[name]))).select_from(column)
+        try:
+            several = int(parts.database.read(statement).rows[0][0])
+        except DatabaseFault as fault:
+            yield Finding("warning", "fields", f"the currencies in {name} were not counted: {fault.words}")
+            continue
+        if several > 1:
+            message = f"{name} holds {several} currencies, but no field sends them"
+            yield Finding("warning", "fields", message, f"add currency: {name}")
