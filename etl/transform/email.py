@@ -1,0 +1,62 @@
+"""E-mail addresses as the receiver matches them: trimmed, NFC, lower case; or the SHA-256 of one.
+
+The rule: an ordinary address is settled by one pattern, and only what `email-validator` accepts unchanged is ordinary;
+everything else is asked of that library (syntax only, no DNS). 64 hexadecimal digits are an address already hashed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+
+from etl.transform.problem import RefusedValueError
+from etl.transform.text import clean_text
+
+HASHED = re.compile(r"[0-9a-f]{64}")
+# Lower-case ASCII, no label with "--", nothing at a special-use top level (RFC 6761), short enough for every limit.
+_ORDINARY = re.compile(
+    r"(?=.{6,64}\Z)[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+"
+    r"(?!(?:arpa|invalid|local|localhost|onion|test)\Z)[a-z]{2,24}"
+)
+# Zero-width characters and the soft hyphen: what copying from a web page leaves behind.
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
+
+
+def normal_email(value: str) -> str | None:
+    """The address in its one form; None for blank text. Raises RefusedValueError (invalid_email)."""
+    text = unicodedata.normalize("NFC", value.translate(_INVISIBLE).strip()).lower()
+    if not text:
+        return None
+    if _ORDINARY.fullmatch(text) or HASHED.fullmatch(text):
+        return text
+    try:
+        checked = validate_email(text, check_deliverability=False).normalized
+    except (EmailNotValidError, UnicodeError):
+        raise RefusedValueError("invalid_email", "the value is not an e-mail address") from None
+    return clean_text(unicodedata.normalize("NFC", checked.lower()))
+
+
+class EmailRule:
+    """Type email."""
+
+    repeats = False
+
+    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+        """Addresses that need no change."""
+        if kinds != {str}:
+            return None
+        matches = _ORDINARY.fullmatch
+        if None not in values and all(map(matches, values)):
+            return values, ()
+        odd = [row for row, value in enumerate(values) if value is not None and not matches(value)]
+        return list(values), odd
+
+    def value(self, value: object) -> object:
+        """Raises RefusedValueError (invalid_email)."""
+        if not isinstance(value, str):
+            raise RefusedValueError("invalid_email", f"a value of type {type(value).__name__} is not an e-mail address")
+        return normal_email(value)

@@ -1,0 +1,214 @@
+"""One field of the event: a chain of column operations, from the row's columns to what is sent.
+
+The order, which people rely on:
+
+1.  source: the column, the constant, the template, or the parent's column. An empty text counts as missing
+    (`empty: omit`).
+2.  `transform`, in order. Before the first step, a field that is a text for the receiver (text, phone, language,
+    currency, country, gender) makes numbers, dates and the like a text; a text stays the text it is, so that steps can
+    mend what the type could not read: `{type: number, transform: ["replace(',', '.')"]}`. `sha256` has the type applied
+    first, so that an address is trimmed, lower-cased and checked before it is hashed.
+3.  `map`.
+4.  `type`: the value is brought to the type's one form, or is a problem. After `sha256` and `date(…)` the value is
+    a text as it stands.
+5.  `default`, where the value is missing (also when a step or the type left nothing). A wrong value is not missing.
+6.  `required`.
+
+The type has the last word over whatever steps and map made; a value that is right already passes all of them unharmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from etl.mapping.field_rule import FieldRule
+from etl.mapping.template import Placeholder, parse_template
+from etl.transform.frame import Frame
+from etl.transform.problem import DoubtfulValueError, Findings, Problem, RefusedValueError
+from etl.transform.rules import rule_for
+from etl.transform.settle import ByValue, Rule, objects, settle
+from etl.transform.steps import MapRule, step_rule
+from etl.transform.zone import LocalTime
+
+# Types that are texts for the receiver, so that their numbers are made texts before steps.
+_TEXTUAL = frozenset({"text", "phone", "language", "currency", "country", "gender"})
+# Types that know their own values, so that `map` may hold the exceptions only.
+_UNDERSTANDING = frozenset({"language", "currency", "country", "gender", "yes_no", "boolean"})
+# Steps whose result is sent as it stands.
+_FINAL_STEPS = frozenset({"sha256", "date"})
+
+Watch = Callable[[str, "pd.Series[Any]"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A field's values by row (None = left out), and what is wrong with some."""
+
+    column: list[object]
+    problems: list[Problem]
+
+
+class Field:
+    """The compiled chain of one field.
+
+    `type_name` is the declared type, or the receiver's, or None. `kinds` are those of the columns that the rule's
+    `column`, `template` or `parent` can name.
+    """
+
+    def __init__(
+        self, name: str, rule: FieldRule, *, type_name: str | None, kinds: Mapping[str, str | None], zone: LocalTime
+    ) -> None:
+        self.name = name
+        self.rule = rule
+        self.constant = rule.value is not None
+        source = rule.column if rule.column is not None else rule.parent
+        kind = kinds.get(source) if source is not None else None
+        steps = [one.name for one in rule.transform]
+        final_type = "text" if _FINAL_STEPS.intersection(steps) else type_name
+        if rule.template is not None and final_type is None:
+            final_type = "text"
+        self._final = rule_for(final_type, kind=kind, zone=zone)
+        self._stages = list(_stages(rule, type_name, kind, zone))
+        self._stages.append((f"type {final_type}" if final_type else "value", self._final))
+        self._keep_empty = rule.empty == "keep"
+        self._template = () if rule.template is None else parse_template(rule.template)
+        self._texts = {name: rule_for("text", kind=kind, zone=zone) for name, kind in kinds.items()}
+        self._any_text = rule_for("text", kind=None, zone=zone)
+        self._default, self._default_fault = self._finished(rule.default)
+
+    @property
+    def source(self) -> str:
+        """Where the value comes from, for people."""
+        rule = self.rule
+        if rule.column is not None:
+            return f"column {rule.column}"
+        if rule.parent is not None:
+            return f"parent column {rule.parent}"
+        return "constant" if rule.template is None else f"template {rule.template}"
+
+    def run(self, frame: Frame, watch: Watch | None = None) -> Outcome:
+        """The field of every row of `frame`; `watch` sees the column after each stage."""
+        findings = Findings()
+        if self.constant:
+            # One row stands for all.
+            column = self._through(objects([self.rule.value]), findings, watch)
+            values = column.tolist() * frame.length
+            findings = _repeated(findings, frame.length)
+        else:
+            column = self._through(self._read(frame, findings), findings, watch)
+            values = column.tolist()
+        if self._default is not None and None in values:
+            default = self._default
+            values = [default if value is None else value for value in values]
+        elif self._default_fault is not None and None in values:
+            missing = (row for row, value in enumerate(values) if value is None and row not in findings.faults)
+            findings.faults.update(dict.fromkeys(missing, self._default_fault))
+        for row in findings.faults:
+            values[row] = None
+        return Outcome(values, self._problems(values, findings))
+
+    def _read(self, frame: Frame, findings: Findings) -> pd.Series[Any]:
+        rule = self.rule
+        if rule.column is not None:
+            return frame.column(rule.column)
+        if rule.parent is not None:
+            return frame.column(parent_column(rule.parent))
+        texts = [
+            settle(frame.column(part.column), self._texts.get(part.column, self._any_text), findings).tolist()
+            for part in self._template
+            if isinstance(part, Placeholder)
+        ]
+        # A page of constants cannot be: a template names a column.
+        return objects([self._filled(parts) for parts in zip(*texts, strict=True)])
+
+    def _filled(self, parts: tuple[Any, ...]) -> str | None:
+        if not any(parts):
+            return None
+        values = iter(parts)
+        text = "".join([(next(values) or "") if isinstance(part, Placeholder) else part for part in self._template])
+        # A hole leaves no double space behind.
+        return text if all(parts) else " ".join(text.split())
+
+    def _through(self, column: pd.Series[Any], findings: Findings, watch: Watch | None) -> pd.Series[Any]:
+        if watch is not None:
+            watch("source", column)
+        if len(self._stages) > 1:
+            column = self._without_empty(column)
+        for name, rule in self._stages:
+            column = self._without_empty(settle(column, rule, findings))
+            if watch is not None:
+                watch(name, column)
+        return column
+
+    def _without_empty(self, column: pd.Series[Any]) -> pd.Series[Any]:
+        if self._keep_empty:
+            return column
+        values: list[object] = column.tolist()
+        if str not in set(map(type, values)) or "" not in values:
+            return column
+        return objects([None if isinstance(value, str) and not value else value for value in values])
+
+    def _finished(self, default: object) -> tuple[object, tuple[str, str] | None]:
+        if default is None:
+            return None, None
+        try:
+            return self._final.value(default), None
+        except DoubtfulValueError as doubt:
+            return doubt.taken, None
+        except RefusedValueError as refused:
+            return None, (refused.code, f"the default is wrong: {refused.words}")
+
+    def _problems(self, values: list[object], findings: Findings) -> list[Problem]:
+        fatal = self.rule.on_invalid == "reject"
+        problems = [Problem(row, self.name, *found, fatal=fatal) for row, found in findings.faults.items()]
+        problems += [
+            Problem(row, self.name, *found, fatal=False)
+            for row, found in findings.doubts.items()
+            if row not in findings.faults
+        ]
+        if self.rule.required and None in values:
+            words = "the field is required, and has no value"
+            problems += [
+                Problem(row, self.name, "missing_required", words)
+                for row, value in enumerate(values)
+                if value is None and not (fatal and row in findings.faults)
+            ]
+        return problems
+
+
+def parent_column(name: str) -> str:
+    """How a frame of products names the column `name` of the row that they belong to."""
+    return f"parent {name}"
+
+
+def _stages(rule: FieldRule, type_name: str | None, kind: str | None, zone: LocalTime) -> list[tuple[str, Rule]]:
+    stages: list[tuple[str, Rule]] = []
+    if rule.transform and type_name in _TEXTUAL:
+        as_text = rule_for("text", kind=kind, zone=zone)
+        needs_value = {"date", "round"}
+        if rule.transform[0].name not in needs_value:
+            stages.append(
+                ("as text", ByValue(lambda value: value if isinstance(value, str | list) else as_text.value(value)))
+            )
+    for step in rule.transform:
+        if step.name == "sha256" and type_name is not None:
+            stages.append((f"type {type_name}", rule_for(type_name, kind=kind, zone=zone)))
+        stages.append((_shown(step.name, step.arguments), step_rule(step, zone=zone, kind=kind, type_name=type_name)))
+    if rule.map is not None:
+        own = rule_for(type_name, kind=kind, zone=zone) if type_name in _UNDERSTANDING else None
+        stages.append(("map", MapRule(rule.map, kind=kind, understood=own)))
+    return stages
+
+
+def _shown(name: str, arguments: tuple[str | int, ...]) -> str:
+    return f"{name}({', '.join(map(repr, arguments))})" if arguments else name
+
+
+def _repeated(findings: Findings, length: int) -> Findings:
+    return Findings(
+        *(dict.fromkeys(range(length), found[0]) if found else {} for found in (findings.faults, findings.doubts))
+    )

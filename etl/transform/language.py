@@ -1,0 +1,70 @@
+"""Language and country as the receiver writes them: `nl-NL`.
+
+The rule: ISO 639-1 and ISO 3166-1 alpha-2 from `pycountry`, or a problem. `nl_NL`, `NL-nl`, `nl_NL.UTF-8`, `nld-NLD`
+and `zh-Hant-TW` (the script is dropped) are understood. A bare language takes the country that is most likely meant
+(the likely subtags of Unicode's CLDR, for the languages below); any other bare language is a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pycountry
+
+from etl.transform.closed_list import countries
+from etl.transform.problem import RefusedValueError
+
+_LOCALE = re.compile(
+    r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2,3}))?(?:[.@][A-Za-z0-9@.=-]*)?", re.ASCII
+)
+
+_MAIN_COUNTRIES = """
+af-ZA am-ET ar-EG az-AZ be-BY bg-BG bn-BD bs-BA ca-ES cs-CZ cy-GB da-DK de-DE el-GR en-GB es-ES et-EE eu-ES fa-IR fi-FI
+fo-FO fr-FR fy-NL ga-IE gd-GB gl-ES gu-IN he-IL hi-IN hr-HR hu-HU hy-AM id-ID is-IS it-IT ja-JP ka-GE kk-KZ km-KH kn-IN
+ko-KR ky-KG lb-LU lo-LA lt-LT lv-LV mk-MK ml-IN mn-MN mr-IN ms-MY mt-MT my-MM nb-NO ne-NP nl-NL nn-NO no-NO pa-IN pl-PL
+ps-AF pt-PT rm-CH ro-RO ru-RU si-LK sk-SK sl-SI so-SO sq-AL sr-RS sv-SE sw-TZ ta-IN te-IN tg-TJ th-TH tk-TM tl-PH tr-TR
+uk-UA ur-PK uz-UZ vi-VN xh-ZA yo-NG zh-CN zu-ZA
+"""
+
+
+class LanguageRule:
+    """Type language."""
+
+    repeats = True
+
+    def __init__(self) -> None:
+        self._countries = countries()
+        self._main = dict(locale.split("-") for locale in _MAIN_COUNTRIES.split())
+        self._languages: dict[str, str] = {}
+        for one in pycountry.languages:
+            two = getattr(one, "alpha_2", None)
+            if two is None:
+                continue
+            self._languages[two] = self._languages[one.alpha_3] = two
+            if older := getattr(one, "bibliographic", None):
+                self._languages[older] = two
+
+    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+        """Columns of few distinct values are settled by value."""
+        return
+
+    def value(self, value: object) -> object | None:
+        """Raises RefusedValueError (unknown_language)."""
+        if not isinstance(value, str):
+            raise RefusedValueError("unknown_language", f"a value of type {type(value).__name__} is not a language")
+        if not value.strip():
+            return None
+        found = _LOCALE.fullmatch(value.strip().lower())
+        language = self._languages.get(found[1]) if found else None
+        if found is None or language is None:
+            raise RefusedValueError("unknown_language", "the value is not an ISO 639-1 language with a country")
+        country = self._main.get(language) if found[2] is None else self._countries.get(found[2])
+        if country is None:
+            without = (
+                "names no country, and the language has none of its own"
+                if found[3] is None
+                else "has no ISO 3166-1 country"
+            )
+            raise RefusedValueError("unknown_language", f"the value {without}")
+        return f"{language}-{country}"

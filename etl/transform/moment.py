@@ -1,0 +1,173 @@
+"""Datetimes and dates, as RFC 3339 with an offset and as YYYY-MM-DD.
+
+The rule: what is sent cannot be misread. A datetime always carries its offset (B10); a date is not midnight, so the one
+never silently becomes the other (B9), but `type: date` takes the day of a datetime: the local day of a naive one, and
+of an aware one the day in source.timezone when that is set.
+
+Text forms that are read, since SQLite keeps text: `2024-01-02 03:04[:05[.678901]]`, with `T`, with `Z`, with an offset
+(`+01`, `+0100`, `+01:00`); `2024-01-02`, and `02-01-2024` for dates (day first, as the receiver documents it).
+Whole numbers are unix seconds, from 1970 to 2100. Fractions beyond microseconds are cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+from etl.transform.problem import DoubtfulValueError, RefusedValueError
+from etl.transform.zone import LocalTime, written
+
+_DATETIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?:(:\d\d)(?:[.,](\d{1,12}))?)?\s?(?:([Zz]|UTC)|([+-]\d\d)(?::?(\d\d))?)?",
+    re.ASCII,
+)
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_DAY_FIRST = re.compile(r"(\d\d)-(\d\d)-(\d{4})", re.ASCII)
+# A whole column of what SQLite's CURRENT_TIMESTAMP, SQLAlchemy and strftime('%f') write, one a line.
+_ORDINARY = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?\n)*", re.ASCII)
+_ORDINARY_DATES = re.compile(r"(?:\d{4}-\d\d-\d\d\n)*", re.ASCII)
+_LAST_UNIX_SECOND = 4_102_444_800
+
+
+def parse_datetime(text: str) -> datetime:
+    """The datetime that `text` says, naive when it names no offset. Raises RefusedValueError (not_a_datetime)."""
+    found = _DATETIME.fullmatch(text.strip())
+    if found is None:
+        raise RefusedValueError("not_a_datetime", "the text is not a date with a time such as 2024-01-31 12:00:00")
+    day, minute, second, fraction, zulu, hours, minutes = found.groups()
+    offset = "+00:00" if zulu else f"{hours}:{minutes or '00'}" if hours else ""
+    try:
+        return datetime.fromisoformat(f"{day}T{minute}{second or ':00'}.{(fraction or '').ljust(6, '0')[:6]}{offset}")
+    except ValueError:
+        raise RefusedValueError("not_a_datetime", "the text names a date or time that does not exist") from None
+
+
+def parse_date(text: str) -> date:
+    """The date that `text` says; of a datetime its own day. Raises RefusedValueError (not_a_date)."""
+    trimmed = text.strip()
+    if found := _DATE.fullmatch(trimmed):
+        year, month, day = found.groups()
+    elif found := _DAY_FIRST.fullmatch(trimmed):
+        day, month, year = found.groups()
+    else:
+        try:
+            return parse_datetime(trimmed)
+        except RefusedValueError:
+            raise RefusedValueError("not_a_date", "the text is not a date such as 2024-01-31") from None
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        raise RefusedValueError("not_a_date", "the text names a date that does not exist") from None
+
+
+class DatetimeRule:
+    """Type datetime. `zone` is that of naive values; `column_is_utc`: the column has a zone, and its driver drops it.
+
+    Sessions are in UTC (A23), so a naive value of such a column (MySQL's TIMESTAMP) is UTC.
+    """
+
+    repeats = False
+
+    def __init__(self, zone: LocalTime, *, column_is_utc: bool = False) -> None:
+        self.zone = zone
+        self._values_zone = LocalTime("UTC") if column_is_utc else zone
+
+    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+        """Columns without None, of datetimes that are all naive or all aware, or of texts without an offset."""
+        if kinds == {datetime} and None not in values:
+            moments: list[datetime] = values
+            zones = {moment.tzinfo for moment in moments}
+            if zones == {None}:
+                return self._values_zone.write_all(moments)
+            if None not in zones:
+                return [written(moment) for moment in moments], ()
+        if kinds == {str} and None not in values:
+            texts: list[str] = values
+            if _ORDINARY.fullmatch("\n".join(texts) + "\n"):
+                try:
+                    return self.zone.write_all(list(map(datetime.fromisoformat, texts)))
+                except ValueError:
+                    return None
+        return None
+
+    def value(self, value: object) -> object:
+        """Raises RefusedValueError (not_a_datetime, missing_timezone) and DoubtfulValueError."""
+        moment = self.moment(value)
+        if moment is None:
+            return None
+        if moment.tzinfo is not None:
+            return written(moment)
+        return (self.zone if isinstance(value, str) else self._values_zone).write(moment)
+
+    def moment(self, value: object) -> datetime | None:
+        """The datetime that a value says, naive or aware; None for blank text."""
+        match value:
+            case datetime():
+                return value
+            case str():
+                return parse_datetime(value) if value.strip() else None
+            case bool():
+                pass
+            case int() if 0 < value < _LAST_UNIX_SECOND:
+                return datetime.fromtimestamp(value, UTC)
+            case date():
+                raise RefusedValueError("not_a_datetime", "a date has no time of day; declare `type: date`")
+        raise RefusedValueError("not_a_datetime", f"a value of type {type(value).__name__} is not a date with a time")
+
+
+class DateRule:
+    """Type date. `zone` tells on which day an aware datetime falls."""
+
+    repeats = False
+
+    def __init__(self, zone: LocalTime) -> None:
+        self._zone = zone
+
+    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+        """Dates, and texts that are dates."""
+        if kinds == {date}:
+            dates: list[date | None] = values
+            return [None if day is None else day.isoformat() for day in dates], ()
+        if kinds == {str}:
+            texts: list[str] = list(filter(None, values))
+            if _ORDINARY_DATES.fullmatch("".join([text + "\n" for text in texts])):
+                try:
+                    # Only whether they exist: the text is already what is sent.
+                    list(map(date.fromisoformat, texts))
+                except ValueError:
+                    return None
+                return [value or None for value in values], ()
+        return None
+
+    def value(self, value: object) -> object:
+        """Raises RefusedValueError (not_a_date)."""
+        day = self.day(value)
+        return None if day is None else day.isoformat()
+
+    def day(self, value: object) -> date | None:
+        """The date that a value says; None for blank text."""
+        if isinstance(value, str):
+            if not value.strip():
+                return None
+            value = parse_date(value)
+        match value:
+            case datetime():
+                if value.tzinfo is not None and self._zone.zone is not None:
+                    try:
+                        return value.astimezone(self._zone.zone).date()
+                    except OverflowError:
+                        raise RefusedValueError("not_a_date", "the day lies outside of the years 1 to 9999") from None
+                return value.date()
+            case date():
+                return value
+        raise RefusedValueError("not_a_date", f"a value of type {type(value).__name__} is not a date")
+
+
+def settled_datetime(rule: DatetimeRule, value: object) -> str | None:
+    """As `rule.value`, doubts taken without a word: for datetimes inside lists and templates."""
+    try:
+        return rule.value(value)  # type: ignore[return-value]  # text or None
+    except DoubtfulValueError as doubt:
+        return str(doubt.taken)

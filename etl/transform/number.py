@@ -1,0 +1,109 @@
+"""Numbers: exact, or a problem.
+
+The rule: no number passes through a float on its way. Integers of any size and decimals keep every digit; a float stays
+the float it is, whose JSON is the shortest text that is read back the same. NaN counts as missing before it gets here;
+infinities are problems; minus zero is zero.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Literal
+
+from etl.transform.problem import RefusedValueError
+
+_WHOLE = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,1000}(?:\.\d{0,1000})?|\.\d{1,1000})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_MOST_DIGITS = 1000
+_MOST_BITS = 3322
+_SMALL = 2**63
+
+
+def finite(value: float | Decimal) -> int | float | Decimal:
+    """The number itself, without a minus before zero. Raises RefusedValueError (not_finite, too_long)."""
+    if isinstance(value, int):
+        if value.bit_length() > _MOST_BITS:
+            raise RefusedValueError("too_long", f"the number has more than {_MOST_DIGITS:,} digits")
+        return int(value)
+    if not (math.isfinite(value) if isinstance(value, float) else value.is_finite()):
+        raise RefusedValueError("not_finite", "the number is not finite")
+    if isinstance(value, float):
+        return float(value) + 0.0  # -0.0 + 0.0 is 0.0
+    if abs(value.adjusted()) > _MOST_DIGITS:
+        raise RefusedValueError("too_long", f"the number has more than {_MOST_DIGITS:,} digits")
+    return value or value.copy_abs()
+
+
+def parse_number(text: str) -> int | Decimal:
+    """The exact number that `text` says: a point for decimals, no grouping. Raises RefusedValueError (not_a_number)."""
+    trimmed = text.strip()
+    if _WHOLE.fullmatch(trimmed):
+        return int(trimmed)
+    if _NUMBER.fullmatch(trimmed):
+        return Decimal(trimmed)
+    raise RefusedValueError("not_a_number", "the text is not a number such as 12 or 12.50")
+
+
+def ordinary_numbers(values: list[Any], kinds: set[type]) -> tuple[list[object], list[int]] | None:
+    """A column whose numbers pass `finite` unchanged, and the rows for which that is not sure; None = it is not so."""
+    present: list[Any] = values if None not in values else [value for value in values if value is not None]
+    if kinds == {int}:
+        in_range = max(present) < _SMALL and min(present) > -_SMALL
+        return (list(values), []) if in_range else None
+    if kinds == {float}:
+        if not all(map(math.isfinite, present)):
+            return None
+    elif kinds == {Decimal}:
+        sizes = list(map(Decimal.adjusted, present))
+        if not all(map(Decimal.is_finite, present)) or max(sizes) > 100 or min(sizes) < -100:
+            return None
+    else:
+        return None
+    zeros = [] if all(present) else [row for row, value in enumerate(values) if value is not None and not value]
+    return list(values), zeros
+
+
+class NumberRule:
+    """Types number, decimal and integer.
+
+    number keeps what the database holds; decimal makes a float the decimal that it is shown as; integer takes whole
+    numbers only, whatever their type.
+    """
+
+    repeats = False
+
+    def __init__(self, form: Literal["number", "decimal", "integer"]) -> None:
+        self._form = form
+
+    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+        """Columns of one type of numbers, in the form that is asked for."""
+        forms: dict[str, set[type]] = {"number": {int, float, Decimal}, "decimal": {int, Decimal}, "integer": {int}}
+        return ordinary_numbers(values, kinds) if kinds <= forms[self._form] else None
+
+    def value(self, value: object) -> object:
+        """Raises RefusedValueError (not_a_number, not_an_integer, not_finite, too_long)."""
+        match value:
+            case str():
+                if not value.strip():
+                    return None
+                number: int | float | Decimal = finite(parse_number(value))
+            case bool():
+                number = int(value)
+            case int() | float() | Decimal():
+                number = finite(value)
+            case _:
+                raise RefusedValueError("not_a_number", f"a value of type {type(value).__name__} is not a number")
+        match self._form:
+            case "decimal":
+                return finite(Decimal(repr(number))) if isinstance(number, float) else number
+            case "integer":
+                if isinstance(number, int):
+                    return number
+                if number != int(number):
+                    raise RefusedValueError("not_an_integer", "the number has a fraction")
+                return int(number)
+            case _:
+                return number

@@ -1,0 +1,46 @@
+"""The rule of each type of the mapping language, for a column of a given kind.
+
+The rule of rules: one table, so that a type that the catalogue knows is a type that the transform has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from etl.transform import closed_list
+from etl.transform.email import EmailRule
+from etl.transform.json_value import JsonRule, ListRule
+from etl.transform.language import LanguageRule
+from etl.transform.moment import DateRule, DatetimeRule
+from etl.transform.number import NumberRule
+from etl.transform.phone import PhoneRule
+from etl.transform.plain import PlainRule
+from etl.transform.settle import Rule
+from etl.transform.text import TextRule
+from etl.transform.zone import LocalTime
+
+
+def rule_for(type_name: str | None, *, kind: str | None, zone: LocalTime) -> Rule:
+    """The rule of `type_name` (None: no declared type) for values of a column of `kind`."""
+    datetimes = DatetimeRule(zone, column_is_utc=kind == "datetime_tz")
+    dates = DateRule(zone)
+    table: dict[str | None, Callable[[], Rule]] = {
+        None: lambda: PlainRule(kind, datetimes=datetimes, dates=dates),
+        "text": lambda: TextRule(datetimes),
+        "integer": lambda: NumberRule("integer"),
+        "number": lambda: NumberRule("number"),
+        "decimal": lambda: NumberRule("decimal"),
+        "boolean": closed_list.boolean,
+        "yes_no": closed_list.yes_no,
+        "date": lambda: dates,
+        "datetime": lambda: datetimes,
+        "email": EmailRule,
+        "language": LanguageRule,
+        "currency": closed_list.currency,
+        "country": closed_list.country,
+        "gender": closed_list.gender,
+        "phone": PhoneRule,
+        "list": lambda: ListRule(datetimes),
+        "json": JsonRule,
+    }
+    return table[type_name]()

@@ -1,0 +1,223 @@
+"""The steps of `transform`: what each does with a value.
+
+The rule: a step changes only what it is for, and a value that it cannot work on is a problem (step_failed), never
+turned into text behind one's back. Text steps work on texts, and on each text of a list that `split` made.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
+from hashlib import sha256
+from typing import Any
+
+from etl.mapping.steps import Step
+from etl.transform.date_format import format_date
+from etl.transform.email import HASHED
+from etl.transform.moment import parse_date, parse_datetime
+from etl.transform.number import finite, parse_number
+from etl.transform.problem import DoubtfulValueError, RefusedValueError
+from etl.transform.settle import ByValue, Rule
+from etl.transform.title import title
+from etl.transform.zone import LocalTime
+
+_NOT_A_DIGIT = re.compile(r"[^0-9]+")
+_EXACT = Context(prec=3000)
+# Joiners and variation selectors belong to what stands before them, as combining marks do.
+_JOINING = frozenset("\u200d\ufe0e\ufe0f")
+
+
+def step_rule(step: Step, *, zone: LocalTime, kind: str | None = None, type_name: str | None = None) -> Rule:
+    """The rule of `step` for a field of type `type_name` from a column of `kind`."""
+    match step.name:
+        case "round":
+            places = int(step.arguments[0])
+            return ByValue(lambda value: round_number(value, places), repeats=False)
+        case "date":
+            pattern = str(step.arguments[0])
+            return ByValue(
+                lambda value: format_date(_moment(value, zone=zone, kind=kind, type_name=type_name), pattern),
+                repeats=False,
+            )
+        case "split":
+            separator = str(step.arguments[0])
+            return ByValue(lambda value: split_text(_text(value, "split"), separator))
+        case "sha256" if type_name == "email":
+            return ByValue(_on_texts("sha256", hash_email), repeats=False)
+        case _:
+            return ByValue(_on_texts(step.name, _text_step(step)), repeats=step.name != "sha256")
+
+
+def _text_step(step: Step) -> Callable[[str], str]:
+    one, two = (*step.arguments, None, None)[:2]
+    table: dict[str, Callable[[str], str]] = {
+        "strip": str.strip,
+        "lower": str.lower,
+        "upper": str.upper,
+        "title": title,
+        "squeeze_spaces": lambda text: " ".join(text.split()),
+        "sha256": hash_text,
+        "digits": lambda text: _NOT_A_DIGIT.sub("", text),
+        "truncate": lambda text: truncate(text, int(one or 0)),
+        "replace": lambda text: text.replace(str(one), str(two)),
+        "prefix": lambda text: str(one) + text,
+        "suffix": lambda text: text + str(one),
+    }
+    return table[step.name]
+
+
+def _on_texts(name: str, function: Callable[[str], str]) -> Callable[[object], object]:
+    def apply(value: object) -> object:
+        if isinstance(value, list):
+            return [function(_text(one, name)) for one in value]
+        return function(_text(value, name))
+
+    return apply
+
+
+def _text(value: object, step: str) -> str:
+    if isinstance(value, str):
+        return value
+    words = f"the step {step} needs a text, not a value of type {type(value).__name__}; declare `type: text`"
+    raise RefusedValueError("step_failed", words)
+
+
+def hash_text(text: str) -> str:
+    """The SHA-256 of the UTF-8 text in lower-case hex. Raises RefusedValueError (not_unicode)."""
+    try:
+        return sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError:
+        raise RefusedValueError("not_unicode", "the text holds half a surrogate pair") from None
+
+
+def hash_email(text: str) -> str:
+    """As `hash_text`, but what is a hash already stays: it is never hashed twice."""
+    return text if HASHED.fullmatch(text) else hash_text(text)
+
+
+def truncate(text: str, length: int) -> str:
+    """The first `length` code points, or fewer where the cut would part a letter from its marks."""
+    if len(text) <= length:
+        return text
+    cut = length
+    while cut and (unicodedata.combining(text[cut]) or text[cut] in _JOINING or text[cut - 1] == "\u200d"):
+        cut -= 1
+    return text[: cut or length]
+
+
+def split_text(text: str, separator: str) -> list[str] | None:
+    """The parts between separators, stripped, without empty ones; None when nothing is left."""
+    return [part for part in map(str.strip, text.split(separator)) if part] or None
+
+
+def round_number(value: object, places: int) -> object:
+    """A number with at most `places` decimals, halves away from zero; whole numbers for 0. Text is read as a number.
+
+    A float stays a float. Raises RefusedValueError (step_failed, and as `finite` and `parse_number`).
+    """
+    if isinstance(value, str):
+        value = parse_number(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        words = f"the step round needs a number, not a value of type {type(value).__name__}"
+        raise RefusedValueError("step_failed", words)
+    number = finite(value)
+    if isinstance(number, int):
+        return number
+    exact = Decimal(repr(number)) if isinstance(number, float) else number
+    as_tuple = exact.as_tuple()
+    assert isinstance(as_tuple.exponent, int)  # finite numbers have one
+    if as_tuple.exponent < -places or places == 0:
+        exact = exact.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP, context=_EXACT)
+    exact = exact or exact.copy_abs()
+    if places == 0:
+        return int(exact)
+    return float(exact) if isinstance(number, float) else exact
+
+
+def _moment(value: object, *, zone: LocalTime, kind: str | None, type_name: str | None) -> date:
+    if isinstance(value, str):
+        try:
+            moment: object = parse_datetime(value)
+        except RefusedValueError:
+            moment = parse_date(value)
+        value = moment
+    elif isinstance(value, datetime) and value.tzinfo is None and kind == "datetime_tz":
+        value = value.replace(tzinfo=UTC)
+    elif type_name == "datetime" and isinstance(value, int) and not isinstance(value, bool):
+        value = datetime.fromtimestamp(value, UTC)
+    if not isinstance(value, date):
+        words = f"the step date needs a date or datetime, not a value of type {type(value).__name__}"
+        raise RefusedValueError("step_failed", words)
+    if isinstance(value, datetime) and value.tzinfo is not None and zone.zone is not None:
+        return value.astimezone(zone.zone)
+    return value
+
+
+def value_text(value: object) -> str | None:
+    """A scalar as the keys of `map` write it; None for what no key can name."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | date():
+            return str(value)
+        case float() | Decimal():
+            exact = Decimal(repr(value)) if isinstance(value, float) else value
+            if not exact.is_finite() or abs(exact.adjusted()) > 100:
+                return None
+            text = format(exact, "f")
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        case _:
+            return None
+
+
+class MapRule:
+    """`map`: a table from a value as text to what is sent.
+
+    A text is looked up as it is, then without white space at its ends; true and false also as 1 and 0, and the other
+    way round where `kind` is "boolean". A value that is not in the table goes on when `understood` takes it as it is
+    (the table then holds the exceptions: `{EURO: EUR}`); without `understood`, or when it refuses, it is a problem
+    (not_in_map).
+    """
+
+    repeats = True
+
+    def __init__(self, table: dict[str, object], *, kind: str | None, understood: Rule | None) -> None:
+        self._table = {{"True": "true", "False": "false"}.get(key, key): one for key, one in table.items()}
+        self._kind = kind
+        self._understood = understood
+
+    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+        """Columns of few distinct values are settled by value."""
+        return
+
+    def value(self, value: object) -> object:
+        """Raises RefusedValueError (not_in_map)."""
+        for key in self._keys(value):
+            if key in self._table:
+                return self._table[key]
+        if self._understood is not None:
+            try:
+                self._understood.value(value)
+            except (RefusedValueError, DoubtfulValueError):
+                pass
+            else:
+                return value
+        raise RefusedValueError("not_in_map", "the value is not in the field's map")
+
+    def _keys(self, value: object) -> list[str]:
+        text = value_text(value)
+        if text is None:
+            return []
+        if isinstance(value, str):
+            return [text, text.strip()]
+        other = {"true": "1", "false": "0"}
+        if isinstance(value, bool):
+            return [text, other[text]]
+        if self._kind == "boolean":
+            return [text, {"1": "true", "0": "false"}.get(text, text)]
+        return [text]

@@ -1,0 +1,108 @@
+r"""Text: what the receiver gets for fields such as names, ids and postal codes.
+
+The rule: a text passes unchanged or not at all. Lone surrogates, NUL and control characters other than tab, LF and CR
+(Unicode category Cc, U+0080 to U+009F included) are problems, because they break the request or the reader.
+Other values have one form: integers and decimals their exact digits, floats the shortest that is read back the same
+(without `.0` when whole), true and false, dates and datetimes ISO 8601, UUIDs their canonical text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from etl.transform.moment import DatetimeRule
+from etl.transform.problem import RefusedValueError
+from etl.transform.refusal import unsupported
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_BROKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def clean_text(text: str) -> str:
+    """`text` itself. Raises RefusedValueError (not_unicode, control_characters)."""
+    found = _BROKEN.search(text)
+    if found is None:
+        return text
+    if _SURROGATE.search(text):
+        raise RefusedValueError("not_unicode", "the text holds half a surrogate pair")
+    raise RefusedValueError("control_characters", f"the text holds the control character U+{ord(found.group()):04X}")
+
+
+def all_clean(texts: Iterable[str]) -> bool:
+    """Whether every text passes `clean_text`, looked at in one go."""
+    joined = "".join(texts)
+    # Most pages are printable ASCII, which is found out faster than a pattern can.
+    return (joined.isascii() and joined.isprintable()) or _BROKEN.search(joined) is None
+
+
+def broken_rows(values: list[Any]) -> list[int]:
+    """The rows whose text does not pass `clean_text`; `values` are texts and None."""
+    search = _BROKEN.search
+    return [row for row, value in enumerate(values) if value is not None and search(value)]
+
+
+class TextRule:
+    """Any scalar as text. `moments` writes datetimes."""
+
+    repeats = False
+
+    def __init__(self, moments: DatetimeRule) -> None:
+        self._moments = moments
+
+    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+        """Texts and integers."""
+        if kinds == {str}:
+            clean = all_clean(filter(None, values))
+            return values, () if clean else broken_rows(values)
+        if kinds == {int}:
+            if None in values:
+                return [None if value is None else str(value) for value in values], ()
+            return list(map(str, values)), ()
+        return None
+
+    def value(self, value: object) -> object:  # noqa: PLR0911  # one line a type is the table
+        """Raises RefusedValueError (not_text, unsupported_type, not_finite, and as `clean_text`)."""
+        match value:
+            case str():
+                return clean_text(str(value))
+            case bool():
+                return "true" if value else "false"
+            case int():
+                return str(value)
+            case Decimal():
+                return text_of_decimal(value)
+            case float():
+                return text_of_float(value)
+            case datetime():
+                return self._moments.value(value)
+            case date() | time():
+                return value.isoformat()
+            case UUID():
+                return str(value)
+            case list() | dict():
+                raise RefusedValueError("not_text", f"a value of type {type(value).__name__} is not a text")
+            case _:
+                raise unsupported(value)
+
+
+def text_of_decimal(value: Decimal) -> str:
+    """Every digit, no exponent, no minus before a zero."""
+    if not value.is_finite():
+        raise RefusedValueError("not_finite", "the number is not finite")
+    if abs(value.adjusted()) > 1000:
+        raise RefusedValueError("too_long", "the number has more than 1,000 digits")
+    return format(value or value.copy_abs(), "f")
+
+
+def text_of_float(value: float) -> str:
+    """The shortest text that is read back the same; whole numbers without `.0`."""
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124  # NaN is the value unequal to itself
+        raise RefusedValueError("not_finite", "the number is not finite")
+    if value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return text_of_decimal(Decimal(repr(value)))
