@@ -9,6 +9,7 @@ const state = {
   paused: false,
   resets: null,
   picked: null,
+  seen: false, // the list was filled once
   keep: SCREENFUL, // rows kept in the list; grows with "Show older events"
   outcome: "",
   unannounced: { accepted: 0, refused: 0, since: 0 },
@@ -31,7 +32,7 @@ function moment(sent) {
   if (sent === null) return "–";
   if (typeof sent === "string" && !/(Z|[+-]\d\d:?\d\d)$/.test(sent)) return /^\d{1,12}$/.test(sent) ? moment(Number(sent)) : sent;
   const date = new Date(typeof sent === "number" ? sent * 1000 : sent);
-  return Number.isNaN(date.getTime()) ? String(sent) : `${day(date)} ${clock(date)}`;
+  return Number.isNaN(date.getTime()) ? String(sent) : `${day(date)} ${clock(date).slice(0, 5)}`;
 }
 
 const yesNo = (value) => (value ? "yes" : "no");
@@ -59,7 +60,11 @@ function rowFor(event) {
     if (title) cell.title = title;
     row.append(cell);
   }
-  if (!event.accepted) row.children[1].append(make("span", "code", event.reasons.map((each) => each.code).join(" ")));
+  if (!event.accepted) {
+    const codes = event.reasons.map((each) => each.code).join(" ");
+    row.children[1].append(make("span", "code", codes));
+    row.children[1].title = codes;
+  }
   return row;
 }
 
@@ -99,6 +104,8 @@ function showRows(found, { atEnd = false } = {}) {
     }
   }
   const picked = rows.querySelector(`[data-id="${state.picked}"]`);
+  if (picked && !state.seen) picked.scrollIntoView({ block: "center" });
+  state.seen = true;
   if (!currentRow()?.matches('[tabindex="0"]') || picked) mark(picked || rows.firstElementChild);
   if (found.more || rows.children.length >= state.keep) byId("older").hidden = false;
   if (atEnd) byId("older").hidden = !found.more;
@@ -160,13 +167,17 @@ function reasonItem(reason) {
 function fieldRow(field, reasons) {
   const why = reasons.filter((reason) => reason.field === field.name);
   const row = make("tr", why.length ? "guilty" : field.known ? "" : "unknown");
-  const rule = make("td", "rule");
-  for (const reason of why) rule.append(make("span", "why", reason.message));
-  if (field.type) rule.append(make("b", "", field.type), ": ");
-  rule.append(field.rule + (field.needed_for ? ` (needed for ${field.needed_for})` : ""));
   const name = make("th", "field", field.label);
   name.scope = "row";
-  row.append(name, make("td", "value", field.value), rule);
+  const cell = make("td");
+  cell.append(make("div", "value", field.value));
+  for (const reason of why) cell.append(make("div", "why", reason.message));
+  const rule = make("div", "rule", field.rule);
+  if (field.type) rule.prepend(make("b", "", field.type), " · ");
+  if (field.needed_for) rule.append(` · needed for ${field.needed_for}`);
+  rule.title = { doc: "From the vendor’s documentation", code: "Read in the vendor’s connector", open: "Not published" }[field.sure] || "";
+  cell.append(rule);
+  row.append(name, cell);
   return row;
 }
 
