@@ -18,7 +18,7 @@ import pycountry
 Check = Callable[[object], bool]
 
 _ATOM = r"[^\s@<>(),;:\\\"\[\].\x00-\x1f\x7f]+"
-_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:[^\s@.]+\.)+[^\s@.]{{2,}}")
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:[^\s@.]+\.)+[^\s@.]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PHONE = re.compile(r"\+?[0-9][0-9-]*")
 _LANGUAGE = re.compile(r"([a-z]{2})-([A-Z]{2})")
