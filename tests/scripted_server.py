@@ -171,6 +171,12 @@ class ScriptedServer:
         """The address for `destination.url`."""
         return f"{'https' if self._tls else 'http'}://{self._host}:{self._listener.getsockname()[1]}"
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections the server has not closed."""
+        with self._lock:
+            return len(self._wires)
+
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._start(self._listen)
@@ -223,9 +229,9 @@ class ScriptedServer:
         except (ClientLeft, OSError):
             pass
         finally:
+            wire.close()
             with self._lock:
                 self._wires.discard(wire)
-            wire.close()
 
     def _serve_one(self, wire: Wire, connection: int) -> None:
         first, *lines = wire.read_head().decode("latin-1").split("\r\n")

@@ -18,7 +18,7 @@ import httpcore
 import etl
 from etl.api.credentials import CredentialCheck, read_verification
 from etl.api.deadline import Attempt, DeadlineBackend
-from etl.api.failures import CLIENT_ERRORS, failure_of
+from etl.api.failures import CLIENT_ERRORS, failure_of, forget
 from etl.api.proxy import proxy_for
 from etl.api.reading import BodyReader, read_head
 from etl.clock import Clock
@@ -54,7 +54,6 @@ class ApiClient:
             (b"X-AUTH-ACCOUNT", _header_value(destination.account, "account")),
             (b"X-AUTH-APIKEY", _header_value(destination.api_key.reveal(), "api_key")),
             (b"Content-Type", b"application/json"),
-            (b"Accept", b"application/json"),
             (b"Accept-Encoding", b"identity"),
             (b"User-Agent", f"squeezely-etl/{etl.__version__}".encode()),
         ]
@@ -91,6 +90,7 @@ class ApiClient:
         try:
             response = self._pool.handle_request(request)
         except CLIENT_ERRORS as error:
+            forget(error)
             return failure_of(error)
         return self._read(response)
 
@@ -101,7 +101,8 @@ class ApiClient:
         with closing(response):
             try:
                 reader.read(response.iter_stream())
-            except CLIENT_ERRORS:
+            except CLIENT_ERRORS as error:
+                forget(error)
                 reader.truncated = True
         return Answer(
             status=response.status,

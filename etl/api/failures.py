@@ -47,3 +47,11 @@ def failure_of(error: Exception) -> Failure:
             return Failure.RESET
         case _:
             return next(FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES)
+
+
+def forget(error: BaseException) -> None:
+    """Cut an exception loose from the frames that it passed: h11's refer to themselves and would keep the request."""
+    chain: BaseException | None = error
+    while chain is not None:
+        chain.__traceback__ = None
+        chain = chain.__context__
