@@ -73,7 +73,7 @@ def _forecast_lines(outcome: Outcome) -> list[str]:
     if forecast is None:
         return []
     lines = [
-        f"  {forecast.requests:,} requests, {forecast.body_bytes:,} bytes, {_duration(forecast.seconds)} by the rate limit"
+        f"  {forecast.requests:,} requests, {forecast.body_bytes:,} bytes, {_duration(forecast.seconds)} by the rate"
     ]
     lines.extend(f"    {code}: for instance {', '.join(keys)}" for code, keys in forecast.examples.items())
     missing = {name: rate for name, rate in forecast.null_rates.items() if rate > 0}

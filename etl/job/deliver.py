@@ -190,6 +190,7 @@ class Delivery:
                 # may be admitted before, so a request that is not full must not wait for it.
                 courier.flush()
                 if not courier.idle:
+                    courier.flush()
                     return
                 self._window_done(first)
                 self._waiting.pop(0)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from etl.batch.event import Event
 from etl.checkpoint import Checkpoint
-from etl.dead_letter import DeadLetter
+from etl.dead_letter import Closure, DeadLetter
 from etl.delivery.answer import Answer, Failure
 from etl.delivery.courier import Settlement
 from etl.page import Key, Page, Position, Window
@@ -75,3 +75,16 @@ class JobState(Ledger, Protocol):
 
     def bury(self, dead_letters: Iterable[DeadLetter]) -> None:
         """Open dead letters durably."""
+
+    def close_unchanged(self, ledger_keys: Sequence[bytes]) -> None:
+        """Close the open dead letters of rows that are identical to what was accepted last."""
+
+
+class DeadLetters(Protocol):
+    """The open dead letters of one mapping."""
+
+    def open_dead_letters(self, *, reason: str | None = None, limit: int | None = None) -> Sequence[DeadLetter]:
+        """The oldest first."""
+
+    def close_dead_letters(self, keys: Sequence[Key], how: Closure) -> int:
+        """Close those of `keys`; returns how many were open."""

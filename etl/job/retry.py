@@ -1,33 +1,21 @@
 """Dead letters again: each row is read anew by its key, mapped and sent.
 
-The rule: nothing is replayed from memory. A row that is gone closes its dead letter as `gone`; one that is refused again stays
-open with one more attempt.
+The rule: nothing is replayed from memory. A row that is gone closes its dead letter as `gone`; one that is refused
+again stays open with one more attempt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
 
 from etl.books import Books
-from etl.dead_letter import DeadLetter
 from etl.job.deliver import Delivery, Limits
 from etl.job.outcome import Outcome
-from etl.job.ports import PageSource
+from etl.job.ports import DeadLetters, PageSource
 from etl.job.run import NO_LIMITS, Job, Workshop, do
 from etl.page import Key, Page, Window
 
 KEYS_A_PAGE = 500
-
-
-class DeadLetters(Protocol):
-    """The open dead letters of one mapping."""
-
-    def open_dead_letters(self, *, reason: str | None = None, limit: int | None = None) -> Sequence[DeadLetter]:
-        """The oldest first."""
-
-    def close_dead_letters(self, keys: Sequence[Key], how: str) -> int:
-        """Close those of `keys`; returns how many were open."""
 
 
 class RowsOfDeadLetters:

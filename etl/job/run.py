@@ -20,19 +20,12 @@ from etl.job.deliver import Delivery, Limits, Line
 from etl.job.forecast import Forecaster
 from etl.job.fuse import Fuse
 from etl.job.outcome import Outcome, checkpoint_dict
-from etl.job.ports import JobState, PageSource, Sender, Transform
+from etl.job.ports import DeadLetters, JobState, PageSource, Sender, Transform
 from etl.job.prepare import Preparer
 from etl.mapping.model import Mapping
-from etl.page import Position, Scalar, Window
+from etl.page import Bound, Position, Scalar, Window
 
 NO_LIMITS = Limits()
-
-
-class Bound(Protocol):
-    """The upper bound of a run, fixed at its start by the database's clock."""
-
-    until: Scalar | None
-    held: int
 
 
 class RunSource(PageSource, Protocol):
@@ -53,8 +46,8 @@ class RunSource(PageSource, Protocol):
     def parse_cursor(self, text: str) -> Scalar:
         """A cursor value from a person's text. Raises `UsageProblem`."""
 
-    def last_position(self, until: Scalar | None) -> Position | None:
-        """The highest position at or below `until`; None for an empty table."""
+    def last_position(self, cursor: Scalar | None) -> Position | None:
+        """The highest position at or below `cursor`; None for an empty table."""
 
     def check_not_backwards(self, position: Position) -> None:
         """Raises `StateUnusable` when the table ends below `position`."""
@@ -63,7 +56,7 @@ class RunSource(PageSource, Protocol):
         """What gives the cursor its meaning, without secrets."""
 
 
-class RunState(JobState, Protocol):
+class RunState(JobState, DeadLetters, Protocol):
     """What a run asks of its state beyond the loop."""
 
     hash_key: bytes
@@ -123,8 +116,9 @@ class Workshop:
 class Job:
     """One piece of work on a mapping: `run`, `backfill` and `retry` are different plans of the same loop.
 
-    `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is where
-    pages come from. `compare` says whether the ledger keeps unchanged rows back. `window_done` hears of settled windows.
+    `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is
+    where pages come from. `compare` says whether the ledger keeps unchanged rows back. `window_done` hears of settled
+    windows.
     """
 
     command: str

@@ -6,13 +6,12 @@ because a row gets its time when its transaction begins and appears when it ends
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from etl.page import Position, Scalar, Window
+from etl.page import Bound, Position, Scalar, Window
 from etl.source.cursor import CursorDomain
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault
@@ -21,21 +20,6 @@ from etl.source.plan import ReadPlan
 
 # A transaction's start is taken a moment before others can see it.
 PUBLISHING_MARGIN = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Where the run stops. `until` is inclusive; None: open (a source without cursor), or nothing to read (`empty`).
-
-    `held` rows lie above it, `beyond_now` of them even above the database's clock (A14). `oldest_open_seconds` is the
-    age of the oldest open writing transaction; None when there is none or the database does not say.
-    """
-
-    until: Scalar | None
-    held: int = 0
-    beyond_now: int = 0
-    oldest_open_seconds: float | None = None
-    empty: bool = False
 
 
 def find_bound(database: Database, keyset: Keyset, domain: CursorDomain | None, plan: ReadPlan) -> Bound:

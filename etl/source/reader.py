@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import sqlalchemy as sa
 
 from etl.errors import SourceFailed, StateUnusable, UsageProblem
-from etl.page import Column, Key, Page, Position, Scalar, UnreadableRow, Window
-from etl.source.bound import Bound, database_now, find_bound
+from etl.page import Bound, Column, Key, Page, Position, Scalar, UnreadableRow, Window
+from etl.source.bound import database_now, find_bound
 from etl.source.cursor import CursorKind
 from etl.source.fault import DatabaseFault
 from etl.source.finding import Finding

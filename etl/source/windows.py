@@ -13,8 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from etl.errors import UsageProblem
-from etl.page import Position, Scalar, Window
-from etl.source.bound import Bound
+from etl.page import Bound, Position, Scalar, Window
 from etl.source.cursor import CursorDomain
 
 MOST_WINDOWS = 100_000
