@@ -47,8 +47,9 @@ class Window:
 class Bound:
     """Where a run stops, fixed at its start by the database.
 
-    `until` is inclusive; None: open (a source without cursor), or nothing to read (`empty`). `held` rows lie above it, `beyond_now` of them even above the database's clock (A14). `oldest_open_seconds` is the
-    age of the oldest open writing transaction; None when there is none or the database does not say.
+    `until` is inclusive; None: open (a source without cursor), or nothing to read (`empty`). `held` rows lie above it,
+    `beyond_now` of them even above the database's clock (A14). `oldest_open_seconds` is the age of the oldest open
+    writing transaction; None when there is none or the database does not say.
     """
 
     until: Scalar | None
