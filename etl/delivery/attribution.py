@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from etl.delivery.redaction import Sent
 from etl.delivery.refusal import Refusal, read_refusal
 
 _INDEX_FIELDS = ("index", "event_index", "key", "position")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
-def attribute(errors: object, *, events: int, otherwise: str, sent: bytes) -> dict[int, Refusal] | None:
+def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> dict[int, Refusal] | None:
     """Errors by the index of their event in the request, or None when they cannot all be given to one.
 
     errors: the non-empty value of `errors`; events: how many were sent. The rest is as in `read_refusal`.

@@ -13,6 +13,7 @@ from etl.delivery.answer import Answer, Failure
 from etl.delivery.attribution import attribute
 from etl.delivery.body import Body, read_body
 from etl.delivery.cases import BY_HUNDRED, BY_STATUS, VERDICTS, Case
+from etl.delivery.redaction import Sent
 from etl.delivery.refusal import Refusal, read_refusal
 from etl.delivery.retry_after import retry_after_seconds
 from etl.errors import CredentialsRefused, DestinationMisconfigured, EtlError, StoppedEarly
@@ -110,15 +111,15 @@ def judge(answer: Answer | Failure, *, events: int, sent: bytes = b"") -> Verdic
 
     sent: the request's body; its values are taken out of the API's words, because servers echo what they got (F3).
     """
-    return _decide(answer, events=events, sent=sent)[1]
+    return _decide(answer, events=events, sent=Sent(sent))[1]
 
 
 def case_of(answer: Answer | Failure, *, events: int) -> Case:
     """The row of the table that `judge` decides by."""
-    return _decide(answer, events=events, sent=b"")[0]
+    return _decide(answer, events=events, sent=Sent(b""))[0]
 
 
-def _decide(answer: Answer | Failure, *, events: int, sent: bytes) -> tuple[Case, Verdict]:
+def _decide(answer: Answer | Failure, *, events: int, sent: Sent) -> tuple[Case, Verdict]:
     if isinstance(answer, Failure):
         return _decide_failure(answer)
     status = answer.status
@@ -134,7 +135,7 @@ def _decide(answer: Answer | Failure, *, events: int, sent: bytes) -> tuple[Case
     return Case.UNREADABLE, TryAgain(None, ambiguous=True, throttled=False, cause=cause, unreadable=True)
 
 
-def _decide_answered(status: int, body: Body, *, events: int, sent: bytes) -> tuple[Case, Verdict]:
+def _decide_answered(status: int, body: Body, *, events: int, sent: Sent) -> tuple[Case, Verdict]:
     """2xx with a JSON object."""
     if body.errors is not None:
         if body.success and (body.count or 0) >= events and _attributed(status, body, events=events, sent=sent) is None:
@@ -151,7 +152,7 @@ def _decide_answered(status: int, body: Body, *, events: int, sent: bytes) -> tu
             return _decide_refused(status, body, events=events, sent=sent)
 
 
-def _decide_refused(status: int, body: Body, *, events: int, sent: bytes) -> tuple[Case, Verdict]:
+def _decide_refused(status: int, body: Body, *, events: int, sent: Sent) -> tuple[Case, Verdict]:
     errors = _attributed(status, body, events=events, sent=sent)
     if errors:
         rest = events - len(errors)
@@ -166,7 +167,7 @@ def _decide_refused(status: int, body: Body, *, events: int, sent: bytes) -> tup
     return Case.REFUSED, Refused(read_refusal(about, otherwise=_code(status), sent=sent))
 
 
-def _attributed(status: int, body: Body, *, events: int, sent: bytes) -> dict[int, Refusal] | None:
+def _attributed(status: int, body: Body, *, events: int, sent: Sent) -> dict[int, Refusal] | None:
     if body.errors is None:
         return None
     return attribute(body.errors, events=events, otherwise=_code(status), sent=sent)

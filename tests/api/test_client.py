@@ -121,6 +121,13 @@ def test_an_address_that_http_cannot_use_is_refused(open_client: Any, url: str) 
         ApiClient(SimpleNamespace(**settings, timeout=timedelta(seconds=5)), clock=None)  # type: ignore[arg-type]
 
 
+def test_a_key_that_the_server_echoes_is_taken_out(open_client: Any) -> None:
+    """F2: an answer's words end in the state."""
+    with ScriptedServer([answering(200, {"success": False, "errors": [f"unknown key {API_KEY}"]})]) as server:
+        answer = open_client(server.url).track(BODY)
+    assert answer.body == b'{"success": false, "errors": ["unknown key [redacted]"]}'
+
+
 def test_no_log_holds_a_secret_or_an_address(open_client: Any, caplog: pytest.LogCaptureFixture) -> None:
     """F2 to F5, with every logger wide open: the library's debug log prints all headers."""
     loggers = [logging.getLogger(name) for name in ("", "httpcore", "httpcore.http11", "httpcore.connection")]

@@ -1,0 +1,64 @@
+"""The check of the credentials, over a real socket (C18, C34)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from etl.api.credentials import CredentialCheck, CredentialOutcome
+from etl.secret import Secret
+from tests.scripted_faults import answering, raw
+from tests.scripted_server import ScriptedServer, refusing_url
+
+
+def test_verified(open_client: Any) -> None:
+    with ScriptedServer() as server:
+        assert open_client(server.url).verify_credentials() == CredentialCheck(CredentialOutcome.VERIFIED)
+        [request] = server.requests
+        assert (request.method, request.target, request.body) == ("POST", "/v1/verifyAuth?channel=2", b"{}")
+        assert server.accepted == []
+
+
+def test_a_wrong_key(open_client: Any) -> None:
+    with ScriptedServer() as server:
+        check = open_client(server.url, api_key=Secret("canary-key")).verify_credentials()
+    assert check.outcome is CredentialOutcome.REFUSED
+    assert check.error is not None
+    assert check.error.exit_code == 5
+    assert "canary" not in check.error.message
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "exit_code"),
+    [
+        (answering(200, {"verified": False}), CredentialOutcome.REFUSED, 5),
+        (answering(403), CredentialOutcome.REFUSED, 5),
+        (answering(200, {"verified": "yes"}), CredentialOutcome.UNCLEAR, 6),
+        (answering(200, {"success": True}), CredentialOutcome.UNCLEAR, 6),
+        (answering(200, b"<html>"), CredentialOutcome.UNCLEAR, 6),
+        (answering(200, [True]), CredentialOutcome.UNCLEAR, 6),
+        (answering(400, b""), CredentialOutcome.UNCLEAR, 6),
+        (answering(413), CredentialOutcome.UNCLEAR, 6),
+        (answering(402), CredentialOutcome.UNCLEAR, 6),
+        (answering(404), CredentialOutcome.MISCONFIGURED, 2),
+        (answering(302), CredentialOutcome.MISCONFIGURED, 2),
+        (answering(503), CredentialOutcome.UNREACHABLE, 6),
+        (answering(429), CredentialOutcome.UNREACHABLE, 6),
+        (raw(), CredentialOutcome.UNREACHABLE, 6),
+    ],
+)
+def test_other_answers(open_client: Any, behaviour: Any, outcome: CredentialOutcome, exit_code: int) -> None:
+    with ScriptedServer([behaviour]) as server:
+        check = open_client(server.url).verify_credentials()
+    assert check.outcome is outcome
+    assert check.error is not None
+    assert check.error.exit_code == exit_code
+
+
+def test_nobody_there(open_client: Any) -> None:
+    with refusing_url() as url:
+        check = open_client(url).verify_credentials()
+    assert check.outcome is CredentialOutcome.UNREACHABLE
+    assert check.error is not None
+    assert check.error.message == "checking the credentials: connection refused"
