@@ -1,0 +1,54 @@
+"""The waits between attempts, exact."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.delivery.retry import MINIMUM_BACKOFF_SECONDS, Patience, RetrySettings, backoff_seconds
+from etl.delivery.verdict import TryAgain
+from tests.delivery.parcels import DOWN, throttled
+
+
+@pytest.mark.parametrize(
+    ("attempt", "wait"),
+    [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 16.0), (7, 30.0), (8, 30.0), (5000, 30.0)],
+)
+def test_the_wait_doubles_up_to_the_maximum(attempt: int, wait: float) -> None:
+    """C1: here with the middle of the jitter."""
+    assert backoff_seconds(attempt, first=1.0, maximum=60.0, jitter=0.5) == wait
+
+
+@given(attempt=st.integers(1, 10_000), maximum=st.floats(0.001, 600), jitter=st.floats(0, 1, exclude_max=True))
+def test_the_wait_is_never_above_the_maximum_and_never_nothing(attempt: int, maximum: float, jitter: float) -> None:
+    wait = backoff_seconds(attempt, first=1.0, maximum=maximum, jitter=jitter)
+    assert min(MINIMUM_BACKOFF_SECONDS, maximum) <= wait <= maximum
+
+
+@pytest.mark.parametrize("after", [0.0, 0.7, 30.0, 599.0])
+def test_a_retry_after_is_never_undercut(after: float) -> None:
+    """C6, C7: a date in the past means our own wait."""
+    wait = Patience(RetrySettings()).after(throttled(after), attempt=1, now=0.0, jitter=lambda: 0.5)
+    assert wait == max(0.5, after)
+
+
+def test_the_time_without_success_begins_with_the_first_failure_not_with_the_last_success() -> None:
+    """C28: a table that is slow to read must not look like an API that is down."""
+    patience = Patience(RetrySettings(give_up_after_seconds=600.0))
+    patience.went_well()
+    assert patience.after(DOWN, attempt=1, now=10_000.0, jitter=lambda: 0.5) == 0.5
+    assert patience.after(DOWN, attempt=2, now=10_599.0, jitter=lambda: 0.5) == 1.0
+    assert isinstance(patience.after(DOWN, attempt=3, now=10_600.0, jitter=lambda: 0.5), Exception)
+
+
+def test_the_reasons_to_stop_name_what_happened() -> None:
+    patience = Patience(RetrySettings(allowance=0))
+    stop = patience.after(DOWN, attempt=1, now=0.0, jitter=lambda: 0.5)
+    assert str(stop) == "sending events: too many retries in this run (0 for 0 requests) (HTTP 503)"
+
+
+def test_a_refused_connection_is_tried_again_like_anything_else() -> None:
+    """C1, C2."""
+    refused = TryAgain(None, ambiguous=False, throttled=False, cause="connection refused")
+    assert Patience(RetrySettings()).after(refused, attempt=2, now=0.0, jitter=lambda: 0.25) == 0.5
