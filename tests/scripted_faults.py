@@ -1,7 +1,7 @@
 """What can go wrong between a client and the API, as behaviours for `ScriptedServer`: one row a fault.
 
 `transient` faults pass: the same request sent again may well be accepted. The others need a person, or a smaller batch.
-Faults that depend on the events (hidden poison, size, a key that expires) are script functions below the table.
+Faults that depend on the request (hidden poison, size, a key that expires) are in `tests/scripted_rules.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scripted_server import Behaviour, Exchange, Recorded, early, head, http_date, like_squeezely
+from tests.scripted_server import Behaviour, Exchange, early, head, http_date, like_squeezely
+
+Accept = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 DRIP_SECONDS = 0.02
 MIB = 1024 * 1024
@@ -29,13 +31,13 @@ class Fault:
 
 
 def answering(
-    status: int, body: object = b"", *, headers: Mapping[str, str] | None = None, accept: slice | None = None
+    status: int, body: object = b"", *, headers: Mapping[str, str] | None = None, accept: Accept | None = None
 ) -> Behaviour:
-    """Answer so. accept: which of the events are taken; None = none of them."""
+    """Answer so. accept: picks the events that are taken; None = none of them."""
 
     def behave(exchange: Exchange) -> None:
         if accept is not None:
-            exchange.accept(exchange.request.events[accept])
+            exchange.accept(accept(exchange.request.events))
         exchange.answer(status, body, headers=headers)
 
     return behave
@@ -136,7 +138,7 @@ def chunked(*chunks: bytes) -> bytes:
 
 def encoded(encoding: str, body: bytes, *, accept: bool = True) -> Behaviour:
     """An answer with a content encoding that nobody asked for."""
-    return answering(200, body, headers={"Content-Encoding": encoding}, accept=slice(None) if accept else None)
+    return answering(200, body, headers={"Content-Encoding": encoding}, accept=ALL if accept else None)
 
 
 def too_many(retry_after: str | None, *, date: str | None = None) -> Behaviour:
@@ -151,7 +153,17 @@ def too_many(retry_after: str | None, *, date: str | None = None) -> Behaviour:
     return behave
 
 
-ALL = slice(None)
+def but(place: int) -> Accept:
+    """All events but this one."""
+    return lambda events: [event for at, event in enumerate(events) if at != place]
+
+
+def first(count: int, *, skip: int = 0) -> Accept:
+    """Only so many."""
+    return lambda events: events[skip : skip + count]
+
+
+ALL: Accept = list
 NOW = "Wed, 01 May 2024 12:00:00 GMT"
 SOON = "Wed, 01 May 2024 12:00:07 GMT"
 LONG_AGO = "Mon, 01 Jan 2001 00:00:00 GMT"
@@ -250,7 +262,7 @@ NOT_THE_APIS = (
 )
 
 
-def refusing(errors: object, *, status: int = 200, accept: slice | None = None, **rest: object) -> Behaviour:
+def refusing(errors: object, *, status: int = 200, accept: Accept | None = None, **rest: object) -> Behaviour:
     """An answer with `errors`, and `success: false` unless `rest` says otherwise."""
     return answering(status, {"success": False, "errors": errors, **rest}, accept=accept)
 
@@ -288,15 +300,15 @@ REFUSALS = (
     Fault("by_mapping_unknown", refusing({"1": WRONG_SECOND, "7": WRONG_SECOND})),
     Fault("by_mapping_of_fields", refusing({"email": ["is wrong"]})),
     Fault("by_place_too_short", refusing([None, WRONG_SECOND])),
-    Fault("others_confirmed", refusing([{"index": 1, **WRONG_SECOND}], success=True, accept=slice(2, 4))),
-    Fault("others_counted", refusing([{"index": 0}], created=3, accept=slice(1, None))),
-    Fault("others_miscounted", refusing([{"index": 0}], success=True, created=1, accept=slice(1, 2))),
-    Fault("others_207", answering(207, {"errors": [{"index": 0}]}, accept=slice(1, None))),
-    Fault("partly_created", answering(200, {"success": True, "created": 3}, accept=slice(3))),
-    Fault("partly_processed", answering(200, {"success": True, "processed": 3}, accept=slice(3))),
+    Fault("others_confirmed", refusing([{"index": 1, **WRONG_SECOND}], success=True, accept=but(1))),
+    Fault("others_counted", refusing([{"index": 0}], created=3, accept=but(0))),
+    Fault("others_miscounted", refusing([{"index": 0}], success=True, created=1, accept=first(1, skip=1))),
+    Fault("others_207", answering(207, {"errors": [{"index": 0}]}, accept=but(0))),
+    Fault("partly_created", answering(200, {"success": True, "created": 3}, accept=first(3))),
+    Fault("partly_processed", answering(200, {"success": True, "processed": 3}, accept=first(3))),
     Fault("partly_none", answering(200, {"success": True, "created": 0})),
-    Fault("partly_silent", answering(200, {"created": 3}, accept=slice(3))),
-    Fault("partly_false", answering(200, {"success": False, "created": 3}, accept=slice(3))),
+    Fault("partly_silent", answering(200, {"created": 3}, accept=first(3))),
+    Fault("partly_false", answering(200, {"success": False, "created": 3}, accept=first(3))),
     Fault("bad_request", answering(400)),
     Fault("bad_request_html", answering(400, HTML)),
     Fault("bad_request_text", refusing(["TIMESTAMP_ERROR"], status=400)),
@@ -357,44 +369,3 @@ FAULTS: Mapping[str, Fault] = {
     fault.name: fault for fault in (*TRANSPORT, *SUCCESS, *NOT_THE_APIS, *REFUSALS, *STATUSES, *TOO_MANY)
 }
 TRANSIENT: Mapping[str, Fault] = {name: fault for name, fault in FAULTS.items() if fault.transient}
-
-Predicate = Callable[[dict[str, Any]], bool]
-
-
-def poisoned(is_poison: Predicate) -> Callable[[Recorded], Behaviour | None]:
-    """400 without details for every batch that holds a poisoned event, which is then not accepted at all."""
-    return lambda request: answering(400) if any(map(is_poison, request.events)) else None
-
-
-def picky(is_bad: Predicate, *, shape: str, status: int = 200) -> Callable[[Recorded], Behaviour | None]:
-    """Errors that name the bad events, as `index`, `mapping` or `place`; at 2xx the others are accepted."""
-
-    def script(request: Recorded) -> Behaviour | None:
-        bad = [place for place, event in enumerate(request.events) if is_bad(event)]
-        if not bad:
-            return None
-        errors: object = {
-            "index": [{"index": place, "code": "BAD_EVENT"} for place in bad],
-            "mapping": {str(place): "BAD_EVENT" for place in bad},
-            "place": ["BAD_EVENT" if place in bad else None for place in range(len(request.events))],
-        }[shape]
-        body = {"success": status < 300, "errors": errors}
-
-        def behave(exchange: Exchange) -> None:
-            if status < 300:
-                exchange.accept([event for place, event in enumerate(request.events) if place not in bad])
-            exchange.answer(status, body)
-
-        return behave
-
-    return script
-
-
-def unauthorized_from(number: int) -> Callable[[Recorded], Behaviour | None]:
-    """401 from the request of this number on."""
-    return lambda request: answering(401) if request.number >= number else None
-
-
-def at_most(max_bytes: int) -> Callable[[Recorded], Behaviour | None]:
-    """413 for a body above `max_bytes`."""
-    return lambda request: answering(413) if len(request.body or b"") > max_bytes else None

@@ -96,8 +96,8 @@ class ApiClient:
             return failure_of(error)
         return self._read(response)
 
-    def _read(self, response: httpcore.Response) -> Answer:
-        """Read the answer. When its body breaks off, its status still stands: a 401 is one with half a body too."""
+    def _read(self, response: httpcore.Response) -> Answer | Failure:
+        """Read the answer. When its body breaks off, a refusal still stands: a 401 is one with half a body too."""
         head = read_head(response.headers, now=self._clock.utc_now())
         reader = BodyReader(head.encoding)
         with closing(response):
@@ -105,6 +105,8 @@ class ApiClient:
                 reader.read(response.iter_stream())
             except CLIENT_ERRORS as error:
                 forget(error)
+                if response.status < 300:
+                    return failure_of(error)
                 reader.truncated = True
         return Answer(
             status=response.status,

@@ -34,6 +34,9 @@ FAILURES: dict[type[Exception], Failure] = {
 }
 CLIENT_ERRORS = tuple(FAILURES)
 
+# How httpcore and h11 begin what they say of a connection that ended before the answer did.
+_CUT_OFF = ("Server disconnected", "peer closed connection")
+
 
 def failure_of(error: Exception) -> Failure:
     """The failure that an exception out of `CLIENT_ERRORS` stands for."""
@@ -43,7 +46,7 @@ def failure_of(error: Exception) -> Failure:
         case httpcore.ProxyError() if str(error).startswith("4"):
             # "407 Proxy Authentication Required": the proxy will say so again.
             return Failure.PROXY_REFUSED
-        case httpcore.RemoteProtocolError() if str(error).startswith("Server disconnected"):
+        case httpcore.RemoteProtocolError() if str(error).startswith(_CUT_OFF):
             return Failure.RESET
         case _:
             return next(FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES)

@@ -16,7 +16,8 @@ class Answer:
 
     headers: lower-case names, and only `retry-after`, `date`, `content-type` and `location` (cut down to its host).
     body: what was read of it, at most 1 MiB, decoded.
-    truncated: the body is not whole: it was longer than that, ended early, or could not be decoded.
+    truncated: the body is not whole: it was longer than that, could not be decoded, or, where the status is not 2xx,
+    ended early. A 2xx that ends early is no answer but a `Failure`.
     request_sent: False when the answer came before the whole request was written, so the events were not taken.
     """
 
@@ -39,7 +40,7 @@ class Failure(Enum):
     PROXY = "proxy not reachable"
     # The request may have arrived: ambiguous.
     TIMEOUT = "request not written, or not answered, in time"
-    RESET = "connection lost before the answer"
+    RESET = "connection lost before the answer was complete"
     PROTOCOL = "answer is not HTTP"
     # Nothing that another attempt would change.
     TLS = "TLS handshake failed"

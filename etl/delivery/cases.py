@@ -44,7 +44,7 @@ class Case(Enum):
     )
     TOO_LARGE = ("413", "halved, and the size remembered for the run", "the limit is not published")
     UNREADABLE = (
-        "2xx with a body that is empty, cut off, longer than 1 MiB, or not a JSON object; 1xx; 600 and above",
+        "2xx with a body that is empty, longer than 1 MiB, or not a whole JSON object; 1xx; 600 and above",
         "sent again later, ambiguous; three in a row stop the run",
         "a proxy or a login page answered, or the answer was lost on its way",
     )

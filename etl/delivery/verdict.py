@@ -131,7 +131,9 @@ def _decide(answer: Answer | Failure, *, events: int, sent: Sent) -> tuple[Case,
         return _decide_answered(status, body, events=events, sent=sent)
     if status // 100 == 4:
         return _decide_refused(status, body or Body(None, None, None, {}), events=events, sent=sent)
-    cause = "answer was cut off or too long" if answer.truncated else f"answer is not the API's (HTTP {status})"
+    cause = (
+        "answer is too long, or cannot be decoded" if answer.truncated else f"answer is not the API's (HTTP {status})"
+    )
     return Case.UNREADABLE, TryAgain(None, ambiguous=True, throttled=False, cause=cause, unreadable=True)
 
 

@@ -21,7 +21,8 @@ from etl.delivery.answer import Answer, Failure
 from etl.delivery.verdict import Accepted, judge
 from etl.errors import DestinationMisconfigured
 from etl.secret import Secret
-from tests.scripted_faults import FAULTS, TRANSPORT, answering, unauthorized_from
+from tests.scripted_faults import FAULTS, TRANSPORT, answering
+from tests.scripted_rules import unauthorized_from
 from tests.scripted_server import ACCOUNT, API_KEY, ScriptedServer, refusing_url
 
 BODY = b'{"events":[{"event":"Order","email":"canary.anna@example.org"}]}'

@@ -64,10 +64,10 @@ def stop(kind: type[StoppedEarly | CredentialsRefused | DestinationMisconfigured
     return Stop(kind(""), cause=f"HTTP {code}")
 
 
-RESET = again("connection lost before the answer")
+RESET = again("connection lost before the answer was complete")
 LATE = again("request not written, or not answered, in time")
 NOT_HTTP = again("answer is not HTTP", unreadable=True)
-CUT = again("answer was cut off or too long", unreadable=True)
+LONG = again("answer is too long, or cannot be decoded", unreadable=True)
 INVALID = Refusal("INVALID_EMAIL", "not an address")
 SECOND = Partly({1: INVALID}, "resend")
 
@@ -83,11 +83,13 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
             "accepted_but_closed",
             "accepted_but_reset",
             "cut_head",
+            "cut_with_length",
+            "cut_chunking",
         ),
         (Case.CUT_OFF, RESET),
     ),
     **dict.fromkeys(
-        ("accepted_but_silent", "hang_before_body", "hang_after_body", "drip_head"),
+        ("accepted_but_silent", "hang_before_body", "hang_after_body", "drip_head", "drip_body"),
         (Case.CUT_OFF, LATE),
     ),
     **dict.fromkeys(
@@ -99,23 +101,20 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
             "negative_length",
             "switching_protocols",
             "bad_header",
+            "bad_chunk_size",
         ),
         (Case.CUT_OFF, NOT_HTTP),
     ),
     **dict.fromkeys(
         (
-            "drip_body",
             "endless_body",
             "two_mebibytes",
-            "cut_with_length",
-            "bad_chunk_size",
-            "cut_chunking",
             "gzip_bomb",
             "gzip_cut",
             "gzip_false",
             "brotli",
         ),
-        (Case.UNREADABLE, CUT),
+        (Case.UNREADABLE, LONG),
     ),
     "cut_without_length": (Case.UNREADABLE, strange()),
     **dict.fromkeys(
