@@ -162,7 +162,7 @@ class Delivery:
         match message:
             case Answered(request, answer):
                 self._in_flight -= 1
-                verdict = judge(answer, events=len(request.events))
+                verdict = judge(answer, events=len(request.events), sent=request.body)
                 clock = self._line.clock
                 self._line.courier.answered(request, verdict, now=clock.monotonic(), jitter=clock.jitter)
             case PageReady(prepared):
