@@ -15,7 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from etl.mapping import leaves
 from etl.mapping.field_rule import FLAG, Section
-from etl.mapping.leaves import duration, integer, leaf, positive_number, size
+from etl.mapping.leaves import duration, integer, leaf, optional, positive_number, size
 from etl.secret import Secret
 
 VENDOR_URL = "https://api.squeezely.tech"
@@ -136,7 +136,7 @@ class Destination(Section):
         description="For one whole attempt, from connecting to the answer's last byte.",
         json_schema_extra={"default": "30s"},
     )
-    ca_file: Annotated[Path | None, leaf(_parse_path, {"type": "string", "minLength": 1})] = Field(
+    ca_file: Annotated[Path | None, optional(leaf(_parse_path, {"type": "string", "minLength": 1}))] = Field(
         default=None,
         description="A file with the certificates to trust instead of the usual ones; relative to the mapping file.",
     )

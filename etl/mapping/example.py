@@ -12,7 +12,7 @@ from pydantic import Field
 from etl.mapping import leaves
 from etl.mapping.catalogue import PROBLEMS
 from etl.mapping.field_rule import Section
-from etl.mapping.leaves import kind_of, leaf
+from etl.mapping.leaves import kind_of, leaf, optional
 from etl.mapping.nearest import did_you_mean
 
 _ROW: dict[str, Any] = {"type": "object"}
@@ -44,7 +44,7 @@ def _parse_codes(value: object) -> tuple[str, ...]:
 class MappingTest(Section):
     """One example that `squeezely-etl test` checks: a row and what becomes of it."""
 
-    name: Annotated[str | None, leaf(leaves.parse_text, {"type": "string", "minLength": 1})] = Field(
+    name: Annotated[str | None, optional(leaf(leaves.parse_text, {"type": "string", "minLength": 1}))] = Field(
         default=None, description="What the example shows."
     )
     given: Annotated[dict[str, Any], leaf(_parse_given, _ROW)] = Field(
@@ -53,10 +53,9 @@ class MappingTest(Section):
     children: Annotated[tuple[dict[str, Any], ...], leaf(_parse_children, {"type": "array", "items": _ROW})] = Field(
         default=(), description="The rows of the products' table that belong to it."
     )
-    expect: Annotated[dict[str, Any] | None, leaf(_parse_given, _ROW)] = Field(
+    expect: Annotated[dict[str, Any] | None, optional(leaf(_parse_given, _ROW))] = Field(
         default=None, description="The event, or a part of it; a field with null must be absent."
     )
     expect_problems: Annotated[
-        tuple[str, ...],
-        leaf(_parse_codes, {"type": "array", "items": {"enum": list(PROBLEMS)}, "minItems": 1}),
+        tuple[str, ...], leaf(_parse_codes, {"type": "array", "items": {"enum": list(PROBLEMS)}, "minItems": 1})
     ] = Field(default=(), description="The codes of the problems that make the row invalid.")

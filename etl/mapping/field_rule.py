@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema
 
 from etl.mapping import leaves
 from etl.mapping.catalogue import STEPS, TYPES
-from etl.mapping.leaves import Leaf, choice, kind_of, leaf
+from etl.mapping.leaves import Leaf, choice, kind_of, leaf, optional
 from etl.mapping.nearest import did_you_mean, nearest
 from etl.mapping.steps import Step, parse_step
 from etl.mapping.template import template_columns
@@ -128,17 +128,21 @@ STEP = Leaf(_parse_one_step, {"anyOf": _step_schemas()})
 class FieldRule(Section):
     """One field of the event. `column` (text form: the column's name) is None unless the value comes from a column."""
 
-    column: Annotated[str | None, COLUMN] = Field(default=None, description="The column that the value comes from.")
-    value: Annotated[Any, CONSTANT] = Field(default=None, description="A constant, the same for every row.")
-    template: Annotated[str | None, leaf(parse_template_text, {"type": "string", "pattern": r"\{[^{}]+\}"})] = Field(
+    column: Annotated[str | None, optional(COLUMN)] = Field(
+        default=None, description="The column that the value comes from."
+    )
+    value: Annotated[Any, optional(CONSTANT)] = Field(default=None, description="A constant, the same for every row.")
+    template: Annotated[
+        str | None, optional(leaf(parse_template_text, {"type": "string", "pattern": r"\{[^{}]+\}"}))
+    ] = Field(
         default=None,
         description="A text with columns in braces, such as {first_name} {last_name}; {{ and }} stand for braces. "
         "Missing columns count as empty.",
     )
-    parent: Annotated[str | None, COLUMN] = Field(
+    parent: Annotated[str | None, optional(COLUMN)] = Field(
         default=None, description="Inside products: a column of the row that the products belong to."
     )
-    type: Annotated[str | None, TYPE] = Field(
+    type: Annotated[str | None, optional(TYPE)] = Field(
         default=None,
         description="What the value is. The receiver's known fields bring their type; custom fields take the column's.",
     )
@@ -147,13 +151,13 @@ class FieldRule(Section):
     )
     map: Annotated[
         dict[str, Any] | None,
-        leaf(parse_map, {"type": "object", "additionalProperties": CONSTANT_SCHEMA, "minProperties": 1}),
+        optional(leaf(parse_map, {"type": "object", "additionalProperties": CONSTANT_SCHEMA, "minProperties": 1})),
     ] = Field(
         default=None,
         description="A table from the value, as text, to what is sent. A value that is not in it is a problem "
         "(not_in_map).",
     )
-    default: Annotated[Any, CONSTANT] = Field(default=None, description="Used when the value is missing.")
+    default: Annotated[Any, optional(CONSTANT)] = Field(default=None, description="Used when the value is missing.")
     required: Annotated[bool, FLAG] = Field(
         default=False, description="A row without a value is invalid (missing_required)."
     )

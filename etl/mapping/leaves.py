@@ -215,6 +215,11 @@ def parse_constant(value: object) -> Any:  # noqa: ANN401  # any JSON value but 
     return value
 
 
+def optional(kind: Leaf) -> Leaf:
+    """As `kind`, but None stays None; in a file an empty key is a problem that `etl.mapping.checks` reports."""
+    return Leaf(lambda value: None if value is None else kind.parse(value), kind.schema)
+
+
 def leaf(kind: Callable[[object], object], *schemas: dict[str, Any]) -> Leaf:
     """A parser with the JSON Schemas of its forms."""
     schema = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}

@@ -17,7 +17,7 @@ from etl.mapping.catalogue import EVENTS
 from etl.mapping.destination import Destination, RateLimit, Retry
 from etl.mapping.example import MappingTest
 from etl.mapping.field_rule import COLUMN, NAMES_OR_NONE, FieldRule, Section
-from etl.mapping.leaves import choice, kind_of, leaf
+from etl.mapping.leaves import choice, kind_of, leaf, optional
 from etl.mapping.products import Products
 from etl.mapping.source import Source
 from etl.mapping.steps import Step
@@ -103,8 +103,8 @@ class MappingFile(Section):
     version: Annotated[int, leaf(_parse_version, {"const": NEWEST_VERSION})] = Field(
         description="The version of the mapping language: 1."
     )
-    name: Annotated[str | None, leaf(parse_mapping_name, {"type": "string", "pattern": NAME_PATTERN})] = Field(
-        default=None, description="Names the checkpoint; default: the file's name without .yaml."
+    name: Annotated[str | None, optional(leaf(parse_mapping_name, {"type": "string", "pattern": NAME_PATTERN}))] = (
+        Field(default=None, description="Names the checkpoint; default: the file's name without .yaml.")
     )
     source: Source = Field(description="The rows to read.")
     event: Annotated[str | EventColumn, _EVENT] = Field(description="The event's name.")

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from etl.mapping import leaves
 from etl.mapping.field_rule import COLUMN, NAMES_OR_NONE, FieldRule, Section
-from etl.mapping.leaves import kind_of, leaf
+from etl.mapping.leaves import kind_of, leaf, optional
 from etl.mapping.source import CONDITION
 
 
@@ -27,7 +27,7 @@ def _parse_match(value: object) -> dict[str, str]:
 class Products(Section):
     """The nested array: from another table, from a JSON column, or one product from the row's own columns."""
 
-    table: Annotated[str | None, COLUMN] = Field(
+    table: Annotated[str | None, optional(COLUMN)] = Field(
         default=None, description="The table of the products' rows, or schema.table; needs match."
     )
     match: Annotated[
@@ -40,10 +40,10 @@ class Products(Section):
     order_by: Annotated[tuple[str, ...], NAMES_OR_NONE] = Field(
         default=(), description="The column, or list of columns, that orders the products of a row."
     )
-    where: Annotated[str | None, CONDITION] = Field(
+    where: Annotated[str | None, optional(CONDITION)] = Field(
         default=None, description="A SQL condition on the products' rows, without the word WHERE."
     )
-    column: Annotated[str | None, COLUMN] = Field(
+    column: Annotated[str | None, optional(COLUMN)] = Field(
         default=None, description="A column of the row that holds the products as a JSON list of objects."
     )
     fields: dict[str, FieldRule] = Field(

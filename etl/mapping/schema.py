@@ -36,6 +36,7 @@ def json_schema() -> Schema:
     products = definitions["Products"]
     _name_fields(products["properties"], PRODUCT_FIELDS.values(), rule=_PRODUCT_FIELD, custom=False)
     products["properties"]["fields"]["required"] = ["id"]
+    products["not"] = {"required": ["table", "column"]}
     products["dependencies"] = {key: ["table"] for key in ("match", "order_by", "where")} | {"table": ["match"]}
     return {
         "$schema": _DIALECT,

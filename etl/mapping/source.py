@@ -13,7 +13,7 @@ from pydantic import Field
 
 from etl.mapping import leaves, quantities
 from etl.mapping.field_rule import COLUMN, NAMES, Section
-from etl.mapping.leaves import choice, integer, leaf
+from etl.mapping.leaves import choice, integer, leaf, optional
 from etl.mapping.nearest import did_you_mean
 from etl.mapping.sql_text import parse_condition, parse_select
 from etl.secret import Secret
@@ -59,33 +59,33 @@ class Source(Section):
     url: Annotated[Secret, leaf(_parse_source_url, {"type": "string", "minLength": 1})] = Field(
         description="The database as a SQLAlchemy URL; better ${SHOP_DATABASE_URL} than the password itself."
     )
-    table: Annotated[str | None, COLUMN] = Field(
+    table: Annotated[str | None, optional(COLUMN)] = Field(
         default=None, description="The table or view, or schema.table. Either this or query."
     )
-    query: Annotated[str | None, leaf(parse_select, {"type": "string", "minLength": 1})] = Field(
+    query: Annotated[str | None, optional(leaf(parse_select, {"type": "string", "minLength": 1}))] = Field(
         default=None, description="One SELECT instead of a table; its result has the key's and the cursor's columns."
     )
     primary_key: Annotated[tuple[str, ...], NAMES] = Field(
         description="The column, or the list of columns, whose values are unique and never NULL."
     )
-    cursor_field: Annotated[str | None, COLUMN] = Field(
+    cursor_field: Annotated[str | None, optional(COLUMN)] = Field(
         default=None,
         description="The column that grows with every insert and update. Without it every run reads all rows, and the "
         "ledger sends what changed.",
     )
-    where: Annotated[str | None, CONDITION] = Field(
+    where: Annotated[str | None, optional(CONDITION)] = Field(
         default=None, description="A SQL condition on the rows, without the word WHERE."
     )
-    timezone: Annotated[str | None, leaf(_parse_timezone, {"type": "string", "minLength": 1})] = Field(
+    timezone: Annotated[str | None, optional(leaf(_parse_timezone, {"type": "string", "minLength": 1}))] = Field(
         default=None,
         description="The zone of datetime columns that have none, such as UTC or Europe/Amsterdam.",
     )
-    settle: Annotated[timedelta | int | None, _SPAN] = Field(
+    settle: Annotated[timedelta | int | None, optional(_SPAN)] = Field(
         default=None,
         description="Rows younger than this, by the database's clock, are held for the next run. Default 60s, on "
         "SQLite 0s. For an integer cursor: in units of the cursor.",
     )
-    lookback: Annotated[timedelta | int | None, _SPAN] = Field(
+    lookback: Annotated[timedelta | int | None, optional(_SPAN)] = Field(
         default=None,
         description="Rows this much below the checkpoint are read again, to catch late commits; the ledger keeps them "
         "from being sent again. Default 1h. For an integer cursor: in units of the cursor.",

@@ -170,7 +170,7 @@ class _Reader:
         if event.anchor is not None:
             self._refuse(event, "anchors (&name) are not allowed; write the value where it is needed")
         tag = getattr(event, "tag", None)
-        if tag is not None and tag != "!":
+        if tag is not None:
             self._refuse(event, "tags (!name) are not allowed; quotes make a text")
 
     def _refuse(self, event: Event, words: str) -> None:
