@@ -22,8 +22,8 @@ def preview(  # noqa: PLR0913 - one parameter an option
     mapping: Path, *, limit: int, keys: tuple[str, ...], invalid: bool, request: bool, mask: bool, output: str
 ) -> int:
     """Show source rows beside the events that they become. Nothing is sent, no state is touched."""
+    from etl.cli.loading import load
     from etl.cli.previews import preview_rows, show_previews
-    from etl.cli.wiring import load
 
     (loaded,) = load([mapping])
     rows = preview_rows(loaded, limit=limit, keys=keys, invalid=invalid)

@@ -16,10 +16,11 @@ import click
 
 from etl.books import Books
 from etl.cli.boundary import show_error
+from etl.cli.loading import load
 from etl.cli.logs import log_context
 from etl.cli.progress import Progress
 from etl.cli.summary import show_outcome
-from etl.cli.wiring import load, workshop
+from etl.cli.wiring import workshop
 from etl.clock import Clock
 from etl.errors import EtlError, FirstRunUndecided, Interrupted, MappingLocked, UsageProblem, worst_exit_code
 from etl.host.signals import on_signals

@@ -13,7 +13,7 @@ import click
 
 from etl.api.client import ApiClient
 from etl.api.credentials import CredentialOutcome
-from etl.cli.wiring import load_each
+from etl.cli.loading import load_each
 from etl.errors import EtlError, MappingInvalid, worst_exit_code
 from etl.host.system_clock import SystemClock
 from etl.mapping.model import Mapping
