@@ -59,7 +59,7 @@ class LanguageRule:
         language = self._languages.get(found[1]) if found else None
         if found is None or language is None:
             raise RefusedValueError("unknown_language", "the value is not an ISO 639-1 language with a country")
-        country = self._main.get(language) if found[2] is None else self._countries.get(found[2])
+        country = self._main.get(language) if found[3] is None else self._countries.get(found[3])
         if country is None:
             without = (
                 "names no country, and the language has none of its own"
