@@ -246,9 +246,10 @@ class ScriptedServer:
     def _behaviour(self, exchange: Exchange) -> Behaviour:
         if callable(self._script):
             exchange.read_body()
-            return self._script(exchange.request) or self._otherwise
-        place = exchange.request.number - 1
-        behaviour = (self._script[place] if place < len(self._script) else None) or self._otherwise
+            behaviour = self._script(exchange.request) or self._otherwise
+        else:
+            place = exchange.request.number - 1
+            behaviour = (self._script[place] if place < len(self._script) else None) or self._otherwise
         if not getattr(behaviour, "early", False):
             exchange.read_body()
         return behaviour
