@@ -1,6 +1,7 @@
 """The closed list of problem codes: what each means, and what a person does about it.
 
-A code is a stable word: people's alerts, `--reason` and `tests:` name it. Nothing reports a code that is not here.
+A code is a stable word: people's alerts, `--reason` and `tests:` name it. Nothing of ours reports a code that is not
+here; where the API's answer names a code of its own (`TIMESTAMP_ERROR`), that stands as it is.
 """
 
 from __future__ import annotations
@@ -123,13 +124,15 @@ _WHOLE_ROW = {
 
 _ANSWERS = {
     "refused": ProblemCode("the API refused the event", "read the API's words in `explain`, correct, then `retry`"),
-    "refused_timestamp": ProblemCode("the API refused the event's timestamp", "check the `timestamp` field"),
-    "refused_size": ProblemCode("the API refused the event alone as too large", "map fewer fields, or truncate(n)"),
-    "refused_conflict": ProblemCode("the API answered 409 for the event", "read the API's words in `explain`"),
+    "http_400": ProblemCode("the API answered 400 for the event, without a code", "read its words in `explain`"),
+    "http_409": ProblemCode("the API answered 409 for the event, without a code", "read its words in `explain`"),
+    "http_422": ProblemCode("the API answered 422 for the event, without a code", "read its words in `explain`"),
+    "too_large": ProblemCode("the API refuses the event alone as too large", "map fewer fields, or use truncate(n)"),
     "partly_accepted": ProblemCode(
         "the API took fewer events than the request held, and did not say which",
         "compare with the account; `retry` sends them again, which may repeat some",
     ),
+    "gone": ProblemCode("the row of a dead letter no longer exists", "nothing: `retry` closed it"),
 }
 
 PROBLEMS: Mapping[str, ProblemCode] = MappingProxyType(

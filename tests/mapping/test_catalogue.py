@@ -57,7 +57,7 @@ def test_every_field_has_a_known_type_a_rule_and_its_name(table: dict[str, objec
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_a_problem_code_is_a_stable_word_with_a_meaning_and_a_remedy(code: str) -> None:
     """People's alerts and `--reason` name it."""
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", code)
+    assert re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", code)
     assert PROBLEMS[code].meaning
     assert PROBLEMS[code].remedy
 

@@ -9,8 +9,10 @@ import pytest
 
 from etl.mapping.columns import child_columns_used, columns_used
 from etl.mapping.load import load_mapping
-from etl.mapping.model import Mapping
+from etl.mapping.model import Mapping, MappingTest
+from etl.page import Column, Page
 from etl.sandbox import shop
+from etl.transform.transformer import Transformer
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 ENVIRONMENT = {"SHOP_DATABASE_URL": "sqlite:////tmp/shop.sqlite", "SQUEEZELY_ACCOUNT": "1", "SQUEEZELY_API_KEY": "k"}
@@ -51,3 +53,39 @@ def test_every_column_exists_in_the_demo_shop(name: str, table: str) -> None:
     mapping = shipped(name)
     assert set(columns_used(mapping)) <= columns_of(table)
     assert set(child_columns_used(mapping)) <= columns_of("order_lines")
+
+
+def outcome(mapping: Mapping, example: MappingTest) -> tuple[dict[str, object] | None, list[str]]:
+    own = [*mapping.source.primary_key, mapping.source.cursor_field or "", *columns_used(mapping)]
+    names = tuple(dict.fromkeys(own))
+    columns = tuple(Column(name) for name in names)
+    child_columns = tuple(Column(name) for name in child_columns_used(mapping))
+    page = Page(
+        columns=columns,
+        rows=[tuple(example.given.get(name) for name in names)],
+        key_at=(0,),
+        cursor_at=1,
+        child_columns=child_columns,
+        children={0: [tuple(child.get(column.name) for column in child_columns) for child in example.children]},
+    )
+    transformed = Transformer(mapping, columns, child_columns)(page)
+    return transformed.events[0], [problem.code for problem in transformed.problems if problem.fatal]
+
+
+EXAMPLES = [
+    pytest.param(mapping, example, id=f"{mapping.name}: {example.name}")
+    for mapping in map(shipped, ("customers", "orders"))
+    for example in mapping.tests
+]
+
+
+@pytest.mark.parametrize(("mapping", "example"), EXAMPLES)
+def test_the_examples_of_a_shipped_mapping_hold(mapping: Mapping, example: MappingTest) -> None:
+    """People copy them."""
+    event, codes = outcome(mapping, example)
+    if example.expect is None:
+        assert (event, tuple(codes)) == (None, example.expect_problems)
+    else:
+        assert codes == []
+        assert event is not None
+        assert {name: event.get(name) for name in example.expect} == example.expect

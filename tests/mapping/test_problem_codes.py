@@ -1,0 +1,43 @@
+"""Nothing reports a problem that the closed list does not explain, and it explains nothing that nobody reports."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from etl.mapping.problem_codes import PROBLEMS
+
+ROOT = Path(__file__).parents[2] / "etl"
+# Rooms that make problems, and the calls that carry a code.
+ROOMS = ("transform", "job", "delivery", "source", "api")
+CARRIERS = {"RefusedValueError", "DoubtfulValueError", "Problem", "Refusal", "InvalidRow"}
+# Made from a status: the list explains the usual ones.
+MADE_FROM_A_STATUS = {"http_400", "http_409", "http_422"}
+
+
+def trees() -> Iterator[ast.AST]:
+    for room in ROOMS:
+        for file in sorted((ROOT / room).glob("*.py")):
+            yield ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_every_code_that_is_reported_is_explained() -> None:
+    reported = {
+        one.value
+        for tree in trees()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in CARRIERS
+        for one in [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg in ("code", "reason"))]
+        if isinstance(one, ast.Constant)
+        and isinstance(one.value, str)
+        and re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", one.value)
+    }
+    assert len(reported) > 15
+    assert reported - set(PROBLEMS) == set()
+
+
+def test_every_code_that_is_explained_is_reported() -> None:
+    texts = {one.value for tree in trees() for one in ast.walk(tree) if isinstance(one, ast.Constant)}
+    assert set(PROBLEMS) - texts - MADE_FROM_A_STATUS == set()
