@@ -175,5 +175,9 @@ byId("empty-mapping").textContent =
   `destination:\n  url: ${location.origin}\n  account: sandbox\n  api_key: sandbox`;
 theme(false);
 recallFromAddress();
+addEventListener("hashchange", () => {
+  recallFromAddress();
+  startOver();
+});
 poll();
 setInterval(poll, POLL_MS);
