@@ -1,0 +1,1 @@
+"""Ready-made ways to run the job: one plan, rendered for cron, systemd, Kubernetes, Airflow and Docker."""

@@ -1,0 +1,51 @@
+"""A line for the crontab.
+
+The rule: the line works with cron's own environment, which has next to nothing in it (E11); cron sends mail only when a
+person has something to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from shlex import join, quote
+
+from etl.deploy.plan import File, Plan, comment, first_run
+
+
+def render(plan: Plan) -> tuple[File, ...]:
+    """The crontab's line, with its instructions as comments."""
+    command = f"{with_environment(plan)}{join([*plan.command, *plan.run()])}"
+    # 6 means stopped cleanly, the next run goes on; any other code is for a person, and what a line prints cron mails.
+    words = f"echo {quote(f'{plan.unit} ended with exit code')} $code, see {quote(str(plan.log))}"
+    unless_fine = f"|| {{ code=$?; [ $code = 6 ] || {words}; }}"
+    line = f"cd {quote(str(plan.folder))} && {{ {command} >> {quote(str(plan.log))} 2>&1 {unless_fine}; }}"
+    # cron reads % as a line break, also within quotes (crontab(5)).
+    return (
+        File(
+            PurePath(f"{plan.unit}.cron"),
+            f"{comment(_instructions(plan, command))}{plan.schedule.cron} {line.replace('%', chr(92) + '%')}\n",
+        ),
+    )
+
+
+def with_environment(plan: Plan) -> str:
+    """The words that load the environment file into the shell; "" when the mappings use no variables."""
+    return f"set -a && . {quote(str(plan.environment_file))} && set +a && " if plan.variables else ""
+
+
+def environment_file_lines(plan: Plan) -> list[str]:
+    """What has to be in the environment file."""
+    if not plan.variables:
+        return []
+    lines = [f"{plan.environment_file} holds, one NAME=value a line and readable for {plan.user} only (chmod 600):"]
+    lines += [f"  {name}" for name in plan.required]
+    lines += [f"  {name} (has a default)" for name in plan.optional]
+    return lines
+
+
+def _instructions(plan: Plan, command: str) -> list[str]:
+    return [
+        f"{plan.title}. Add the last line with: crontab -e",
+        *environment_file_lines(plan),
+        *first_run(f"cd {quote(str(plan.folder))} && {command}"),
+    ]

@@ -1,0 +1,59 @@
+"""A Dockerfile, built from a checkout of this project.
+
+The rule: two stages, locked dependencies, a user of its own; mappings and secrets come in when it runs, never into the
+image, and the state lives on a volume.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from shlex import join
+
+from etl.deploy.kubernetes import STATE, USER_ID, VOLUME, inside
+from etl.deploy.plan import File, Plan, comment
+
+_IMAGE = f"""\
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+RUN python -m venv /opt/squeezely-etl \\
+ && /opt/squeezely-etl/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY etl etl
+RUN /opt/squeezely-etl/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.13-slim
+RUN useradd --uid {USER_ID} --user-group --no-create-home --shell /usr/sbin/nologin etl \\
+ && install -d -m 0700 -o etl -g etl {VOLUME}
+COPY --from=build /opt/squeezely-etl /opt/squeezely-etl
+ENV SQUEEZELY_ETL_STATE={STATE} PYTHONUNBUFFERED=1
+USER {USER_ID}:{USER_ID}
+VOLUME {VOLUME}
+WORKDIR {VOLUME}
+ENTRYPOINT ["/opt/squeezely-etl/bin/squeezely-etl"]
+CMD ["run", "/mappings", "--if-locked", "skip"]
+"""
+
+
+def render(plan: Plan) -> tuple[File, ...]:
+    """The Dockerfile, with the commands that build and run it."""
+    return (File(PurePath("Dockerfile"), comment(_instructions(plan)) + _IMAGE),)
+
+
+def _instructions(plan: Plan) -> list[str]:
+    targets = inside(plan.files)
+    words = ["docker", "run", "--rm", "--init"]
+    if plan.state is not None:
+        words += ["--volume", f"{plan.unit}-state:{VOLUME}"]
+    words += [
+        word for file, target in zip(plan.files, targets, strict=True) for word in ("--volume", f"{file}:{target}:ro")
+    ]
+    words += [word for path in plan.secret_files for word in ("--volume", f"{path}:{path}:ro")]
+    words += [word for variable in plan.variables for word in ("--env", variable.name)]
+    command = join([*words, plan.image, *plan.run(targets, state=STATE)])
+    return [
+        f"{plan.title}. In a checkout of squeezely-etl:",
+        f"  docker build --tag {plan.image} --file Dockerfile .",
+        "Every night; --env NAME passes a variable on without writing its value:",
+        f"  {command}",
+        "The first run is a person's decision: the same once, with --start-from beginning at its end.",
+    ]

@@ -1,0 +1,105 @@
+"""What every unit is filled in with: the command, its paths, and the names of what it needs.
+
+The rule: a plan knows the names of variables, never their values, so no unit can hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path, PurePath
+
+from etl.deploy.schedule import Schedule
+
+STATE_VARIABLE = "SQUEEZELY_ETL_STATE"
+# The job ends by itself at --max-runtime and then lets what is in flight settle; who kills it earlier makes repeats.
+GRACE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The name of an environment variable; `optional` when the mapping gives a default for it."""
+
+    name: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a unit: where it usually lies, and its text."""
+
+    path: PurePath
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One scheduled run. Every path is absolute.
+
+    `names` are the mappings' names, `files` their files, `mappings` what was given (files or folders). `state` is None
+    when the state is a database, whose URL stands in SQUEEZELY_ETL_STATE. `secret_files` are the paths of `${file:…}`.
+    `max_runtime` is as written on the command line, `stop_after` when the scheduler itself may end the job.
+    """
+
+    names: tuple[str, ...]
+    command: tuple[str, ...]
+    mappings: tuple[Path, ...]
+    files: tuple[Path, ...]
+    state: Path | None
+    folder: Path
+    variables: tuple[Variable, ...]
+    secret_files: tuple[PurePath, ...]
+    schedule: Schedule
+    max_runtime: str
+    stop_after: timedelta
+    environment_file: Path
+    log: Path
+    user: str
+    image: str
+
+    @property
+    def unit(self) -> str:
+        """The unit's name: a DNS label of at most 52 characters, which is what a CronJob may have."""
+        if len(self.names) != 1:
+            return "squeezely-etl"
+        slug = re.sub(r"[^a-z0-9]+", "-", self.names[0].lower()).strip("-")
+        return f"squeezely-etl-{slug}"[:52].rstrip("-")
+
+    @property
+    def title(self) -> str:
+        """What the unit does, for people."""
+        return f"Send {', '.join(self.names)} to Squeezely"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the variables without a default."""
+        return tuple(variable.name for variable in self.variables if not variable.optional)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The names of the variables that have a default."""
+        return tuple(variable.name for variable in self.variables if variable.optional)
+
+    def run(self, mappings: tuple[PurePath, ...] | None = None, *, state: PurePath | None = None) -> list[str]:
+        """The arguments after the executable; `mappings` and `state` as seen from inside a container, when given."""
+        place = None if self.state is None else state or self.state
+        return [
+            "run",
+            *map(str, mappings or self.mappings),
+            *(() if place is None else ("--state", str(place))),
+            "--if-locked",
+            "skip",
+            "--max-runtime",
+            self.max_runtime,
+        ]
+
+
+def first_run(command: str) -> list[str]:
+    """Lines that say how the first run is made: a scheduled one without a checkpoint ends with exit code 8."""
+    return ["The first run is a person's decision. Once, by hand:", f"  {command} --start-from beginning"]
+
+
+def comment(lines: list[str]) -> str:
+    """`lines` as comments, one `# ` each."""
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)

@@ -1,0 +1,276 @@
+"""Each unit is read, checked or executed by the program that it is for."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.deploy.conftest import SECRET, Office
+from tests.deploy.programs import hadolint, systemd_analyze
+
+KINDS = ("cron", "systemd", "kubernetes", "airflow", "docker")
+RUN = ["--if-locked", "skip", "--max-runtime", "3h"]
+
+
+def put_witness(folder: Path, *, ends_with: int = 0) -> Path:
+    """A program in the place of ours that writes down its arguments, folder and variables, a line each."""
+    program = folder / "witness"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" "$PWD" "$SHOP_DATABASE_URL"\nexit {ends_with}\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def crontab_line(text: str) -> tuple[list[str], str]:
+    """The five fields and the command of the only line that cron would see, as crontab(5) reads it."""
+    (line,) = (line for line in text.splitlines() if line and not line.startswith("#"))
+    *schedule, command = line.split(maxsplit=5)
+    before, *after = command.replace(r"\%", "\0").split("%")
+    assert not after, "an unescaped % would end the command"
+    return schedule, before.replace("\0", "%")
+
+
+def as_cron(command: str) -> subprocess.CompletedProcess[str]:
+    """Execute `command` with what cron gives: a shell, a home, a short path, no locale (E11)."""
+    return subprocess.run(
+        ["env", "-i", "HOME=/", "LOGNAME=etl", "SHELL=/bin/sh", "PATH=/usr/bin:/bin", "/bin/sh", "-c", command],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def cron_command(office: Office, witness: Path) -> str:
+    printed = office.deploy("cron", "mappings", "--log", "run.log")
+    assert (printed.code, printed.err) == (0, "")
+    schedule, command = crontab_line(printed.out)
+    assert schedule == ["17", "3", "*", "*", "*"]
+    ours = next(word for word in shlex.split(command) if word.endswith("squeezely-etl"))
+    return command.replace(ours, shlex.quote(str(witness)))
+
+
+def test_the_crontabs_line_runs_in_crons_environment(office: Office) -> None:
+    """E11: the folder's name has a space and a %, which a crontab reads as a line break."""
+    (office.folder / "secrets.env").write_text("SHOP_DATABASE_URL='sqlite:///a b'\n")
+    ended = as_cron(cron_command(office, put_witness(office.folder)))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    state = str(office.folder / ".etl" / "state.sqlite")
+    expected = ["run", str(office.mappings), "--state", state, *RUN, str(office.folder), "sqlite:///a b"]
+    assert (office.folder / "run.log").read_text().splitlines() == expected
+
+
+@pytest.mark.parametrize(("code", "mail"), [(6, ""), (3, "squeezely-etl ended with exit code 3, see {log}\n")])
+def test_cron_sends_mail_only_when_a_person_has_something_to_do(office: Office, code: int, mail: str) -> None:
+    """E13: 6 means that the next run goes on; cron mails whatever its line prints."""
+    (office.folder / "secrets.env").write_text("SHOP_DATABASE_URL=x\n")
+    ended = as_cron(cron_command(office, put_witness(office.folder, ends_with=code)))
+    assert ended.stdout + ended.stderr == mail.format(log=office.folder / "run.log")
+
+
+def test_a_missing_environment_file_is_said_and_nothing_runs(office: Office) -> None:
+    ended = as_cron(cron_command(office, put_witness(office.folder)))
+    assert ended.returncode != 0
+    assert "secrets.env" in ended.stderr
+    assert not (office.folder / "run.log").exists()
+
+
+def test_systemd_accepts_the_service_and_the_timer(office: Office) -> None:
+    printed = office.deploy("systemd", "mappings", "--schedule", "0 6 13 * 5", "--user", "root", "--into", "units")
+    assert (printed.code, printed.err) == (0, "")
+    units = ["units/squeezely-etl.service", "units/squeezely-etl.timer"]
+    assert printed.out.splitlines() == units
+    systemd_analyze("verify", *(str(office.folder / unit) for unit in units))
+    service = (office.folder / units[0]).read_text()
+    state = office.folder / ".etl"
+    assert f"WorkingDirectory={office.folder}".replace("%", "%%") in service.splitlines()
+    assert f'ReadWritePaths="{state}"'.replace("%", "%%") in service.splitlines()
+    (start,) = (line for line in service.splitlines() if line.startswith("ExecStart="))
+    words = shlex.split(start.removeprefix("ExecStart=").replace("%%", "%"))
+    assert words[1:] == ["run", str(office.mappings), "--state", str(state / "state.sqlite"), *RUN]
+
+
+def test_several_files_are_printed_with_their_places(office: Office) -> None:
+    printed = office.deploy("systemd", "mappings/orders.yaml")
+    assert [line for line in printed.out.splitlines() if line.startswith("# /etc")] == [
+        "# /etc/systemd/system/squeezely-etl-orders.service",
+        "# /etc/systemd/system/squeezely-etl-orders.timer",
+    ]
+
+
+def kubernetes_documents(office: Office, *options: str) -> list[dict[str, Any]]:
+    printed = office.deploy("kubernetes", "mappings", *options)
+    assert (printed.code, printed.err) == (0, "")
+    return list(yaml.safe_load_all(printed.out))
+
+
+def test_kubernetes_schemas_accept_every_document(office: Office) -> None:
+    documents = kubernetes_documents(office)
+    assert [document["kind"] for document in documents] == ["PersistentVolumeClaim", "CronJob"]
+    for document in documents:
+        for version in ("1.27", kubernetes_validate.latest_version()):
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_the_cron_job_runs_one_at_a_time_as_nobody_special(office: Office) -> None:
+    _, job = kubernetes_documents(office)
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    inside = ["/mappings/customers.yaml", "/mappings/orders.yaml"]
+    assert container["args"] == ["run", *inside, "--state", "/state/etl/state.sqlite", *RUN]
+    assert [
+        (entry["name"], entry["valueFrom"]["secretKeyRef"].get("optional", False)) for entry in container["env"]
+    ] == [
+        ("SHOP_DATABASE_URL", False),
+        ("SQUEEZELY_URL", True),
+    ]
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {
+        "/mappings",
+        "/state",
+        "/run/secrets/squeezely key",
+        "/tmp",
+    }
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_a_state_in_a_database_needs_no_volume_and_its_url_is_not_printed(office: Office) -> None:
+    """F2: the URL may hold a password, so it goes by its variable's name."""
+    url = f"postgresql://etl:{SECRET}@db/state"
+    (job,) = kubernetes_documents(office, "--state", url)
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert "SQUEEZELY_ETL_STATE" in {entry["name"] for entry in container["env"]}
+    assert "--state" not in container["args"]
+    for kind in KINDS:
+        assert SECRET not in office.deploy(kind, "mappings", "--state", url).out
+
+
+def test_two_files_of_one_name_cannot_share_a_container(office: Office) -> None:
+    other = office.folder / "more" / "orders.yaml"
+    other.parent.mkdir()
+    other.write_text((office.mappings / "orders.yaml").read_text())
+    printed = office.deploy("kubernetes", "mappings", "more")
+    assert (printed.code, printed.out) == (2, "")
+    assert "two mapping files are called orders.yaml" in printed.err
+
+
+def test_the_airflow_dag_compiles_and_runs_the_same_command(office: Office) -> None:
+    printed = office.deploy("airflow", "mappings/customers.yaml")
+    assert (printed.code, printed.err) == (0, "")
+    compile(printed.out, "dag.py", "exec", dont_inherit=True)
+    calls = [node for node in ast.walk(ast.parse(printed.out)) if isinstance(node, ast.Call)]
+    keywords = {keyword.arg: keyword.value for call in calls for keyword in call.keywords}
+    words = shlex.split(ast.literal_eval(keywords["bash_command"]))
+    state = str(office.folder / ".etl" / "state.sqlite")
+    assert words[1:] == ["run", str(office.mappings / "customers.yaml"), "--state", state, *RUN]
+    assert ast.literal_eval(keywords["env"]) == {"SHOP_DATABASE_URL": "{{ var.value.SHOP_DATABASE_URL }}"}
+    assert ast.literal_eval(keywords["cwd"]) == str(office.folder)
+    assert ast.literal_eval(keywords["max_active_runs"]) == 1
+    assert ast.literal_eval(keywords["schedule"]) == "17 3 * * *"
+
+
+def test_hadolint_accepts_the_dockerfile(office: Office) -> None:
+    assert office.deploy("docker", "mappings", "--into", "image").code == 0
+    hadolint(str(office.folder / "image" / "Dockerfile"))
+
+
+def test_the_image_runs_as_somebody_with_the_state_on_a_volume(office: Office) -> None:
+    text = office.deploy("docker", "mappings").out
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    last_stage = lines[max(at for at, line in enumerate(lines) if line.startswith("FROM ")) :]
+    assert "USER 10001:10001" in last_stage
+    assert "VOLUME /state" in last_stage
+    assert not any(line.startswith(("ADD ", "ARG ")) for line in lines)
+    root = Path(__file__).parents[2]
+    copied = [
+        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
+    ]
+    assert [name for name in copied if not (root / name).exists()] == []
+
+
+def test_the_docker_command_mounts_what_the_run_needs(office: Office) -> None:
+    text = office.deploy("docker", "mappings/orders.yaml").out
+    (command,) = (line for line in text.splitlines() if line.startswith("#   docker run"))
+    words = shlex.split(command.removeprefix("#"))
+    assert words[2:] == [
+        "--rm",
+        "--init",
+        "--volume",
+        "squeezely-etl-orders-state:/state",
+        "--volume",
+        f"{office.mappings / 'orders.yaml'}:/mappings/orders.yaml:ro",
+        "--volume",
+        "/run/secrets/squeezely key:/run/secrets/squeezely key:ro",
+        "--env",
+        "SHOP_DATABASE_URL",
+        "--env",
+        "SQUEEZELY_URL",
+        words[-9],
+        "run",
+        "/mappings/orders.yaml",
+        "--state",
+        "/state/etl/state.sqlite",
+        *RUN,
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_unit_names_variables_and_shows_none(office: Office, kind: str) -> None:
+    """F1, F2: the variables are set while the unit is printed."""
+    printed = office.deploy(kind, "mappings")
+    assert "SHOP_DATABASE_URL" in printed.out
+    assert SECRET not in printed.out + printed.err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_unit_is_the_same_every_time(office: Office, kind: str) -> None:
+    assert office.deploy(kind, "mappings").out == office.deploy(kind, "mappings").out
+
+
+def test_a_file_that_is_there_is_not_overwritten(office: Office) -> None:
+    assert office.deploy("systemd", "mappings", "--into", "units").code == 0
+    timer = office.folder / "units" / "squeezely-etl.timer"
+    timer.write_text("mine")
+    printed = office.deploy("systemd", "mappings", "--into", "units")
+    assert printed.code == 2
+    assert "is there already" in printed.err
+    assert timer.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--schedule", "daily"), "error: --schedule: expected the five fields of a crontab"),
+        (("--max-runtime", "soon"), "error: --max-runtime: expected a duration"),
+    ],
+)
+def test_an_option_that_cannot_be_read_ends_with_2(office: Office, options: tuple[str, ...], words: str) -> None:
+    printed = office.deploy("cron", "mappings", *options)
+    assert (printed.code, printed.out) == (2, "")
+    assert words in printed.err
+
+
+def test_no_unit_is_written_for_a_wrong_mapping(office: Office) -> None:
+    (office.mappings / "orders.yaml").write_text("version: 1\n")
+    printed = office.deploy("cron", "mappings")
+    assert (printed.code, printed.out) == (2, "")
+    assert "orders.yaml:1:1" in printed.err
+
+
+def test_the_witness_tells_the_truth(office: Office) -> None:
+    """A broken witness would let every test of cron pass."""
+    program = put_witness(office.folder)
+    ended = subprocess.run(
+        [program, "a b"], env={**os.environ, "SHOP_DATABASE_URL": "x"}, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[::2] == ["a b", "x"]
