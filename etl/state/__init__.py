@@ -1,0 +1,1 @@
+"""Checkpoints, ledger, dead letters, runs and locks, on SQLite or PostgreSQL."""

@@ -1,0 +1,97 @@
+"""Two connections to the state's database: one writes, in transactions; one reads, a statement at a time.
+
+The rule: a reader never waits for a writer nor sees half of what it writes, and no transaction outlives its `with`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from etl.state.trouble import told_as_state
+
+Row = Sequence[Any]
+
+
+class Transaction:
+    """Statements of one transaction. They are written for SQLite (`?`); `?` becomes `%s` for PostgreSQL."""
+
+    __slots__ = ("_connection", "postgresql")
+
+    def __init__(self, connection: sa.Connection, *, postgresql: bool) -> None:
+        self._connection = connection
+        self.postgresql = postgresql
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Execute one statement that returns nothing."""
+        self._connection.exec_driver_sql(self._dialect(sql), tuple(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> Sequence[Row]:
+        """Execute one statement and fetch all rows."""
+        return self._connection.exec_driver_sql(self._dialect(sql), tuple(parameters)).fetchall()
+
+    def many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Execute one statement for each of `rows`; nothing for none."""
+        if rows:
+            self._connection.exec_driver_sql(self._dialect(sql), rows)  # type: ignore[arg-type]  # lists of tuples are passed on as they are
+
+    def _dialect(self, sql: str) -> str:
+        return sql.replace("?", "%s") if self.postgresql else sql
+
+
+class Database:
+    """The connections of one process. `place` names the database to people, without a password.
+
+    `writable` False: there is only the reading connection, and the database refuses writes through it.
+    """
+
+    def __init__(self, engine: sa.Engine, *, place: str, writable: bool) -> None:
+        self.place: Final = place
+        self.writable: Final = writable
+        self.postgresql: Final = engine.dialect.name == "postgresql"
+        self._engine = engine
+        self._reading = threading.Lock()
+        self._writing = threading.RLock()
+        self._reader = engine.connect()
+        self._writer = engine.connect() if writable else None
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> Sequence[Row]:
+        """Fetch all rows of one statement, outside of any transaction. Raises `StateUnusable`."""
+        with self._reading, told_as_state("read", self.place):
+            return Transaction(self._reader, postgresql=self.postgresql).rows(sql, parameters)
+
+    @contextmanager
+    def transaction(self, operation: str = "write") -> Iterator[Transaction]:
+        """All or nothing of what is executed inside. Raises `StateUnusable`; then nothing was changed."""
+        assert self._writer is not None, "the state was opened for reading only"
+        with self._writing, told_as_state(operation, self.place):
+            # IMMEDIATE: a transaction that begins as a reader may find itself unable to become a writer.
+            self._writer.exec_driver_sql("BEGIN" if self.postgresql else "BEGIN IMMEDIATE")
+            try:
+                yield Transaction(self._writer, postgresql=self.postgresql)
+                self._writer.exec_driver_sql("COMMIT")
+            except BaseException:
+                with suppress(sa.exc.SQLAlchemyError):  # SQLite has rolled back already after some errors
+                    self._writer.exec_driver_sql("ROLLBACK")
+                raise
+
+    def new_connection(self) -> sa.Connection:
+        """A connection of its own, for a lock that the server ties to it. Raises `StateUnusable`."""
+        with told_as_state("reach", self.place):
+            return self._engine.connect()
+
+    def close(self, last_words: Iterable[str] = ()) -> None:
+        """Close both connections. `last_words` are statements for the writing one, tried in vain or not."""
+        with suppress(sa.exc.SQLAlchemyError):
+            self._reader.close()
+        if self._writer is not None:
+            with suppress(sa.exc.SQLAlchemyError):
+                for statement in last_words:
+                    self._writer.exec_driver_sql(statement)
+            with suppress(sa.exc.SQLAlchemyError):
+                self._writer.close()
+        self._engine.dispose()

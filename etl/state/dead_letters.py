@@ -1,0 +1,160 @@
+"""The dead letters of one mapping: opened, closed, counted.
+
+The rule: a key has at most one open dead letter, and it holds no value of the row but its key (F19).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from etl.batch.digest import Hasher
+from etl.dead_letter import Closure, DeadLetter
+from etl.exact import key_text, parse_key_text, printable
+from etl.page import Key
+from etl.state.database import Database, Row, Transaction
+from etl.state.seal import check_seal, seal
+
+MOST_WORDS = 500
+# Above this many open ones the database is asked instead of the memory.
+MOST_CACHED = 100_000
+_EMAIL = re.compile(r"[^\s\"'<>(),;:=@]+(?:@|%40)[^\s\"'<>(),;:=@]+")
+
+_OPEN = """INSERT INTO etl_dead_letter (mapping_id, ledger_key, key, reason, words, attempts, opened_at, last_at, digest,
+    run_id, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_AGAIN = """UPDATE etl_dead_letter SET reason = ?, words = ?, attempts = ?, last_at = ?, digest = ?, run_id = ?, seal = ?
+    WHERE letter_id = ?"""
+_CLOSE = """UPDATE etl_dead_letter SET closed_at = ?, closed_how = ?
+    WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"""
+_COLUMNS = "key, reason, words, attempts, opened_at, last_at, digest, run_id, seal, letter_id, ledger_key"
+
+
+class DeadLetters:
+    """The dead letters of one mapping. Keys are found by their keyed hash."""
+
+    def __init__(self, database: Database, mapping_id: int, hash_key: bytes) -> None:
+        self._database: Final = database
+        self._mapping_id: Final = mapping_id
+        self._hash_key: Final = hash_key
+        self._hasher: Final = Hasher(hash_key)
+        self._known: frozenset[bytes] | None = frozenset()
+        self._known_up_to = 0
+
+    def open(self, transaction: Transaction, letters: Iterable[DeadLetter]) -> None:
+        """Open `letters`. One whose key has an open one already counts as another attempt at it."""
+        fresh: list[tuple[object, ...]] = []
+        new: dict[bytes, DeadLetter] = {self._hasher.ledger_key(letter.key): letter for letter in letters}
+        for ledger_key, letter in new.items():
+            digest, words = letter.digest, clean(letter.words)
+            found = self._find(transaction, ledger_key)
+            if found is None:
+                text = key_text(letter.key)
+                opened, last = letter.opened_at.isoformat(), letter.last_at.isoformat()
+                row = (text, letter.reason, words, letter.attempts, opened, last, digest, letter.run_id)
+                fresh.append((self._mapping_id, ledger_key, *row, seal(self._hash_key, *row)))
+                continue
+            text, _, _, attempts, opened, _, _, run_id, _, letter_id, _ = found
+            if run_id != letter.run_id:  # one run tries a row once, however often it tells
+                attempts += 1
+            row = (text, letter.reason, words, attempts, opened, letter.last_at.isoformat(), digest, letter.run_id)
+            transaction.run(_AGAIN, (*row[1:4], *row[5:], seal(self._hash_key, *row), letter_id))
+        transaction.many(_OPEN, fresh)
+
+    def close(self, transaction: Transaction, ledger_keys: Iterable[bytes], how: Closure, now: datetime) -> None:
+        """Close the open ones of `ledger_keys`."""
+        at = now.isoformat()
+        transaction.many(_CLOSE, [(at, how, self._mapping_id, ledger_key) for ledger_key in ledger_keys])
+
+    def ledger_key(self, key: Key) -> bytes:
+        """The keyed hash by which `key` is found."""
+        return self._hasher.ledger_key(key)
+
+    def among(self, transaction: Transaction | Database, ledger_keys: Sequence[bytes]) -> list[bytes]:
+        """Those of `ledger_keys` that have an open dead letter; next to nothing to ask when there are none."""
+        known = self._refreshed(transaction)
+        if known is not None:
+            return [] if not known or known.isdisjoint(ledger_keys) else [key for key in ledger_keys if key in known]
+        sql = "SELECT 1 FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"
+        return [key for key in ledger_keys if transaction.rows(sql, (self._mapping_id, key))]
+
+    def any_open(self, transaction: Transaction | Database) -> bool:
+        """Whether any is open, as far as this process and others have told."""
+        known = self._refreshed(transaction)
+        return known is None or bool(known)
+
+    def listed(self, reason: str | None, limit: int | None) -> list[DeadLetter]:
+        """The open ones, oldest first. Raises `StateUnusable` for a damaged one."""
+        where, parameters = "mapping_id = ? AND closed_at IS NULL", [self._mapping_id]
+        sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE {where}"  # noqa: S608 - constants
+        values: list[object] = list(parameters)
+        if reason is not None:
+            sql += " AND reason = ?"
+            values.append(reason)
+        sql += " ORDER BY letter_id"
+        if limit is not None:
+            sql += " LIMIT ?"
+            values.append(limit)
+        return [self._letter(row) for row in self._database.rows(sql, values)]
+
+    def of_key(self, key: Key) -> list[tuple[DeadLetter, Closure | None]]:
+        """Every dead letter that `key` ever had (within 400 days), oldest first, and how it was closed."""
+        sql = f"SELECT {_COLUMNS}, closed_how FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? ORDER BY letter_id"  # noqa: S608, E501
+        rows = self._database.rows(sql, (self._mapping_id, self.ledger_key(key)))
+        return [(self._letter(row), row[-1]) for row in rows]
+
+    def counts(self) -> Counter[str]:
+        """How many are open, by reason."""
+        sql = "SELECT reason, count(*) FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL GROUP BY reason"
+        return Counter({str(reason): int(count) for reason, count in self._database.rows(sql, (self._mapping_id,))})
+
+    def forget(self, transaction: Transaction, *, closed_before: datetime | None) -> None:
+        """Delete the closed ones that are older; None: delete all, the open ones too."""
+        if closed_before is None:
+            transaction.run("DELETE FROM etl_dead_letter WHERE mapping_id = ?", (self._mapping_id,))
+        else:
+            sql = "DELETE FROM etl_dead_letter WHERE mapping_id = ? AND closed_at < ?"
+            transaction.run(sql, (self._mapping_id, closed_before.isoformat()))
+
+    def _find(self, transaction: Transaction, ledger_key: bytes) -> Row | None:
+        sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"  # noqa: S608
+        rows = transaction.rows(sql, (self._mapping_id, ledger_key))
+        return rows[0] if rows else None
+
+    def _refreshed(self, transaction: Transaction | Database) -> frozenset[bytes] | None:
+        # Only an opening makes the set wrong in a way that matters, and every opening has a new, higher number.
+        sql = "SELECT max(letter_id) FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"
+        newest = transaction.rows(sql, (self._mapping_id,))[0][0] or 0
+        if newest == self._known_up_to:
+            return self._known
+        sql = "SELECT ledger_key FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL LIMIT ?"
+        rows = transaction.rows(sql, (self._mapping_id, MOST_CACHED + 1))
+        self._known = frozenset(bytes(row[0]) for row in rows) if len(rows) <= MOST_CACHED else None
+        self._known_up_to = newest
+        return self._known
+
+    def _letter(self, row: Row) -> DeadLetter:
+        text, reason, words, attempts, opened_at, last_at, digest, run_id, found = row[:9]
+        parts = (text, reason, words, attempts, opened_at, last_at, bytes(digest), run_id)
+        check_seal(self._hash_key, found, *parts, what="a dead letter", place=self._database.place)
+        return DeadLetter(
+            key=parse_key_text(text),
+            reason=reason,
+            words=words,
+            attempts=attempts,
+            opened_at=datetime.fromisoformat(opened_at),
+            last_at=datetime.fromisoformat(last_at),
+            digest=bytes(digest),
+            run_id=run_id,
+        )
+
+
+def clean(words: str) -> str:
+    """The API's words as they may be kept: one printable line of 500 characters, without anything like an address.
+
+    Servers echo what they were sent (F3).
+    """
+    shown = _EMAIL.sub("(address)", printable(words))
+    return shown if len(shown) <= MOST_WORDS else shown[: MOST_WORDS - 1] + "…"

@@ -1,0 +1,145 @@
+"""One process a mapping and track, by a lock of the operating system.
+
+The rule: the kernel decides, so that a killed holder holds nothing; what is written in the file only tells people who
+it is (failure-modes D7–D10).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol
+from urllib.parse import quote
+
+from etl.clock import Clock
+from etl.errors import MappingLocked
+from etl.state.safe_file import make_folder, open_private
+from etl.state.trouble import told_as_state
+
+# `holder` has the lock for an instant when it looks, so a refusal counts only when it is repeated.
+_TRIES_AFTER_SECONDS = (0.0, 0.02, 0.07)
+_MOST_NAME_LETTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock. `since` is aware, UTC. `here`: on this host, so that `pid` means something to its people."""
+
+    pid: int
+    host: str
+    since: datetime
+    here: bool = True
+
+    def __str__(self) -> str:
+        where = "" if self.here else f" on {self.host} (another host: locks of files are made for one host)"
+        return f"process {self.pid}{where}, since {self.since.isoformat(timespec='seconds')}"
+
+
+class Lock(Protocol):
+    """A context manager that holds one mapping and track."""
+
+    def __enter__(self) -> None:
+        """Take the lock. Raises `MappingLocked`, in well under a second."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the lock back."""
+
+
+class FileLock:
+    """A lock on a file that is never deleted: deleting it would let two processes lock two files of one name."""
+
+    def __init__(self, path: Path, *, what: str, clock: Clock) -> None:
+        self._path: Final = path
+        self._what: Final = what
+        self._clock: Final = clock
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> None:
+        assert self._descriptor is None, "the lock is held already"
+        with told_as_state("lock", str(self._path)):
+            make_folder(self._path.parent)
+            # open_private: children do not inherit the descriptor, otherwise an orphan would go on holding the lock (D9).
+            descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
+            try:
+                self._take(descriptor)
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, _holder_text(self._clock.utc_now()), 0)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        self._descriptor = descriptor
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _take(self, descriptor: int) -> None:
+        for wait_seconds in _TRIES_AFTER_SECONDS:
+            if wait_seconds:
+                self._clock.wait(wait_seconds)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return
+        raise locked(self._what, _read_holder(descriptor))
+
+
+def file_holder(path: Path) -> Holder | None:
+    """Who holds the lock at `path`; None when nobody does. Makes and changes nothing."""
+    try:
+        descriptor = open_private(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _read_holder(descriptor) or Holder(0, "?", datetime.fromtimestamp(0).astimezone(), here=False)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def lock_path(state: Path, mapping: str, track: str) -> Path:
+    """The lock's file beside the state file: one folder for all, a safe and unique name for each."""
+    name = quote(mapping, safe=" ")
+    if len(name) > _MOST_NAME_LETTERS:
+        name = name[:_MOST_NAME_LETTERS] + "~" + blake2b(mapping.encode(), digest_size=8).hexdigest()
+    return state.with_name(state.name + ".lock.d") / f"{name}-{track}.lock"
+
+
+def locked(what: str, holder: Holder | None) -> MappingLocked:
+    """The error for the loser."""
+    who = "another process" if holder is None else str(holder)
+    return MappingLocked(f"{what} is already at work: {who}", hint="wait for it, or see --if-locked")
+
+
+def host_name() -> str:
+    """This host's name, for records."""
+    return socket.gethostname()
+
+
+def _holder_text(now: datetime) -> bytes:
+    return json.dumps({"pid": os.getpid(), "host": host_name(), "since": now.isoformat()}).encode() + b"\n"
+
+
+def _read_holder(descriptor: int) -> Holder | None:
+    try:
+        found = json.loads(os.pread(descriptor, 4096, 0))
+        since = datetime.fromisoformat(found["since"])
+        return Holder(int(found["pid"]), str(found["host"]), since, here=found["host"] == host_name())
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # not written yet, or not by us

@@ -1,0 +1,114 @@
+"""The record of every run, kept for 400 days.
+
+The rule: a record is opened before anything is sent, so that a killed run leaves its trace.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from etl.clock import Clock
+from etl.state.database import Database, Transaction
+from etl.state.lock import Holder, host_name
+
+KEPT = timedelta(days=400)
+_COLUMNS = "run_no, run_id, command, started_at, finished_at, outcome, exit_code, summary, before, pid, host"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. Times are aware, UTC.
+
+    outcome: as in the summary; "running" while its process holds the lock; "died" when it ended without a word.
+    exit_code, summary, finished_at: None unless it finished. before: the checkpoint at its start; None without one.
+    """
+
+    run_no: int
+    run_id: str
+    command: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    exit_code: int | None
+    summary: dict[str, Any] | None
+    before: dict[str, Any] | None
+    pid: int
+    host: str
+
+
+def track_of(command: str) -> str:
+    """The lock under which a command works: backfills run beside everything else."""
+    return "backfill" if command == "backfill" else "run"
+
+
+class Runs:
+    """The run records of one mapping."""
+
+    def __init__(self, database: Database, mapping_id: int, clock: Clock) -> None:
+        self._database: Final = database
+        self._mapping_id: Final = mapping_id
+        self._clock: Final = clock
+
+    def start(
+        self, transaction: Transaction, *, run_id: str, command: str, before: Mapping[str, object] | None
+    ) -> int:
+        """Open a record, and drop those that are older than 400 days. Returns the run's number in the state."""
+        now = self._clock.utc_now()
+        transaction.run(
+            "DELETE FROM etl_run WHERE mapping_id = ? AND started_at < ?", (self._mapping_id, (now - KEPT).isoformat())
+        )
+        sql = """INSERT INTO etl_run (mapping_id, run_id, command, started_at, before, pid, host)
+            VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING run_no"""
+        text = None if before is None else json.dumps(before)
+        values = (self._mapping_id, run_id, command, now.isoformat(), text, os.getpid(), host_name())
+        return int(transaction.rows(sql, values)[0][0])
+
+    def finish(self, transaction: Transaction, run_no: int, summary: Mapping[str, object]) -> None:
+        """Close a record with its summary (contract §5)."""
+        transaction.run(
+            "UPDATE etl_run SET finished_at = ?, outcome = ?, exit_code = ?, summary = ? WHERE run_no = ?",
+            (
+                self._clock.utc_now().isoformat(),
+                summary.get("outcome"),
+                summary.get("exit_code"),
+                json.dumps(summary),
+                run_no,
+            ),
+        )
+
+    def listed(self, limit: int | None, holder: Callable[[str], Holder | None]) -> list[RunRecord]:
+        """The latest `limit` runs (None: all), newest first; `holder` tells who holds a track's lock now."""
+        sql = f"SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? ORDER BY run_no DESC"  # noqa: S608 - constants
+        rows = self._database.rows(sql + (" LIMIT ?" if limit is not None else ""), (self._mapping_id, limit)[: 2 if limit is not None else 1])
+        holders = {track: holder(track) for track in {track_of(row[2]) for row in rows if row[4] is None}}
+        return [_record(row, holders) for row in rows]
+
+    def run_id(self, run_no: int) -> str:
+        """The id of run `run_no`; "" when there is no such run."""
+        rows = self._database.rows("SELECT run_id FROM etl_run WHERE run_no = ?", (run_no,))
+        return str(rows[0][0]) if rows else ""
+
+
+def _record(row: Any, holders: Mapping[str, Holder | None]) -> RunRecord:  # noqa: ANN401 - a row of the database
+    run_no, run_id, command, started_at, finished_at, outcome, exit_code, summary, before, pid, host = row
+    if finished_at is None:
+        holder = holders.get(track_of(command))
+        outcome = "running" if holder is not None and (holder.pid, holder.host) == (pid, host) else "died"
+    return RunRecord(
+        run_no=run_no,
+        run_id=run_id,
+        command=command,
+        started_at=datetime.fromisoformat(started_at),
+        finished_at=None if finished_at is None else datetime.fromisoformat(finished_at),
+        outcome=outcome or "failed",
+        exit_code=exit_code,
+        summary=None if summary is None else json.loads(summary),
+        before=None if before is None else json.loads(before),
+        pid=pid,
+        host=host,
+    )

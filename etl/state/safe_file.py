@@ -1,0 +1,78 @@
+"""Files and folders that only their owner can read or replace, whatever the umask.
+
+The rule: 0600 and 0700, never through a symbolic link, never one that somebody else could have put there (F18, F20, D23).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from etl.errors import StateUnusable
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` (0700) with its missing parents, and refuse one in which others could replace our files.
+
+    Raises `StateUnusable`.
+    """
+    try:
+        for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+            missing.mkdir(FOLDER_MODE, exist_ok=True)
+            missing.chmod(FOLDER_MODE)  # a umask of 0777 would have taken even our own rights
+        found = folder.stat()
+    except OSError as error:
+        raise StateUnusable(
+            f"cannot make the state's folder {folder}: {error.strerror}", hint="check the path and who may write there"
+        ) from error
+    shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
+    if not stat.S_ISDIR(found.st_mode) or shared or found.st_uid not in {os.geteuid(), 0}:
+        raise StateUnusable(
+            f"the state's folder {folder} can be written by others",
+            hint=f"chmod go-w {folder}, or keep the state in a folder of its own",
+        )
+
+
+def check_file(path: Path) -> os.stat_result | None:
+    """What `path` is, without following a link; None when there is nothing.
+
+    Raises `StateUnusable` unless it is a plain file of this user that nobody else can write.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateUnusable(
+            f"cannot look at the state {path}: {error.strerror}", hint="check the path and its permissions"
+        ) from error
+    if stat.S_ISLNK(found.st_mode):
+        problem = "is a symbolic link"
+    elif not stat.S_ISREG(found.st_mode):
+        problem = "is not a file"
+    elif found.st_uid not in {os.geteuid(), 0}:
+        problem = "belongs to another user"
+    elif found.st_mode & _OTHERS_WRITE:
+        problem = "can be written by others"
+    else:
+        return found
+    raise StateUnusable(
+        f"the state {path} {problem}, so somebody else could have put it there",
+        hint="give its real path; it must be a file of this user with mode 0600",
+    )
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open `path` without following a link or handing it to children; a file that this makes has mode 0600.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    if flags & os.O_CREAT and stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
+        os.fchmod(descriptor, FILE_MODE)
+    return descriptor

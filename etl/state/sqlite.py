@@ -1,0 +1,206 @@
+"""The state as one SQLite file: made, checked, and opened for writing or for looking only.
+
+The rule: a file that is not a whole state of ours is refused and left alone, never made anew (failure-modes D3), and
+looking changes no byte and makes no file (D21).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool, StaticPool
+
+from etl.errors import StateUnusable
+from etl.state.database import Database
+from etl.state.safe_file import check_file, make_folder, open_private
+from etl.state.schema import APPLICATION_ID, SMALL_TABLES, refuse_newer
+from etl.state.trouble import DAMAGED_HINT, told_as_state
+
+BUSY_SECONDS = 10.0
+CACHE_KIB = 16 * 1024
+WAL_BYTES = 32 * 1024 * 1024
+PAGE_BYTES = 4096
+_MAGIC = b"SQLite format 3\x00"
+_WAL_VERSION = 2
+
+
+def memory() -> Database:
+    """An empty database for looking at a state that does not exist."""
+    engine = sa.create_engine(
+        "sqlite://",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+    )
+    return Database(engine, place="(none)", writable=True)
+
+
+def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | None:
+    """The state at `path`, opened so that nothing changes; None when there is none.
+
+    `temporary` is told of a folder that has to be removed at the end, should one be needed. Raises `StateUnusable`.
+    """
+    if check_file(path) is None:
+        return None
+    check_header(path)
+    readable = path
+    if (_is_wal(path) and not _beside(path, "-shm").exists()) or _beside(path, "-journal").exists():
+        # A backup of a live state, or a kill at the very end: SQLite would have to repair it, so it gets a copy.
+        folder = Path(tempfile.mkdtemp(prefix="squeezely-etl-"))
+        temporary(folder)
+        readable = folder / "state.sqlite"
+        with told_as_state("read", str(path)):
+            shutil.copyfile(path, readable)
+            for ending in ("-wal", "-journal"):
+                if _beside(path, ending).exists():
+                    shutil.copyfile(_beside(path, ending), _beside(readable, ending))
+    # readonly_shm: beside a live writer its shared memory is only looked at. Without a writer the file is not in WAL
+    # mode (see `at_rest`), so that there is no shared memory to make.
+    uri = f"{readable.absolute().as_uri()}?mode=ro&readonly_shm=1" if readable is path else readable.as_uri()
+    with told_as_state("open", str(path)):
+        database = Database(_engine(uri, ()), place=str(path), writable=False)
+    return _checked(database)
+
+
+def for_writing(path: Path) -> Database:
+    """The state at `path`, which exists. Raises `StateUnusable`, also when it cannot really be written (D6)."""
+    check_file(path)
+    check_header(path)
+    with told_as_state("open", str(path)):
+        if os.stat(path).st_uid == os.geteuid():
+            path.chmod(0o600)
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        _enter_wal(uri)
+        # NORMAL: WAL with NORMAL survives any end of the process whole and up to date; after a loss of power the state
+        # is an older consistent one, which costs repeats only. FULL would wait for the disk at each acknowledged batch.
+        pragmas = ("synchronous = NORMAL", f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
+        database = Database(_engine(uri, pragmas), place=str(path), writable=True)
+    return _checked(database)
+
+
+def at_rest() -> tuple[str, ...]:
+    """What the last writer says before it leaves: no log and no shared memory stay beside a state that nobody writes.
+
+    It fails, harmlessly, while anybody else has the state open.
+    """
+    return ("PRAGMA busy_timeout = 0", "PRAGMA journal_mode = DELETE")
+
+
+def create(path: Path, fill: Callable[[Database], None]) -> None:
+    """Make the state `path` whole: under another name first, because a kill in the middle must not leave half of one.
+
+    `fill` makes the tables. Raises `StateUnusable`.
+    """
+    make_folder(path.parent)
+    new = path.with_name(path.name + ".new")
+    with told_as_state("make", str(path)):
+        for leftover in (new, _beside(new, "-journal")):
+            leftover.unlink(missing_ok=True)
+        os.close(open_private(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        engine = _engine(f"{new.absolute().as_uri()}?mode=rw", (f"page_size = {PAGE_BYTES}", "synchronous = FULL"))
+        database = Database(engine, place=str(path), writable=True)
+        try:
+            fill(database)
+        finally:
+            database.close()
+        if check_file(path) is None:
+            new.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def check_header(path: Path) -> None:
+    """Refuse what is plainly no whole state of ours, before SQLite touches it. Raises `StateUnusable`."""
+    with told_as_state("read", str(path)):
+        descriptor = open_private(path, os.O_RDONLY)
+        with os.fdopen(descriptor, "rb") as file:
+            header = file.read(100)
+            size = os.fstat(descriptor).st_size
+    if len(header) < 100 or not header.startswith(_MAGIC):
+        what = "is empty" if not size else "is not a state file"
+        raise StateUnusable(f"the state {path} {what}", hint=DAMAGED_HINT)
+    if int.from_bytes(header[68:72]) != APPLICATION_ID:
+        raise StateUnusable(
+            f"{path} is a SQLite database of another program", hint="give the path of a state, or of a file to be made"
+        )
+    refuse_newer(int.from_bytes(header[60:64]), str(path))
+    page_bytes = int.from_bytes(header[16:18]) or 65536
+    log = _beside(path, "-wal")
+    if not (log.exists() and log.stat().st_size) and size != int.from_bytes(header[28:32]) * page_bytes:
+        raise StateUnusable(f"the state {path} is cut off or has grown: it is damaged", hint=DAMAGED_HINT)
+
+
+def version(database: Database) -> int:
+    """The version of an opened state."""
+    return int(database.rows("PRAGMA user_version")[0][0])
+
+
+def _checked(database: Database) -> Database:
+    # Every page of the small tables is visited; their rows carry seals besides.
+    try:
+        for table in SMALL_TABLES:
+            found = database.rows(f"PRAGMA quick_check({table})")
+            if [tuple(row) for row in found] != [("ok",)]:
+                raise StateUnusable(f"the state {database.place} is damaged in {table}", hint=DAMAGED_HINT)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _enter_wal(uri: str) -> None:
+    # SQLite does not always wait for others here, whatever the time-out: two may be changing the mode at once.
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    try:
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+    finally:
+        connection.close()
+
+
+def _engine(uri: str, pragmas: tuple[str, ...]) -> sa.Engine:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
+        # A fixed cache: memory must not grow with the ledger. trusted_schema: the file is data, not code.
+        for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        return connection
+
+    return sa.create_engine(
+        "sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
+    )
+
+
+def _is_wal(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(20)[18:20] == bytes((_WAL_VERSION, _WAL_VERSION))
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a temporary folder."""
+    with suppress(OSError):
+        shutil.rmtree(folder)
