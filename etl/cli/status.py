@@ -11,11 +11,14 @@ from etl.cli.options import MAPPING_PATH, log_options, output_option, state_opti
 
 @click.command(epilog="Example: squeezely-etl status mappings --check")
 @click.argument("mappings", nargs=-1, metavar="[MAPPING…]", type=MAPPING_PATH)
+@click.option(
+    "--history", type=click.IntRange(min=0), default=3, show_default=True, metavar="N", help="The last N runs of each."
+)
 @state_option
 @output_option
 @log_options
-def status(mappings: tuple[Path, ...], *, state: str, output: str) -> int:
+def status(mappings: tuple[Path, ...], *, history: int, state: str, output: str) -> int:
     """Show each mapping's checkpoint, last run and open dead letters."""
     from etl.cli.statuses import show_status
 
-    return show_status(mappings, state=state, output=output)
+    return show_status(mappings, history=history, state=state, output=output)

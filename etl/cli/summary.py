@@ -45,8 +45,8 @@ def summary_lines(outcome: Outcome) -> list[str]:
         lines.append(f"    {reason:<22}{count:>8,}{hint}")
     lines.extend(_forecast_lines(outcome))
     if outcome.checkpoint is not None and not outcome.dry_run:
-        before = "none" if outcome.before is None else _position(outcome.before.position)
-        lines.append(f"  checkpoint    {before} → {_position(outcome.checkpoint.position)}")
+        before = "none" if outcome.before is None else position_text(outcome.before.position)
+        lines.append(f"  checkpoint    {before} → {position_text(outcome.checkpoint.position)}")
     return lines
 
 
@@ -82,7 +82,8 @@ def _forecast_lines(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _position(position: Position | None) -> str:
+def position_text(position: Position | None) -> str:
+    """A checkpoint's position for a person."""
     if position is None:
         return "the beginning"
     key = show_key(position.key)
