@@ -7,7 +7,7 @@ not turn a nightly run into a re-send of everything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from etl.batch.digest import Hasher
@@ -26,6 +26,8 @@ from etl.mapping.model import Mapping
 from etl.page import Bound, Position, Scalar, Window
 
 NO_LIMITS = Limits()
+# A track that remembers where `--start-from now` was: lookback reads nothing below it again.
+FLOOR = "floor"
 
 
 class RunSource(PageSource, Protocol):
@@ -257,7 +259,9 @@ def _require_start(name: str, before: Checkpoint | None, options: RunOptions) ->
 def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
     # A first run leaves its mark at once: a kill before the first batch must not make the next run ask again.
     if options.start_from == "now":
-        shop.state.set_checkpoint("run", shop.source.last_position(bound.until), run_id=options.run_id)
+        begin = shop.source.last_position(bound.until)
+        shop.state.set_checkpoint("run", begin, run_id=options.run_id)
+        shop.state.set_checkpoint(FLOOR, begin, run_id=options.run_id)
     elif before is None or shop.mapping.source.cursor_field is None:
         shop.state.set_checkpoint("run", None, run_id=options.run_id)
     elif options.start_from is None and not options.full_refresh and before.position is not None:
@@ -273,6 +277,10 @@ def _plan(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunO
             return shop.source.start_windows(None, bound)
         case None:
             position = before.position if before and not options.full_refresh else None
-            return shop.source.windows(position, bound)
+            windows = shop.source.windows(position, bound)
+            floor = shop.state.checkpoint(FLOOR)
+            if options.full_refresh or floor is None:
+                return windows
+            return [replace(window, after=window.after or floor.position) for window in windows]
         case text:
             return shop.source.start_windows(shop.source.parse_cursor(text), bound)

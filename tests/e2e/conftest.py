@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ destination:
   url: ${{API_URL}}
   account: ${{ACCOUNT}}
   api_key: ${{API_KEY}}
-  rate_limit: {{requests_per_second: 100000, events_per_second: 1000000}}
+  rate_limit: {{requests_per_second: 10000, events_per_second: 1000000}}
 {destination}
 """
 
@@ -115,8 +116,8 @@ class Desk:
     def engine(self) -> sa.Engine:
         return sa.create_engine(self.database_url, poolclass=sa.NullPool)
 
-    def fill(self, count: int, *, first: int = 1, minutes: int = 120) -> None:
-        """`count` people, updated a second apart or less, the last `minutes` ago."""
+    def fill(self, count: int, *, first: int = 1, minutes: float = 120) -> None:
+        """`count` people, three updated at each second, beginning `minutes` ago."""
         with self.engine().begin() as connection:
             connection.execute(
                 sa.text(
@@ -132,18 +133,17 @@ class Desk:
                         "name": f"Name {number}",
                         "email": f"person{number}@example.com",
                         "points": number % 7,
-                        "updated_at": sa.func.now(),
+                        "updated_at": _moment((number - first) // 3, minutes),
                     }
-                    | {"updated_at": _moment(number // 3, minutes)}
                     for number in range(first, first + count)
                 ],
             )
 
 
-def _moment(number: int, minutes: int) -> Any:
-    from datetime import UTC, datetime, timedelta
-
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(minutes=minutes, seconds=100_000 - number)
+def _moment(seconds: int, minutes: float) -> datetime:
+    return (
+        datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(minutes=minutes) + timedelta(seconds=seconds)
+    )
 
 
 PEOPLE = sa.table(
