@@ -172,7 +172,8 @@ def test_the_filters_narrow_the_list_and_stay_in_the_address(tab: Tab, api: http
     tab.open(tab.run("location.href"))
     wait_for_rows(tab, 1)
     tab.run(f"{{const s = document.getElementById('filter-event'); s.value = 'Purchase'; s.{change}}}")
-    tab.until("document.getElementById('empty').innerText === 'No event matches the filter'")
+    tab.until("document.getElementById('empty').checkVisibility()")
+    assert text(tab, "#empty-title") == "No event matches the filter"
     tab.run("location.hash = 'outcome=refused'")
     wait_for_rows(tab, 1)
     assert rows(tab) == ["BrokenMISSING_IDENTITY | (nobody) | no | no"]

@@ -57,13 +57,9 @@ function rememberInAddress() {
 
 function recallFromAddress() {
   const parts = new URLSearchParams(location.hash.slice(1));
-  const event = parts.get("event");
-  if (event) {
-    const option = make("option", "", event);
-    option.value = event;
-    byId("filter-event").append(option);
-    byId("filter-event").value = event;
-  }
+  const event = parts.get("event") || "";
+  offerName(event);
+  byId("filter-event").value = event;
   byId("filter-identity").value = parts.get("identity") || "";
   const outcome = document.querySelector(`[name="outcome"][value="${CSS.escape(parts.get("outcome") || "")}"]`);
   if (outcome) {

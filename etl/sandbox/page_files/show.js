@@ -196,15 +196,15 @@ function showStats(stats) {
   byId("rehearsing").hidden = stats.rehearsing.length === 0;
   byId("rehearsing").textContent = `Rehearsing trouble: ${stats.rehearsing.join(", ")}`;
   drawChart(stats.accepted_per_second, stats.refused_per_second);
+  stats.names.forEach(offerName);
+}
+
+function offerName(name) {
   const select = byId("filter-event");
-  const known = new Set([...select.options].map((option) => option.value));
-  for (const name of stats.names) {
-    if (!known.has(name)) {
-      const option = make("option", "", name);
-      option.value = name;
-      select.append(option);
-    }
-  }
+  if ([...select.options].some((option) => option.value === name)) return;
+  const option = make("option", "", name);
+  option.value = name;
+  select.append(option);
 }
 
 function drawChart(accepted, refused) {
