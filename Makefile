@@ -30,12 +30,12 @@ layers: .venv/.dev ## who may import whom
 	$(BIN)/lint-imports
 
 docs: .venv/.dev ## the generated blocks of the README are current
-	$(BIN)/cog --check -P README.md
+	$(BIN)/cog --check README.md
 
 format: .venv/.dev ## mend style, and write the generated blocks anew
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/cog -r -P README.md
+	$(BIN)/cog -r README.md
 	$(BIN)/squeezely-etl schema > mappings/mapping.schema.json
 
 lock: .venv/.dev ## write the lock files anew
