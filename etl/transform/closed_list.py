@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 import pycountry
 
+from etl.transform.cells import Cells
 from etl.transform.problem import RefusedValueError
 
 _YES = ("1", "t", "true", "y", "yes", "j", "ja", "on", "\x01")
@@ -39,7 +39,7 @@ class ClosedList:
         self._code = code
         self._words = words
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+    def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Columns of few distinct values are settled by value."""
         return
 

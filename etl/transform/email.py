@@ -13,13 +13,14 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
+from etl.transform.cells import Cells
 from etl.transform.problem import RefusedValueError
 from etl.transform.text import clean_text
 
 HASHED = re.compile(r"[0-9a-f]{64}")
 # Lower-case ASCII, no label with "--", nothing at a special-use top level (RFC 6761), short enough for every limit.
 _ORDINARY = re.compile(
-    r"(?=.{6,64}\Z)[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+"
+    r"(?=.{6,64}\Z)[a-z0-9]++(?:[._+-][a-z0-9]++)*+@(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+"
     r"(?!(?:arpa|invalid|local|localhost|onion|test)\Z)[a-z]{2,24}"
 )
 # Zero-width characters and the soft hyphen: what copying from a web page leaves behind.
@@ -45,15 +46,15 @@ class EmailRule:
 
     repeats = False
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Addresses that need no change."""
-        if kinds != {str}:
+        if cells.kinds != {str}:
             return None
         matches = _ORDINARY.fullmatch
-        if None not in values and all(map(matches, values)):
-            return values, ()
-        odd = [row for row, value in enumerate(values) if value is not None and not matches(value)]
-        return list(values), odd
+        if all(map(matches, cells.present())):
+            return cells.items, ()
+        odd = [row for row, text in enumerate(cells.items) if text is not None and not matches(text)]
+        return list(cells.items), odd
 
     def value(self, value: object) -> object:
         """Raises RefusedValueError (invalid_email)."""

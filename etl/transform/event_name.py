@@ -24,7 +24,7 @@ class EventName:
         if self._column is None:
             return [self._constant] * frame.length, []
         findings = Findings()
-        names = settle(frame.column(self._column), ByValue(_name), findings).tolist()
+        names = settle(frame.column(self._column), ByValue(_name), findings).items
         missing = ("missing_event_name", "the column that names the event is empty")
         problems = [
             Problem(row, "event", *findings.faults.get(row, missing)) for row, name in enumerate(names) if name is None

@@ -23,14 +23,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from etl.mapping.field_rule import FieldRule
 from etl.mapping.template import Placeholder, parse_template
+from etl.transform.cells import Cells
 from etl.transform.frame import Frame
 from etl.transform.problem import DoubtfulValueError, Findings, Problem, RefusedValueError
 from etl.transform.rules import rule_for
-from etl.transform.settle import ByValue, Rule, objects, settle
+from etl.transform.settle import ByValue, Rule, settle
 from etl.transform.steps import MapRule, step_rule
 from etl.transform.zone import LocalTime
 
@@ -41,14 +40,15 @@ _UNDERSTANDING = frozenset({"language", "currency", "country", "gender", "yes_no
 # Steps whose result is sent as it stands.
 _FINAL_STEPS = frozenset({"sha256", "date"})
 
-Watch = Callable[[str, "pd.Series[Any]"], None]
+Watch = Callable[[str, Cells], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A field's values by row (None = left out), and what is wrong with some."""
+    """A field's values by row (None = left out), whether none is left out, and what is wrong with some."""
 
-    column: list[object]
+    column: list[Any]
+    complete: bool
     problems: list[Problem]
 
 
@@ -76,6 +76,10 @@ class Field:
         self._stages.append((f"type {final_type}" if final_type else "value", self._final))
         self._keep_empty = rule.empty == "keep"
         self._template = () if rule.template is None else parse_template(rule.template)
+        self._format = "".join(
+            "{}" if isinstance(part, Placeholder) else part.replace("{", "{{").replace("}", "}}")
+            for part in self._template
+        )
         self._texts = {name: rule_for("text", kind=kind, zone=zone) for name, kind in kinds.items()}
         self._any_text = rule_for("text", kind=None, zone=zone)
         self._default, self._default_fault = self._finished(rule.default)
@@ -95,35 +99,42 @@ class Field:
         findings = Findings()
         if self.constant:
             # One row stands for all.
-            column = self._through(objects([self.rule.value]), findings, watch)
-            values = column.tolist() * frame.length
+            cells = self._through(Cells([self.rule.value]), findings, watch).repeated(frame.length)
             findings = _repeated(findings, frame.length)
         else:
-            column = self._through(self._read(frame, findings), findings, watch)
-            values = column.tolist()
-        if self._default is not None and None in values:
-            default = self._default
-            values = [default if value is None else value for value in values]
-        elif self._default_fault is not None and None in values:
-            missing = (row for row, value in enumerate(values) if value is None and row not in findings.faults)
-            findings.faults.update(dict.fromkeys(missing, self._default_fault))
-        for row in findings.faults:
-            values[row] = None
-        return Outcome(values, self._problems(values, findings))
+            cells = self._through(self._read(frame, findings), findings, watch)
+        cells = self._with_default(cells, findings)
+        if watch is not None and self.rule.default is not None:
+            watch("default", cells)
+        if findings.faults:
+            cells = Cells([None if row in findings.faults else value for row, value in enumerate(cells.items)])
+        return Outcome(cells.items, not cells.has_missing, self._problems(cells, findings))
 
-    def _read(self, frame: Frame, findings: Findings) -> pd.Series[Any]:
+    def _read(self, frame: Frame, findings: Findings) -> Cells:
         rule = self.rule
         if rule.column is not None:
             return frame.column(rule.column)
         if rule.parent is not None:
             return frame.column(parent_column(rule.parent))
         texts = [
-            settle(frame.column(part.column), self._texts.get(part.column, self._any_text), findings).tolist()
+            settle(frame.column(part.column), self._texts.get(part.column, self._any_text), findings)
             for part in self._template
             if isinstance(part, Placeholder)
         ]
-        # A page of constants cannot be: a template names a column.
-        return objects([self._filled(parts) for parts in zip(*texts, strict=True)])
+        if not any(cells.has_missing for cells in texts):
+            fill = self._format.format
+            return Cells(list(map(fill, *[cells.items for cells in texts])))
+        return Cells([self._filled(parts) for parts in zip(*[cells.items for cells in texts], strict=True)])
+
+    def _with_default(self, cells: Cells, findings: Findings) -> Cells:
+        if not cells.has_missing or self.rule.default is None:
+            return cells
+        if self._default_fault is None:
+            default = self._default
+            return Cells([default if value is None else value for value in cells.items])
+        missing = (row for row, value in enumerate(cells.items) if value is None and row not in findings.faults)
+        findings.faults.update(dict.fromkeys(missing, self._default_fault))
+        return cells
 
     def _filled(self, parts: tuple[Any, ...]) -> str | None:
         if not any(parts):
@@ -133,24 +144,21 @@ class Field:
         # A hole leaves no double space behind.
         return text if all(parts) else " ".join(text.split())
 
-    def _through(self, column: pd.Series[Any], findings: Findings, watch: Watch | None) -> pd.Series[Any]:
+    def _through(self, cells: Cells, findings: Findings, watch: Watch | None) -> Cells:
         if watch is not None:
-            watch("source", column)
-        if len(self._stages) > 1:
-            column = self._without_empty(column)
+            watch("source", cells)
+        cells = self._without_empty(cells)
         for name, rule in self._stages:
-            column = self._without_empty(settle(column, rule, findings))
+            settled = settle(cells, rule, findings)
+            cells = cells if settled is cells else self._without_empty(settled)
             if watch is not None:
-                watch(name, column)
-        return column
+                watch(name, cells)
+        return cells
 
-    def _without_empty(self, column: pd.Series[Any]) -> pd.Series[Any]:
-        if self._keep_empty:
-            return column
-        values: list[object] = column.tolist()
-        if str not in set(map(type, values)) or "" not in values:
-            return column
-        return objects([None if isinstance(value, str) and not value else value for value in values])
+    def _without_empty(self, cells: Cells) -> Cells:
+        if self._keep_empty or str not in cells.kinds or "" not in cells.items:
+            return cells
+        return Cells([None if isinstance(value, str) and not value else value for value in cells.items])
 
     def _finished(self, default: object) -> tuple[object, tuple[str, str] | None]:
         if default is None:
@@ -162,7 +170,7 @@ class Field:
         except RefusedValueError as refused:
             return None, (refused.code, f"the default is wrong: {refused.words}")
 
-    def _problems(self, values: list[object], findings: Findings) -> list[Problem]:
+    def _problems(self, cells: Cells, findings: Findings) -> list[Problem]:
         fatal = self.rule.on_invalid == "reject"
         problems = [Problem(row, self.name, *found, fatal=fatal) for row, found in findings.faults.items()]
         problems += [
@@ -170,14 +178,18 @@ class Field:
             for row, found in findings.doubts.items()
             if row not in findings.faults
         ]
-        if self.rule.required and None in values:
+        if self.rule.required and cells.has_missing:
             words = "the field is required, and has no value"
             problems += [
                 Problem(row, self.name, "missing_required", words)
-                for row, value in enumerate(values)
+                for row, value in enumerate(cells.items)
                 if value is None and not (fatal and row in findings.faults)
             ]
         return problems
+
+
+def _formatted(part: str | Placeholder) -> str:
+    return "{}" if isinstance(part, Placeholder) else part.replace("{", "{{").replace("}", "}}")
 
 
 def parent_column(name: str) -> str:

@@ -7,14 +7,14 @@ inferred, widened or copied through a float (B1, B3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 
 from etl.page import Column
-from etl.transform.settle import objects
+from etl.transform.cells import Cells
 
 # Types of which some values mean "missing".
 _SOMETIMES_MISSING = frozenset({float, Decimal, type(pd.NaT), type(pd.NA)})
@@ -27,9 +27,9 @@ class Frame:
         self.length = len(rows)
         self._rows = rows
         self._at = {column.name: at for at, column in enumerate(columns)}
-        self._made: dict[str, pd.Series[Any]] = {}
+        self._made: dict[str, Cells] = {}
 
-    def column(self, name: str) -> pd.Series[Any]:
+    def column(self, name: str) -> Cells:
         """The column `name`."""
         made = self._made.get(name)
         if made is None:
@@ -38,19 +38,24 @@ class Frame:
             made = self._made[name] = without_missing(values)
         return made
 
-    def put(self, name: str, column: pd.Series[Any]) -> None:
+    def put(self, name: str, column: Cells) -> None:
         """Add a column of this length."""
         self._made[name] = column
 
 
-def without_missing(values: list[object]) -> pd.Series[Any]:
+def without_missing(values: list[Any]) -> Cells:
     """A column of `values` in which every missing one is None."""
-    column = objects(values)
-    if _SOMETIMES_MISSING.isdisjoint(map(type, values)):
-        return column
-    try:
-        missing = column.isna()
-    except InvalidOperation:
-        # A signalling NaN does not even compare.
-        return objects([None if isinstance(one, Decimal) and one.is_nan() else one for one in values])
-    return column.where(~missing, None) if missing.any() else column
+    cells = Cells(values)
+    if _SOMETIMES_MISSING.isdisjoint(cells.kinds):
+        return cells
+    if cells.kinds == {Decimal}:
+        # Asked of pandas, a signalling NaN raises.
+        if not any(map(Decimal.is_nan, cells.present())):
+            return cells
+        return Cells([None if one is None or one.is_nan() else one for one in values])
+    if Decimal not in cells.kinds:
+        missing = cells.series.isna()
+        return Cells(cells.series.where(~missing, None).tolist()) if missing.any() else cells
+    # Beside other types a Decimal is asked itself, the others are asked of pandas.
+    nothing = [one.is_nan() if isinstance(one, Decimal) else bool(pd.isna(one)) for one in values]
+    return Cells([None if is_missing else one for one, is_missing in zip(values, nothing, strict=True)])

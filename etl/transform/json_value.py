@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import UUID
 
+from etl.transform.cells import Cells
 from etl.transform.moment import DatetimeRule, settled_datetime
 from etl.transform.number import finite, parse_number
 from etl.transform.problem import RefusedValueError
@@ -64,12 +65,23 @@ def _no_constant(_: str) -> NoReturn:
     raise RefusedValueError("not_finite", "it is not finite")
 
 
+def _list_in(text: str) -> object:
+    if text.lstrip().startswith("["):
+        try:
+            return parse_json(text)
+        except RefusedValueError:
+            raise RefusedValueError("not_a_list", "the text is not a JSON array") from None
+    if any(separator in text for separator in ",;|"):
+        raise RefusedValueError("not_a_list", "the text holds several values; use the step split")
+    return [text]
+
+
 class JsonRule:
     """Type json: JSON text, or what a driver made of a JSON column."""
 
     repeats = False
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+    def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Each value is looked into."""
         return
 
@@ -81,14 +93,17 @@ class JsonRule:
 
 
 class ListRule:
-    """Type list: a list of scalars, from an array column, a JSON array or `split`."""
+    """Type list: a list of scalars, from an array column, a JSON array or `split`; a single scalar is a list of one.
+
+    A text that holds a separator (`,`, `;` or `|`) is a problem instead, because it surely is several: `split` it.
+    """
 
     repeats = False
 
     def __init__(self, moments: DatetimeRule) -> None:
         self._moments = moments
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+    def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Each value is looked into."""
         return
 
@@ -97,12 +112,9 @@ class ListRule:
         if isinstance(value, str):
             if not value.strip():
                 return None
-            try:
-                value = parse_json(value)
-            except RefusedValueError:
-                raise RefusedValueError("not_a_list", "the text is not a JSON array") from None
+            value = _list_in(value)
         if not isinstance(value, list | tuple):
-            raise RefusedValueError("not_a_list", f"a value of type {type(value).__name__} is not a list")
+            value = [value]
         return [self._element(one) for one in value if one is not None] or None
 
     def _element(self, value: object) -> object:

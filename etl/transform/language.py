@@ -8,10 +8,10 @@ and `zh-Hant-TW` (the script is dropped) are understood. A bare language takes t
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pycountry
 
+from etl.transform.cells import Cells
 from etl.transform.closed_list import countries
 from etl.transform.problem import RefusedValueError
 
@@ -45,7 +45,7 @@ class LanguageRule:
             if older := getattr(one, "bibliographic", None):
                 self._languages[older] = two
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+    def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Columns of few distinct values are settled by value."""
         return
 

@@ -12,12 +12,14 @@ Whole numbers are unix seconds, from 1970 to 2100. Fractions beyond microseconds
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
+from etl.transform.cells import Cells
 from etl.transform.problem import DoubtfulValueError, RefusedValueError
-from etl.transform.zone import LocalTime, written
+from etl.transform.zone import UTC_ZONES, LocalTime, iso_texts, with_utc, written
 
 _DATETIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?:(:\d\d)(?:[.,](\d{1,12}))?)?\s?(?:([Zz]|UTC)|([+-]\d\d)(?::?(\d\d))?)?",
@@ -26,7 +28,8 @@ _DATETIME = re.compile(
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d\d)-(\d\d)-(\d{4})", re.ASCII)
 # A whole column of what SQLite's CURRENT_TIMESTAMP, SQLAlchemy and strftime('%f') write, one a line.
-_ORDINARY = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?\n)*", re.ASCII)
+_ORDINARY = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?\n)*+", re.ASCII)
+_MILLISECONDS = re.compile(r"\.\d{3}\n", re.ASCII)
 _ORDINARY_DATES = re.compile(r"(?:\d{4}-\d\d-\d\d\n)*", re.ASCII)
 _LAST_UNIX_SECOND = 4_102_444_800
 
@@ -62,6 +65,20 @@ def parse_date(text: str) -> date:
         raise RefusedValueError("not_a_date", "the text names a date that does not exist") from None
 
 
+def _iso_forms(texts: list[str]) -> list[str] | None:
+    # The texts as datetime.isoformat writes them; None when one of them is not ordinary.
+    joined = "\n".join(texts) + "\n"
+    if not _ORDINARY.fullmatch(joined):
+        return None
+    try:
+        moments = list(map(datetime.fromisoformat, texts))
+    except ValueError:
+        return None
+    if _MILLISECONDS.search(joined):
+        return iso_texts(Cells(moments))
+    return joined.replace(" ", "T").replace(".000000\n", "\n").split("\n")[:-1]
+
+
 class DatetimeRule:
     """Type datetime. `zone` is that of naive values; `column_is_utc`: the column has a zone, and its driver drops it.
 
@@ -74,23 +91,27 @@ class DatetimeRule:
         self.zone = zone
         self._values_zone = LocalTime("UTC") if column_is_utc else zone
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
-        """Columns without None, of datetimes that are all naive or all aware, or of texts without an offset."""
-        if kinds == {datetime} and None not in values:
-            moments: list[datetime] = values
-            zones = {moment.tzinfo for moment in moments}
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
+        """Columns without None, of datetimes in one zone or in none, or of texts without an offset."""
+        if cells.has_missing:
+            return self._beside_missing(cells)
+        if cells.kinds == {datetime}:
+            zones = {moment.tzinfo for moment in cells.items}
             if zones == {None}:
-                return self._values_zone.write_all(moments)
-            if None not in zones:
-                return [written(moment) for moment in moments], ()
-        if kinds == {str} and None not in values:
-            texts: list[str] = values
-            if _ORDINARY.fullmatch("\n".join(texts) + "\n"):
-                try:
-                    return self.zone.write_all(list(map(datetime.fromisoformat, texts)))
-                except ValueError:
-                    return None
-        return None
+                return self._values_zone.write_all(iso_texts(cells))
+            return (with_utc(iso_texts(cells)), ()) if zones <= UTC_ZONES else None
+        texts = _iso_forms(cells.items) if cells.kinds == {str} else None
+        return None if texts is None else self.zone.write_all(texts)
+
+    def _beside_missing(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
+        there = [row for row, value in enumerate(cells.items) if value is not None]
+        found = self.ordinary(Cells(cells.present()))
+        if found is None:
+            return None
+        results: list[Any] = [None] * len(cells.items)
+        for row, text in zip(there, found[0], strict=True):
+            results[row] = text
+        return results, [there[row] for row in found[1]]
 
     def value(self, value: object) -> object:
         """Raises RefusedValueError (not_a_datetime, missing_timezone) and DoubtfulValueError."""
@@ -125,20 +146,19 @@ class DateRule:
     def __init__(self, zone: LocalTime) -> None:
         self._zone = zone
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Dates, and texts that are dates."""
-        if kinds == {date}:
-            dates: list[date | None] = values
-            return [None if day is None else day.isoformat() for day in dates], ()
-        if kinds == {str}:
-            texts: list[str] = list(filter(None, values))
-            if _ORDINARY_DATES.fullmatch("".join([text + "\n" for text in texts])):
-                try:
-                    # Only whether they exist: the text is already what is sent.
-                    list(map(date.fromisoformat, texts))
-                except ValueError:
-                    return None
-                return [value or None for value in values], ()
+        if cells.kinds == {date}:
+            if cells.has_missing:
+                return [None if day is None else day.isoformat() for day in cells.items], ()
+            return list(map(date.isoformat, cells.items)), ()
+        if cells.kinds == {str} and _ORDINARY_DATES.fullmatch("\n".join(cells.present()) + "\n"):
+            try:
+                # Only whether they exist: the text is already what is sent.
+                deque(map(date.fromisoformat, cells.present()), maxlen=0)
+            except ValueError:
+                return None
+            return cells.items, ()
         return None
 
     def value(self, value: object) -> object:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Literal
 
+from etl.transform.cells import Cells
 from etl.transform.problem import RefusedValueError
 
 _WHOLE = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
@@ -47,23 +48,24 @@ def parse_number(text: str) -> int | Decimal:
     raise RefusedValueError("not_a_number", "the text is not a number such as 12 or 12.50")
 
 
-def ordinary_numbers(values: list[Any], kinds: set[type]) -> tuple[list[object], list[int]] | None:
+def ordinary_numbers(cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
     """A column whose numbers pass `finite` unchanged, and the rows for which that is not sure; None = it is not so."""
-    present: list[Any] = values if None not in values else [value for value in values if value is not None]
-    if kinds == {int}:
-        in_range = max(present) < _SMALL and min(present) > -_SMALL
-        return (list(values), []) if in_range else None
-    if kinds == {float}:
+    present = cells.present()
+    if cells.kinds == {int}:
+        return (cells.items, ()) if min(present) > -_SMALL and max(present) < _SMALL else None
+    if cells.kinds == {float}:
         if not all(map(math.isfinite, present)):
             return None
-    elif kinds == {Decimal}:
+    elif cells.kinds == {Decimal}:
         sizes = list(map(Decimal.adjusted, present))
         if not all(map(Decimal.is_finite, present)) or max(sizes) > 100 or min(sizes) < -100:
             return None
     else:
         return None
-    zeros = [] if all(present) else [row for row, value in enumerate(values) if value is not None and not value]
-    return list(values), zeros
+    if all(present):
+        return cells.items, ()
+    # Zeros may have a minus.
+    return list(cells.items), [row for row, value in enumerate(cells.items) if value is not None and not value]
 
 
 class NumberRule:
@@ -78,10 +80,10 @@ class NumberRule:
     def __init__(self, form: Literal["number", "decimal", "integer"]) -> None:
         self._form = form
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Columns of one type of numbers, in the form that is asked for."""
         forms: dict[str, set[type]] = {"number": {int, float, Decimal}, "decimal": {int, Decimal}, "integer": {int}}
-        return ordinary_numbers(values, kinds) if kinds <= forms[self._form] else None
+        return ordinary_numbers(cells) if cells.kinds <= forms[self._form] else None
 
     def value(self, value: object) -> object:
         """Raises RefusedValueError (not_a_number, not_an_integer, not_finite, too_long)."""

@@ -13,9 +13,10 @@ from typing import Any
 
 import phonenumbers
 
+from etl.transform.cells import Cells
 from etl.transform.problem import RefusedValueError
 
-_ORDINARY = re.compile(r"(?=(?:\D?\d){5,15}\Z)\+?\d+(?:-\d+)*", re.ASCII)
+_ORDINARY = re.compile(r"\+?[0-9]{5,15}|(?=(?:\D?\d){5,15}\Z)\+?\d+(?:-\d+)*", re.ASCII)
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 _BETWEEN = re.compile(r"[\s().\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff/]+")
 _LONGEST = 100
@@ -51,13 +52,15 @@ class PhoneRule:
 
     repeats = False
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Numbers that need no change."""
-        if kinds != {str}:
+        if cells.kinds != {str}:
             return None
         matches = _ORDINARY.fullmatch
-        odd = [row for row, value in enumerate(values) if value is not None and not matches(value)]
-        return list(values), odd
+        if all(map(matches, cells.present())):
+            return cells.items, ()
+        odd = [row for row, text in enumerate(cells.items) if text is not None and not matches(text)]
+        return list(cells.items), odd
 
     def value(self, value: object) -> object:
         """Raises RefusedValueError (invalid_phone)."""

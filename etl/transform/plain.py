@@ -24,11 +24,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from etl.transform.cells import Cells
 from etl.transform.json_value import JsonRule, ListRule
 from etl.transform.moment import DateRule, DatetimeRule
 from etl.transform.number import finite, ordinary_numbers
 from etl.transform.refusal import unsupported
-from etl.transform.text import all_clean, broken_rows, clean_text
+from etl.transform.text import clean_text, ordinary_texts
 
 _DAY = timedelta(days=1)
 _MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001  # only its time of day is looked at
@@ -46,23 +47,19 @@ class PlainRule:
         self._lists = ListRule(datetimes)
         self._json = JsonRule()
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:  # noqa: PLR0911
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Columns of one type."""
-        if kinds == {str}:
+        if cells.kinds == {str}:
             if self._kind in ("datetime", "datetime_tz"):
-                return self._datetimes.ordinary(values, kinds)
+                return self._datetimes.ordinary(cells)
             if self._kind == "date":
-                return self._dates.ordinary(values, kinds)
-            if self._kind == "json":
-                return None
-            return values, () if all_clean(filter(None, values)) else broken_rows(values)
-        if kinds == {datetime}:
-            return self._datetimes.ordinary(values, kinds)
-        if kinds == {date}:
-            return self._dates.ordinary(values, kinds)
-        if kinds == {bool}:
-            return values, ()
-        return ordinary_numbers(values, kinds)
+                return self._dates.ordinary(cells)
+            return None if self._kind == "json" else ordinary_texts(cells)
+        if cells.kinds == {datetime}:
+            return self._datetimes.ordinary(cells)
+        if cells.kinds == {date}:
+            return self._dates.ordinary(cells)
+        return (cells.items, ()) if cells.kinds == {bool} else ordinary_numbers(cells)
 
     def value(self, value: object) -> object:  # noqa: C901, PLR0911, PLR0912  # the table above, a line each
         """Raises RefusedValueError and DoubtfulValueError, as the rule of the value's type."""

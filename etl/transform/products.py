@@ -13,6 +13,7 @@ from etl.mapping.catalogue import PRODUCT_FIELDS
 from etl.mapping.columns import rule_columns
 from etl.mapping.products import Products
 from etl.page import Column, Page
+from etl.transform.cells import Cells
 from etl.transform.field import Field, Watch, parent_column
 from etl.transform.frame import Frame
 from etl.transform.json_value import parse_json
@@ -62,7 +63,7 @@ class ProductLines:
         lines = self._lines(page, rows)
         problems = lines.problems
         for name in self._parents:
-            lines.frame.put(parent_column(name), rows.column(name).take(lines.owners).reset_index(drop=True))
+            lines.frame.put(parent_column(name), Cells(rows.column(name).series.take(lines.owners).tolist()))
         columns: list[list[object]] = []
         for field in self.fields:
             outcome = field.run(lines.frame, None if watch is None else watch.get(field.name))
@@ -110,7 +111,7 @@ class ProductLines:
         numbers: list[int] = []
         flat: list[tuple[object, ...]] = []
         problems: list[Problem] = []
-        for row, value in enumerate(rows.column(column).tolist()):
+        for row, value in enumerate(rows.column(column).items):
             if value is None or value == "":
                 continue
             try:

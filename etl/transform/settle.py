@@ -1,9 +1,6 @@
 """Runs a rule over a column: ordinary values all at once, odd ones one by one.
 
 The rule: both ways give the same result, and a value that breaks a rule costs its own row only (B23).
-
-A column is a pandas Series of dtype object holding the driver's values, missing ones as None. Its dtype is never
-inferred: pandas would turn an integer beside a None into a float and a Decimal into nothing good.
 """
 
 from __future__ import annotations
@@ -14,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from etl.transform.cells import Cells
 from etl.transform.problem import DoubtfulValueError, Findings, RefusedValueError
 
 # Types whose equal values are the same value within the type; Decimal('1.0') == Decimal('1') is not.
@@ -27,8 +25,11 @@ class Rule(Protocol):
     def repeats(self) -> bool:
         """Whether columns usually hold few distinct values, so that each is looked at once."""
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
-        """The results for a column of these types (besides None), and the rows left to `value`; None = all are left."""
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
+        """The results for a column, and the rows left to `value`; None = all are left.
+
+        `cells.items` itself when nothing changes and nothing is left; never a change of that list.
+        """
 
     def value(self, value: object) -> object | None:
         """The result for one value that is not None; None = missing.
@@ -37,31 +38,25 @@ class Rule(Protocol):
         """
 
 
-def objects(values: Sequence[object]) -> pd.Series[Any]:
-    """A column that holds exactly `values`."""
-    return pd.Series(values, dtype=object)
-
-
-def settle(column: pd.Series[Any], rule: Rule, findings: Findings) -> pd.Series[Any]:
+def settle(cells: Cells, rule: Rule, findings: Findings) -> Cells:
     """The column of results; a row whose value is refused is None and has a fault in `findings`."""
-    values: list[object] = column.tolist()
-    kinds = set(map(type, values))
-    kinds.discard(type(None))
-    if not kinds:
-        return column
-    if rule.repeats and len(kinds) == 1 and kinds <= _TELLING:
-        return _by_distinct_value(column, rule, findings)
-    found = rule.ordinary(values, kinds)
-    everything: tuple[list[Any], Iterable[int]] = ([None] * len(values), range(len(values)))
+    if not cells.kinds:
+        return cells
+    if rule.repeats and len(cells.kinds) == 1 and cells.kinds <= _TELLING:
+        return _by_distinct_value(cells, rule, findings)
+    everything: tuple[list[Any], Iterable[int]] = ([None] * len(cells.items), range(len(cells.items)))
+    found = rule.ordinary(cells)
     results, odd = everything if found is None else found
+    if results is cells.items:
+        return cells
     for row in odd:
-        if values[row] is not None:
-            results[row] = _one(values[row], rule, findings, (row,))
-    return column if results is values else objects(results)
+        if cells.items[row] is not None:
+            results[row] = _one(cells.items[row], rule, findings, (row,))
+    return Cells(results)
 
 
-def _by_distinct_value(column: pd.Series[Any], rule: Rule, findings: Findings) -> pd.Series[Any]:
-    codes, distinct = pd.factorize(column.to_numpy())
+def _by_distinct_value(cells: Cells, rule: Rule, findings: Findings) -> Cells:
+    codes, distinct = pd.factorize(cells.series.to_numpy())
     # One place more than values: the code of a missing one is -1, the last.
     results = np.empty(len(distinct) + 1, dtype=object)
     for at, value in enumerate(distinct):
@@ -70,10 +65,11 @@ def _by_distinct_value(column: pd.Series[Any], rule: Rule, findings: Findings) -
         for there, here in ((findings.faults, found.faults), (findings.doubts, found.doubts)):
             if here:
                 there.update(dict.fromkeys(np.flatnonzero(codes == at).tolist(), here[0]))
-    return pd.Series(results.take(codes), dtype=object)
+    kinds = map(type, results if cells.has_missing else results[:-1])
+    return Cells(results.take(codes).tolist(), kinds)
 
 
-def _one(value: object, rule: Rule, findings: Findings, rows: tuple[int, ...]) -> object | None:
+def _one(value: object, rule: Rule, findings: Findings, rows: Sequence[int]) -> object | None:
     try:
         return rule.value(value)
     except RefusedValueError as refused:
@@ -95,7 +91,7 @@ class ByValue:
         self._function = function
         self.repeats = repeats
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+    def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Nothing is settled at once."""
         return
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from hashlib import sha256
-from typing import Any
 
 from etl.mapping.steps import Step
+from etl.transform.cells import Cells
 from etl.transform.date_format import format_date
 from etl.transform.email import HASHED
 from etl.transform.moment import parse_date, parse_datetime
@@ -191,7 +191,7 @@ class MapRule:
         self._kind = kind
         self._understood = understood
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> None:  # noqa: ARG002  # the protocol's signature
+    def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Columns of few distinct values are settled by value."""
         return
 

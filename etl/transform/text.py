@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from etl.transform.cells import Cells
 from etl.transform.moment import DatetimeRule
 from etl.transform.problem import RefusedValueError
 from etl.transform.refusal import unsupported
@@ -33,17 +34,14 @@ def clean_text(text: str) -> str:
     raise RefusedValueError("control_characters", f"the text holds the control character U+{ord(found.group()):04X}")
 
 
-def all_clean(texts: Iterable[str]) -> bool:
-    """Whether every text passes `clean_text`, looked at in one go."""
-    joined = "".join(texts)
+def ordinary_texts(cells: Cells) -> tuple[list[Any], Iterable[int]]:
+    """A column of texts as it is, looked at in one go, and the rows that do not pass `clean_text`."""
+    joined = "".join(cells.present())
     # Most pages are printable ASCII, which is found out faster than a pattern can.
-    return (joined.isascii() and joined.isprintable()) or _BROKEN.search(joined) is None
-
-
-def broken_rows(values: list[Any]) -> list[int]:
-    """The rows whose text does not pass `clean_text`; `values` are texts and None."""
+    if (joined.isascii() and joined.isprintable()) or _BROKEN.search(joined) is None:
+        return cells.items, ()
     search = _BROKEN.search
-    return [row for row, value in enumerate(values) if value is not None and search(value)]
+    return list(cells.items), [row for row, text in enumerate(cells.items) if text is not None and search(text)]
 
 
 class TextRule:
@@ -54,15 +52,14 @@ class TextRule:
     def __init__(self, moments: DatetimeRule) -> None:
         self._moments = moments
 
-    def ordinary(self, values: list[Any], kinds: set[type]) -> tuple[list[Any], Iterable[int]] | None:
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Texts and integers."""
-        if kinds == {str}:
-            clean = all_clean(filter(None, values))
-            return values, () if clean else broken_rows(values)
-        if kinds == {int}:
-            if None in values:
-                return [None if value is None else str(value) for value in values], ()
-            return list(map(str, values)), ()
+        if cells.kinds == {str}:
+            return ordinary_texts(cells)
+        if cells.kinds == {int}:
+            if cells.has_missing:
+                return [None if value is None else str(value) for value in cells.items], ()
+            return list(map(str, cells.items)), ()
         return None
 
     def value(self, value: object) -> object:  # noqa: PLR0911  # one line a type is the table
