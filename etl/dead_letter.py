@@ -23,7 +23,7 @@ class DeadLetter:
     reason: a stable code, ours (invalid) or the API's (rejected). words: what the API said, redacted, at most 500
     characters; "" when nothing. attempts: how often the row was tried and failed, 1 at first. opened_at, last_at: the
     first and the last of them, aware, UTC. digest: keyed hash of the event that was refused; b"" when there was none.
-    run_id: the run of the last attempt. invalid: we refused the row before sending.
+    run_id: the run of the last attempt.
     """
 
     key: Key
@@ -34,4 +34,3 @@ class DeadLetter:
     last_at: datetime
     digest: bytes
     run_id: str
-    invalid: bool = False

@@ -6,11 +6,10 @@ The rule: a track has its own checkpoint, so that a backfill never moves the nig
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from etl.checkpoint import Checkpoint
+from etl.checkpoint import Backfill, BackfillSpec, Checkpoint
 from etl.clock import Clock
 from etl.exact import decode, encode, parse_position_text, position_text
 from etl.page import Position, Scalar
@@ -20,31 +19,6 @@ from etl.state.seal import check_seal, seal
 _SAVE = """INSERT INTO etl_checkpoint (mapping_id, track, position, saved_at, run_id, seal) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (mapping_id, track) DO UPDATE SET position = excluded.position, saved_at = excluded.saved_at,
     run_id = excluded.run_id, seal = excluded.seal"""
-
-
-@dataclass(frozen=True, slots=True)
-class BackfillSpec:
-    """What a person asked for: the half-open range [start, end) of the cursor, in steps such as "1d"."""
-
-    start: Scalar
-    end: Scalar
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
-class Backfill:
-    """How far a backfill is.
-
-    track: under which its position inside the current window is kept (`checkpoint(track)`). window_at: where the current
-    window begins; None before the first. windows_done: how many are complete. finished_at: None while it goes on.
-    """
-
-    spec: BackfillSpec
-    track: str
-    window_at: Scalar | None
-    windows_done: int
-    started_at: datetime
-    finished_at: datetime | None
 
 
 class Checkpoints:
@@ -83,13 +57,13 @@ class Checkpoints:
             transaction.run("DELETE FROM etl_checkpoint WHERE mapping_id = ?", (self._mapping_id,))
             transaction.run("DELETE FROM etl_backfill WHERE mapping_id = ?", (self._mapping_id,))
         else:
-            transaction.run(
-                "DELETE FROM etl_checkpoint WHERE mapping_id = ? AND track = ?", (self._mapping_id, track)
-            )
+            transaction.run("DELETE FROM etl_checkpoint WHERE mapping_id = ? AND track = ?", (self._mapping_id, track))
 
     def backfill(self, spec: BackfillSpec) -> Backfill | None:
         """The latest backfill of exactly this range and step; None when there was none."""
-        found = [each for each in self.backfills() if each.spec == spec and encode(each.spec.start) == encode(spec.start)]
+        found = [
+            each for each in self.backfills() if each.spec == spec and encode(each.spec.start) == encode(spec.start)
+        ]
         return found[-1] if found else None
 
     def backfills(self) -> list[Backfill]:

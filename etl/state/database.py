@@ -37,7 +37,7 @@ class Transaction:
     def many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Execute one statement for each of `rows`; nothing for none."""
         if rows:
-            self._connection.exec_driver_sql(self._dialect(sql), rows)  # type: ignore[arg-type]  # lists of tuples are passed on as they are
+            self._connection.exec_driver_sql(self._dialect(sql), rows)
 
     def _dialect(self, sql: str) -> str:
         return sql.replace("?", "%s") if self.postgresql else sql

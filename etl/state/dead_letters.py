@@ -23,10 +23,11 @@ MOST_WORDS = 500
 MOST_CACHED = 100_000
 _EMAIL = re.compile(r"[^\s\"'<>(),;:=@]+(?:@|%40)[^\s\"'<>(),;:=@]+")
 
-_OPEN = """INSERT INTO etl_dead_letter (mapping_id, ledger_key, key, reason, words, attempts, opened_at, last_at, digest,
-    run_id, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_AGAIN = """UPDATE etl_dead_letter SET reason = ?, words = ?, attempts = ?, last_at = ?, digest = ?, run_id = ?, seal = ?
-    WHERE letter_id = ?"""
+_OPEN = """INSERT INTO etl_dead_letter
+    (mapping_id, ledger_key, key, reason, words, attempts, opened_at, last_at, digest, run_id, seal)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_AGAIN = """UPDATE etl_dead_letter
+    SET reason = ?, words = ?, attempts = ?, last_at = ?, digest = ?, run_id = ?, seal = ? WHERE letter_id = ?"""
 _CLOSE = """UPDATE etl_dead_letter SET closed_at = ?, closed_how = ?
     WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"""
 _COLUMNS = "key, reason, words, attempts, opened_at, last_at, digest, run_id, seal, letter_id, ledger_key"

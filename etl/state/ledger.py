@@ -5,7 +5,8 @@ The rule: an entry is never replaced by an older reading of its row, whoever wri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 from etl.batch.event import Event
@@ -44,30 +45,39 @@ class Ledger:
             found.update(map(tuple, self._database.rows(sql, (self._mapping_id, *part))))
         return found
 
-    def overtaken(self, transaction: Transaction, events: Iterable[Event]) -> list[Event]:
-        """Those of `events` whose key has an entry of a later reading of the row."""
-        by_key = {event.ledger_key: event for event in events}
-        sql = "SELECT key FROM etl_ledger WHERE mapping_id = ? AND key = ? AND stamp > ?"
-        late = [
-            key for key, event in by_key.items() if transaction.rows(sql, (self._mapping_id, key, event.stamp))
-        ]
-        return [by_key[key] for key in late]
+    def record(self, transaction: Transaction, events: Sequence[Event]) -> list[Event]:
+        """Enter accepted events, each with its ledger key.
 
-    def record(self, transaction: Transaction, events: Sequence[Event]) -> None:
-        """Enter accepted events that have a ledger key."""
+        Returns those whose key has an entry of a later reading of the row; that entry stays.
+        """
+        newest, oldest = max(event.stamp for event in events), min(event.stamp for event in events)
+        recorded = transaction.rows("SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?", (self._mapping_id,))[
+            0
+        ][0]
+        overtaken = self._overtaken(transaction, events) if oldest < recorded else []
+        if newest > recorded:
+            sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ?"
+            transaction.run(sql, (newest, self._mapping_id))
         rows = sorted((self._mapping_id, event.ledger_key, event.digest, event.stamp) for event in events)
-        if not rows:
-            return
-        if transaction.postgresql:
+        if not transaction.postgresql:
+            transaction.many(_UPSERT, rows)
+        else:
+            # One statement may touch a row once only: of several events of a key the latest reading counts.
+            rows = list({row[1]: row for row in sorted(rows, key=itemgetter(3))}.values())
             _, keys, digests, stamps = map(list, zip(*rows, strict=True))
             transaction.run(_UPSERT_ARRAYS, (self._mapping_id, keys, digests, stamps))
-        else:
-            transaction.many(_UPSERT, rows)
+        return overtaken
 
     def size(self) -> int:
         """How many keys have an entry."""
-        return int(self._database.rows("SELECT count(*) FROM etl_ledger WHERE mapping_id = ?", (self._mapping_id,))[0][0])
+        return int(
+            self._database.rows("SELECT count(*) FROM etl_ledger WHERE mapping_id = ?", (self._mapping_id,))[0][0]
+        )
 
     def clear(self, transaction: Transaction) -> None:
         """Forget every entry."""
         transaction.run("DELETE FROM etl_ledger WHERE mapping_id = ?", (self._mapping_id,))
+
+    def _overtaken(self, transaction: Transaction, events: Sequence[Event]) -> list[Event]:
+        sql = "SELECT 1 FROM etl_ledger WHERE mapping_id = ? AND key = ? AND stamp > ?"
+        return [event for event in events if transaction.rows(sql, (self._mapping_id, event.ledger_key, event.stamp))]

@@ -1,7 +1,7 @@
 """One process a mapping and track, by a lock of the operating system.
 
 The rule: the kernel decides, so that a killed holder holds nothing; what is written in the file only tells people who
-it is (failure-modes D7–D10).
+it is (failure-modes D7 to D10).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Holder:
     here: bool = True
 
     def __str__(self) -> str:
+        """For people: who, where and since when."""
         where = "" if self.here else f" on {self.host} (another host: locks of files are made for one host)"
         return f"process {self.pid}{where}, since {self.since.isoformat(timespec='seconds')}"
 
@@ -64,10 +65,11 @@ class FileLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
+        """Take the lock. Raises `MappingLocked`."""
         assert self._descriptor is None, "the lock is held already"
         with told_as_state("lock", str(self._path)):
             make_folder(self._path.parent)
-            # open_private: children do not inherit the descriptor, otherwise an orphan would go on holding the lock (D9).
+            # open_private: children do not inherit the descriptor; an orphan would go on holding the lock (D9).
             descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
             try:
                 self._take(descriptor)
@@ -81,6 +83,7 @@ class FileLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Give the lock back."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

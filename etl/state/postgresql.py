@@ -7,7 +7,7 @@ from sqlalchemy.pool import NullPool
 
 from etl.errors import StateUnusable
 from etl.state.database import Database
-from etl.state.schema import SCHEMA_VERSION, refuse_newer, upgrade
+from etl.state.schema import SCHEMA_VERSION, refuse_newer, refuse_older, upgrade
 from etl.state.trouble import told_as_state
 
 # Keys of advisory locks that guard the making of the tables; any fixed number will do.
@@ -40,10 +40,8 @@ def open_postgresql(url: sa.URL, *, write: bool) -> Database | None:
         elif found == 0:
             database.close()
             return None
-        elif found < SCHEMA_VERSION:
-            raise StateUnusable(
-                f"the state {place} is of the older version {found}", hint="a run brings it up to date"
-            )
+        else:
+            refuse_older(found, place)
     except BaseException:
         database.close()
         raise

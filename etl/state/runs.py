@@ -54,9 +54,7 @@ class Runs:
         self._mapping_id: Final = mapping_id
         self._clock: Final = clock
 
-    def start(
-        self, transaction: Transaction, *, run_id: str, command: str, before: Mapping[str, object] | None
-    ) -> int:
+    def start(self, transaction: Transaction, *, run_id: str, command: str, before: Mapping[str, object] | None) -> int:
         """Open a record, and drop those that are older than 400 days. Returns the run's number in the state."""
         now = self._clock.utc_now()
         transaction.run(
@@ -84,7 +82,9 @@ class Runs:
     def listed(self, limit: int | None, holder: Callable[[str], Holder | None]) -> list[RunRecord]:
         """The latest `limit` runs (None: all), newest first; `holder` tells who holds a track's lock now."""
         sql = f"SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? ORDER BY run_no DESC"  # noqa: S608 - constants
-        rows = self._database.rows(sql + (" LIMIT ?" if limit is not None else ""), (self._mapping_id, limit)[: 2 if limit is not None else 1])
+        rows = self._database.rows(
+            sql + (" LIMIT ?" if limit is not None else ""), (self._mapping_id, limit)[: 2 if limit is not None else 1]
+        )
         holders = {track: holder(track) for track in {track_of(row[2]) for row in rows if row[4] is None}}
         return [_record(row, holders) for row in rows]
 

@@ -1,6 +1,6 @@
 """Files and folders that only their owner can read or replace, whatever the umask.
 
-The rule: 0600 and 0700, never through a symbolic link, never one that somebody else could have put there (F18, F20, D23).
+The rule: 0600 and 0700, never through a symbolic link, never what somebody else could have put there (F18, F20, D23).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from types import TracebackType
-from typing import Final
+from typing import Final, NoReturn
 
 import sqlalchemy as sa
 
@@ -33,14 +33,14 @@ class ServerLock:
         self._connection: sa.Connection | None = None
 
     def __enter__(self) -> None:
+        """Take the lock. Raises `MappingLocked`."""
         assert self._connection is None, "the lock is held already"
         connection = self._database.new_connection()
         try:
             with told_as_state("lock", self._database.place):
                 taken = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (self._number,)).scalar_one()
                 if not taken:
-                    holder = server_holder(self._database, self._mapping_id, self._mapping, self._track)
-                    raise locked(self._mapping, holder)
+                    self._refuse()
                 connection.exec_driver_sql(
                     "INSERT INTO etl_holder (mapping_id, track, pid, host, since) VALUES (%s, %s, %s, %s, %s) "
                     "ON CONFLICT (mapping_id, track) DO UPDATE "
@@ -55,10 +55,14 @@ class ServerLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Give the lock back."""
         if self._connection is not None:
             with suppress(sa.exc.SQLAlchemyError):  # a lost connection has given the lock back already
                 self._connection.close()
             self._connection = None
+
+    def _refuse(self) -> NoReturn:
+        raise locked(self._mapping, server_holder(self._database, self._mapping_id, self._mapping, self._track))
 
 
 def server_holder(database: Database, mapping_id: int, mapping: str, track: str) -> Holder | None:

@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool, StaticPool
 
+from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state.database import Database
 from etl.state.safe_file import check_file, make_folder, open_private
@@ -30,6 +30,7 @@ WAL_BYTES = 32 * 1024 * 1024
 PAGE_BYTES = 4096
 _MAGIC = b"SQLite format 3\x00"
 _WAL_VERSION = 2
+_MODE_WAIT_SECONDS = 0.01
 
 
 def memory() -> Database:
@@ -71,15 +72,15 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
     return _checked(database)
 
 
-def for_writing(path: Path) -> Database:
+def for_writing(path: Path, clock: Clock) -> Database:
     """The state at `path`, which exists. Raises `StateUnusable`, also when it cannot really be written (D6)."""
     check_file(path)
     check_header(path)
     with told_as_state("open", str(path)):
-        if os.stat(path).st_uid == os.geteuid():
+        if path.stat().st_uid == os.geteuid():
             path.chmod(0o600)
         uri = f"{path.absolute().as_uri()}?mode=rw"
-        _enter_wal(uri)
+        _enter_wal(uri, clock)
         # NORMAL: WAL with NORMAL survives any end of the process whole and up to date; after a loss of power the state
         # is an older consistent one, which costs repeats only. FULL would wait for the disk at each acknowledged batch.
         pragmas = ("synchronous = NORMAL", f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
@@ -150,28 +151,31 @@ def version(database: Database) -> int:
 def _checked(database: Database) -> Database:
     # Every page of the small tables is visited; their rows carry seals besides.
     try:
-        for table in SMALL_TABLES:
-            found = database.rows(f"PRAGMA quick_check({table})")
-            if [tuple(row) for row in found] != [("ok",)]:
-                raise StateUnusable(f"the state {database.place} is damaged in {table}", hint=DAMAGED_HINT)
+        damaged = [
+            table
+            for table in SMALL_TABLES
+            if [tuple(row) for row in database.rows(f"PRAGMA quick_check({table})")] != [("ok",)]
+        ]
     except BaseException:
         database.close()
         raise
+    if damaged:
+        database.close()
+        raise StateUnusable(f"the state {database.place} is damaged in {', '.join(damaged)}", hint=DAMAGED_HINT)
     return database
 
 
-def _enter_wal(uri: str) -> None:
+def _enter_wal(uri: str, clock: Clock) -> None:
     # SQLite does not always wait for others here, whatever the time-out: two may be changing the mode at once.
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     try:
-        until = time.monotonic() + BUSY_SECONDS
-        while True:
+        for tries_left in reversed(range(round(BUSY_SECONDS / _MODE_WAIT_SECONDS))):
             try:
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not tries_left:
                     raise
-                time.sleep(0.01)
+                clock.wait(_MODE_WAIT_SECONDS)
             else:
                 return
     finally:
