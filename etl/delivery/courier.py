@@ -118,6 +118,8 @@ class Courier:
         self._changed = False
         self._wake_at: float | None = None
         self._throttled_since: float | None = None
+        # Whether `settlement` may have something to say.
+        self._news = False
 
     @property
     def room(self) -> bool:
@@ -147,7 +149,7 @@ class Courier:
         self._lanes.admit(page.events)
         self._unsettled += len(page.events)
         self._flush = False
-        self._changed = True
+        self._changed = self._news = True
 
     def more_is_coming(self, more: bool) -> None:  # noqa: FBT001 - reads as a sentence
         """Say False after the last page: from now on a request may leave that is not full."""
@@ -206,14 +208,20 @@ class Courier:
         self._patience.went_well()
         self._budget.went_well(now)
         self._decide(slot, request, verdict)
+        self._news = True
         if not slot.pieces:
             self._certain.slots.append(slot)
 
     def settlement(self) -> Settlement | None:
         """All that became certain since the last call; None for nothing. Record it, then call `committed`."""
+        if not self._news:
+            return None
+        self._news = False
         certain = self._certain
-        position = self._prefix.advance(self._oldest_unsettled()) if self._prefix else None
+        position = self._prefix.advance(self._oldest_unsettled())
         if not (certain.accepted or certain.rejected or position):
+            # Pages that move no checkpoint may have been passed: there is room again, or all is idle.
+            self._changed = True
             return None
         parts = certain.accepted
         accepted = parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))

@@ -66,14 +66,16 @@ def take(
         if patient or max(requests_wait, events_wait) <= _ROUNDING_SECONDS:
             return state, wait
         return replace(state, wanted_at=max(state.wanted_at, now)), wait
-    return (
-        replace(
-            state,
-            requests_paid_at=max(state.requests_paid_at, now) + 1 / (rates.requests_per_second * state.factor),
-            events_paid_at=max(state.events_paid_at, now) + events / (rates.events_per_second * state.factor),
-        ),
-        0.0,
+    charged = BudgetState(
+        max(state.requests_paid_at, now) + 1 / (rates.requests_per_second * state.factor),
+        max(state.events_paid_at, now) + events / (rates.events_per_second * state.factor),
+        state.paused_until,
+        state.factor,
+        state.slowed_at,
+        state.recovered_at,
+        state.wanted_at,
     )
+    return charged, 0.0
 
 
 def pause(state: BudgetState, *, until: float) -> BudgetState:
