@@ -36,6 +36,11 @@ class Books:
         self.unsent = self.read - self.sent - self.unchanged - self.invalid - self.rejected
         assert self.unsent >= 0, "the books do not balance: more ends than rows"
 
+    def close_forecast(self, events: int) -> None:
+        """Close the books of a dry run: `events` would have been sent, so they count as `unsent`."""
+        self.close()
+        assert self.unsent == events, "the forecast does not balance"
+
     @property
     def failures(self) -> int:
         """Rows that are invalid or rejected."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl.page import Position
+from etl.page import Position, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +19,28 @@ class Checkpoint:
     position: Position | None
     saved_at: datetime
     run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillSpec:
+    """What a person asked for: the half-open range [start, end) of the cursor, in steps such as "1d"."""
+
+    start: Scalar
+    end: Scalar
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far a backfill is.
+
+    track: under which its position inside the current window is kept (`checkpoint(track)`). window_at: where the
+    current window begins; None before the first. windows_done: how many are complete. finished_at: None until then.
+    """
+
+    spec: BackfillSpec
+    track: str
+    window_at: Scalar | None
+    windows_done: int
+    started_at: datetime
+    finished_at: datetime | None

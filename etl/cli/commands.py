@@ -7,6 +7,7 @@ import difflib
 import click
 
 from etl import __version__
+from etl.cli.backfill import backfill
 from etl.cli.deploy import deploy
 from etl.cli.preview import preview
 from etl.cli.retry import retry
@@ -41,5 +42,5 @@ def squeezely_etl() -> None:
     """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events."""
 
 
-for command in (deploy, preview, retry, run, sandbox, schema, status, validate):
+for command in (backfill, deploy, preview, retry, run, sandbox, schema, status, validate):
     squeezely_etl.add_command(command)

@@ -25,6 +25,7 @@ from etl.clock import Clock
 from etl.errors import EtlError, FirstRunUndecided, Interrupted, MappingLocked, UsageProblem, worst_exit_code
 from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
+from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
 from etl.job.deliver import Delivery, Limits, StopRequest
 from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
@@ -83,6 +84,19 @@ class RetryCall:
     output: str
 
 
+@dataclass(frozen=True, slots=True)
+class BackfillCall:
+    """The options of `backfill`, as given."""
+
+    start: str
+    end: str
+    window: str | None
+    restart: bool
+    dry_run: bool
+    state: str
+    output: str
+
+
 Work = Callable[[Workshop, str, Progress, Stopper], Outcome]
 
 
@@ -130,6 +144,23 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall) -> int:
     return _each(paths, Call("retry", call.state, call.output), work, clock=clock)
 
 
+def backfill_one(path: Path, call: BackfillCall) -> int:
+    """Backfill one mapping; returns the exit code."""
+    clock = SystemClock()
+
+    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        options = BackfillOptions(
+            run_id=run_id, start=call.start, end=call.end, window=call.window, restart=call.restart
+        )
+        if call.dry_run:
+            return forecast_backfill(shop, options, report=progress.report)
+        with _locked(shop, "fail", clock, track="backfill"):
+            return backfill_mapping(shop, options, report=progress.report, started=stopper.watch)
+
+    job = Call("backfill", call.state, call.output, dry_run=call.dry_run)
+    return _each((path,), job, work, clock=clock)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What all commands that work through mappings share."""
@@ -163,7 +194,10 @@ def _one(  # noqa: PLR0913 - what all mappings share
     log_context(mapping=mapping.name, run_id=run_id)
     begun = clock.monotonic()
     try:
-        with workshop(mapping, store, clock=clock) as shop, Progress(mapping.name) as progress:
+        with (
+            workshop(mapping, store, patient=call.command == "backfill", clock=clock) as shop,
+            Progress(mapping.name) as progress,
+        ):
             outcome = work(shop, run_id, progress, stopper)
     except EtlError as error:
         if isinstance(error, MappingLocked) and call.skip_locked:
@@ -204,11 +238,11 @@ def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progr
     return replace(options, start_from=choice)
 
 
-def _locked(shop: Workshop, if_locked: str, clock: Clock) -> ExitStack:
+def _locked(shop: Workshop, if_locked: str, clock: Clock, *, track: str = "run") -> ExitStack:
     while True:
         stack = ExitStack()
         try:
-            stack.enter_context(shop.state.lock("run"))
+            stack.enter_context(shop.state.lock(track))
         except MappingLocked:
             if if_locked != "wait" or clock.wait(LOCK_POLL_SECONDS):
                 raise

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from etl.cli.loading import load
 from etl.cli.summary import position_text
-from etl.cli.wiring import load
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import checkpoint_dict
+from etl.state.mapping_state import MappingState
 from etl.state.runs import RunRecord
-from etl.state.store import MappingState, open_state
+from etl.state.store import open_state
 
 
 def show_status(paths: tuple[Path, ...], *, state: str, history: int, output: str) -> int:

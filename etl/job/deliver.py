@@ -236,11 +236,7 @@ class Delivery:
         courier = self._line.courier
         while (settlement := courier.settlement()) is not None:
             overtaken = self._line.state.settle(settlement, track=self._line.track, run_no=self._line.run_no)
-            if overtaken:
-                words = "a newer version of the row was accepted while this one was on its way"
-                self._line.state.bury(
-                    [self._dead_letter(InvalidRow(event.key, "overtaken", words)) for event in overtaken]
-                )
+            self.books.reasons.update("overtaken" for _ in overtaken)
             courier.committed(settlement)
             self._count(settlement)
 

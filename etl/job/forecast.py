@@ -12,7 +12,6 @@ import orjson
 
 from etl.batch.encode import envelope
 from etl.books import Books
-from etl.errors import EtlError
 from etl.exact import key_text
 from etl.job.fuse import Fuse
 from etl.job.outcome import Forecast
@@ -29,11 +28,10 @@ class Forecaster:
 
     def __init__(self, mapping: Mapping, *, prepare: Preparer, fuse: Fuse) -> None:
         self.books = Books()
-        self.error: EtlError | None = None
         self._mapping = mapping
         self._prepare = prepare
         self._fuse = fuse
-        self._events = 0
+        self.events = 0
         self._requests = 0
         self._body_bytes = 0
         self._in_request = 0
@@ -72,11 +70,11 @@ class Forecaster:
         requests = self._requests + (1 if self._in_request else 0)
         names = sorted(self._mapping.fields)
         return Forecast(
-            events=self._events,
+            events=self.events,
             requests=requests,
             body_bytes=self._body_bytes + requests * len(envelope(())),
-            seconds=max(requests / rate.requests_per_second, self._events / rate.events_per_second),
-            null_rates={name: 1 - self._present[name] / self._events for name in names} if self._events else {},
+            seconds=max(requests / rate.requests_per_second, self.events / rate.events_per_second),
+            null_rates={name: 1 - self._present[name] / self.events for name in names} if self.events else {},
             examples=dict(self._examples),
         )
 
@@ -92,6 +90,6 @@ class Forecaster:
             self._in_request = self._request_bytes = 0
         self._in_request += 1
         self._request_bytes += len(body) + 1
-        self._events += 1
+        self.events += 1
         self._body_bytes += len(body) + 1
         self._present.update(orjson.loads(body).keys())

@@ -12,6 +12,15 @@ from etl.exact import encode
 
 
 @dataclass(frozen=True, slots=True)
+class WindowForecast:
+    """What one window of a backfill holds: rows, and events that would be sent."""
+
+    label: str
+    rows: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What a run would send: `events` in `requests` of together `body_bytes`, in `seconds` at the configured rate.
 
@@ -25,6 +34,7 @@ class Forecast:
     seconds: float
     null_rates: dict[str, float]
     examples: dict[str, list[str]]
+    windows: tuple[WindowForecast, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """The forecast as JSON-ready values."""
@@ -35,6 +45,7 @@ class Forecast:
             "seconds": round(self.seconds, 1),
             "null_rates": {name: round(rate, 4) for name, rate in self.null_rates.items()},
             "examples": self.examples,
+            "windows": [{"label": one.label, "rows": one.rows, "events": one.events} for one in self.windows],
         }
 
 

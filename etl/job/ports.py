@@ -71,7 +71,10 @@ class JobState(Ledger, Protocol):
         """Hold the mapping for this process. Raises `MappingLocked`."""
 
     def settle(self, settlement: Settlement, *, track: str, run_no: int) -> Sequence[Event]:
-        """Record what became certain in one transaction; returns events that a newer version had overtaken."""
+        """Record what became certain in one transaction.
+
+        Returns the events that a newer version had overtaken; they are open dead letters already.
+        """
 
     def bury(self, dead_letters: Iterable[DeadLetter]) -> None:
         """Open dead letters durably."""
@@ -86,5 +89,5 @@ class DeadLetters(Protocol):
     def open_dead_letters(self, *, reason: str | None = None, limit: int | None = None) -> Sequence[DeadLetter]:
         """The oldest first."""
 
-    def close_dead_letters(self, keys: Sequence[Key], how: Closure) -> int:
-        """Close those of `keys`; returns how many were open."""
+    def close_dead_letters(self, keys: Sequence[Key], how: Closure) -> None:
+        """Close the open ones of `keys`."""

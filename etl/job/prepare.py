@@ -148,13 +148,12 @@ class Preparer:
                 Event(first_seq + at, keys[at], bodies[at], identities(events[at] or {}), b"", b"", stamp)
                 for at in alive
             ], []
-        ledger_key, digest = self._hasher.ledger_key, self._hasher.digest
-        ledger_keys = [ledger_key(keys[at]) for at in alive]
+        ledger_keys = self._hasher.ledger_keys([keys[at] for at in alive])
+        digests = self._hasher.digests([contents[at] for at in alive])
         known = self._ledger.digests(ledger_keys)
         fresh: list[Event] = []
         unchanged: list[bytes] = []
-        for at, its_key in zip(alive, ledger_keys, strict=True):
-            its_digest = digest(contents[at])
+        for at, its_key, its_digest in zip(alive, ledger_keys, digests, strict=True):
             if known.get(its_key) == its_digest:
                 unchanged.append(its_key)
             else:

@@ -37,7 +37,8 @@ class RowsOfDeadLetters:
             found.update(row.position.key for row in page.unreadable)
             gone = [key for key in wanted if key not in found]
             if gone:
-                self._books.reasons["gone"] += self._dead_letters.close_dead_letters(gone, "gone")
+                self._dead_letters.close_dead_letters(gone, "gone")
+                self._books.reasons["gone"] += len(gone)
             if page.rows or page.unreadable:
                 yield page
 

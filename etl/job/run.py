@@ -12,7 +12,7 @@ from typing import Protocol
 
 from etl.batch.digest import Hasher
 from etl.books import Books
-from etl.checkpoint import Checkpoint
+from etl.checkpoint import Backfill, Checkpoint
 from etl.clock import Clock
 from etl.delivery.courier import Courier
 from etl.errors import EtlError, FirstRunUndecided
@@ -45,6 +45,11 @@ class RunSource(PageSource, Protocol):
     def check_null_cursors(self) -> int:
         """How many rows without a cursor are skipped. Raises `SourceFailed` where the mapping does not allow them."""
 
+    def backfill_windows(
+        self, start: Scalar, end: Scalar, step: str | int | None = None, *, bound: Bound | None = None
+    ) -> Sequence[Window]:
+        """Half-open windows over [start, end). Raises `UsageProblem`."""
+
     def parse_cursor(self, text: str) -> Scalar:
         """A cursor value from a person's text. Raises `UsageProblem`."""
 
@@ -61,10 +66,21 @@ class RunSource(PageSource, Protocol):
 class RunState(JobState, DeadLetters, Protocol):
     """What a run asks of its state beyond the loop."""
 
-    hash_key: bytes
+    @property
+    def hash_key(self) -> bytes:
+        """The state's own random key for the keyed hashes."""
 
     def confirm_fingerprint(self, fingerprint: dict[str, str]) -> None:
         """Raises `StateUnusable` naming each difference from the stored one."""
+
+    def backfill(self, start: Scalar, end: Scalar, step: str, *, restart: bool = False) -> Backfill:
+        """The latest backfill of this range and step, made when there is none or `restart` asks for a new one."""
+
+    def enter_window(self, backfill: Backfill, window_at: Scalar, *, windows_done: int) -> None:
+        """Record that a window is the current one."""
+
+    def finish_backfill(self, backfill: Backfill, *, windows_done: int) -> None:
+        """Record that every window is complete."""
 
     def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
         """Open a run's record; returns its number."""
@@ -233,7 +249,7 @@ def forecast_mapping(
     )
     forecaster.books.held = bound.held
     forecaster.read(shop.source, _plan(shop, before, bound, options), limit=options.limits.rows, report=report)
-    forecaster.books.close()
+    forecaster.books.close_forecast(forecaster.events)
     return Outcome(
         mapping=shop.mapping.name,
         command="run",
@@ -265,7 +281,10 @@ def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: R
     elif before is None or shop.mapping.source.cursor_field is None:
         shop.state.set_checkpoint("run", None, run_id=options.run_id)
     elif options.start_from is None and not options.full_refresh and before.position is not None:
-        shop.source.check_not_backwards(before.position)
+        floor = shop.state.checkpoint(FLOOR)
+        # Where `--start-from now` began, no row needs to be.
+        if floor is None or floor.position != before.position:
+            shop.source.check_not_backwards(before.position)
     return _plan(shop, before, bound, options)
 
 

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from etl.batch.event import Event
-from etl.checkpoint import Checkpoint
+from etl.checkpoint import Backfill, BackfillSpec, Checkpoint
 from etl.clock import Clock
 from etl.dead_letter import Closure, DeadLetter
 from etl.page import Key, Position, Scalar
-from etl.state.checkpoints import Backfill, BackfillSpec, Checkpoints
+from etl.state.checkpoints import Checkpoints
 from etl.state.database import Database, Transaction
 from etl.state.dead_letters import DeadLetters
 from etl.state.fingerprint import confirm, fingerprint_text

@@ -1,0 +1,41 @@
+"""`backfill`: a range of the past."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from etl.cli.options import log_options, mapping_argument, output_option, state_option
+
+
+@click.command(
+    epilog="Example: squeezely-etl backfill mappings/orders.yaml --from 2024-01-01 --to 2025-01-01 --window 1mo"
+)
+@mapping_argument
+@click.option("--from", "start", required=True, metavar="A", help="The first cursor value to send.")
+@click.option("--to", "end", required=True, metavar="B", help="The first cursor value not to send.")
+@click.option("--window", metavar="STEP", help="Width of a window: 1h, 1d, 1w, 1mo; a number for an integer cursor.")
+@click.option("--restart", is_flag=True, help="Begin anew instead of where the last call stopped.")
+@click.option("--dry-run", is_flag=True, help="Forecast each window; nothing is sent.")
+@state_option
+@output_option
+@log_options
+def backfill(  # noqa: PLR0913 - one parameter an option
+    mapping: Path,
+    *,
+    start: str,
+    end: str,
+    window: str | None,
+    restart: bool,
+    dry_run: bool,
+    state: str,
+    output: str,
+) -> int:
+    """Send the half-open range [A, B) of the cursor, with a checkpoint of its own."""
+    from etl.cli.runs import BackfillCall, backfill_one
+
+    call = BackfillCall(
+        start=start, end=end, window=window, restart=restart, dry_run=dry_run, state=state, output=output
+    )
+    return backfill_one(mapping, call)

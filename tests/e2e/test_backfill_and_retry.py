@@ -1,0 +1,122 @@
+"""Backfills beside the nightly run, and dead letters that get another chance; with the real command line."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+A_DAY = timedelta(days=1)
+
+
+def day(offset: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=offset)).strftime("%Y-%m-%d")
+
+
+def fill_days(desk: Any, *, days: int, a_day: int) -> None:
+    """`a_day` people a day, over the last `days` full days."""
+    desk.fill(1)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("DELETE FROM people"))
+        statement = sa.text("INSERT INTO people VALUES (:id, :name, :email, 1, :at)").bindparams(
+            sa.bindparam("at", type_=sa.DateTime())
+        )
+        connection.execute(
+            statement,
+            [
+                {
+                    "id": number,
+                    "name": f"Name {number}",
+                    "email": f"person{number}@example.com",
+                    "at": midnight - A_DAY * (days - number // a_day) + timedelta(seconds=number % a_day),
+                }
+                for number in range(days * a_day)
+            ],
+        )
+
+
+def backfill(desk: Any, *options: str) -> Any:
+    return desk.call("backfill", str(desk.mapping), "-o", "json", *options)
+
+
+def test_a_backfill_sends_its_half_open_range_and_the_nightly_run_does_not_repeat_it(desk: Any) -> None:
+    """D20."""
+    fill_days(desk, days=6, a_day=50)
+    ended = backfill(desk, "--from", day(-4), "--to", day(-2), "--window", "1d")
+    assert ended.code == 0, ended.err
+    assert (ended.summary["read"], ended.summary["sent"]) == (100, 100)
+    assert desk.run().code == 8, "a backfill must not decide where the nightly run begins"
+    nightly = desk.run("--start-from", "beginning").summary
+    assert (nightly["read"], nightly["sent"], nightly["unchanged"]) == (300, 200, 100)
+    assert desk.stats()["duplicates"] == 0
+
+
+def test_a_finished_backfill_sends_nothing_until_it_is_restarted(desk: Any) -> None:
+    fill_days(desk, days=3, a_day=20)
+    span = ("--from", day(-3), "--to", day(-1), "--window", "1d")
+    assert backfill(desk, *span).summary["sent"] == 40
+    assert backfill(desk, *span).summary["read"] == 0
+    again = backfill(desk, *span, "--restart").summary
+    assert (again["read"], again["sent"], again["unchanged"]) == (40, 0, 40)
+
+
+def test_a_dry_backfill_forecasts_each_window_and_changes_nothing(desk: Any) -> None:
+    fill_days(desk, days=4, a_day=30)
+    ended = backfill(desk, "--from", day(-3), "--to", day(-1), "--window", "1d", "--dry-run")
+    assert ended.code == 0, ended.err
+    assert [window["events"] for window in ended.summary["forecast"]["windows"]] == [30, 30]
+    assert desk.stats()["requests"] == 0
+    assert not desk.state.exists()
+
+
+def test_a_killed_backfill_resumes_inside_its_window_beside_the_nightly_run(desk: Any) -> None:
+    """D1, D20: killed at random again and again, while nightly runs go on."""
+    desk.write_mapping(destination="  batch_size: 20\n  concurrency: 2")
+    desk.mapping.write_text(desk.mapping.read_text().replace("events_per_second: 1000000", "events_per_second: 1000"))
+    fill_days(desk, days=12, a_day=200)
+    assert desk.run("--start-from", "now").code == 0
+    chance = random.Random(99)
+    kills = 0
+    span = ("--from", day(-12), "--to", day(0), "--window", "1d")
+    for _ in range(5):
+        target = desk.stats()["accepted"] + chance.randint(60, 300)
+        process = desk.start("backfill", str(desk.mapping), *span)
+        while desk.stats()["accepted"] < target and process.poll() is None:
+            time.sleep(0.005)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        assert desk.run().code == 0
+    ended = backfill(desk, *span)
+    assert ended.code == 0, ended.err
+    stats = desk.stats()
+    assert kills == 5
+    assert stats["identities"] == 2_400
+    assert stats["accepted"] - 2_400 <= kills * 2 * 20
+
+
+def test_retry_reads_the_row_again_and_closes_what_is_sent_or_gone(desk: Any) -> None:
+    """F19: nothing is replayed from memory."""
+    desk.fill(200)
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE people SET email = 'nobody' WHERE id <= 3"))
+    first = desk.run("--start-from", "beginning")
+    assert first.code == 3
+    assert (first.summary["invalid"], first.summary["reasons"]["invalid_email"]) == (3, 3)
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE people SET email = 'mended@example.com' WHERE id = 1"))
+        connection.execute(sa.text("DELETE FROM people WHERE id = 2"))
+    ended = desk.call("retry", str(desk.mapping), "-o", "json", "--reason", "invalid_email")
+    assert ended.code == 3, ended.err
+    summary = ended.summary
+    assert (summary["read"], summary["sent"], summary["invalid"], summary["reasons"]["gone"]) == (2, 1, 1, 1)
+    status = json.loads(desk.call("status", "-o", "json").out)
+    assert status["dead_letters"] == {"invalid_email": 1}
+    assert "nobody" not in ended.err + ended.out
