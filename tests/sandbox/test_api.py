@@ -130,6 +130,15 @@ def test_above_the_rate_a_client_waits_as_long_as_it_is_told() -> None:
     assert sandbox.get("/stats")["answers"] == {"200": 2, "429": 2}
 
 
+def test_a_pause_saves_up_no_more_than_a_second() -> None:
+    """Or an hour of silence would let an hour's worth through at once."""
+    ticks = FakeTicks()
+    sandbox = InProcess(SandboxSettings(requests_per_second=3), ticks)
+    sandbox.track(EVA)
+    ticks.now += 3_600
+    assert [sandbox.track(EVA).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+
+
 def test_a_client_that_keeps_to_the_rate_is_never_turned_away() -> None:
     ticks = FakeTicks()
     sandbox = InProcess(SandboxSettings(requests_per_second=10), ticks)

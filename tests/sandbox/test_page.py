@@ -276,8 +276,10 @@ def test_a_narrow_screen_shows_the_event_over_the_list(tab: Tab, api: httpx.Clie
     assert not tab.run("document.getElementById('detail').checkVisibility()")
     tab.run("document.querySelector('#rows tr').click()")
     tab.until("document.getElementById('detail').checkVisibility()")
+    assert tab.run("document.activeElement.id") == "detail"
     tab.run("document.getElementById('back').click()")
     assert not tab.run("document.getElementById('detail').checkVisibility()")
+    assert tab.run("document.activeElement.dataset.id") == "1", "back where one came from"
 
 
 def test_clear_forgets_and_a_lost_sandbox_is_said_so(tab: Tab) -> None:

@@ -92,7 +92,6 @@ function moveTo(row) {
   if (!row) return;
   pick(Number(row.dataset.id));
   row.focus();
-  row.scrollIntoView({ block: "nearest" });
 }
 
 rows.addEventListener("click", (event) => {
@@ -101,6 +100,7 @@ rows.addEventListener("click", (event) => {
   pick(Number(row.dataset.id));
   row.focus();
   byId("detail").setAttribute("data-open", "");
+  if (byId("back").checkVisibility()) byId("detail").focus(); // a narrow screen shows it over the list
 });
 
 rows.addEventListener("keydown", (event) => {
