@@ -100,7 +100,7 @@ rows.addEventListener("click", (event) => {
   pick(Number(row.dataset.id));
   row.focus();
   byId("detail").setAttribute("data-open", "");
-  if (byId("back").checkVisibility()) byId("detail").focus(); // a narrow screen shows it over the list
+  if (getComputedStyle(byId("detail")).position === "fixed") byId("detail").focus(); // it lies over the list
 });
 
 rows.addEventListener("keydown", (event) => {
