@@ -15,6 +15,7 @@ from etl.cli.run import run
 from etl.cli.sandbox import sandbox
 from etl.cli.schema import schema
 from etl.cli.status import status
+from etl.cli.test import test
 from etl.cli.validate import validate
 
 
@@ -42,5 +43,5 @@ def squeezely_etl() -> None:
     """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events."""
 
 
-for command in (backfill, deploy, preview, retry, run, sandbox, schema, status, validate):
+for command in (backfill, deploy, preview, retry, run, sandbox, schema, status, test, validate):
     squeezely_etl.add_command(command)
