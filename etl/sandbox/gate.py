@@ -8,13 +8,23 @@ from __future__ import annotations
 import hmac
 import math
 
+from etl.errors import UsageProblem
 from etl.secret import Secret
 
 
 class RateGate:
-    """Lets `per_second` requests pass a second; None lets all pass."""
+    """Lets `per_second` requests pass a second; None lets all pass.
+
+    Raises:
+        UsageProblem: the rate is not a number above 0.
+
+    """
 
     def __init__(self, per_second: float | None) -> None:
+        if per_second is not None and not 0 < per_second < math.inf:
+            raise UsageProblem(
+                f"sandbox: --rate {per_second:g} is not a number above 0", hint="leave it out for no limit"
+            )
         self._per_second = per_second
         self._capacity = max(1.0, per_second or 1.0)
         self._tokens = self._capacity

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from etl.errors import UsageProblem
 from etl.sandbox.faults import parse_faults
 from etl.sandbox.settings import SandboxSettings
 from etl.secret import Secret
@@ -128,6 +130,13 @@ def test_above_the_rate_a_client_waits_as_long_as_it_is_told() -> None:
     ticks.now += 0.1
     assert sandbox.track(EVA).status_code == 200
     assert sandbox.get("/stats")["answers"] == {"200": 2, "429": 2}
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf])
+def test_a_rate_that_is_none_is_refused_at_the_start(rate: float) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        InProcess(SandboxSettings(requests_per_second=rate))
+    assert caught.value.message == f"sandbox: --rate {rate:g} is not a number above 0"
 
 
 def test_a_pause_saves_up_no_more_than_a_second() -> None:
