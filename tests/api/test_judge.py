@@ -128,6 +128,14 @@ def test_odd_values(body: object, verdict: Verdict) -> None:
     assert judge(answer(body), events=3) == verdict
 
 
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("rest", [{}, {"created": 2}, {"success": True, "created": 3}])
+def test_a_4xx_accepts_nobody_whatever_its_body_counts(status: int, rest: dict[str, object]) -> None:
+    """C12: a refused request is sent again without the events that it names."""
+    verdict = judge(answer({"errors": [{"index": 0}], **rest}, status=status), events=3)
+    assert verdict == Partly({0: Refusal(f"http_{status}", "")}, "resend")
+
+
 def test_an_event_alone_is_given_its_own_error() -> None:
     body = {"success": False, "errors": [{"index": 0, "code": "DATE_ERROR", "message": "no date"}]}
     assert judge(answer(body), events=1) == Partly({0: Refusal("DATE_ERROR", "no date")}, "resend")
