@@ -98,7 +98,7 @@ def test_a_killed_backfill_resumes_inside_its_window_beside_the_nightly_run(desk
     assert ended.code == 0, ended.err
     stats = desk.stats()
     assert kills == 5
-    assert stats["identities"] == 2_400
+    assert stats["distinct_identities"] == 2_400
     assert stats["accepted"] - 2_400 <= kills * 2 * 20
 
 
