@@ -6,6 +6,7 @@ because a row gets its time when its transaction begins and appears when it ends
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from etl.source.database import Database
 from etl.source.fault import DatabaseFault
 from etl.source.keyset import Keyset
 from etl.source.plan import ReadPlan
+
+log = logging.getLogger(__name__)
 
 # A transaction's start is taken a moment before others can see it.
 PUBLISHING_MARGIN = timedelta(seconds=2)
@@ -54,6 +57,12 @@ def _by_clock(
     instant = now - settle
     open_seconds = oldest_open_seconds(database)
     if open_seconds is not None:
+        if open_seconds > settle.total_seconds():
+            log.warning(
+                "A writing transaction has been open for long; rows since its start are held. place=%s seconds=%.0f",
+                database.place,
+                open_seconds,
+            )
         instant = min(instant, now - timedelta(seconds=open_seconds) - PUBLISHING_MARGIN)
     if not domain.lookback(plan) and settle < domain.granularity and domain.granularity > timedelta(milliseconds=1):
         # The second (day) in progress may get more rows below the last key, and nothing would look there again.
@@ -78,7 +87,7 @@ def clock_statement(dialect: str) -> sa.Select[Any]:
         case "sqlite":
             return sa.select(sa.func.strftime("%Y-%m-%dT%H:%M:%f", "now"))
         case "postgresql":
-            return sa.select(sa.func.clock_timestamp())
+            return sa.select(sa.text(_POSTGRESQL_CLOCK))
         case "mysql" | "mariadb":
             return sa.select(sa.func.utc_timestamp(6))
         case "mssql":
@@ -87,6 +96,13 @@ def clock_statement(dialect: str) -> sa.Select[Any]:
             return sa.select(sa.func.sys_extract_utc(sa.text("SYSTIMESTAMP")))
         case _:
             return sa.select(sa.func.current_timestamp())
+
+
+# A standby shows the past: what it has replayed, not its clock, unless it has replayed all that it received (A33).
+_POSTGRESQL_CLOCK = """
+    CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
+    THEN coalesce(pg_last_xact_replay_timestamp(), clock_timestamp()) ELSE clock_timestamp() END
+"""
 
 
 def oldest_open_seconds(database: Database) -> float | None:

@@ -51,7 +51,7 @@ class Keyset:
         """Key columns, then the cursor, of the first `limit` rows of `window`."""
         columns: list[Any] = list(self._key)
         if self._cursor is not None:
-            columns.append(sa.cast(self._cursor, sa.Text) if cursor_as_text else self._cursor)
+            columns.append(sa.cast(self._cursor, sa.String(64)) if cursor_as_text else self._cursor)
         return self._ordered(columns, window).limit(limit)
 
     def count(self, window: Window) -> sa.Select[Any]:

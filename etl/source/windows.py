@@ -76,9 +76,9 @@ def _edges(domain: CursorDomain, start: Scalar, end: Scalar, step: str | int) ->
         yield from _integer_edges(start, end, step)
         return
     amount, unit = _calendar_step(step)
-    first, last = _wall(domain, start), _wall(domain, end)
-    if first >= last:
+    if not _lower(domain, start, end):
         return
+    first, last = _wall(domain, start), _wall(domain, end)
     yield start
     for count in range(1, MOST_WINDOWS + 1):
         edge = _plus(first, amount * count, unit)

@@ -40,7 +40,8 @@ def insert(url: str, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Rows of one set of columns, values given to the driver as they are."""
     if not rows:
         return
-    with writer(url) as connection:
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    with engine.begin() as connection:
         names = list(rows[0])
         statement = sa.insert(sa.table(table, *(sa.column(name) for name in names)))
         connection.execute(statement, list(rows))

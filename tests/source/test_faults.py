@@ -17,6 +17,9 @@ from tests.source.clocks import FakeClock
 from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql, writer
 
 ROWS = 20
+OURS = "FROM pg_stat_activity WHERE datname = current_database()"
+LOCK = {"postgresql": "LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "mysql": "LOCK TABLES t WRITE"}
+UNLOCK = {"postgresql": "ROLLBACK", "mysql": "UNLOCK TABLES"}
 
 
 def make_table(url: str) -> list[tuple[int]]:
@@ -29,7 +32,7 @@ def kill_sessions(url: str) -> int:
     """End every session of the product on this database, from outside."""
     with writer(url) as connection:
         if dialect_of(url) == "postgresql":
-            sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'squeezely-etl' AND datname = current_database()"
+            sql = f"SELECT pg_terminate_backend(pid) {OURS} AND application_name = 'squeezely-etl'"
             return len(connection.execute(sa.text(sql)).all())
         own = "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
         numbers = connection.execute(sa.text(own)).scalars().all()
@@ -59,15 +62,12 @@ def test_a_session_killed_while_it_reads_has_its_page_read_again(server_url: str
     """A1: the statement waits for a lock, and dies there; no half page is seen."""
     expected = make_table(server_url)
     clock = FakeClock()
-    lock = {"postgresql": "LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "mysql": "LOCK TABLES t WRITE"}[
-        dialect_of(server_url)
-    ]
     engine = sa.create_engine(server_url, poolclass=sa.pool.NullPool)
     with opened(server_url, clock, cursor_field="n", page_size=3) as source:
         pages = source.pages(Window())
         read = keys_of([next(pages)])
         with engine.connect() as locker:
-            locker.exec_driver_sql(lock)
+            locker.exec_driver_sql(LOCK[dialect_of(server_url)])
             rest: list[tuple[int]] = []
             reader = threading.Thread(target=lambda: rest.extend(keys_of(pages)))
             reader.start()
@@ -77,7 +77,7 @@ def test_a_session_killed_while_it_reads_has_its_page_read_again(server_url: str
             # Wait until the reader has noticed and is in its second attempt.
             while not clock.waits:
                 pass
-            locker.exec_driver_sql("UNLOCK TABLES" if dialect_of(server_url) == "mysql" else "ROLLBACK")
+            locker.exec_driver_sql(UNLOCK[dialect_of(server_url)])
         reader.join(30)
         assert read + rest == expected
         assert len(clock.waits) == 1
@@ -85,7 +85,7 @@ def test_a_session_killed_while_it_reads_has_its_page_read_again(server_url: str
 
 def _waiting_for_the_lock(url: str) -> bool:
     sql = {
-        "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+        "postgresql": f"SELECT count(*) {OURS} AND wait_event_type = 'Lock'",
         "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND state LIKE 'Waiting%'",
     }
     with writer(url) as connection:
@@ -95,7 +95,7 @@ def _waiting_for_the_lock(url: str) -> bool:
 def kill_waiting(url: str) -> None:
     with writer(url) as connection:
         if dialect_of(url) == "postgresql":
-            sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            sql = f"SELECT pg_terminate_backend(pid) {OURS} AND wait_event_type = 'Lock'"
             connection.execute(sa.text(sql)).all()
             return
         own = "SELECT id FROM information_schema.processlist WHERE db = database() AND state LIKE 'Waiting%'"
@@ -107,16 +107,13 @@ def test_a_lock_that_stays_ends_the_run_after_three_smaller_pages(server_url: st
     """A37: half the page each time, then exit 4."""
     make_table(server_url)
     clock = FakeClock()
-    lock = {"postgresql": "LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "mysql": "LOCK TABLES t WRITE"}[
-        dialect_of(server_url)
-    ]
     engine = sa.create_engine(server_url, poolclass=sa.pool.NullPool)
     plan = ReadPlan(url=server_url, table="t", primary_key=("id",), cursor_field="n", page_size=16)
     with open_plan(plan, clock=clock, limits=Limits(lock_seconds=1)) as source, engine.connect() as locker:
-        locker.exec_driver_sql(lock)
+        locker.exec_driver_sql(LOCK[dialect_of(server_url)])
         with pytest.raises(SourceFailed) as error:
             list(source.pages(Window()))
-        locker.exec_driver_sql("UNLOCK TABLES" if dialect_of(server_url) == "mysql" else "ROLLBACK")
+        locker.exec_driver_sql(UNLOCK[dialect_of(server_url)])
         assert error.value.message.startswith(
             f"could not read t in {source.place}: a lock or time limit ended the statement"
         )
@@ -144,16 +141,13 @@ def test_an_interrupted_wait_ends_at_once(server_url: str) -> None:
     """E2: a stop request during the backoff is not slept through."""
     make_table(server_url)
     clock = FakeClock(interrupt_at=1)
-    lock = {"postgresql": "LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "mysql": "LOCK TABLES t WRITE"}[
-        dialect_of(server_url)
-    ]
     engine = sa.create_engine(server_url, poolclass=sa.pool.NullPool)
     plan = ReadPlan(url=server_url, table="t", primary_key=("id",), page_size=16)
     with open_plan(plan, clock=clock, limits=Limits(lock_seconds=1)) as source, engine.connect() as locker:
-        locker.exec_driver_sql(lock)
+        locker.exec_driver_sql(LOCK[dialect_of(server_url)])
         with pytest.raises(SourceFailed):
             list(source.pages(Window()))
-        locker.exec_driver_sql("UNLOCK TABLES" if dialect_of(server_url) == "mysql" else "ROLLBACK")
+        locker.exec_driver_sql(UNLOCK[dialect_of(server_url)])
     assert len(clock.waits) == 1
 
 

@@ -1,0 +1,292 @@
+"""What is refused before a run: cursors that cannot order, tables that went back, rows that no window holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.errors import SourceFailed, SourceMismatch, StateUnusable, UsageProblem
+from etl.page import Position, Window
+from etl.source.finding import Finding
+from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql
+
+UUIDS = ["f47ac10b-58cc-4372-a567-0e02b2c3d479", "0b9c2f0e-7f0f-4f4e-8a35-6f7f1f1b2c3d"]
+
+
+@pytest.mark.parametrize(
+    ("server", "column", "values", "reason"),
+    [
+        ("sqlite", "REAL", [1.5, 2.5], "floating-point numbers round"),
+        ("postgresql", "double precision", [1.5], "floating-point numbers round"),
+        ("mariadb", "FLOAT", [1.5], "floating-point numbers round"),
+        ("sqlite", "TEXT", UUIDS, "random keys have no order in time"),
+        ("postgresql", "uuid", UUIDS, "random keys have no order in time"),
+        ("mariadb", "CHAR(36)", UUIDS, "random keys have no order in time"),
+        ("postgresql", "boolean", [True], "it does not order rows in time"),
+        ("sqlite", "BLOB", [b"x"], "it does not order rows in time"),
+        ("sqlite", "", [1, "2024-01-01"], "it holds values of several storage classes"),
+    ],
+)
+def test_a_column_that_cannot_order_rows_is_refused_as_cursor(
+    server: str, column: str, values: list[Any], reason: str, request: pytest.FixtureRequest
+) -> None:
+    """A30, A31."""
+    url = request.getfixturevalue(f"{server}_url")
+    run_sql(url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {column})")
+    insert(url, "t", [{"id": n, "at": value} for n, value in enumerate(values)])
+    with pytest.raises(SourceMismatch, match=reason), opened(url, cursor_field="at"):
+        pass
+
+
+def test_rows_without_cursor_stop_the_run_or_are_counted(database_url: str) -> None:
+    """A11: no window would ever hold them."""
+    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)")
+    insert(database_url, "t", [{"id": 1, "n": 1}, {"id": 2, "n": None}, {"id": 3, "n": None}])
+    with opened(database_url, cursor_field="n") as source:
+        with pytest.raises(SourceFailed) as error:
+            source.check_null_cursors()
+        assert error.value.message == "2 rows of t have no n, so no run would read them"
+        assert keys_of(source.pages(Window())) == [(1,)]
+        assert source.count(Window()) == 1
+    with opened(database_url, cursor_field="n", on_null_cursor="skip") as source:
+        assert source.check_null_cursors() == 2
+    with opened(database_url, cursor_field="n", where="id <> 2", on_null_cursor="skip") as source:
+        assert source.check_null_cursors() == 1
+    with opened(database_url, cursor_field="id") as source:
+        assert source.check_null_cursors() == 0
+
+
+def test_a_null_in_the_key_is_refused(database_url: str) -> None:
+    """A12."""
+    run_sql(database_url, "CREATE TABLE t (id INTEGER, n INTEGER)")
+    insert(database_url, "t", [{"id": 1, "n": 1}, {"id": None, "n": 2}])
+    with (
+        opened(database_url, cursor_field="n") as source,
+        pytest.raises(SourceFailed, match="1 rows of t have NULL in a column"),
+    ):
+        source.check_null_cursors()
+
+
+def test_sqlite_lets_null_into_a_declared_key(sqlite_url: str) -> None:
+    """A12: PRIMARY KEY does not mean NOT NULL there."""
+    run_sql(sqlite_url, "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)", "INSERT INTO t VALUES (NULL, 1)")
+    with opened(sqlite_url) as source, pytest.raises(SourceFailed, match="1 rows of t have NULL"):
+        source.check_null_cursors()
+
+
+def test_a_key_is_required(sqlite_url: str) -> None:
+    """A9."""
+    with pytest.raises(UsageProblem, match=r"source\.primary_key is required"), opened(sqlite_url, primary_key=()):
+        pass
+
+
+def test_a_table_that_went_back_is_refused_with_advice(database_url: str) -> None:
+    """A13, A35: a restore would otherwise mean 0 rows and success for ever."""
+    column = {"postgresql": "timestamp", "mysql": "DATETIME(6)", "sqlite": "TEXT"}[dialect_of(database_url)]
+    run_sql(
+        database_url,
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {column})",
+        "INSERT INTO t VALUES (1, '2024-01-02 00:00:00')",
+    )
+    with opened(database_url, cursor_field="at") as source:
+        (position,) = [page.position(0) for page in source.pages(Window())]
+        source.check_not_backwards(position)
+        source.check_not_backwards(Position(None, ()))
+        later = Position(source.parse_cursor("2024-01-02T00:00:01"), (1,))
+        with pytest.raises(StateUnusable) as error:
+            source.check_not_backwards(later)
+        assert error.value.message == "the highest at of t lies below the checkpoint: the table went back"
+        run_sql(database_url, "DELETE FROM t")
+        # An empty table has not gone back; there is nothing to miss either.
+        source.check_not_backwards(later)
+
+
+def test_the_fingerprint_names_what_gives_a_checkpoint_its_meaning(database_url: str) -> None:
+    """A27, D11: no secret, and nothing that changes from run to run."""
+    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, m VARCHAR(9))")
+    with opened(database_url, cursor_field="n") as source:
+        plain = source.fingerprint()
+        assert plain["relation"] == "table t"
+        assert plain["cursor"] == "n: integer"
+        assert plain["key"] == "id"
+        assert "admin" not in str(plain)
+        assert "root" not in str(plain).replace("pytest-of-root", "")
+    with opened(database_url, cursor_field="m") as source:
+        assert source.fingerprint()["cursor"] == "m: text"
+    with (
+        opened(database_url, query="SELECT  id FROM t") as one,
+        opened(database_url, query="SELECT id\nFROM t") as other,
+    ):
+        assert one.fingerprint() == other.fingerprint() != plain
+    with opened(database_url) as source:
+        assert source.fingerprint()["cursor"] == "none"
+
+
+def test_a_changed_type_of_the_cursor_shows_in_the_fingerprint(postgresql_url: str) -> None:
+    """A27."""
+    run_sql(postgresql_url, "CREATE TABLE t (id integer PRIMARY KEY, at date)")
+    with opened(postgresql_url, cursor_field="at") as source:
+        before = source.fingerprint()
+    run_sql(postgresql_url, "ALTER TABLE t ALTER at TYPE timestamp")
+    with opened(postgresql_url, cursor_field="at") as source:
+        assert {name for name, value in source.fingerprint().items() if value != before[name]} == {"cursor"}
+
+
+@pytest.mark.parametrize(
+    ("key", "columns", "typed", "value"),
+    [
+        (("id",), "id INTEGER PRIMARY KEY", "42", (42,)),
+        (("id",), "id INTEGER PRIMARY KEY", "id=42", (42,)),
+        (("a", "b"), "a INTEGER, b VARCHAR(9), PRIMARY KEY (a, b)", "b=x,y,a=7", (7, "x,y")),
+        (("a", "b"), "a INTEGER, b VARCHAR(9), PRIMARY KEY (a, b)", "a=7,b=1=2", (7, "1=2")),
+    ],
+)
+def test_a_key_is_typed_by_its_columns(database_url: str, key: Any, columns: str, typed: str, value: Any) -> None:
+    run_sql(database_url, f"CREATE TABLE t ({columns})")
+    with opened(database_url, primary_key=key) as source:
+        assert source.parse_key(typed) == value
+        for wrong in ("a=1", "a=1,c=2", "x"):
+            with pytest.raises(UsageProblem):
+                source.parse_key(wrong)
+
+
+def test_the_sample_is_the_newest_rows_in_order(database_url: str) -> None:
+    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)")
+    insert(database_url, "t", [{"id": n, "n": -n} for n in range(20)])
+    with opened(database_url, cursor_field="n") as source:
+        assert keys_of([source.sample(3)]) == [(2,), (1,), (0,)]
+
+
+# --- what validate --connect finds ---
+
+
+def found(url: str, **plan: Any) -> list[tuple[str, str, str]]:
+    with opened(url, **plan) as source:
+        return [(one.level, one.path, one.message) for one in source.preflight() if one.path != "source.url"]
+
+
+def test_a_sound_table_has_no_findings(database_url: str) -> None:
+    column = {"postgresql": "timestamptz", "mysql": "TIMESTAMP(6)", "sqlite": "TEXT"}[dialect_of(database_url)]
+    run_sql(
+        database_url,
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {column} NOT NULL)",
+        "CREATE INDEX by_at ON t (at, id)",
+        "INSERT INTO t VALUES (1, '2024-01-01T00:00:00Z')"
+        if column == "TEXT"
+        else "INSERT INTO t VALUES (1, '2024-01-01 00:00:00')",
+    )
+    assert found(database_url, cursor_field="at") == []
+
+
+def test_what_makes_reading_slow_or_unsafe_is_found(database_url: str) -> None:
+    """A11, A12, A9."""
+    run_sql(database_url, "CREATE TABLE t (id INTEGER, n INTEGER)")
+    insert(database_url, "t", [{"id": 1, "n": 1}, {"id": 1, "n": 2}, {"id": None, "n": 2}, {"id": 4, "n": None}])
+    assert found(database_url, cursor_field="n", lookback=100) == [
+        ("error", "source.primary_key", "1 rows of t have NULL in id"),
+        ("error", "source.primary_key", "id is not unique: 1 keys of t are on several rows"),
+        ("error", "source.cursor_field", "1 rows of t have no n, so no run reads them"),
+        ("warning", "source.cursor_field", "n is not indexed: each page reads the whole of t"),
+    ]
+    skipped = found(database_url, cursor_field="n", lookback=100, on_null_cursor="skip", where="id = 4")
+    assert skipped == [
+        ("warning", "source.primary_key", "id is unique now, but t does not declare it"),
+        ("warning", "source.cursor_field", "n is not indexed: each page reads the whole of t"),
+        ("warning", "source.cursor_field", "1 rows of t have no n, so no run reads them"),
+    ]
+
+
+def test_a_cursor_without_clock_or_zone_is_warned_of(postgresql_url: str) -> None:
+    """A7, A20, A21."""
+    run_sql(
+        postgresql_url, "CREATE TABLE t (id integer PRIMARY KEY, at timestamp NOT NULL)", "CREATE INDEX i ON t (at)"
+    )
+    late = "id follows no clock: a transaction that commits late may leave rows below the checkpoint"
+    assert found(postgresql_url, cursor_field="id") == [("warning", "source.settle", late)]
+    assert found(postgresql_url, cursor_field="id", lookback=1000) == []
+    zone = "at has no time zone, so it is compared with the clock as if it were UTC"
+    assert found(postgresql_url, cursor_field="at") == [("warning", "source.timezone", zone)]
+    assert found(postgresql_url, cursor_field="at", timezone="UTC") == []
+    fold = "at is local time: in the night when the hour repeats, rows may fall below the checkpoint"
+    assert found(postgresql_url, cursor_field="at", timezone="Europe/Amsterdam") == [
+        ("warning", "source.lookback", fold)
+    ]
+    assert found(postgresql_url, cursor_field="at", timezone="Europe/Amsterdam", lookback=timedelta(hours=2)) == []
+    assert found(postgresql_url, cursor_field="at", timezone="Asia/Tokyo") == []
+
+
+def test_sqlite_rowids_that_may_be_reused_are_warned_of(sqlite_url: str) -> None:
+    """A32."""
+    run_sql(
+        sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "CREATE TABLE u (id INTEGER PRIMARY KEY AUTOINCREMENT)"
+    )
+    insert(sqlite_url, "t", [{"id": 1}])
+    message = "SQLite may give id of a deleted last row to a new one"
+    assert found(sqlite_url, cursor_field="id") == [("warning", "source.cursor_field", message)]
+    assert found(sqlite_url, cursor_field="id", table="u") == []
+
+
+def test_an_administrator_is_warned_of(postgresql_url: str, mariadb_url: str) -> None:
+    """F23."""
+    for url in (postgresql_url, mariadb_url):
+        run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        with opened(url) as source:
+            assert source.preflight() == [
+                Finding(
+                    "warning",
+                    "source.url",
+                    "the database user is an administrator",
+                    "a user of its own with SELECT on the mapped tables is enough",
+                )
+            ]
+
+
+MAPPING = """
+version: 1
+source:
+  url: "%s"
+  table: t
+  primary_key: id
+event: CustomerUpdated
+fields:
+  email: amount
+  birthdate: uid
+  timestamp: at
+  custom_paid: paid
+  custom_tags: {column: note, transform: [strip]}
+destination: {account: a, api_key: k}
+"""
+
+
+def test_fields_are_held_against_the_kinds_of_their_columns(postgresql_url: str, tmp_path: Path) -> None:
+    """A20: errors first; what cannot become the field's type, in words of the mapping."""
+    from etl.mapping.load import load_mapping  # noqa: PLC0415
+    from etl.source.open import open_source  # noqa: PLC0415
+    from tests.source.clocks import FakeClock  # noqa: PLC0415
+
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id integer PRIMARY KEY, amount numeric, uid uuid, at timestamp, paid int4range, note text,"
+        " currency text)",
+        "INSERT INTO t (id, currency) VALUES (1, 'EUR'), (2, 'SEK'), (3, NULL)",
+    )
+    path = tmp_path / "m.yaml"
+    path.write_text(MAPPING % postgresql_url)
+    mapping = load_mapping(path, environment={}, read_file=lambda file: file.read_bytes())
+    with open_source(mapping, clock=FakeClock()) as source:
+        assert [
+            (one.level, one.path, one.message) for one in source.preflight(mapping) if one.path != "source.url"
+        ] == [
+            (
+                "error",
+                "source.timezone",
+                "fields.timestamp: a time without a zone, and the mapping does not say which zone it is in",
+            ),
+            ("warning", "fields.email", "amount holds values of kind decimal, which cannot become email"),
+            ("warning", "fields.birthdate", "uid holds values of kind uuid, which cannot become date"),
+            ("warning", "fields.custom_paid", "paid is of a kind that has no place in an event"),
+            ("warning", "fields", "currency holds 2 currencies, but no field sends them"),
+        ]

@@ -1,0 +1,126 @@
+"""Child rows: one query a page, each child with the row that the database matched it with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from etl.page import Column, Page, Window
+from etl.source.plan import ChildPlan
+from etl.source.reader import Source
+from tests.source.tables import dialect_of, insert, opened, run_sql
+
+
+def lines_of(page: Page) -> dict[Any, list[Any]]:
+    return {page.position(index).key: [row[0] for row in rows] for index, rows in page.children.items()}
+
+
+def statements(source: Source) -> list[str]:
+    seen: list[str] = []
+    sa.event.listen(source.parts.database.engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    return seen
+
+
+@pytest.mark.parametrize("page_size", [1, 4, 100])
+def test_children_come_in_order_with_one_query_a_page(database_url: str, page_size: int) -> None:
+    run_sql(
+        database_url,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE order_lines (order_id INTEGER, no INTEGER, sku VARCHAR(9))",
+    )
+    insert(database_url, "t", [{"id": n} for n in range(10)])
+    lines = [{"order_id": n, "no": -no, "sku": f"{n}-{no}"} for n in range(0, 10, 3) for no in range(3)]
+    insert(
+        database_url,
+        "order_lines",
+        [*lines, {"order_id": None, "no": 1, "sku": "x"}, {"order_id": 99, "no": 1, "sku": "y"}],
+    )
+    child = ChildPlan("order_lines", (("order_id", "id"),), ("no",), ("sku", "order_id"))
+    with opened(database_url, child=child, page_size=page_size) as source:
+        assert source.child_columns == (Column("sku", "text"), Column("order_id", "integer"))
+        seen = statements(source)
+        pages = list(source.pages(Window()))
+        found = {key: rows for page in pages for key, rows in lines_of(page).items()}
+        assert found == {(n,): [f"{n}-2", f"{n}-1", f"{n}-0"] for n in range(0, 10, 3)}
+        assert sum("order_lines" in sql for sql in seen) == len(pages)
+        assert lines_of(source.rows_by_key([(3,), (4,)])) == {(3,): ["3-2", "3-1", "3-0"]}
+
+
+def test_children_may_match_other_columns_than_the_key(database_url: str) -> None:
+    """Two orders may share a cart; a row whose column is NULL has no children."""
+    run_sql(
+        database_url,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, shop INTEGER, cart VARCHAR(9))",
+        "CREATE TABLE order_lines (shop INTEGER, cart VARCHAR(9), sku VARCHAR(9), gone INTEGER)",
+    )
+    insert(
+        database_url,
+        "t",
+        [
+            {"id": 1, "shop": 1, "cart": "a"},
+            {"id": 2, "shop": 2, "cart": "a"},
+            {"id": 3, "shop": 1, "cart": "a"},
+            {"id": 4, "shop": 1, "cart": None},
+        ],
+    )
+    insert(
+        database_url,
+        "order_lines",
+        [
+            {"shop": s, "cart": c, "sku": sku, "gone": g}
+            for s, c, sku, g in ((1, "a", "x", 0), (2, "a", "y", 0), (1, None, "z", 0), (1, "a", "w", 1))
+        ],
+    )
+    child = ChildPlan("order_lines", (("shop", "shop"), ("cart", "cart")), ("sku",), ("sku",), where="gone = 0")
+    with opened(database_url, child=child) as source:
+        (page,) = source.pages(Window())
+        assert lines_of(page) == {(1,): ["x"], (2,): ["y"], (3,): ["x"]}
+
+
+def test_equality_is_the_databases(database_url: str) -> None:
+    """A28: letter case under a collation, and numbers stored as text, match there; so they match here."""
+    dialect = dialect_of(database_url)
+    column = {
+        "postgresql": "text COLLATE folded",
+        "mysql": "VARCHAR(9) COLLATE utf8mb4_general_ci",
+        "sqlite": "TEXT COLLATE NOCASE",
+    }[dialect]
+    if dialect == "postgresql":
+        run_sql(
+            database_url, "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+        )
+    run_sql(
+        database_url,
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, code {column})",
+        f"CREATE TABLE order_lines (code {column}, no INTEGER, sku VARCHAR(9), gone INTEGER DEFAULT 0)",
+    )
+    insert(database_url, "t", [{"id": 1, "code": "abc"}, {"id": 2, "code": "DEF"}, {"id": 3, "code": "ghi"}])
+    insert(
+        database_url,
+        "order_lines",
+        [{"code": c, "no": n, "sku": f"{c}{n}"} for n, c in enumerate(["ABC", "abc", "def", "ghi"])],
+    )
+    run_sql(database_url, "INSERT INTO order_lines VALUES ('ABC', 9, 'gone', 1)")
+    child = ChildPlan("order_lines", (("code", "code"),), ("no",), ("sku",), where="gone = 0")
+    with opened(database_url, child=child) as source:
+        (page,) = source.pages(Window())
+        assert lines_of(page) == {(1,): ["ABC0", "abc1"], (2,): ["def2"], (3,): ["ghi3"]}
+
+
+def test_more_parents_than_a_statement_takes_are_asked_for_in_parts(sqlite_url: str) -> None:
+    run_sql(
+        sqlite_url,
+        "CREATE TABLE t (a INTEGER, b INTEGER, PRIMARY KEY (a, b))",
+        "CREATE TABLE order_lines (x INTEGER, y INTEGER, sku INTEGER)",
+    )
+    insert(sqlite_url, "t", [{"a": n, "b": n} for n in range(20_000)])
+    insert(sqlite_url, "order_lines", [{"x": n, "y": n, "sku": n} for n in range(20_000)])
+    child = ChildPlan("order_lines", (("x", "a"), ("y", "b")), (), ("sku",))
+    with opened(sqlite_url, primary_key=("a", "b"), child=child, page_size=20_000) as source:
+        pages = list(source.pages(Window()))
+        assert max(len(page.rows) for page in pages) > 15_000
+        assert {key: rows for page in pages for key, rows in lines_of(page).items()} == {
+            (n, n): [n] for n in range(20_000)
+        }
