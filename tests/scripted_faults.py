@@ -125,6 +125,12 @@ def unread(status: int) -> Behaviour:
     return early(behave)
 
 
+def unread_and_open(exchange: Exchange) -> None:
+    """Answer without reading the body, and go on not reading: no reset tells the client that it may stop writing."""
+    exchange.answer(413, headers={"Connection": "close"})
+    exchange.server.closing.wait()
+
+
 def closed_at_reuse(exchange: Exchange) -> None:
     """Promise to keep the connection, and close it right after the answer."""
     exchange.answer(200, {"success": True, "created": exchange.accept()}, headers={"Connection": "keep-alive"})
@@ -215,6 +221,7 @@ TRANSPORT = (
     Fault("slow_answer", slow_answer, transient=True),
     Fault("unread_503", unread(503), transient=True),
     Fault("unread_413", unread(413)),
+    Fault("unread_and_open", early(unread_and_open)),
     Fault("unread_401", unread(401)),
     Fault("error_status_cut", raw(head(503, {"Content-Length": "500"}), b"<html>"), transient=True),
     Fault("unauthorized_cut", raw(head(401, {"Content-Length": "500"}), b"<html>")),

@@ -146,6 +146,7 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
     "ok_with_warnings": (Case.CONTRADICTORY, Accepted(unconfirmed=True)),
     "unread_503": (Case.SERVER_TROUBLE, status(503)),
     "unread_413": (Case.TOO_LARGE, TooLarge()),
+    "unread_and_open": (Case.TOO_LARGE, TooLarge()),
     "unread_401": (Case.CREDENTIALS, stop(CredentialsRefused, 401)),
     "error_status_cut": (Case.SERVER_TROUBLE, status(503)),
     "unauthorized_cut": (Case.CREDENTIALS, stop(CredentialsRefused, 401)),

@@ -40,7 +40,16 @@ SLOW = {"accepted_but_silent", "hang_before_body", "hang_after_body", "drip_head
 WAITING = {"429_seconds", "429_date", "429_date_no_zone", "429_date_no_clock", "429_date_far", "429_absurd", "429_day"}
 HEAVY = {"gzip_bomb", "two_mebibytes", "endless_body", "json_deep"}
 NOT_HERE = WAITING | {"unavailable_for_7s", "unavailable_until"}
-STOPPING = ("status_4", "status_501", "status_505", "redirect_", "not_modified", "unread_401", "unauthorized_cut")
+STOPPING = (
+    "status_4",
+    "status_501",
+    "status_505",
+    "redirect_",
+    "not_modified",
+    "unread_401",
+    "unread_and_open",
+    "unauthorized_cut",
+)
 # Dead letters in all but name: a person has to look, so they stay few.
 GIVEN_UP = ("partly_", "bad_request", "false_", "text", "by_", "unprocessable", "conflict", "teapot", "echo", "long_")
 

@@ -87,13 +87,15 @@ def test_a_protocol_that_is_too_old(open_client: Any, authority: trustme.CA, ca_
         assert answer is Failure.TLS
 
 
-@pytest.mark.parametrize("name", ["unread_413", "hang_before_body", "accepted_but_reset", "drip_body", "cut_head"])
+@pytest.mark.parametrize(
+    "name", ["unread_413", "unread_and_open", "hang_before_body", "accepted_but_reset", "drip_body", "cut_head"]
+)
 def test_faults_under_tls(open_client: Any, authority: trustme.CA, ca_file: Path, name: str) -> None:
     """An early answer is heard and the deadline holds under TLS too, where session tickets arrive unasked."""
     with ScriptedServer([FAULTS[name].behaviour], tls=server_context(authority.issue_cert("127.0.0.1"))) as server:
-        client = open_client(server.url, ca_file=ca_file, timeout_seconds=20 if name == "unread_413" else 0.7)
-        answer = client.track(LARGE_BODY if name in ("unread_413", "hang_before_body") else BODY)
-        if name == "unread_413":
+        client = open_client(server.url, ca_file=ca_file, timeout_seconds=20 if name.startswith("unread_") else 0.7)
+        answer = client.track(LARGE_BODY if name in ("unread_413", "unread_and_open", "hang_before_body") else BODY)
+        if name.startswith("unread_"):
             assert isinstance(answer, Answer)
             assert case_of(answer, events=1) is Case.TOO_LARGE
         else:
