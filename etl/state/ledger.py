@@ -5,20 +5,37 @@ The rule: an entry is never replaced by an older reading of its row, whoever wri
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from operator import itemgetter
+from operator import add
 from typing import Final
 
+from etl.batch.digest import DIGEST_BYTES, LEDGER_KEY_BYTES
 from etl.batch.event import Event
 from etl.state.database import Database, Transaction
 
-_MOST_PARAMETERS = 5000
+_KEY_AND_EVENT_BYTES = LEDGER_KEY_BYTES + DIGEST_BYTES
 
-_UPSERT = """INSERT INTO etl_ledger (mapping_id, key, event, stamp) VALUES (?, ?, ?, ?)
+# One statement with one value for a whole batch: the keys (and digests) stand in it one after the other, and SQLite
+# cuts them out again. This costs half of binding a value a row, and less than parsing a list of placeholders.
+_EACH_AT = "WITH RECURSIVE each(at) AS (SELECT 1 UNION ALL SELECT at + {0} FROM each WHERE at + {0} < length(?1))"
+_LOOK_UP = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
+    SELECT key, event FROM each CROSS JOIN etl_ledger
+    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES})"""  # noqa: S608 - numbers of ours
+_NEWER = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
+    SELECT key, stamp FROM each CROSS JOIN etl_ledger
+    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
+_UPSERT = f"""{_EACH_AT.format(_KEY_AND_EVENT_BYTES)}
+    INSERT INTO etl_ledger (mapping_id, key, event, stamp)
+    SELECT ?2, substr(?1, at, {LEDGER_KEY_BYTES}), substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES}), ?3
+    FROM each WHERE true
     ON CONFLICT (mapping_id, key) DO UPDATE SET event = excluded.event, stamp = excluded.stamp
-    WHERE excluded.stamp >= etl_ledger.stamp"""
+    WHERE excluded.stamp >= etl_ledger.stamp"""  # noqa: S608 - numbers of ours
+
+_LOOK_UP_ARRAY = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?)"
+_NEWER_ARRAY = "SELECT key, stamp FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?) AND stamp > ?"
 _UPSERT_ARRAYS = """INSERT INTO etl_ledger (mapping_id, key, event, stamp)
-    SELECT ?, * FROM unnest(?::bytea[], ?::bytea[], ?::bigint[])
+    SELECT ?, key, event, ? FROM unnest(?::bytea[], ?::bytea[]) AS entry (key, event)
     ON CONFLICT (mapping_id, key) DO UPDATE SET event = excluded.event, stamp = excluded.stamp
     WHERE excluded.stamp >= etl_ledger.stamp"""
 
@@ -33,39 +50,33 @@ class Ledger:
         self._mapping_id: Final = mapping_id
 
     def digests(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The digest of each of `ledger_keys` that has an entry; one statement for 5,000 keys."""
+        """The digest of each of `ledger_keys` that has an entry, by one statement."""
+        if not ledger_keys:
+            return {}
         if self._database.postgresql:
-            sql = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?)"
-            return dict(map(tuple, self._database.rows(sql, (self._mapping_id, list(ledger_keys)))))
-        found: dict[bytes, bytes] = {}
-        for at in range(0, len(ledger_keys), _MOST_PARAMETERS):
-            part = ledger_keys[at : at + _MOST_PARAMETERS]
-            marks = ",".join("?" * len(part))
-            sql = f"SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key IN ({marks})"  # noqa: S608 - marks only
-            found.update(map(tuple, self._database.rows(sql, (self._mapping_id, *part))))
-        return found
+            rows = self._database.rows(_LOOK_UP_ARRAY, (self._mapping_id, list(ledger_keys)))
+        else:
+            rows = self._database.rows(_LOOK_UP, (b"".join(sorted(ledger_keys)), self._mapping_id))
+        return dict(rows)  # type: ignore[arg-type]  # rows of two
 
     def record(self, transaction: Transaction, events: Sequence[Event]) -> list[Event]:
         """Enter accepted events, each with its ledger key.
 
         Returns those whose key has an entry of a later reading of the row; that entry stays.
         """
-        newest, oldest = max(event.stamp for event in events), min(event.stamp for event in events)
-        recorded = transaction.rows("SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?", (self._mapping_id,))[
-            0
-        ][0]
-        overtaken = self._overtaken(transaction, events) if oldest < recorded else []
-        if newest > recorded:
-            sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ?"
-            transaction.run(sql, (newest, self._mapping_id))
-        rows = sorted((self._mapping_id, event.ledger_key, event.digest, event.stamp) for event in events)
-        if not transaction.postgresql:
-            transaction.many(_UPSERT, rows)
-        else:
-            # One statement may touch a row once only: of several events of a key the latest reading counts.
-            rows = list({row[1]: row for row in sorted(rows, key=itemgetter(3))}.values())
-            _, keys, digests, stamps = map(list, zip(*rows, strict=True))
-            transaction.run(_UPSERT_ARRAYS, (self._mapping_id, keys, digests, stamps))
+        by_stamp: dict[int, dict[bytes, bytes]] = defaultdict(dict)
+        for event in events:
+            by_stamp[event.stamp][event.ledger_key] = event.digest
+        overtaken = self._overtaken(transaction, events, oldest=min(by_stamp), newest=max(by_stamp))
+        for stamp in sorted(by_stamp):
+            entries = by_stamp[stamp]
+            if transaction.postgresql:
+                arrays = (list(entries), list(entries.values()))
+                transaction.run(_UPSERT_ARRAYS, (self._mapping_id, stamp, *arrays))
+            else:
+                # In the order of the table: neighbours are written to a page that is at hand.
+                packed = b"".join(sorted(map(add, entries, entries.values())))
+                transaction.run(_UPSERT, (packed, self._mapping_id, stamp))
         return overtaken
 
     def size(self) -> int:
@@ -78,6 +89,20 @@ class Ledger:
         """Forget every entry."""
         transaction.run("DELETE FROM etl_ledger WHERE mapping_id = ?", (self._mapping_id,))
 
-    def _overtaken(self, transaction: Transaction, events: Sequence[Event]) -> list[Event]:
-        sql = "SELECT 1 FROM etl_ledger WHERE mapping_id = ? AND key = ? AND stamp > ?"
-        return [event for event in events if transaction.rows(sql, (self._mapping_id, event.ledger_key, event.stamp))]
+    def _overtaken(self, transaction: Transaction, events: Sequence[Event], *, oldest: int, newest: int) -> list[Event]:
+        # Pages are settled almost in the order in which they were read, so that mostly one number tells it all.
+        sql = "SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?"
+        recorded = int(transaction.rows(sql, (self._mapping_id,))[0][0])
+        if newest > recorded:
+            sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ?"
+            transaction.run(sql, (newest, self._mapping_id))
+        late = [event for event in events if event.stamp < recorded]
+        if not late:
+            return []
+        keys = sorted({event.ledger_key for event in late})
+        if transaction.postgresql:
+            rows = transaction.rows(_NEWER_ARRAY, (self._mapping_id, keys, oldest))
+        else:
+            rows = transaction.rows(_NEWER, (b"".join(keys), self._mapping_id, oldest))
+        newer: dict[bytes, int] = dict(rows)  # type: ignore[arg-type]  # rows of two
+        return [event for event in late if newer.get(event.ledger_key, event.stamp) > event.stamp]
