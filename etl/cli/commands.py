@@ -9,11 +9,13 @@ import click
 from etl import __version__
 from etl.cli.backfill import backfill
 from etl.cli.deploy import deploy
+from etl.cli.explain import explain
 from etl.cli.preview import preview
 from etl.cli.retry import retry
 from etl.cli.run import run
 from etl.cli.sandbox import sandbox
 from etl.cli.schema import schema
+from etl.cli.state import state
 from etl.cli.status import status
 from etl.cli.test import test
 from etl.cli.validate import validate
@@ -43,5 +45,5 @@ def squeezely_etl() -> None:
     """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events."""
 
 
-for command in (backfill, deploy, preview, retry, run, sandbox, schema, status, test, validate):
+for command in (backfill, explain, state, deploy, preview, retry, run, sandbox, schema, status, test, validate):
     squeezely_etl.add_command(command)

@@ -66,12 +66,13 @@ def masked(value: object) -> object:
             return MASK
 
 
-def _masked_event(event: dict[str, object]) -> dict[str, object]:
+def masked_event(event: dict[str, object]) -> dict[str, object]:
+    """`event` with every value hidden but those that say nothing of a person."""
     return {name: value if name in STRUCTURE else masked(value) for name, value in event.items()}
 
 
 def _json_line(row: PreviewedRow, *, mask: bool) -> str:
-    event = row.event if row.event is None or not mask else _masked_event(row.event)
+    event = row.event if row.event is None or not mask else masked_event(row.event)
     names = [str(name) for name in range(len(row.key))]
     line = {
         "key": dict(zip(names, row.key, strict=True)),
@@ -81,11 +82,11 @@ def _json_line(row: PreviewedRow, *, mask: bool) -> str:
             {"field": problem.field, "code": problem.code, "message": problem.message} for problem in row.problems
         ],
     }
-    return encode_event(_readable(line)).decode()  # type: ignore[arg-type]
+    return encode_event(readable(line)).decode()  # type: ignore[arg-type]
 
 
-def _readable(value: object) -> object:  # noqa: PLR0911 - one return a type
-    # Source values as JSON can show them; exact numbers stay numbers, everything else becomes its text.
+def readable(value: object) -> object:  # noqa: PLR0911 - one return a type
+    """A source value as JSON can show it: exact numbers stay, everything else becomes its text."""
     match value:
         case None | bool() | int() | float() | Decimal():
             return value
@@ -94,9 +95,9 @@ def _readable(value: object) -> object:  # noqa: PLR0911 - one return a type
         case datetime() | date():
             return value.isoformat()
         case dict():
-            return {str(name): _readable(inner) for name, inner in value.items()}
+            return {str(name): readable(inner) for name, inner in value.items()}
         case list() | tuple():
-            return [_readable(inner) for inner in value]
+            return [readable(inner) for inner in value]
         case bytes():
             return value.hex()
         case _:
@@ -109,7 +110,7 @@ def _show_requests(rows: Iterable[PreviewedRow], *, batch_size: int, mask: bool)
         if row.event is None:
             continue
         try:
-            bodies.append(encode_event(_masked_event(row.event) if mask else row.event))
+            bodies.append(encode_event(masked_event(row.event) if mask else row.event))
         except UnencodableError:
             continue
         if len(bodies) == batch_size:
@@ -120,11 +121,11 @@ def _show_requests(rows: Iterable[PreviewedRow], *, batch_size: int, mask: bool)
 
 
 def _show_side_by_side(row: PreviewedRow, *, mask: bool) -> None:
-    key = ", ".join(_cell(part) for part in row.key)
+    key = ", ".join(cell(part) for part in row.key)
     click.echo(click.style(f"row {MASK if mask else key}", bold=True))
-    event = {} if row.event is None else _masked_event(row.event) if mask else row.event
-    left = [f"{name} = {_cell(masked(value) if mask else value)}" for name, value in row.row.items()]
-    right = [f"{name} = {_cell(value)}" for name, value in event.items()]
+    event = {} if row.event is None else masked_event(row.event) if mask else row.event
+    left = [f"{name} = {cell(masked(value) if mask else value)}" for name, value in row.row.items()]
+    right = [f"{name} = {cell(value)}" for name, value in event.items()]
     if row.event is None:
         right = ["(no event: the row is invalid)"]
     for index in range(max(len(left), len(right))):
@@ -136,14 +137,15 @@ def _show_side_by_side(row: PreviewedRow, *, mask: bool) -> None:
     click.echo()
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value on a terminal, with control and bidirectional characters escaped."""
     match value:
         case None:
             return "NULL"
         case str():
             return printable(value)
         case dict() | list():
-            return printable(orjson.dumps(_readable(value), default=str).decode())
+            return printable(orjson.dumps(readable(value), default=str).decode())
         case _:
             return printable(str(value))
 

@@ -23,7 +23,7 @@ from etl.job.outcome import Outcome, checkpoint_dict
 from etl.job.ports import DeadLetters, JobState, PageSource, Sender, Transform
 from etl.job.prepare import Preparer
 from etl.mapping.model import Mapping
-from etl.page import Bound, Position, Scalar, Window
+from etl.page import Bound, Key, Page, Position, Scalar, Window
 
 NO_LIMITS = Limits()
 # A track that remembers where `--start-from now` was: lookback reads nothing below it again.
@@ -41,6 +41,9 @@ class RunSource(PageSource, Protocol):
 
     def start_windows(self, start: Scalar | None, bound: Bound) -> Sequence[Window]:
         """What a first run reads, from the cursor value `start` on (None: the beginning)."""
+
+    def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
+        """The rows of `keys` that exist; with `ignore_where` also those that `where` filters out."""
 
     def check_null_cursors(self) -> int:
         """How many rows without a cursor are skipped. Raises `SourceFailed` where the mapping does not allow them."""
