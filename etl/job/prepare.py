@@ -6,12 +6,13 @@ The rule: every row of the page ends in exactly one of `events`, `unchanged` or 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from itertools import compress, repeat
+from operator import eq, itemgetter, not_
 
 from etl.batch.digest import Hasher
-from etl.batch.encode import UnencodableError, encode_event, envelope
+from etl.batch.encode import UnencodableError, encode_events, envelope
 from etl.batch.event import Event
 from etl.job.ports import Ledger, Transform
 from etl.page import Key, Page, Position
@@ -56,8 +57,9 @@ class Prepared:
 class Preparer:
     """Transforms, encodes and filters pages of one mapping.
 
-    `hasher` and `ledger` are None with `resend: always`. `resend_ignores` names the top-level fields that alone
-    do not make an event "changed". An event whose request would exceed `max_event_bytes` is invalid.
+    `hasher` is None with `resend: always`; `ledger` is None when nothing counts as unchanged. `resend_ignores` names
+    the top-level fields that alone do not make an event "changed". An event whose request would exceed
+    `max_event_bytes` is invalid.
     """
 
     def __init__(
@@ -81,12 +83,11 @@ class Preparer:
         invalid = list(_invalid_rows(page, transformed.problems))
         reasons = Counter(problem.code for problem in transformed.problems)
         reasons.update(row.reason for row in invalid[: len(page.unreadable)])
-        keys = _keys(page)
-        alive = [at for at, event in enumerate(transformed.events) if event is not None]
-        bodies, contents = self._encode(transformed.events, alive, keys, invalid, reasons)
-        if len(bodies) != len(alive):
-            alive = [at for at in alive if at in bodies]
-        events, unchanged = self._filter(transformed.events, alive, keys, bodies, contents, first_seq, stamp)
+        rows = self._encoded(page, transformed.events, first_seq)
+        if rows.refused:
+            invalid += rows.refused
+            reasons.update(row.reason for row in rows.refused)
+        events, unchanged = self._filtered(rows, stamp)
         return Prepared(
             page=page,
             first_seq=first_seq,
@@ -98,74 +99,79 @@ class Preparer:
             moves_checkpoint=moves_checkpoint,
         )
 
-    def _encode(
-        self,
-        events: Sequence[dict[str, object] | None],
-        alive: Sequence[int],
-        keys: Sequence[Key],
-        invalid: list[InvalidRow],
-        reasons: Counter[str],
-    ) -> tuple[dict[int, bytes], dict[int, bytes]]:
-        # Two maps by row: the bytes to send, and the bytes that decide whether the event changed.
-        bodies: dict[int, bytes] = {}
-        contents: dict[int, bytes] = {}
-        ignored = self._ignored
-        for at in alive:
-            event = events[at]
-            assert event is not None
-            try:
-                if ignored and not ignored.isdisjoint(event):
-                    content = encode_event({name: value for name, value in event.items() if name not in ignored})
-                    tail = encode_event({name: value for name, value in event.items() if name in ignored})
-                    body = content[:-1] + b"," + tail[1:]
-                else:
-                    body = content = encode_event(event)
-            except UnencodableError as problem:
-                invalid.append(InvalidRow(keys[at], "unsupported_type", str(problem)))
-                reasons["unsupported_type"] += 1
-                continue
-            if len(body) > self._max_body_bytes:
-                words = f"the event has {len(body)} bytes; a request may have {self._max_body_bytes}"
-                invalid.append(InvalidRow(keys[at], "event_too_large", words))
-                reasons["event_too_large"] += 1
-                continue
-            bodies[at] = body
-            contents[at] = content
-        return bodies, contents
+    def _encoded(self, page: Page, events: Sequence[dict[str, object] | None], first_seq: int) -> _Rows:
+        valid = [event for event in events if event is not None]
+        bodies, faults = encode_events(valid)
+        rows = _Rows(range(first_seq, first_seq + len(events)), _keys(page), valid, bodies)
+        if len(valid) != len(events):
+            present = [event is not None for event in events]
+            rows.seqs, rows.keys = list(compress(rows.seqs, present)), list(compress(rows.keys, present))
+        if faults or max(map(len, bodies), default=0) > self._max_body_bytes:
+            rows.refuse([self._refusal(faults.get(at), body) for at, body in enumerate(bodies)])
+        return rows
 
-    def _filter(  # noqa: PLR0913, PLR0917 - the columns of one table, side by side
-        self,
-        events: Sequence[dict[str, object] | None],
-        alive: Sequence[int],
-        keys: Sequence[Key],
-        bodies: dict[int, bytes],
-        contents: dict[int, bytes],
-        first_seq: int,
-        stamp: int,
-    ) -> tuple[list[Event], list[bytes]]:
-        if self._hasher is None or self._ledger is None:
-            return [
-                Event(first_seq + at, keys[at], bodies[at], identities(events[at] or {}), b"", b"", stamp)
-                for at in alive
-            ], []
-        ledger_keys = self._hasher.ledger_keys([keys[at] for at in alive])
-        digests = self._hasher.digests([contents[at] for at in alive])
-        known = self._ledger.digests(ledger_keys)
-        fresh: list[Event] = []
-        unchanged: list[bytes] = []
-        for at, its_key, its_digest in zip(alive, ledger_keys, digests, strict=True):
-            if known.get(its_key) == its_digest:
-                unchanged.append(its_key)
-            else:
-                who = identities(events[at] or {})
-                fresh.append(Event(first_seq + at, keys[at], bodies[at], who, its_key, its_digest, stamp))
-        return fresh, unchanged
+    def _refusal(self, fault: UnencodableError | None, body: bytes) -> tuple[str, str] | None:
+        if fault is not None:
+            return "unsupported_type", str(fault)
+        if len(body) > self._max_body_bytes:
+            return "event_too_large", f"the event has {len(body)} bytes; a request may have {self._max_body_bytes}"
+        return None
+
+    def _contents(self, rows: _Rows) -> Sequence[bytes]:
+        # The bytes that decide whether an event changed.
+        ignored = self._ignored
+        if not ignored:
+            return rows.bodies
+        kept = [{name: value for name, value in event.items() if name not in ignored} for event in rows.events]
+        contents, _ = encode_events(kept)
+        return contents
+
+    def _filtered(self, rows: _Rows, stamp: int) -> tuple[list[Event], list[bytes]]:
+        if self._hasher is None:
+            nothing = [b""] * len(rows.bodies)  # a list: an iterator in two columns would lose every second row
+            return rows.to_send(nothing, nothing, stamp), []
+        keys = self._hasher.ledger_keys(rows.keys)
+        digests = self._hasher.digests(self._contents(rows))
+        known = {} if self._ledger is None else self._ledger.digests(keys)
+        if not known:
+            return rows.to_send(keys, digests, stamp), []
+        same = list(map(eq, map(known.get, keys), digests))
+        changed = list(map(not_, same))
+        rows.keep(changed)
+        fresh = rows.to_send(compress(keys, changed), compress(digests, changed), stamp)
+        return fresh, list(compress(keys, same))
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The valid rows of a page as columns of one length: by row a running number, a key, an event, its bytes."""
+
+    seqs: Sequence[int]
+    keys: Sequence[Key]
+    events: Sequence[dict[str, object]]
+    bodies: Sequence[bytes]
+    refused: list[InvalidRow] = field(default_factory=list)
+
+    def refuse(self, refusals: Sequence[tuple[str, str] | None]) -> None:
+        """Move the rows that have a refusal (code, words) to `refused`."""
+        self.refused = [InvalidRow(key, *found) for key, found in zip(self.keys, refusals, strict=True) if found]
+        self.keep([found is None for found in refusals])
+
+    def keep(self, wanted: Sequence[bool]) -> None:
+        """Drop the rows that are not wanted."""
+        self.seqs, self.keys = list(compress(self.seqs, wanted)), list(compress(self.keys, wanted))
+        self.events, self.bodies = list(compress(self.events, wanted)), list(compress(self.bodies, wanted))
+
+    def to_send(self, ledger_keys: Iterable[bytes], digests: Iterable[bytes], stamp: int) -> list[Event]:
+        """The rows as events."""
+        columns = (self.seqs, self.keys, self.bodies, map(identities, self.events), ledger_keys, digests)
+        return list(map(Event._make, zip(*columns, repeat(stamp, len(self.bodies)), strict=True)))
 
 
 def _keys(page: Page) -> list[Key]:
     if len(page.key_at) == 1:
         only = page.key_at[0]
-        return [(row[only],) for row in page.rows]
+        return list(zip(map(itemgetter(only), page.rows), strict=True))
     return list(map(itemgetter(*page.key_at), page.rows))
 
 

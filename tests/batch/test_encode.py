@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.batch.digest import DIGEST_BYTES, LEDGER_KEY_BYTES, Hasher
-from etl.batch.encode import UnencodableError, encode_event, envelope
+from etl.batch.encode import UnencodableError, encode_event, encode_events, envelope
 
 EXACT = [
     (Decimal("12.50"), b"12.50"),
@@ -52,6 +52,34 @@ def test_the_same_event_gives_the_same_bytes(event: dict[str, object]) -> None:
     event = {name: value for name, value in event.items() if not isinstance(value, Decimal) or value.is_finite()}
     assert encode_event(event) == encode_event(dict(event))
     orjson.loads(encode_event(event))
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.decimals() | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.dictionaries(st.text(), _VALUES, max_size=4), max_size=6))
+def test_a_page_is_encoded_as_its_events_are_one_by_one(events: list[dict[str, object]]) -> None:
+    """B22: nothing in a value can look like the cut between two events, and one bad event costs itself only."""
+    alone: list[bytes] = []
+    refused: dict[int, str] = {}
+    for at, event in enumerate(events):
+        try:
+            alone.append(encode_event(event))
+        except UnencodableError as problem:
+            alone.append(b"")
+            refused[at] = str(problem)
+    bodies, faults = encode_events(events)
+    assert (bodies, {at: str(fault) for at, fault in faults.items()}) == (alone, refused)
+
+
+@pytest.mark.parametrize("text", ["},\n,{", ",\n,", "\n", '"},\\n,{"'])
+def test_a_text_that_looks_like_the_cut_is_not_cut(text: str) -> None:
+    events = [{"a": text, text: 1}, {"b": [text]}]
+    assert encode_events(events) == ([encode_event(event) for event in events], {})
 
 
 def test_hashes_depend_on_the_key_of_the_file_and_on_the_type() -> None:
