@@ -23,6 +23,7 @@ from etl.cli.summary import show_outcome
 from etl.cli.wiring import workshop
 from etl.clock import Clock
 from etl.errors import EtlError, FirstRunUndecided, Interrupted, MappingLocked, UsageProblem, worst_exit_code
+from etl.host.collector import ease_collector
 from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
 from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
@@ -174,6 +175,7 @@ class Call:
 
 def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: Clock) -> int:
     mappings = load(paths)
+    ease_collector()
     stopper = Stopper()
     codes: list[int] = []
     with ExitStack() as stack:
