@@ -31,7 +31,7 @@ def test_explain_says_whether_a_row_would_be_sent_and_why(desk: Any) -> None:
     change(desk, "UPDATE people SET email = 'nobody' WHERE id = 2")
     invalid = explained(desk, "2")
     assert (invalid["decision"], invalid["event"]) == ("invalid", None)
-    assert [problem["code"] for problem in invalid["problems"]][0] == "invalid_email"
+    assert next(problem["code"] for problem in invalid["problems"]) == "invalid_email"
     change(desk, "UPDATE people SET updated_at = '2990-01-01 00:00:00' WHERE id = 3")
     change(desk, "UPDATE people SET name = 'Later' WHERE id = 3")
     assert explained(desk, "3")["decision"] == "held"
