@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 
 import httpcore
+import httpx
 
 from etl.api.deadline import NotConnected
 from etl.delivery.answer import Failure
@@ -28,6 +29,11 @@ FAILURES: dict[type[Exception], Failure] = {
     httpcore.LocalProtocolError: Failure.HEADERS,
     httpcore.ProxyError: Failure.PROXY,
     httpcore.UnsupportedProtocol: Failure.ADDRESS,
+    httpx.TimeoutException: Failure.TIMEOUT,
+    httpx.HTTPError: Failure.PROTOCOL,
+    httpx.StreamError: Failure.PROTOCOL,
+    httpx.InvalidURL: Failure.ADDRESS,
+    httpx.CookieConflict: Failure.PROTOCOL,
     ssl.SSLError: Failure.RESET,
     OSError: Failure.RESET,
     UnicodeError: Failure.ADDRESS,
