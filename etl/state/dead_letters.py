@@ -20,7 +20,7 @@ from etl.state.seal import check_seal, seal
 
 MOST_WORDS = 500
 # Above this many open ones the database is asked instead of the memory.
-MOST_CACHED = 100_000
+MOST_REMEMBERED = 100_000
 _EMAIL = re.compile(r"[^\s\"'<>(),;:=@]+(?:@|%40)[^\s\"'<>(),;:=@]+")
 
 _OPEN = """INSERT INTO etl_dead_letter
@@ -36,13 +36,16 @@ _COLUMNS = "key, reason, words, attempts, opened_at, last_at, digest, run_id, se
 class DeadLetters:
     """The dead letters of one mapping. Keys are found by their keyed hash."""
 
-    def __init__(self, database: Database, mapping_id: int, hash_key: bytes) -> None:
+    def __init__(
+        self, database: Database, mapping_id: int, hash_key: bytes, *, most_remembered: int = MOST_REMEMBERED
+    ) -> None:
         self._database: Final = database
         self._mapping_id: Final = mapping_id
         self._hash_key: Final = hash_key
         self._hasher: Final = Hasher(hash_key)
         self._known: frozenset[bytes] | None = frozenset()
         self._known_up_to = 0
+        self._most_remembered: Final = most_remembered
 
     def open(self, transaction: Transaction, letters: Iterable[DeadLetter]) -> None:
         """Open `letters`. One whose key has an open one already counts as another attempt at it."""
@@ -131,8 +134,8 @@ class DeadLetters:
         if newest == self._known_up_to:
             return self._known
         sql = "SELECT ledger_key FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL LIMIT ?"
-        rows = transaction.rows(sql, (self._mapping_id, MOST_CACHED + 1))
-        self._known = frozenset(bytes(row[0]) for row in rows) if len(rows) <= MOST_CACHED else None
+        rows = transaction.rows(sql, (self._mapping_id, self._most_remembered + 1))
+        self._known = frozenset(bytes(row[0]) for row in rows) if len(rows) <= self._most_remembered else None
         self._known_up_to = newest
         return self._known
 

@@ -6,7 +6,7 @@ The rule: an entry is never replaced by an older reading of its row, whoever wri
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 from typing import Final
 
@@ -59,15 +59,29 @@ class Ledger:
             rows = self._database.rows(_LOOK_UP, (b"".join(sorted(ledger_keys)), self._mapping_id))
         return dict(rows)  # type: ignore[arg-type]  # rows of two
 
-    def record(self, transaction: Transaction, events: Sequence[Event]) -> list[Event]:
-        """Enter accepted events, each with its ledger key.
+    def overtaken(self, transaction: Transaction, events: Iterable[Event]) -> list[Event]:
+        """Those of `events` whose key has an entry of a later reading of the row.
 
-        Returns those whose key has an entry of a later reading of the row; that entry stays.
+        Pages are settled almost in the order in which they were read, so that mostly one number tells it all.
         """
+        sql = "SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?"
+        recorded = int(transaction.rows(sql, (self._mapping_id,))[0][0])
+        late = [event for event in events if event.stamp < recorded and event.ledger_key]
+        if not late:
+            return []
+        keys, oldest = sorted({event.ledger_key for event in late}), min(event.stamp for event in late)
+        if transaction.postgresql:
+            rows = transaction.rows(_NEWER_ARRAY, (self._mapping_id, keys, oldest))
+        else:
+            rows = transaction.rows(_NEWER, (b"".join(keys), self._mapping_id, oldest))
+        newer: dict[bytes, int] = dict(rows)  # type: ignore[arg-type]  # rows of two
+        return [event for event in late if newer.get(event.ledger_key, event.stamp) > event.stamp]
+
+    def record(self, transaction: Transaction, events: Iterable[Event]) -> None:
+        """Enter accepted events; an entry of a later reading stays."""
         by_stamp: dict[int, dict[bytes, bytes]] = defaultdict(dict)
         for event in events:
             by_stamp[event.stamp][event.ledger_key] = event.digest
-        overtaken = self._overtaken(transaction, events, oldest=min(by_stamp), newest=max(by_stamp))
         for stamp in sorted(by_stamp):
             entries = by_stamp[stamp]
             if transaction.postgresql:
@@ -77,7 +91,8 @@ class Ledger:
                 # In the order of the table: neighbours are written to a page that is at hand.
                 packed = b"".join(sorted(map(add, entries, entries.values())))
                 transaction.run(_UPSERT, (packed, self._mapping_id, stamp))
-        return overtaken
+        sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ? AND recorded_stamp < ?"
+        transaction.run(sql, (max(by_stamp), self._mapping_id, max(by_stamp)))
 
     def size(self) -> int:
         """How many keys have an entry."""
@@ -88,21 +103,3 @@ class Ledger:
     def clear(self, transaction: Transaction) -> None:
         """Forget every entry."""
         transaction.run("DELETE FROM etl_ledger WHERE mapping_id = ?", (self._mapping_id,))
-
-    def _overtaken(self, transaction: Transaction, events: Sequence[Event], *, oldest: int, newest: int) -> list[Event]:
-        # Pages are settled almost in the order in which they were read, so that mostly one number tells it all.
-        sql = "SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?"
-        recorded = int(transaction.rows(sql, (self._mapping_id,))[0][0])
-        if newest > recorded:
-            sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ?"
-            transaction.run(sql, (newest, self._mapping_id))
-        late = [event for event in events if event.stamp < recorded]
-        if not late:
-            return []
-        keys = sorted({event.ledger_key for event in late})
-        if transaction.postgresql:
-            rows = transaction.rows(_NEWER_ARRAY, (self._mapping_id, keys, oldest))
-        else:
-            rows = transaction.rows(_NEWER, (b"".join(keys), self._mapping_id, oldest))
-        newer: dict[bytes, int] = dict(rows)  # type: ignore[arg-type]  # rows of two
-        return [event for event in late if newer.get(event.ledger_key, event.stamp) > event.stamp]

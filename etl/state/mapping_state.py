@@ -275,19 +275,25 @@ class MappingState:
 
     def _settle_events(self, transaction: Transaction, settlement: Settled, run_id: str) -> list[Event]:
         now = self._clock.utc_now()
-        accepted = settlement.accepted
-        overtaken: list[Event] = []
+        accepted, rejected = settlement.accepted, settlement.rejected
+        # An event that was read before the one that the ledger holds of its key. Refused, it does not matter any more.
+        late = self._ledger.overtaken(transaction, (*accepted, *(each.event for each in rejected)))
         entries = [event for event in accepted if event.ledger_key]
         if entries:
-            overtaken = self._ledger.record(transaction, entries)
+            self._ledger.record(transaction, entries)
         if accepted and self._letters.any_open(transaction):
             keys = [event.ledger_key or self._letters.ledger_key(event.key) for event in accepted]
             self._letters.close(transaction, self._letters.among(transaction, keys), "accepted", now)
-        if settlement.rejected or overtaken:
+        overtaken = [event for event in accepted if event in late] if late else []
+        letters = [_letter(event, "overtaken", _OVERTAKEN, now, run_id) for event in overtaken]
+        if rejected:
             taken = {event.key: event.seq for event in accepted}
-            refused = [each for each in settlement.rejected if taken.get(each.event.key, -1) < each.event.seq]
-            letters = [_letter(each.event, each.reason, each.words, now, run_id) for each in refused]
-            letters.extend(_letter(event, "overtaken", _OVERTAKEN, now, run_id) for event in overtaken)
+            letters.extend(
+                _letter(each.event, each.reason, each.words, now, run_id)
+                for each in rejected
+                if taken.get(each.event.key, -1) < each.event.seq and each.event not in late
+            )
+        if letters:
             self._letters.open(transaction, letters)
         return overtaken
 

@@ -164,6 +164,8 @@ class _ServerLocks:
         return ServerLock(self._database, self._mapping_id, mapping=self._name, track=track, clock=self._clock)
 
     def holder(self, track: str) -> Holder | None:
+        if not self._database.postgresql:  # nothing to look at yet: the server holds no state
+            return None
         return server_holder(self._database, self._mapping_id, self._name, track)
 
 

@@ -1,0 +1,77 @@
+"""A clock that a test moves, and events and settlements in one line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from etl.batch.digest import Hasher
+from etl.batch.event import Event
+from etl.dead_letter import DeadLetter
+from etl.delivery.settlement import RejectedEvent, Settlement
+from etl.page import Key, Position
+from etl.state.mapping_state import MappingState
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class SteppingClock:
+    """A clock that stands still until a test moves it; only waiting for other processes is real."""
+
+    now: datetime = field(default=NOON)
+
+    def utc_now(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def jitter(self) -> float:
+        return 0.5
+
+    def wait(self, seconds: float) -> bool:
+        time.sleep(seconds)
+        return False
+
+    def move(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+def event(
+    state: MappingState,
+    number: int,
+    *,
+    stamp: int = 1,
+    seq: int | None = None,
+    content: bytes = b"{}",
+    ledger: bool = True,
+) -> Event:
+    """The event of the row whose key is `number`."""
+    hasher = Hasher(state.hash_key)
+    key = (number,)
+    entry = (hasher.ledger_key(key), hasher.digest(content)) if ledger else (b"", b"")
+    return Event(number if seq is None else seq, key, content, (), *entry, stamp)
+
+
+def settled(
+    accepted: Sequence[Event] = (), rejected: Sequence[Event] = (), *, upto: int | None = None, words: str = "no"
+) -> Settlement:
+    """What became certain, with the checkpoint at the row `upto`."""
+    refused = tuple(RejectedEvent(each, "rejected", words) for each in rejected)
+    return Settlement(tuple(accepted), refused, None if upto is None else Position(upto, (upto,)))
+
+
+def letter(
+    key: Key, reason: str = "invalid_email", *, words: str = "", run_id: str = "r1", at: datetime = NOON
+) -> DeadLetter:
+    """A dead letter of one attempt."""
+    return DeadLetter(
+        key=key, reason=reason, words=words, attempts=1, opened_at=at, last_at=at, digest=b"", run_id=run_id
+    )
+
+
+def keys(letters: Sequence[DeadLetter]) -> list[Key]:
+    return [each.key for each in letters]
