@@ -29,7 +29,9 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\
 
 def normal_email(value: str) -> str | None:
     """The address in its one form; None for blank text. Raises RefusedValueError (invalid_email)."""
-    text = unicodedata.normalize("NFC", value.translate(_INVISIBLE).strip()).lower()
+    text = value.strip().lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", value.translate(_INVISIBLE).strip()).lower()
     if not text:
         return None
     if _ORDINARY.fullmatch(text) or HASHED.fullmatch(text):

@@ -104,10 +104,10 @@ class Field:
         else:
             cells = self._through(self._read(frame, findings), findings, watch)
         cells = self._with_default(cells, findings)
-        if watch is not None and self.rule.default is not None:
-            watch("default", cells)
         if findings.faults:
             cells = Cells([None if row in findings.faults else value for row, value in enumerate(cells.items)])
+        if watch is not None and self.rule.default is not None:
+            watch("default", cells)
         return Outcome(cells.items, not cells.has_missing, self._problems(cells, findings))
 
     def _read(self, frame: Frame, findings: Findings) -> Cells:
@@ -121,7 +121,7 @@ class Field:
             for part in self._template
             if isinstance(part, Placeholder)
         ]
-        if not any(cells.has_missing for cells in texts):
+        if not any(cells.has_missing or "" in cells.items for cells in texts):
             fill = self._format.format
             return Cells(list(map(fill, *[cells.items for cells in texts])))
         return Cells([self._filled(parts) for parts in zip(*[cells.items for cells in texts], strict=True)])

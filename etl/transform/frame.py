@@ -6,6 +6,7 @@ inferred, widened or copied through a float (B1, B3).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from operator import itemgetter
@@ -56,6 +57,10 @@ def without_missing(values: list[Any]) -> Cells:
     if Decimal not in cells.kinds:
         missing = cells.series.isna()
         return Cells(cells.series.where(~missing, None).tolist()) if missing.any() else cells
-    # Beside other types a Decimal is asked itself, the others are asked of pandas.
-    nothing = [one.is_nan() if isinstance(one, Decimal) else bool(pd.isna(one)) for one in values]
-    return Cells([None if is_missing else one for one, is_missing in zip(values, nothing, strict=True)])
+    return Cells([None if _is_missing(one) else one for one in values])
+
+
+def _is_missing(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value.is_nan() if isinstance(value, Decimal) else value is None or value is pd.NaT or value is pd.NA

@@ -1,8 +1,9 @@
 """Phone numbers as the receiver takes them: digits with + and -.
 
-The rule: a number written in that form passes unchanged. Otherwise an international one (+…) is written in E.164 by
-Google's rules (`phonenumbers`), and a national one loses what people put between digits: spaces, dots, slashes and
-parentheses. A national number stays national, since the mapping does not say of which country it is.
+The rule: a number written in that form passes unchanged; others lose what people put between digits: spaces, dots,
+slashes and parentheses. An international one with parentheses, as in +31 (0)20 …, is written in E.164 by Google's rules
+(`phonenumbers`), which know that this 0 is not dialled. A national number stays national, since the mapping does not say
+of which country it is.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def normal_phone(value: str) -> str | None:
     if len(text) > _LONGEST:
         raise RefusedValueError("invalid_phone", "the value is too long for a phone number")
     bare = _BETWEEN.sub("", text.translate(_DASHES))
-    if not bare.startswith("+"):
+    if not (bare.startswith("+") and "(" in text):
         if _ORDINARY.fullmatch(bare):
             return bare
         raise RefusedValueError("invalid_phone", "the value is not a phone number of 5 to 15 digits")

@@ -105,7 +105,7 @@ def truncate(text: str, length: int) -> str:
     cut = length
     while cut and (unicodedata.combining(text[cut]) or text[cut] in _JOINING or text[cut - 1] == "\u200d"):
         cut -= 1
-    return text[: cut or length]
+    return text[: cut or length].rstrip("\u200d")
 
 
 def split_text(text: str, separator: str) -> list[str] | None:
