@@ -10,6 +10,7 @@ from etl import __version__
 from etl.cli.backfill import backfill
 from etl.cli.deploy import deploy
 from etl.cli.explain import explain
+from etl.cli.init import init
 from etl.cli.preview import preview
 from etl.cli.retry import retry
 from etl.cli.run import run
@@ -45,5 +46,5 @@ def squeezely_etl() -> None:
     """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events."""
 
 
-for command in (backfill, explain, state, deploy, preview, retry, run, sandbox, schema, status, test, validate):
+for command in (backfill, explain, state, deploy, init, preview, retry, run, sandbox, schema, status, test, validate):
     squeezely_etl.add_command(command)

@@ -1,0 +1,114 @@
+"""What the values of a column look like.
+
+The rule: what a type takes is asked of the transform's own rules, so that a draft does not promise what a run
+refuses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from etl.drafting.facts import SampledColumn
+from etl.transform.problem import DoubtfulValueError, RefusedValueError
+from etl.transform.rules import rule_for
+from etl.transform.zone import LocalTime
+
+# So many values of a column must look alike before its look alone gives it a purpose.
+CONVINCING = 0.95
+# So many must fit before its name does: below, the name means something else.
+PLAUSIBLE = 0.5
+
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_LANGUAGE = re.compile(r"[a-z]{2}([-_][A-Za-z]{2})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4}", re.ASCII)
+_DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.ASCII)
+_LETTERS = re.compile(r"[^\W\d_]+")
+_TEXT_KINDS = frozenset({"text", None})
+# Kinds that no value of a field's type has, whatever the column is called.
+_WITHOUT_FORM = frozenset({"bytes", "other"})
+_NOT_A_TEXT = _WITHOUT_FORM | {"json"}
+
+_NUMBERS = frozenset({"integer", "number", "decimal"})
+_TIMES = frozenset({"datetime", "datetime_tz"})
+_KINDS_OF: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "yes_no": frozenset({"boolean", "integer"}),
+        "date": _TIMES | {"date"},
+        "datetime": _TIMES,
+        "number": _NUMBERS,
+        "phone": frozenset({"integer"}),
+        "list": frozenset({"integer", "json"}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How many of the present sampled values a type takes."""
+
+    taken: int
+    present: int
+
+    @property
+    def share(self) -> float:
+        """Of 1; 1 when there is no value to look at."""
+        return self.taken / self.present if self.present else 1.0
+
+    @property
+    def whole(self) -> bool:
+        """No value is refused."""
+        return self.taken == self.present
+
+
+def fit(column: SampledColumn, type_name: str) -> Fit:
+    """How `column` fits the type `type_name` of the mapping language; blank texts count as missing."""
+    present = [value for value in column.values if not (isinstance(value, str) and not value.strip())]
+    if column.kind in (_NOT_A_TEXT if type_name == "text" else _WITHOUT_FORM):
+        return Fit(0, len(present) or 1)
+    if not present:
+        return Fit(0, 0 if _may_hold(column.kind, type_name) else 1)
+    rule = rule_for(type_name, kind=column.kind, zone=LocalTime("UTC"))
+    taken = 0
+    for value in present:
+        try:
+            rule.value(value)
+        except DoubtfulValueError:
+            taken += 1
+        except (RefusedValueError, ValueError, TypeError, ArithmeticError, LookupError):
+            continue
+        else:
+            taken += 1
+    return Fit(taken, len(present))
+
+
+def look_of(column: SampledColumn) -> str | None:
+    """The type that the values alone speak for; None when they are nothing special, or too few to say."""
+    present = [value.strip() for value in column.values if isinstance(value, str) and value.strip()]
+    if column.kind not in _TEXT_KINDS or not present or len(present) < len(column.values) / 2:
+        return None
+    for type_name, pattern in (
+        ("email", re.compile(r"[^@\s]+@[^@\s]+")),
+        ("currency", _CURRENCY),
+        ("country", _COUNTRY),
+        ("language", _LANGUAGE),
+        ("date", _DATE),
+        ("datetime", _DATETIME),
+    ):
+        alike = sum(pattern.fullmatch(value) is not None for value in present) / len(present)
+        if alike >= CONVINCING and fit(column, type_name).share >= CONVINCING:
+            return type_name
+    return "yes_no" if _says_yes_or_no(column, present) else None
+
+
+def _says_yes_or_no(column: SampledColumn, present: list[str]) -> bool:
+    spellings = {value.casefold() for value in present}
+    worded = all(_LETTERS.fullmatch(one) for one in spellings)
+    return worded and len(spellings) >= 2 and fit(column, "yes_no").whole
+
+
+def _may_hold(kind: str | None, type_name: str) -> bool:
+    return kind in _TEXT_KINDS or type_name == "text" or kind in _KINDS_OF.get(type_name, ())

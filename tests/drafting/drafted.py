@@ -1,0 +1,48 @@
+"""What `init` would write for a table, and whether that holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.drafting.choose import choose
+from etl.drafting.look import look_at
+from etl.drafting.write import write_mapping
+from etl.host.system_clock import SystemClock
+from etl.mapping.load import parse_mapping
+from etl.mapping.model import Mapping
+from etl.source.finding import Finding
+from etl.source.open import open_source
+from etl.transform.transformer import Transformer
+
+
+@dataclass
+class Drafted:
+    """The text, the mapping it is, what `validate --connect` says, and the share of sampled rows that are events."""
+
+    text: str
+    mapping: Mapping
+    findings: list[Finding]
+    share_valid: float
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [one for one in self.findings if one.level == "error"]
+
+    def columns(self) -> dict[str, str | None]:
+        return {name: rule.column for name, rule in self.mapping.fields.items()}
+
+
+def draft_of(url: str, table: str) -> Drafted:
+    facts = look_at(url, table, clock=SystemClock())
+    text = write_mapping(facts, choose(facts), url="${SOURCE_DATABASE_URL}", url_reason="")
+    environment = {"SOURCE_DATABASE_URL": url, "SQUEEZELY_ACCOUNT": "1", "SQUEEZELY_API_KEY": "key"}
+    mapping = parse_mapping(
+        text.encode(), path=Path("drafted.yaml"), environment=environment, read_file=Path.read_bytes
+    )
+    with open_source(mapping, clock=SystemClock()) as source:
+        findings = source.preflight(mapping)
+        page = source.sample(500)
+        events = Transformer(mapping, source.columns, source.child_columns)(page).events
+    valid = sum(event is not None for event in events) / len(events) if events else 1.0
+    return Drafted(text, mapping, findings, valid)
