@@ -138,7 +138,7 @@ class CursorDomain:
     def below(self, value: Scalar, span: timedelta | int) -> Scalar | None:
         """`value` less `span`, in the column's form; None where that cannot be said (infinity, text, before year 1).
 
-        A whole day at least is subtracted from a day, so that its later rows are read again.
+        From a day, whose moment is its midnight, any span takes whole days, so that its later rows are read again.
         """
         if isinstance(span, int):
             return value - span if isinstance(value, int | Decimal) else None
@@ -146,10 +146,7 @@ class CursorDomain:
         if moment is None:
             return None
         try:
-            if self.kind == "date":
-                moment -= timedelta(days=-(-span // timedelta(days=1)))
-            else:
-                moment -= span
+            moment -= span
         except OverflowError:
             return None
         if isinstance(value, str):

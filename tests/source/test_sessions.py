@@ -27,6 +27,15 @@ def test_sessions_cannot_write(database_url: str) -> None:
         assert source.count(Window()) == 1
 
 
+def test_a_sqlite_file_stays_closed_to_writing_whatever_the_session_is_told(sqlite_url: str) -> None:
+    """A47, A48: mode=ro in the URI, not only a PRAGMA."""
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    with opened(sqlite_url) as source:
+        database_of(source).read(sa.text("PRAGMA query_only = OFF"))
+        with pytest.raises(DatabaseFault, match="SQLITE_READONLY"):
+            database_of(source).read(sa.text("INSERT INTO t VALUES (1)"))
+
+
 def test_sessions_are_in_utc(postgresql_url: str, mariadb_url: str) -> None:
     """A23: also after a reconnect."""
     for url, sql in ((postgresql_url, "SHOW TimeZone"), (mariadb_url, "SELECT @@session.time_zone")):
