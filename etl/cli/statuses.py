@@ -3,32 +3,72 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
 from etl.cli.loading import load
 from etl.cli.summary import position_text
+from etl.errors import UsageProblem
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import checkpoint_dict
+from etl.mapping.quantities import parse_duration
 from etl.state.mapping_state import MappingState
 from etl.state.runs import RunRecord
 from etl.state.store import open_state
 
+LATEST_RUNS = 50
 
-def show_status(paths: tuple[Path, ...], *, state: str, history: int, output: str) -> int:
-    """Print the status of the mappings in `paths`, or of all that the state knows; `history` runs each."""
-    with open_state(state, clock=SystemClock(), write=False) as store:
+
+def show_status(paths: tuple[Path, ...], *, state: str, history: int, check_age: str | None, output: str) -> int:
+    """Print the status of the mappings in `paths`, or of all that the state knows; `history` runs each.
+
+    Returns 3 when `check_age` is given and a person is needed.
+    """
+    try:
+        max_age = None if check_age is None else parse_duration(check_age)
+    except ValueError as problem:
+        raise UsageProblem(f"--max-age: {problem}", hint="such as 26h") from None
+    needed = False
+    clock = SystemClock()
+    with open_state(state, clock=clock, write=False) as store:
         names = [mapping.name for mapping in load(paths, resolve_variables=False)] if paths else store.names()
         if not names and output == "text":
             click.echo(f"no mapping has run with the state {state} yet")
         for name in names:
             found = store.mapping(name)
+            worries = [] if max_age is None else worries_about(found, max_age=max_age, now=clock.utc_now())
+            needed = needed or bool(worries)
             if output == "json":
-                click.echo(json.dumps(_as_dict(found, history)))
+                checked = {} if max_age is None else {"worries": worries}
+                click.echo(json.dumps({**_as_dict(found, history), **checked}))
             else:
                 _show(found, history)
-    return 0
+                for worry in worries:
+                    click.echo(click.style(f"  needs a person: {worry}", fg="red"))
+        if max_age is not None and not names:
+            needed = True
+    return 3 if needed else 0
+
+
+def worries_about(found: MappingState, *, max_age: timedelta, now: datetime) -> list[str]:
+    """Why a person should look at this mapping; empty when the night was good."""
+    worries: list[str] = []
+    letters = sum(found.dead_letter_counts().values())
+    if letters:
+        worries.append(f"{letters:,} open dead letter(s): see `retry`, or `explain` one")
+    runs = [run for run in found.runs(LATEST_RUNS) if run.command == "run"]
+    good = next((run for run in runs if run.exit_code in (0, 3) and run.outcome == "done"), None)
+    if good is None:
+        worries.append("no run was ever done")
+    elif now - (good.finished_at or good.started_at) > max_age:
+        hours = (now - (good.finished_at or good.started_at)).total_seconds() / 3600
+        worries.append(f"the last run that was done ended {hours:,.0f} hours ago")
+    if runs and runs[0].outcome in ("failed", "died"):
+        said = (runs[0].summary or {}).get("error", "it ended without a word")
+        worries.append(f"the last run {runs[0].outcome}: {said}")
+    return worries
 
 
 def _as_dict(found: MappingState, history: int) -> dict[str, object]:
