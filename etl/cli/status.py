@@ -25,7 +25,9 @@ from etl.cli.options import MAPPING_PATH, log_options, output_option, state_opti
 @state_option
 @output_option
 @log_options
-def status(  # noqa: PLR0913 - one parameter an optionmappings: tuple[Path, ...], *, history: int, check: bool, max_age: str, state: str, output: str) -> int:
+def status(  # noqa: PLR0913 - one parameter an option
+    mappings: tuple[Path, ...], *, history: int, check: bool, max_age: str, state: str, output: str
+) -> int:
     """Show each mapping's checkpoint, last run and open dead letters."""
     from etl.cli.statuses import show_status
 
