@@ -71,8 +71,8 @@ def pages(url: str) -> Iterator[list[tuple[Any, ...]]]:
         while page := cursor.fetchmany(PAGE_ROWS):
             yield page
         return
-    import psycopg
-    from psycopg.adapt import Loader
+    import psycopg  # noqa: PLC0415 - not for SQLite
+    from psycopg.adapt import Loader  # noqa: PLC0415
 
     class DigitsLoader(Loader):
         def load(self, data: Any) -> bytes:

@@ -1,4 +1,7 @@
-"""Runs a program to its end and tells what it cost: seconds by the wall and of the processor, and its largest memory."""
+"""Runs a program to its end and tells what it cost: time on the wall, time of the processor, memory.
+
+The rule: this process stays small. A child's largest memory counts from the moment of the fork, when it is still ours.
+"""
 
 from __future__ import annotations
 

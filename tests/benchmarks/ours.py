@@ -46,14 +46,23 @@ destination:
   batch_size: %(batch_size)d
   max_batch_bytes: 1MiB
   concurrency: %(concurrency)d
-  rate_limit: {requests_per_second: 10000, events_per_second: 1000000}
+  rate_limit: %(rate_limit)s
 """
+BOUNDLESS = "{requests_per_second: 10000, events_per_second: 1000000}"
+DEFAULT = "{requests_per_second: 10, events_per_second: 1000}"
 
 
-def write_mapping(folder: Path, *, resend: str, batch_size: int, concurrency: int) -> Path:
-    """The mapping in `folder`; its throttle allows more than any machine can do."""
+def write_mapping(folder: Path, *, resend: str, batch_size: int, concurrency: int, throttled: bool = False) -> Path:
+    """The mapping in `folder`; unless `throttled`, its rate limit allows more than any machine can do."""
     path = folder / f"{resend}-{batch_size}-{concurrency}.yaml"
-    values = {"resend": resend, "batch_size": batch_size, "concurrency": concurrency, "account": os.getpid()}
+    values = {
+        "resend": resend,
+        "batch_size": batch_size,
+        "concurrency": concurrency,
+        # The rate is shared by account, so that other work on this machine needs another one.
+        "account": os.getpid(),
+        "rate_limit": DEFAULT if throttled else BOUNDLESS,
+    }
     path.write_text(MAPPING % values)
     return path
 

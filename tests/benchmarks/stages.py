@@ -2,13 +2,17 @@
 
 The parts are those of the product, put together as `etl.cli.wiring` does; only the loop is this module's, so that
 nothing runs beside anything else and every second has one name.
+
+    python -m tests.benchmarks.stages MAPPING STATE      prints the rows and the seconds of each stage as JSON
 """
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -26,20 +30,9 @@ from etl.mapping.load import load_mapping
 from etl.page import Window
 from etl.source.open import open_source
 from etl.state.store import open_state
+from etl.transform import field as field_room
 from etl.transform.transformer import Transformer
-
-# In the order of a row's way; each with what is in it.
-STAGES = {
-    "read": "the database's query, the driver, the rows' tuples",
-    "columns": "columns of the rows, and events of the columns",
-    "transforms": "the steps of the mapping",
-    "checks": "the types: e-mail, language, currency, yes/no, dates, numbers, texts",
-    "encode": "JSON",
-    "ledger": "keyed hashes of keys and contents, and the look-up of what was accepted",
-    "deliver": "lanes, batches, settlement",
-    "send": "HTTP over the loopback address, the sink's own time included",
-    "state": "the ledger's new entries and the checkpoint, on disk",
-}
+from tests.benchmarks.report import STAGES, Profile
 
 
 class Stopwatch:
@@ -66,15 +59,6 @@ class Stopwatch:
         return run
 
 
-class TimedRule:
-    """A rule of the transform, timed."""
-
-    def __init__(self, rule: Any, watch: Stopwatch, name: str) -> None:
-        self.repeats = rule.repeats
-        self.ordinary = watch.timed(name, rule.ordinary)
-        self.value = watch.timed(name, rule.value)
-
-
 class TimedParts:
     """An object whose named methods are timed; the rest is handed through."""
 
@@ -85,19 +69,6 @@ class TimedParts:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The seconds of each stage for `rows` rows."""
-
-    rows: int
-    seconds: dict[str, float]
-
-    @property
-    def total(self) -> float:
-        """All stages."""
-        return sum(self.seconds.values())
 
 
 def profile(
@@ -138,7 +109,7 @@ def profile(
             )
             watch.timed("deliver", courier.admit)(admitted)
             _deliver(courier, client, state, run_no, clock, watch)
-        courier.more_is_coming(False)
+        courier.more_is_coming(False)  # noqa: FBT003 - reads as a sentence
         _deliver(courier, client, state, run_no, clock, watch)
         assert courier.idle
         state.finish_run(run_no, {"outcome": "done"})
@@ -150,11 +121,17 @@ def profile(
 
 def _timed_preparer(mapping: Any, source: Any, state: Any, watch: Stopwatch) -> Callable[..., Any]:
     transformer = Transformer(mapping, source.columns, source.child_columns)
-    for field in transformer._fields:
-        field._stages = [
-            (name, TimedRule(rule, watch, "checks" if name.startswith(("type ", "value")) else "transforms"))
-            for name, rule in field._stages
-        ]
+    steps = {
+        id(rule)
+        for field in transformer._fields
+        for name, rule in field._stages
+        if not name.startswith(("type ", "value"))
+    }
+    settle = field_room.settle
+    timed = {name: watch.timed(name, settle) for name in ("transforms", "checks")}
+    field_room.settle = lambda cells, rule, findings: timed["transforms" if id(rule) in steps else "checks"](
+        cells, rule, findings
+    )
     ledger = mapping.resend == "changed"
     hasher = TimedParts(Hasher(state.hash_key), watch, "ledger", ("ledger_keys", "digests")) if ledger else None
     preparer = Preparer(
@@ -166,7 +143,9 @@ def _timed_preparer(mapping: Any, source: Any, state: Any, watch: Stopwatch) -> 
     return watch.timed("encode", preparer)
 
 
-def _deliver(courier: Any, client: Any, state: Any, run_no: int, clock: Any, watch: Stopwatch) -> None:
+def _deliver(  # noqa: PLR0917 - parts of the loop
+    courier: Any, client: Any, state: Any, run_no: int, clock: Any, watch: Stopwatch
+) -> None:
     track = watch.timed("send", client.track)
     settle = watch.timed("state", state.settle)
     steps = TimedParts(courier, watch, "deliver", ("next_request", "answered", "settlement", "committed"))
@@ -190,16 +169,6 @@ def _deliver(courier: Any, client: Any, state: Any, run_no: int, clock: Any, wat
         settle_all()
 
 
-def table(profiles: Sequence[tuple[str, Profile]]) -> str:
-    """A Markdown table: microseconds a row and share of each stage."""
-    lines = ["| stage | what is in it | " + " | ".join(name for name, _ in profiles) + " |"]
-    lines.append("| --- | --- |" + " ---: |" * len(profiles))
-    for stage, what in STAGES.items():
-        cells = [
-            f"{found.seconds[stage] / found.rows * 1e6:.2f} µs, {found.seconds[stage] / found.total:.0%}"
-            for _, found in profiles
-        ]
-        lines.append(f"| {stage} | {what} | " + " | ".join(cells) + " |")
-    sums = [f"**{found.total / found.rows * 1e6:.2f} µs**" for _, found in profiles]
-    lines.append("| **all** | | " + " | ".join(sums) + " |")
-    return "\n".join(lines)
+if __name__ == "__main__":
+    found = profile(Path(sys.argv[1]), Path(sys.argv[2]), dict(os.environ))
+    print(json.dumps({"rows": found.rows, "seconds": found.seconds}))

@@ -1,0 +1,237 @@
+"""Measures the product side by side with the floor and a naive script: `make bench`.
+
+The rule: everybody does the same job to the same sink in turn, in processes of their own, and the sink counts; what is
+compared was measured in the same rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.benchmarks import data, ours, report, sink
+from tests.benchmarks.contestants import ALWAYS, DLT, DRT, FLOOR, LEDGER, NAIVE, UNCHANGED, Task
+from tests.benchmarks.measure import measure
+from tests.benchmarks.rounds import Results, compete
+from tests.databases import shared_server, stop_servers
+
+SECTIONS = ("speed", "latency", "stages", "throttle", "growth")
+BATCH_SIZES = (1000, 100)
+DELAY_SECONDS = 0.05
+LATENCY_CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    rows: int
+    runs: int
+    latency_rows: int
+    latency_runs: int
+    throttled_rows: int
+    growth_rows: tuple[int, int]
+
+
+FULL = Sizes(500_000, 5, 250_000, 3, 30_000, (500_000, 5_000_000))
+QUICK = Sizes(10_000, 1, 4_000, 1, 2_000, (10_000, 20_000))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A folder, a sink and the databases' URLs by name."""
+
+    folder: Path
+    sink: sink.Sink
+    sources: dict[str, str]
+    sizes: Sizes
+
+    def task(self, source: str, batch_size: int, *, rows: int, delay_seconds: float = 0.0) -> Task:
+        """The job on one of the sources, whose table has `rows` rows."""
+        connections = LATENCY_CONNECTIONS if delay_seconds else 4
+        url = self.sources[source]
+        return Task(source, url, self.sink.url, self.folder, rows, batch_size, delay_seconds, connections)
+
+
+def speed(bench: Bench, peers: tuple[str, ...]) -> str:
+    """The sink answers at once: what the programs themselves cost."""
+    names = [FLOOR, NAIVE, *peers, LEDGER, UNCHANGED, ALWAYS]
+    results = _each(bench, names, runs=bench.sizes.runs, rows=bench.sizes.rows)
+    return f"{report.speed_table(results)}\n\n{report.targets(results)}"
+
+
+def latency(bench: Bench, peers: tuple[str, ...]) -> str:
+    """The sink answers after 50 ms: whether the connections are kept busy."""
+    sizes = bench.sizes
+    results = _each(
+        bench, [FLOOR, LEDGER, ALWAYS], runs=sizes.latency_runs, rows=sizes.latency_rows, delay_seconds=DELAY_SECONDS
+    )
+    return report.latency_table(results)
+
+
+def profile(bench: Bench, peers: tuple[str, ...]) -> str:
+    """Where the time goes."""
+    found = []
+    bench.sink.begin()
+    for source, url in bench.sources.items():
+        fill(url, bench.sizes.rows)
+        for resend in ("changed", "always"):
+            mapping = ours.write_mapping(bench.folder, resend=resend, batch_size=1000, concurrency=4)
+            with ours.fresh_state(bench.folder) as state:
+                for title in ("sent", "nothing changed") if resend == "changed" else ("resend: always",):
+                    command = [sys.executable, "-m", "tests.benchmarks.stages", str(mapping), str(state)]
+                    cost = measure(command, environment=ours.environment(url, bench.sink.url))
+                    found.append((f"{source}, {title}", report.Profile(**json.loads(cost.output))))
+    return report.stages_table(found)
+
+
+def throttle(bench: Bench, peers: tuple[str, ...]) -> str:
+    """At the default rate limit the job waits for the API, not the API for the job."""
+    source, url = next(iter(bench.sources.items()))
+    rows = bench.sizes.throttled_rows
+    fill(url, rows)
+    mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=100, concurrency=4, throttled=True)
+    bench.sink.begin()
+    with ours.fresh_state(bench.folder) as state:
+        cost = measure(ours.command(mapping, state), environment=ours.environment(url, bench.sink.url))
+    books = ours.summary(cost.output)
+    achieved = books["sent"] / books["duration_seconds"] / 1000
+    return report.markdown(
+        ["default rate limit, 1,000 events a second", "target", "measured"],
+        [
+            [f"achieved rate, {rows:,} rows of {source}", "≥ 98%", f"{achieved:.1%}"],
+            ["processor, its start included", "< 10% of a core", f"{cost.cpu_seconds / cost.wall_seconds:.1%}"],
+        ],
+    )
+
+
+def growth(bench: Bench, peers: tuple[str, ...]) -> str:
+    """Memory and time do not grow with the table."""
+    source, url = next(iter(bench.sources.items()))
+    rows = []
+    for count in bench.sizes.growth_rows:
+        fill(url, count)
+        mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=1000, concurrency=4)
+        with ours.fresh_state(bench.folder) as state:
+            for title in ("sent", "nothing changed"):
+                bench.sink.begin()
+                cost = measure(ours.command(mapping, state), environment=ours.environment(url, bench.sink.url))
+                seconds = ours.summary(cost.output)["duration_seconds"] / count * 1e6
+                size = sum(file.stat().st_size for file in state.parent.glob("state.sqlite*") if file.is_file())
+                rows.append(
+                    [
+                        f"{source}, {count:,} rows, {title}",
+                        f"{seconds:.1f}",
+                        f"{cost.peak_bytes / 2**20:.0f}",
+                        f"{size / count:.1f}",
+                    ]
+                )
+                print("  " + " | ".join(rows[-1]), flush=True)
+    return report.markdown(["run", "seconds a million rows", "peak MiB", "bytes of state a key"], rows)
+
+
+def _each(bench: Bench, names: list[str], *, runs: int, rows: int, delay_seconds: float = 0.0) -> list[Results]:
+    results = []
+    for source, url in bench.sources.items():
+        fill(url, rows)
+        for batch_size in BATCH_SIZES:
+            task = bench.task(source, batch_size, rows=rows, delay_seconds=delay_seconds)
+            print(f"{source}, {batch_size:,} a batch, {delay_seconds * 1000:.0f} ms, {rows:,} rows", flush=True)
+            results.append(compete(task, names, bench.sink, runs=runs))
+    return results
+
+
+def fill(url: str, rows: int) -> None:
+    """Make the table anew in the database at `url`, unless it has as many rows already."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    if sa.inspect(engine).has_table("customers"):
+        with engine.begin() as connection:
+            if connection.execute(sa.text("SELECT count(*) FROM customers")).scalar_one() == rows:
+                return
+            connection.execute(sa.text("DROP TABLE customers"))
+    if engine.dialect.name == "sqlite":
+        data.fill_sqlite(Path(engine.url.database or ""), rows)
+    else:
+        data.fill_postgresql(url, rows)
+
+
+@contextmanager
+def made(sizes: Sizes, names: list[str]) -> Iterator[Bench]:
+    """The bench with what it needs; nothing of it is left behind."""
+    with tempfile.TemporaryDirectory(prefix="squeezely-etl-bench-") as name, sink.running() as receiver:
+        folder = Path(name)
+        # The server may run as another user, who cannot look into this folder.
+        servers = folder.with_name(folder.name + "-servers")
+        sources = {"SQLite": f"sqlite:///{folder}/shop.sqlite"} if "sqlite" in names else {}
+        try:
+            if "postgresql" in names:
+                with shared_server("postgresql", servers) as server:
+                    yield Bench(folder, receiver, {"PostgreSQL": server.url, **sources}, sizes)
+            else:
+                yield Bench(folder, receiver, sources, sizes)
+        finally:
+            if servers.exists():
+                stop_servers(servers)
+
+
+def heading(sizes: Sizes, *, peers: tuple[str, ...]) -> str:
+    """When, how and on what the figures were made."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("pandas", "SQLAlchemy", "orjson", "httpcore"))
+    words = shlex.join(["make", "bench-peers" if peers else "bench"])
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{words}`: {sizes.rows:,} rows of 12 columns, 12 fields an "
+        f"event, medians of {sizes.runs}, whole processes with their start, in turn on the same {os.cpu_count()} cores "
+        f"({platform.machine()}, Python {platform.python_version()}, {packages})."
+    )
+
+
+SECTION_TITLES = {
+    "speed": ("Speed, the sink answers at once", speed),
+    "latency": ("A sink that takes 50 ms, eight connections", latency),
+    "stages": ("Where the time goes, in one thread", profile),
+    "throttle": ("At the default rate limit", throttle),
+    "growth": ("Growth", growth),
+}
+
+
+def main() -> None:
+    """Parse, measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a small size that shows only that it works")
+    parser.add_argument("--rows", type=int, help="rows of the table (default: 500,000)")
+    parser.add_argument("--runs", type=int, help="rounds of the speed section (default: 5)")
+    parser.add_argument("--sources", default="sqlite,postgresql", help="databases, by commas")
+    parser.add_argument("--sections", default=",".join(SECTIONS), help="what to measure, by commas")
+    parser.add_argument("--peers", action="store_true", help="drt-core and dlt too, from .venv-peers")
+    parser.add_argument("--into", type=Path, help="the Markdown file to write; none: print only")
+    chosen = parser.parse_args()
+    sizes = QUICK if chosen.quick else FULL
+    values = {name: value for name, value in vars(chosen).items() if name in ("rows", "runs") and value}
+    sizes = replace(sizes, **values)
+    peers = (DRT, DLT) if chosen.peers else ()
+    parts = [heading(sizes, peers=peers)]
+    with made(sizes, chosen.sources.split(",")) as bench:
+        for section in chosen.sections.split(","):
+            title, work = SECTION_TITLES[section]
+            parts.append(f"#### {title}\n\n{work(bench, peers)}")
+    text = "\n\n".join(parts) + "\n"
+    print(f"\n{text}")
+    if chosen.into is not None:
+        chosen.into.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

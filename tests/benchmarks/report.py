@@ -1,0 +1,119 @@
+"""The results as Markdown, for the README and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.contestants import DRT, FLOOR, LEDGER, UNCHANGED
+from tests.benchmarks.rounds import Results
+
+# In the order of a row's way; each with what is in it.
+STAGES = {
+    "read": "the database's query, the driver, the rows' tuples",
+    "columns": "columns of the rows, and events of the columns",
+    "transforms": "the steps of the mapping",
+    "checks": "the types: e-mail, language, currency, yes/no, dates, numbers, texts",
+    "encode": "JSON",
+    "ledger": "keyed hashes of keys and contents, and the look-up of what was accepted",
+    "deliver": "lanes, batches, settlement",
+    "send": "HTTP over the loopback address, the sink's own time included",
+    "state": "the ledger's new entries and the checkpoint, on disk",
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The seconds of each stage for `rows` rows."""
+
+    rows: int
+    seconds: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """All stages."""
+        return sum(self.seconds.values())
+
+
+def stages_table(profiles: Sequence[tuple[str, Profile]]) -> str:
+    """Microseconds a row and share of each stage."""
+    head = ["stage: what is in it", *(name for name, _ in profiles)]
+    rows = []
+    for stage, what in STAGES.items():
+        cells = [
+            f"{found.seconds[stage] / found.rows * 1e6:.2f} µs, {found.seconds[stage] / found.total:.0%}"
+            for _, found in profiles
+        ]
+        rows.append([f"{stage}: {what}", *cells])
+    rows.append(["all", *(f"{found.total / found.rows * 1e6:.2f} µs" for _, found in profiles)])
+    return markdown(head, rows)
+
+
+def speed_table(results: Sequence[Results]) -> str:
+    """Rows a second of each contestant, a column a task, with how it stands to the floor."""
+    names = list(dict.fromkeys(name for result in results for name in result.costs))
+    head = ["rows/s (of the floor)", *(task_title(result) for result in results), "peak MiB", "CPU s a million rows"]
+    rows = []
+    for name in names:
+        cells = [name]
+        for result in results:
+            if name not in result.costs:
+                cells.append("-")
+                continue
+            share = f" ({result.ratio(name, FLOOR):.2f})" if name != FLOOR and FLOOR in result.costs else ""
+            cells.append(f"{result.rows_a_second(name):,.0f}{share}")
+        there = [result for result in results if name in result.costs]
+        cells.append(f"{max(result.peak_mib(name) for result in there):.0f}")
+        cells.append(f"{max(result.cpu_seconds_a_million(name) for result in there):.1f}")
+        rows.append(cells)
+    return markdown(head, rows)
+
+
+def latency_table(results: Sequence[Results]) -> str:
+    """Rows a second with a slow sink, and the share of what its delay allows."""
+    names = list(dict.fromkeys(name for result in results for name in result.costs))
+    head = ["rows/s (of what the delay allows)", *(task_title(result) for result in results)]
+    rows = []
+    for name in names:
+        cells = [name]
+        for result in results:
+            if name not in result.costs:
+                cells.append("-")
+                continue
+            rate = result.rows_a_second(name)
+            cells.append(f"{rate:,.0f} ({rate / result.task.most_a_second:.2f})")
+        rows.append(cells)
+    return markdown(head, rows)
+
+
+def targets(results: Sequence[Results]) -> str:
+    """What the project asks of itself, beside what was measured."""
+    rows = []
+    for result in results:
+        title = task_title(result)
+        costs = result.costs
+        if LEDGER in costs and FLOOR in costs:
+            rows.append([title, "ours / floor", "≥ 0.25", f"{result.ratio(LEDGER, FLOOR):.2f}"])
+        if "ours, resend: always" in costs and FLOOR in costs:
+            value = result.ratio("ours, resend: always", FLOOR)
+            rows.append([title, "ours, resend: always / floor", "≥ 0.35", f"{value:.2f}"])
+        if UNCHANGED in costs:
+            rows.append([title, "nothing changed / ours", "≥ 1.5", f"{result.ratio(UNCHANGED, LEDGER):.2f}"])
+        if DRT in costs:
+            wanted = "≥ 3" if result.task.batch_size >= 1000 else "≥ 12"
+            rows.append([title, "ours / drt-core", wanted, f"{result.ratio(LEDGER, DRT):.1f}"])
+    return markdown(["task", "ratio", "target", "measured"], rows)
+
+
+def task_title(result: Results) -> str:
+    """`PostgreSQL, 1,000 a batch`."""
+    task = result.task
+    delay = f", {task.delay_seconds * 1000:.0f} ms" if task.delay_seconds else ""
+    return f"{task.source}, {task.batch_size:,} a batch{delay}"
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; every column but the first is aligned to the right."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
