@@ -8,6 +8,7 @@ import click
 
 from etl import errors
 from etl.cli.commands import squeezely_etl
+from etl.delivery.verdict import VERDICTS
 from etl.mapping.catalogue import FIELDS, PROBLEMS, PRODUCT_FIELDS, STEPS, TYPES
 
 
@@ -49,6 +50,11 @@ def commands() -> str:
         (f"`{name}`", command.get_short_help_str(limit=200)) for name, command in sorted(squeezely_etl.commands.items())
     ]
     return table(*rows)
+
+
+def verdicts() -> str:
+    """Every kind of answer and what it means."""
+    return table(("answer", "verdict", "why"), *((case.answer, case.verdict, case.why) for case in VERDICTS))
 
 
 def problem_codes() -> str:
