@@ -16,7 +16,10 @@ from etl.api.credentials import CredentialOutcome
 from etl.cli.loading import load_each
 from etl.errors import EtlError, MappingInvalid, worst_exit_code
 from etl.host.system_clock import SystemClock
+from etl.job.mapping_constants import constant_findings
+from etl.mapping.document import lines
 from etl.mapping.model import Mapping
+from etl.mapping.yaml_reader import read_yaml
 from etl.source.open import open_source
 
 
@@ -60,7 +63,8 @@ def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool) -> R
     if isinstance(loaded, MappingInvalid):
         remarks = tuple(Remark("error", problem, code=2) for problem in loaded.problems)
         return Report(path, path.stem, remarks or (Remark("error", loaded.message, loaded.hint, code=2),))
-    found = [Remark("warning", warning) for warning in loaded.warnings]
+    found = [Remark("error", line, code=2) for line in _constants(loaded)]
+    found.extend(Remark("warning", warning) for warning in loaded.warnings)
     summary = f"{len(loaded.fields)} fields"
     if connect:
         found.extend(_database(loaded))
@@ -68,6 +72,12 @@ def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool) -> R
         destination = loaded.destination
         summary += f", account {destination.account} at {urlsplit(destination.url).hostname}"
     return Report(path, loaded.name, tuple(found), summary)
+
+
+def _constants(mapping: Mapping) -> tuple[str, ...]:
+    found = list(constant_findings(mapping))
+    # The file is read once more for the places of what is wrong, which a loaded mapping no longer knows.
+    return lines(read_yaml(mapping.path.read_bytes()), found, file=str(mapping.path)) if found else ()
 
 
 def _database(mapping: Mapping) -> Iterator[Remark]:
