@@ -58,6 +58,9 @@ class ServerLock:
         """Give the lock back."""
         if self._connection is not None:
             with suppress(sa.exc.SQLAlchemyError):  # a lost connection has given the lock back already
+                # Said, because the server notices the end of a connection a moment later only.
+                self._connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (self._number,))
+            with suppress(sa.exc.SQLAlchemyError):
                 self._connection.close()
             self._connection = None
 

@@ -170,8 +170,8 @@ class _ServerLocks:
 
 
 def _open_file(path: Path, clock: Clock) -> Database:
+    make_folder(path.parent)
     if check_file(path) is None:
-        make_folder(path.parent)
         # Two first runs at once: one makes the file, the other finds it.
         folder = path.with_name(path.name + ".lock.d")
         make_folder(folder)
