@@ -29,8 +29,9 @@ from etl.transform.cells import Cells
 from etl.transform.frame import Frame
 from etl.transform.problem import DoubtfulValueError, Findings, Problem, RefusedValueError
 from etl.transform.rules import rule_for
-from etl.transform.settle import ByValue, Rule, settle
+from etl.transform.settle import Rule, settle
 from etl.transform.steps import MapRule, step_rule
+from etl.transform.text import AsTextRule
 from etl.transform.zone import LocalTime
 
 # Types that are texts for the receiver, so that their numbers are made texts before steps.
@@ -203,9 +204,7 @@ def _stages(rule: FieldRule, type_name: str | None, kind: str | None, zone: Loca
         as_text = rule_for("text", kind=kind, zone=zone)
         needs_value = {"date", "round"}
         if rule.transform[0].name not in needs_value:
-            stages.append(
-                ("as text", ByValue(lambda value: value if isinstance(value, str | list) else as_text.value(value)))
-            )
+            stages.append(("as text", AsTextRule(as_text)))
     for step in rule.transform:
         if step.name == "sha256" and type_name is not None:
             stages.append((f"type {type_name}", rule_for(type_name, kind=kind, zone=zone)))

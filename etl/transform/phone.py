@@ -2,8 +2,8 @@
 
 The rule: a number written in that form passes unchanged; others lose what people put between digits: spaces, dots,
 slashes and parentheses. An international one with parentheses, as in +31 (0)20 …, is written in E.164 by Google's rules
-(`phonenumbers`), which know that this 0 is not dialled. A national number stays national, since the mapping does not say
-of which country it is.
+(`phonenumbers`), which know that this 0 is not dialled. A national number stays national, since the mapping does not
+say of which country it is.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ def normal_phone(value: str) -> str | None:
     text = value.strip()
     if not text:
         return None
-    if _ORDINARY.fullmatch(text):
-        return text
+    # Spaces are what nearly always is between the digits.
+    for easily in (text, text.replace(" ", "")):
+        if _ORDINARY.fullmatch(easily):
+            return easily
     if len(text) > _LONGEST:
         raise RefusedValueError("invalid_phone", "the value is too long for a phone number")
     bare = _BETWEEN.sub("", text.translate(_DASHES))

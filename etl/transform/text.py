@@ -19,6 +19,7 @@ from etl.transform.cells import Cells
 from etl.transform.moment import DatetimeRule
 from etl.transform.problem import RefusedValueError
 from etl.transform.refusal import unsupported
+from etl.transform.settle import Rule
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _BROKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -85,6 +86,23 @@ class TextRule:
                 raise RefusedValueError("not_text", f"a value of type {type(value).__name__} is not a text")
             case _:
                 raise unsupported(value)
+
+
+class AsTextRule:
+    """Makes texts of other scalars before steps work on them; texts and lists pass as they are, clean or not."""
+
+    repeats = False
+
+    def __init__(self, text: Rule) -> None:
+        self._text = text
+
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
+        """Texts and lists."""
+        return (cells.items, ()) if cells.kinds <= {str, list} else None
+
+    def value(self, value: object) -> object:
+        """Raises as the rule of type text."""
+        return value if isinstance(value, str | list) else self._text.value(value)
 
 
 def text_of_decimal(value: Decimal) -> str:
