@@ -45,7 +45,7 @@ def mapping(make_mapping: Callable[..., Mapping]) -> Mapping:
 
 
 def test_a_column_without_steps_gives_the_drivers_value(database_url: str, mapping: Mapping) -> None:
-    """Integers beside NULL stay integers, decimals keep every digit, text its spaces; dates and times are written out."""
+    """Integers beside NULL stay integers, decimals every digit, text its spaces; dates and times are written out."""
     sort = dialect_of(database_url)
     columns = ", ".join(f"{name} {by_sort[sort]}" for name, (by_sort, _) in TYPES.items())
     run_sql(database_url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, {columns})")
