@@ -58,13 +58,16 @@ class RunCall:
 class Stopper:
     """Turns the first signal into a clean stop of the delivery that is under way, and of those that would follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: SystemClock) -> None:
         self.error: Interrupted | None = None
+        self._clock = clock
         self._delivery: Delivery | None = None
 
     def signalled(self, number: int) -> None:
         """Ask for the clean stop. Safe in a signal handler: a SimpleQueue's put may interrupt itself."""
         self.error = Interrupted("stopped by a signal; the checkpoint is saved", signal_number=number)
+        # Waits for a lock or for the database end at once.
+        self._clock.interrupt()
         if self._delivery is not None:
             self._delivery.inbox.put(StopRequest(self.error))
 
@@ -173,10 +176,10 @@ class Call:
     skip_locked: bool = False
 
 
-def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: Clock) -> int:
+def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock) -> int:
     mappings = load(paths)
     ease_collector()
-    stopper = Stopper()
+    stopper = Stopper(clock)
     codes: list[int] = []
     with ExitStack() as stack:
         stack.enter_context(on_signals(stopper.signalled))
@@ -213,7 +216,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
             duration_seconds=clock.monotonic() - begun,
             before=None,
             checkpoint=None,
-            error=error,
+            error=stopper.error or error,
             dry_run=call.dry_run,
         )
     show_outcome(outcome, output=call.output)
