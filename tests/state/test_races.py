@@ -1,0 +1,122 @@
+"""Many processes at once: one works, the others are told so; nobody holds what he does not use (D7, D9)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from etl.errors import MappingLocked
+from etl.state.store import open_state
+from tests.state.filling import SteppingClock
+
+ROOT = Path(__file__).parents[2]
+LOST = re.compile(r"lost \S+ customers is already at work: process (\d+), since \S+")
+ROUNDS = {"sqlite": 25, "postgresql": 5}
+
+
+def test_of_twenty_processes_exactly_one_gets_the_mapping_each_time(
+    location: str, clock: SteppingClock, request: pytest.FixtureRequest
+) -> None:
+    """D7. The first round also races to make the state. Losers name the winner."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.state.locking_process", location],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for _ in range(20)
+    ]
+    try:
+        for _ in range(ROUNDS[request.node.callspec.params["location"]]):
+            _tell(processes)
+            answers = [_heard(process) for process in processes]
+            (winner,) = [process.pid for process, answer in zip(processes, answers, strict=True) if answer == "won"]
+            told = [
+                re.fullmatch(r"lost \S+ customers is already at work: process (\d+), since \S+", each)
+                for each in answers
+            ]
+            assert {int(each[1]) for each in told if each} == {winner}
+            assert sum(each is None for each in told) == 1
+            with open_state(location, clock=clock, write=False) as looking:
+                holder = looking.mapping("customers").holder()
+                assert holder is not None
+                assert holder.pid == winner
+            _tell(processes)
+            assert {_heard(process) for process in processes} == {"left"}
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def test_a_killed_holder_holds_nothing(location: str, clock: SteppingClock) -> None:
+    """D10. What it wrote about itself is still there, and does not count."""
+    with open_state(location, clock=clock, write=True) as store:
+        state = store.mapping("customers")
+        holder = subprocess.Popen(
+            [sys.executable, "-m", "tests.state.locking_process", location],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        _tell([holder])
+        assert _heard(holder) == "won"
+        with pytest.raises(MappingLocked), state.lock("run"):
+            pass
+        holder.kill()
+        holder.communicate()
+        for _ in range(100):  # a server takes a moment to notice
+            if state.holder() is None:
+                break
+            clock.wait(0.05)
+        with state.lock("run"):
+            pass
+
+
+def test_children_do_not_inherit_the_lock(path: Path, clock: SteppingClock) -> None:
+    """D9. A daemon that a run's hook starts must not block the mapping for ever."""
+    with open_state(str(path), clock=clock, write=True) as store:
+        state = store.mapping("customers")
+        with state.lock("run"):
+            child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+        try:
+            with state.lock("run"):
+                pass
+            descriptors = [str(each.readlink()) for each in Path(f"/proc/{child.pid}/fd").iterdir()]
+            assert not [each for each in descriptors if "state.sqlite" in each]
+        finally:
+            child.kill()
+            child.communicate()
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "..", "é", "x" * 300, "a b", "CON", "%2e"])
+def test_any_name_has_a_lock_file_of_its_own_in_the_folder(path: Path, clock: SteppingClock, name: str) -> None:
+    with (
+        open_state(str(path), clock=clock, write=True) as store,
+        store.mapping(name).lock("run"),
+        store.mapping(name + "!").lock("run"),
+    ):
+        pass
+    files = [each.relative_to(path.parent) for each in path.parent.rglob("*.lock")]
+    assert len(files) == 3
+    assert {each.parts[0] for each in files} == {"state.sqlite.lock.d"}
+    assert {len(each.parts) for each in files} == {2}
+
+
+def _tell(processes: list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+
+def _heard(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
