@@ -1,0 +1,73 @@
+"""The state of a simulated life: each call is one transaction, and a crash comes before it or after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from etl.batch.event import Event
+from etl.dead_letter import DeadLetter
+from etl.delivery.courier import Settlement
+from etl.page import Key, Position
+
+HASH_KEY = b"0123456789abcdef"
+
+
+class MemoryState:
+    """Port `etl.job.ports.JobState`, in memory. `danger` may raise: the process dies there.
+
+    `settled` hears of every settlement before it is applied.
+    """
+
+    hash_key = HASH_KEY
+
+    def __init__(self, *, danger: Callable[[str], None]) -> None:
+        self.positions: dict[str, Position] = {}
+        self.ledger: dict[bytes, tuple[bytes, int]] = {}
+        self.dead: dict[Key, str] = {}
+        self.settled: Callable[[Settlement, str], None] = lambda _settlement, _track: None
+        self._key_of: dict[bytes, Key] = {}
+        self._danger = danger
+        self._stamp = 0
+
+    def next_stamp(self) -> int:
+        self._stamp += 1
+        return self._stamp
+
+    def digests(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        return {key: self.ledger[key][0] for key in ledger_keys if key in self.ledger}
+
+    def settle(self, settlement: Settlement, *, track: str, run_no: int) -> Sequence[Event]:
+        self._danger("before settle")
+        self.settled(settlement, track)
+        overtaken = []
+        for event in settlement.accepted:
+            self.dead.pop(event.key, None)
+            if not event.ledger_key:
+                continue
+            self._key_of[event.ledger_key] = event.key
+            known = self.ledger.get(event.ledger_key)
+            if known is not None and known[1] > event.stamp:
+                overtaken.append(event)
+            else:
+                self.ledger[event.ledger_key] = (event.digest, event.stamp)
+        for rejected in settlement.rejected:
+            self.dead[rejected.event.key] = rejected.reason
+        for event in overtaken:
+            # The receiver has the older version now. While the ledger says otherwise, no later reading would be sent.
+            del self.ledger[event.ledger_key]
+            self.dead[event.key] = "overtaken"
+        if settlement.position is not None:
+            self.positions[track] = settlement.position
+        self._danger("after settle")
+        return ()
+
+    def bury(self, dead_letters: Iterable[DeadLetter]) -> None:
+        self._danger("before bury")
+        for letter in dead_letters:
+            self.dead[letter.key] = letter.reason
+        self._danger("after bury")
+
+    def close_unchanged(self, ledger_keys: Sequence[bytes]) -> None:
+        self._danger("before close_unchanged")
+        for ledger_key in ledger_keys:
+            self.dead.pop(self._key_of[ledger_key], None)

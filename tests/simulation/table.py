@@ -1,0 +1,154 @@
+"""The source of a simulated life: rows that appear late, change, and share their cursor with others.
+
+Obeys the contract of the real source: pages in order (cursor, key), each a picture of one moment.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import insort
+from dataclasses import dataclass
+
+from etl.batch.encode import encode_event
+from etl.page import Column, Page, Position, Window
+from etl.transform.problem import Problem
+from etl.transform.transformer import Transformed
+
+Row = tuple[int, int, int, str, str, bool, int]
+"""key, cursor, version, email, userid, whether the API refuses it, bytes of padding"""
+
+COLUMNS = tuple(map(Column, ("key", "cursor", "version", "email", "userid", "poison", "padding")))
+_NO_IDENTITY = "the event has neither email nor userid"
+
+
+@dataclass(slots=True)
+class Change:
+    """A transaction that wrote `row` and commits at `commits_at`."""
+
+    commits_at: float
+    row: Row
+
+
+class Table:
+    """Rows by key, and in order (cursor, key)."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.visible_since: dict[int, float] = {}
+        self.ordered: list[tuple[int, int]] = []
+        self._open: list[Change] = []
+
+    def write(self, row: Row, *, commits_at: float) -> None:
+        self._open.append(Change(commits_at, row))
+
+    def commit_until(self, now: float) -> None:
+        due = [change for change in self._open if change.commits_at <= now]
+        if not due:
+            return
+        self._open = [change for change in self._open if change.commits_at > now]
+        for change in due:
+            key, cursor = change.row[:2]
+            old = self.rows.get(key)
+            if old is not None:
+                if old[1] > cursor:
+                    continue  # a later transaction on this row was first: the database made this one wait, then fail
+                self.ordered.remove((old[1], key))
+            self.rows[key] = change.row
+            self.visible_since[key] = change.commits_at
+            insort(self.ordered, (cursor, key))
+
+    def page(self, window: Window, *, after: Position | None, limit: int) -> Page | None:
+        """The first rows of `window` after `after`; None when there is none."""
+        after = after or window.after
+        chosen = []
+        for cursor, key in self.ordered:
+            if after is not None and place_of(after) >= (cursor, key):
+                continue
+            if window.start is not None and cursor < window.start:  # type: ignore[operator]
+                continue
+            if window.upto is not None and place_of(window.upto) < (cursor, key):
+                break
+            if window.until is not None and (cursor >= window.until if window.until_open else cursor > window.until):  # type: ignore[operator]
+                break
+            chosen.append(self.rows[key])
+            if len(chosen) == limit:
+                break
+        return Page(COLUMNS, chosen, key_at=(0,), cursor_at=1) if chosen else None
+
+
+def place_of(position: Position) -> tuple[float, float]:
+    """`position` as it compares with (cursor, key); without key it stands behind every row of its cursor."""
+    return position.cursor, position.key[0] if position.key else math.inf  # type: ignore[return-value]
+
+
+def event_of(row: Row) -> dict[str, object] | None:
+    """The event of `row`; None without identity."""
+    _, _, version, email, userid, poison, padding = row
+    if not email and not userid:
+        return None
+    event: dict[str, object] = {"event": "CustomerUpdated"}
+    if email:
+        event["email"] = email
+    if userid:
+        event["userid"] = userid
+    event["custom_version"] = version
+    event["custom_key"] = row[0]
+    if poison:
+        event["custom_poison"] = True
+    if padding:
+        event["custom_padding"] = "x" * padding
+    return event
+
+
+def body_of(row: Row) -> bytes | None:
+    """What has to arrive for `row`."""
+    event = event_of(row)
+    return None if event is None else encode_event(event)
+
+
+def transform(page: Page) -> Transformed:
+    """The step from rows to events, without pandas."""
+    events = [event_of(row) for row in page.rows]
+    problems = [Problem(at, "email", "missing_identity", _NO_IDENTITY) for at, one in enumerate(events) if one is None]
+    return Transformed(events, problems)
+
+
+class Shop:
+    """What the application does to the table: seeded."""
+
+    def __init__(self, table: Table, chance: random.Random, *, latest_commit: float, moving: bool) -> None:
+        self._table = table
+        self._chance = chance
+        self._latest_commit = latest_commit
+        self._moving = moving
+        self._version = 0
+        self._keys = 0
+        self._people = chance.choice([3, 20, 10_000])
+
+    def work(self, now: float, *, writes: int) -> None:
+        """Write rows in transactions that began now, all with the same cursor, as a bulk update does."""
+        chance = self._chance
+        for _ in range(writes):
+            self._version += 1
+            if self._keys and chance.random() < 0.4:
+                key = chance.randrange(self._keys) + 1
+            else:
+                self._keys += 1
+                key = self._keys
+            late = chance.random() < 0.15
+            commits_at = now + (chance.uniform(0, self._latest_commit) if late else 0.0)
+            self._table.write(self._row(key, int(now)), commits_at=commits_at)
+
+    def _row(self, key: int, cursor: int) -> Row:
+        chance = self._chance
+        # The person of a row is drawn from its key, so that a row keeps its identity unless it moves.
+        person = (key * 7919 + (self._version if self._moving and chance.random() < 0.1 else 0)) % self._people
+        # Rows of one person know the address, the number, or both: events may be linked through a third one only.
+        kind = key % 5
+        email = f"p{person}@example.com" if kind != 1 else ""
+        userid = f"{person}" if kind in {1, 2} else ""
+        if chance.random() < 0.02:
+            email = userid = ""
+        padding = chance.choice([0, 0, 0, 0, 200])
+        return (key, cursor, self._version, email, userid, chance.random() < 0.03, padding)
