@@ -25,7 +25,7 @@ class PageSource(Protocol):
         """Yield the pages of `window` in order; no transaction is open while one is being worked on."""
 
     def rows_by_key(self, keys: Sequence[Key]) -> Page:
-        """The rows of `keys` that still exist, in order (cursor, key)."""
+        """The rows of `keys` that still exist, in the order of `keys`."""
 
     def count(self, window: Window) -> int:
         """How many rows `window` holds now."""

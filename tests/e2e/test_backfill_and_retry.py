@@ -41,6 +41,25 @@ def fill_days(desk: Any, *, days: int, a_day: int) -> None:
         )
 
 
+def fill_months(desk: Any, *, a_month: int) -> None:
+    """`a_month` people in each month of 2022 and 2023, some at its very edges."""
+    desk.fill(1)
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("DELETE FROM people"))
+        statement = sa.text("INSERT INTO people VALUES (:id, :name, :email, 1, :at)").bindparams(
+            sa.bindparam("at", type_=sa.DateTime())
+        )
+        months = [datetime(year, month, 1) for year in (2022, 2023) for month in range(1, 13)]  # noqa: DTZ001 - as stored
+        rows = []
+        for index, month in enumerate(months):
+            end = (month + timedelta(days=32)).replace(day=1)
+            for number in range(a_month):
+                at = end - timedelta(seconds=1) if number % 10 == 9 else month + timedelta(hours=6 * (number % 100))
+                key = index * a_month + number
+                rows.append({"id": key, "name": f"Name {key}", "email": f"person{key}@example.com", "at": at})
+        connection.execute(statement, rows)
+
+
 def backfill(desk: Any, *options: str) -> Any:
     return desk.call("backfill", str(desk.mapping), "-o", "json", *options)
 
@@ -76,30 +95,34 @@ def test_a_dry_backfill_forecasts_each_window_and_changes_nothing(desk: Any) -> 
 
 
 def test_a_killed_backfill_resumes_inside_its_window_beside_the_nightly_run(desk: Any) -> None:
-    """D1, D20: killed at random again and again, while nightly runs go on."""
+    """D1, D20: 24 monthly windows, killed 20 times at random, while nightly runs go on beside it."""
     desk.write_mapping(destination="  batch_size: 20\n  concurrency: 2")
-    desk.mapping.write_text(desk.mapping.read_text().replace("events_per_second: 1000000", "events_per_second: 1000"))
-    fill_days(desk, days=12, a_day=200)
+    desk.mapping.write_text(desk.mapping.read_text().replace("events_per_second: 1000000", "events_per_second: 400"))
+    fill_months(desk, a_month=100)
     assert desk.run("--start-from", "now").code == 0
+    time.sleep(3)  # rows of the same second as "now" are not later than it
     chance = random.Random(99)
+    span = ("--from", "2022-01-01", "--to", "2024-01-01", "--window", "1mo")
     kills = 0
-    span = ("--from", day(-12), "--to", day(0), "--window", "1d")
-    for _ in range(5):
-        target = desk.stats()["accepted"] + chance.randint(60, 300)
+    while kills < 20:
+        desk.fill(1, first=100_000 + kills, minutes=1 / 60)
+        nightly = desk.start("run", str(desk.mapping), "-o", "json")
+        target = desk.stats()["accepted"] + chance.randint(10, 110)
         process = desk.start("backfill", str(desk.mapping), *span)
         while desk.stats()["accepted"] < target and process.poll() is None:
             time.sleep(0.005)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
+        assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert desk.run().code == 0
+        kills += 1
+        _, err = nightly.communicate(timeout=120)
+        assert nightly.returncode == 0, err
     ended = backfill(desk, *span)
     assert ended.code == 0, ended.err
+    assert desk.run().code == 0
     stats = desk.stats()
-    assert kills == 5
-    assert stats["distinct_identities"] == 2_400
-    assert stats["accepted"] - 2_400 <= kills * 2 * 20
+    assert stats["distinct_identities"] == 2_400 + kills
+    assert stats["accepted"] - 2_400 - kills <= kills * 2 * 20
 
 
 def test_retry_reads_the_row_again_and_closes_what_is_sent_or_gone(desk: Any) -> None:
