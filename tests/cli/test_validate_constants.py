@@ -60,3 +60,14 @@ products:
   fields: {id: {column: sku, required: true}, quantity: {column: q, default: 1}}
 """
     assert call("validate", write(tmp_path, more)).return_value == 0
+
+
+def test_a_time_that_the_clocks_skip_is_taken_as_the_transform_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent with a doubt, so it is no error."""
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    file = write(tmp_path, '  custom_start: {value: "2024-03-31 02:30:00", type: datetime}')
+    file.write_text(file.read_text().replace("timezone: UTC", "timezone: Europe/Amsterdam"))
+    assert call("validate", file).return_value == 0

@@ -14,7 +14,7 @@ from tests.drafting.drafted import draft_of
 from tests.drafting.tables import NEW_YEAR, dutch_customers, fill, german_customers, with_driver
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def url(request: pytest.FixtureRequest) -> str:
     found: str = request.getfixturevalue(f"{request.param}_url")
     return found
