@@ -188,7 +188,6 @@ class Delivery:
             if isinstance(first, Window):
                 # A window is done when all that it held is settled, not when it has been read; nothing of the next one
                 # may be admitted before, so a request that is not full must not wait for it.
-                courier.flush()
                 if not courier.idle:
                     courier.flush()
                     return

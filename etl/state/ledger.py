@@ -77,6 +77,11 @@ class Ledger:
         newer: dict[bytes, int] = dict(rows)  # type: ignore[arg-type]  # rows of two
         return [event for event in late if newer.get(event.ledger_key, event.stamp) > event.stamp]
 
+    def forget(self, transaction: Transaction, ledger_keys: Sequence[bytes]) -> None:
+        """Drop the entries of `ledger_keys`, so that these rows count as never sent."""
+        sql = "DELETE FROM etl_ledger WHERE mapping_id = ? AND key = ?"
+        transaction.many(sql, [(self._mapping_id, key) for key in ledger_keys])
+
     def record(self, transaction: Transaction, events: Iterable[Event]) -> None:
         """Enter accepted events; an entry of a later reading stays."""
         by_stamp: dict[int, dict[bytes, bytes]] = defaultdict(dict)

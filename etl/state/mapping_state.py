@@ -285,6 +285,8 @@ class MappingState:
             keys = [event.ledger_key or self._letters.ledger_key(event.key) for event in accepted]
             self._letters.close(transaction, self._letters.among(transaction, keys), "accepted", now)
         overtaken = [event for event in accepted if event in late] if late else []
+        # The receiver may now hold the older version: with the entry gone, whoever reads the row next sends it again.
+        self._ledger.forget(transaction, [event.ledger_key for event in overtaken])
         letters = [_letter(event, "overtaken", _OVERTAKEN, now, run_id) for event in overtaken]
         if rejected:
             taken = {event.key: event.seq for event in accepted}
