@@ -45,7 +45,7 @@ def show_previews(rows: Iterable[PreviewedRow], *, mapping: Mapping, request: bo
     shown = 0
     for row in rows:
         if output == "json":
-            click.echo(_json_line(row, mask=mask))
+            click.echo(_json_line(row, primary_key=mapping.source.primary_key, mask=mask))
         else:
             _show_side_by_side(row, mask=mask)
         shown += 1
@@ -71,11 +71,10 @@ def masked_event(event: dict[str, object]) -> dict[str, object]:
     return {name: value if name in STRUCTURE else masked(value) for name, value in event.items()}
 
 
-def _json_line(row: PreviewedRow, *, mask: bool) -> str:
+def _json_line(row: PreviewedRow, *, primary_key: Sequence[str], mask: bool) -> str:
     event = row.event if row.event is None or not mask else masked_event(row.event)
-    names = [str(name) for name in range(len(row.key))]
     line = {
-        "key": dict(zip(names, row.key, strict=True)),
+        "key": dict(zip(primary_key, row.key, strict=True)),
         "row": masked(row.row) if mask else row.row,
         "event": event,
         "problems": [

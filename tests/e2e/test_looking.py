@@ -86,3 +86,31 @@ def test_a_source_that_became_another_is_refused_by_name(desk: Any) -> None:
     ended = desk.run()
     assert ended.code == 8, ended.err
     assert "updated_at" in ended.err
+
+
+def test_preview_prints_a_line_a_row_in_the_contracts_form(desk: Any) -> None:
+    """Contract §5."""
+    desk.fill(3)
+    change(desk, "UPDATE people SET email = 'nobody' WHERE id = 2")
+    ended = desk.call("preview", str(desk.mapping), "-o", "json", "--key", "1", "--key", "2")
+    assert ended.code == 0, ended.err
+    good, bad = map(json.loads, ended.out.splitlines())
+    assert good["key"] == {"id": 1}
+    assert good["row"]["email"] == "person1@example.com"
+    assert good["event"] == {
+        "event": "PersonUpdated",
+        "email": "person1@example.com",
+        "firstname": "Name 1",
+        "custom_points": 1,
+    }
+    assert good["problems"] == []
+    assert (bad["key"], bad["event"]) == ({"id": 2}, None)
+    assert {"field", "code", "message"} == set(bad["problems"][0])
+    assert desk.stats()["requests"] == 0
+
+
+def test_preview_finds_the_rows_that_fail(desk: Any) -> None:
+    desk.fill(900)
+    change(desk, "UPDATE people SET email = 'nobody' WHERE id IN (5, 880)")
+    ended = desk.call("preview", str(desk.mapping), "-o", "json", "--invalid")
+    assert sorted(json.loads(line)["key"]["id"] for line in ended.out.splitlines()) == [5, 880]
