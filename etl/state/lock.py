@@ -118,10 +118,23 @@ def file_holder(path: Path) -> Holder | None:
 
 def lock_path(state: Path, mapping: str, track: str) -> Path:
     """The lock's file beside the state file: one folder for all, a safe and unique name for each."""
+    return _beside(state) / f"{_safe(mapping)}-{track}.lock"
+
+
+def note_path(state: Path, mapping: str) -> Path:
+    """Where the last run of `mapping` is noted."""
+    return _beside(state) / f"{_safe(mapping)}-last.json"
+
+
+def _beside(state: Path) -> Path:
+    return state.with_name(state.name + ".lock.d")
+
+
+def _safe(mapping: str) -> str:
     name = quote(mapping, safe=" ")
     if len(name) > _MOST_NAME_LETTERS:
         name = name[:_MOST_NAME_LETTERS] + "~" + blake2b(mapping.encode(), digest_size=8).hexdigest()
-    return state.with_name(state.name + ".lock.d") / f"{name}-{track}.lock"
+    return name
 
 
 def locked(what: str, holder: Holder | None) -> MappingLocked:

@@ -21,6 +21,7 @@ from etl.state.checkpoints import Checkpoints
 from etl.state.database import Database, Transaction
 from etl.state.dead_letters import DeadLetters
 from etl.state.fingerprint import confirm, fingerprint_text
+from etl.state.last_run import LastRun
 from etl.state.ledger import Ledger
 from etl.state.lock import Holder, Lock
 from etl.state.runs import KEPT, RunRecord, Runs
@@ -66,6 +67,12 @@ class Locks(Protocol):
 
     def holder(self, track: str) -> Holder | None:
         """Who holds it now."""
+
+    def note_run(self, run: LastRun) -> None:
+        """Note a finished run outside of the state."""
+
+    def noted_run(self) -> LastRun | None:
+        """The last run that was noted."""
 
 
 class MappingState:
@@ -213,6 +220,19 @@ class MappingState:
         self._assert_writable()
         with self._database.transaction("record a run in") as transaction:
             self._runs.finish(transaction, run_no, summary)
+        sent = summary.get("sent")
+        run = LastRun(self._run_id(run_no), self._clock.utc_now(), sent if isinstance(sent, int) else 0)
+        self._locks.note_run(run)
+
+    def forgotten_run(self) -> LastRun | None:
+        """The last run that was finished with this state file, if the state knows nothing of it; None mostly.
+
+        Then the state was restored from an older backup, or lost: what was sent since is sent again (D15).
+        """
+        noted = self._locks.noted_run()
+        if noted is None or noted.finished_at < self._clock.utc_now() - KEPT or self._runs.knows(noted.run_id):
+            return None
+        return noted
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """The latest runs, newest first; one whose process is gone without a word is shown as "died"."""

@@ -88,6 +88,11 @@ class Runs:
         holders = {track: holder(track) for track in {track_of(row[2]) for row in rows if row[4] is None}}
         return [_record(row, holders) for row in rows]
 
+    def knows(self, run_id: str) -> bool:
+        """Whether there is a record of the run `run_id`."""
+        sql = "SELECT 1 FROM etl_run WHERE mapping_id = ? AND run_id = ? LIMIT 1"
+        return bool(self._database.rows(sql, (self._mapping_id, run_id)))
+
     def run_id(self, run_no: int) -> str:
         """The id of run `run_no`; "" when there is no such run."""
         rows = self._database.rows("SELECT run_id FROM etl_run WHERE run_no = ?", (run_no,))

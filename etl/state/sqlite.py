@@ -26,7 +26,7 @@ from etl.state.trouble import DAMAGED_HINT, told_as_state
 
 BUSY_SECONDS = 10.0
 CACHE_KIB = 16 * 1024
-WAL_BYTES = 32 * 1024 * 1024
+WAL_BYTES = 64 * 1024 * 1024
 PAGE_BYTES = 4096
 _MAGIC = b"SQLite format 3\x00"
 _WAL_VERSION = 2
@@ -80,11 +80,10 @@ def for_writing(path: Path, clock: Clock) -> Database:
         if path.stat().st_uid == os.geteuid():
             path.chmod(0o600)
         uri = f"{path.absolute().as_uri()}?mode=rw"
-        _enter_wal(uri, clock)
         # NORMAL: WAL with NORMAL survives any end of the process whole and up to date; after a loss of power the state
         # is an older consistent one, which costs repeats only. FULL would wait for the disk at each acknowledged batch.
         pragmas = ("synchronous = NORMAL", f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
-        database = Database(_engine(uri, pragmas), place=str(path), writable=True)
+        database = Database(_engine(uri, pragmas, enter_wal=clock), place=str(path), writable=True)
     return _checked(database)
 
 
@@ -165,34 +164,38 @@ def _checked(database: Database) -> Database:
     return database
 
 
-def _enter_wal(uri: str, clock: Clock) -> None:
-    # SQLite does not always wait for others here, whatever the time-out: two may be changing the mode at once.
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
-    try:
-        for tries_left in reversed(range(round(BUSY_SECONDS / _MODE_WAIT_SECONDS))):
-            try:
-                connection.execute("PRAGMA journal_mode = WAL").fetchall()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not tries_left:
-                    raise
-                clock.wait(_MODE_WAIT_SECONDS)
-            else:
-                return
-    finally:
-        connection.close()
-
-
-def _engine(uri: str, pragmas: tuple[str, ...]) -> sa.Engine:
+def _engine(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = None) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
-        # A fixed cache: memory must not grow with the ledger. trusted_schema: the file is data, not code.
-        for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
+        try:
+            # The first word on every connection: once it has the log open, nobody can take the log away (`at_rest`).
+            if enter_wal is not None:
+                _enter_wal(connection, enter_wal)
+            # A fixed cache: memory must not grow with the ledger. trusted_schema: the file is data, not code.
+            for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     return sa.create_engine(
         "sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
     )
+
+
+def _enter_wal(connection: sqlite3.Connection, clock: Clock) -> None:
+    # SQLite does not always wait for others here, whatever the time-out: two may be changing the mode at once.
+    for tries_left in reversed(range(round(BUSY_SECONDS / _MODE_WAIT_SECONDS))):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not tries_left:
+                raise
+            clock.wait(_MODE_WAIT_SECONDS)
+        else:
+            return
 
 
 def _is_wal(path: Path) -> bool:

@@ -21,7 +21,8 @@ from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state import sqlite
 from etl.state.database import Database
-from etl.state.lock import FileLock, Holder, Lock, file_holder, lock_path
+from etl.state.last_run import LastRun, read_note, write_note
+from etl.state.lock import FileLock, Holder, Lock, file_holder, lock_path, note_path
 from etl.state.mapping_state import Locks, MappingState
 from etl.state.postgresql import open_postgresql
 from etl.state.safe_file import check_file, make_folder, open_private
@@ -152,6 +153,12 @@ class _FileLocks:
     def holder(self, track: str) -> Holder | None:
         return file_holder(lock_path(self._state, self._name, track))
 
+    def note_run(self, run: LastRun) -> None:
+        write_note(note_path(self._state, self._name), run)
+
+    def noted_run(self) -> LastRun | None:
+        return read_note(note_path(self._state, self._name))
+
 
 class _ServerLocks:
     def __init__(self, database: Database, name: str, mapping_id: int, clock: Clock) -> None:
@@ -167,6 +174,12 @@ class _ServerLocks:
         if not self._database.postgresql:  # nothing to look at yet: the server holds no state
             return None
         return server_holder(self._database, self._mapping_id, self._name, track)
+
+    def note_run(self, run: LastRun) -> None:
+        """Nothing: a server's backups are its own affair, and there is no place beside it."""
+
+    def noted_run(self) -> LastRun | None:
+        return None
 
 
 def _open_file(path: Path, clock: Clock) -> Database:

@@ -19,6 +19,7 @@ import pytest
 from etl.errors import StateUnusable
 from etl.page import Position
 from etl.state.database import Database, Transaction
+from etl.state.last_run import LastRun
 from etl.state.schema import STEPS, upgrade
 from etl.state.sqlite import for_writing
 from etl.state.store import open_state
@@ -405,3 +406,23 @@ except StateUnusable as error:
     os.chown(filled, 12345, 12345)
     answer = subprocess.run([sys.executable, "-c", script, str(filled)], capture_output=True, text=True, check=True)
     assert answer.stdout.startswith("8 cannot "), answer
+
+
+def test_a_state_from_an_older_backup_knows_that_a_run_is_missing(filled: Path, clock: SteppingClock) -> None:
+    """D15. It is used all the same, but the person is told."""
+    backup = filled.read_bytes()
+    with open_state(str(filled), clock=clock, write=True) as store:
+        state = store.mapping("customers")
+        assert state.forgotten_run() is None
+        clock.move(hours=5)
+        state.finish_run(state.start_run(run_id="r2", command="run", before=None), {"outcome": "done", "sent": 42})
+        assert state.forgotten_run() is None
+    filled.write_bytes(backup)
+    before = snapshot(filled.parent)
+    with open_state(str(filled), clock=clock, write=False) as store:
+        assert store.mapping("customers").forgotten_run() == LastRun("r2", clock.now, 42)
+    assert snapshot(filled.parent) == before
+    filled.unlink()
+    with open_state(str(filled), clock=clock, write=True) as store:
+        assert store.mapping("customers").forgotten_run() == LastRun("r2", clock.now, 42)
+        assert store.mapping("orders").forgotten_run() is None

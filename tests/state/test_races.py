@@ -55,6 +55,29 @@ def test_of_twenty_processes_exactly_one_gets_the_mapping_each_time(
             process.communicate()
 
 
+COME_AND_GO = """
+import sys
+from tests.state.filling import SteppingClock
+from etl.state.store import open_state
+for number in range(25):
+    with open_state(sys.argv[1], clock=SteppingClock(), write=True) as store:
+        store.mapping("customers").next_stamp()
+        connections = (store._database._reader, store._database._writer)
+        modes = [each.exec_driver_sql("PRAGMA journal_mode").scalar() for each in connections]
+        assert modes == ["wal", "wal"], modes
+"""
+
+
+def test_processes_that_come_and_go_keep_the_log_of_those_that_stay(path: Path, clock: SteppingClock) -> None:
+    """The last writer puts the log away, and must not do so between another's opening and its first word."""
+    command = [sys.executable, "-c", COME_AND_GO, str(path)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(4)]
+    assert [process.communicate()[1] for process in processes] == [""] * 4
+    with open_state(str(path), clock=clock, write=True) as store:
+        assert store.mapping("customers").next_stamp() == 101
+    assert sorted(each.name for each in path.parent.iterdir()) == ["state.sqlite", "state.sqlite.lock.d"]
+
+
 def test_a_killed_holder_holds_nothing(location: str, clock: SteppingClock) -> None:
     """D10. What it wrote about itself is still there, and does not count."""
     with open_state(location, clock=clock, write=True) as store:
