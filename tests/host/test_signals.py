@@ -39,7 +39,7 @@ def start(*arguments: str, before: str = "") -> subprocess.Popen:
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        preexec_fn=_as_from_a_terminal,
+        preexec_fn=_as_from_a_terminal,  # noqa: PLW1509 - no thread runs here
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
