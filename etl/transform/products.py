@@ -69,6 +69,8 @@ class ProductLines:
             outcome = field.run(lines.frame, None if watch is None else watch.get(field.name))
             problems += [_on_line(problem, lines) for problem in outcome.problems]
             columns.append(outcome.column)
+        # What is lacking because it was wrong has been said.
+        wrong = {problem.row for problem in problems if problem.fatal}
         names = [field.name for field in self.fields]
         found: list[list[object] | None] = [None] * rows.length
         for owner, number, values in zip(lines.owners, lines.numbers, zip(*columns, strict=True), strict=True):
@@ -76,7 +78,7 @@ class ProductLines:
             if self._own_row and not self._says_anything(product):
                 continue
             lacking = _lacking(product, events[owner])
-            if lacking is not None and not any(one.fatal and one.row == owner for one in problems):
+            if lacking is not None and owner not in wrong:
                 where = f"products[{number}].{lacking}"
                 problems.append(Problem(owner, where, "invalid_products", f"product {number + 1} has no {lacking}"))
             mine = found[owner]

@@ -169,7 +169,7 @@ def value_text(value: object) -> str | None:
             exact = Decimal(repr(value)) if isinstance(value, float) else value
             if not exact.is_finite() or abs(exact.adjusted()) > 100:
                 return None
-            text = format(exact, "f")
+            text = format(exact or exact.copy_abs(), "f")
             return text.rstrip("0").rstrip(".") if "." in text else text
         case _:
             return None

@@ -26,7 +26,7 @@ KINDS = (
     *("integer", "number", "decimal", "text", "boolean", "date", "datetime", "datetime_tz"),
     *("time", "json", "bytes", "uuid", "other", None),
 )
-QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=12)
 TELLING_TEXT = st.sampled_from(
@@ -116,6 +116,7 @@ def _events(mapping: Mapping, kind: str | None, values: list[object]) -> list[by
 @QUICK
 @given(st.lists(DRIVER_VALUES, min_size=1, max_size=6), st.sampled_from(KINDS))
 @example([1, True, 1.0, Decimal(1), "1"], "boolean")
+@example([1, True, "1", 0, False], "boolean")
 @example([0.0, -0.0, Decimal("-0"), False], None)
 @example([Decimal("1.0"), Decimal("1.00"), 1], "decimal")
 @example(["\ud800", "x"], "text")

@@ -131,6 +131,7 @@ MAPS = (
     ("x", "gender", None, {"Dhr": "M"}, "!not_in_map"),
     (1, "gender", None, {"1": "M", "2": "F"}, "M"),
     (2.0, "gender", None, {"1": "M", "2": "F"}, "F"),
+    (-0.0, None, None, {"0": "x"}, "x"),
     (D("2.00"), "gender", None, {"1": "M", "2": "F"}, "F"),
     ("EURO", "currency", None, {"EURO": "EUR"}, "EUR"),
     ("usd", "currency", None, {"EURO": "EUR"}, "USD"),

@@ -179,6 +179,7 @@ def test_products_come_from_child_rows(make_mapping: MakeMapping, make_page: Mak
     ("event", "line", "field", "words"),
     [
         ("CRMUpdate", (None, 1, 1), "products[1].id", "product 2 has no id"),
+        ("CRMUpdate", (b"S", 1, 1), "products[1].id", "product 2, unsupported_type: a value of type bytes"),
         ("CRMUpdate", ("S", 1, "x"), "products[1].price", "product 2, not_a_number: the text is not a number"),
         ("Purchase", ("S", None, 1), "products[1].quantity", "product 2 has no quantity"),
     ],

@@ -32,6 +32,9 @@ CASES = (
     ("America/New_York", datetime(2024, 3, 10, 2, 30), "2024-03-10T03:30:00-04:00", "nonexistent_time"),
     ("Australia/Lord_Howe", datetime(2024, 4, 7, 1, 45), "2024-04-07T01:45:00+11:00", "ambiguous_time"),
     ("Australia/Lord_Howe", datetime(2024, 10, 6, 2, 15), "2024-10-06T02:45:00+11:00", "nonexistent_time"),
+    # The clock goes back two hours there, and a whole day was skipped here.
+    ("Antarctica/Troll", datetime(2024, 10, 27, 1, 30), "2024-10-27T01:30:00+02:00", "ambiguous_time"),
+    ("Pacific/Apia", datetime(2011, 12, 30, 12, 30), "2011-12-31T12:30:00+14:00", "nonexistent_time"),
     ("Asia/Kolkata", datetime(2024, 1, 1), "2024-01-01T00:00:00+05:30", None),
     ("UTC", datetime(2024, 3, 31, 2, 30), "2024-03-31T02:30:00+00:00", None),
 )
