@@ -155,7 +155,7 @@ class FieldRule(Section):
     ] = Field(
         default=None,
         description="A table from the value, as text, to what is sent. A value that is not in it is a problem "
-        "(not_in_map).",
+        "(not_in_map), unless the field's type knows it, as currency knows EUR beside {EURO: EUR}.",
     )
     default: Annotated[Any, optional(CONSTANT)] = Field(default=None, description="Used when the value is missing.")
     required: Annotated[bool, FLAG] = Field(

@@ -63,7 +63,7 @@ _CODES = {
         "translate it with `map` to yes and no; a NULL leaves the field out",
     ),
     "not_in_map": ProblemCode(
-        "the field has a `map`, and the value is not in it",
+        "the field has a `map`, the value is not in it, and the field's type does not know it either",
         "add the value to the `map`, or `on_invalid: omit`",
     ),
 }

@@ -54,7 +54,7 @@ STEPS: Mapping[str, StepRule] = MappingProxyType(
         "strip": StepRule("removes white space at both ends", "strip"),
         "lower": StepRule("makes every letter lower case", "lower"),
         "upper": StepRule("makes every letter upper case", "upper"),
-        "title": StepRule("makes the first letter of each word upper case, the others lower case", "title"),
+        "title": StepRule("capitals as in names: Anne-Marie, O'Neill, Jan van den Berg, Van der Berg", "title"),
         "squeeze_spaces": StepRule("makes every run of white space one space, and strips", "squeeze_spaces"),
         "sha256": StepRule("the SHA-256 of the UTF-8 text as lower-case hex; an e-mail already hashed stays", "sha256"),
         "digits": StepRule("keeps the digits 0-9 only", "digits"),
