@@ -18,6 +18,7 @@ import pytest
 
 from etl.errors import StateUnusable
 from etl.page import Position
+from etl.state import sqlite
 from etl.state.database import Database, Transaction
 from etl.state.last_run import LastRun
 from etl.state.schema import STEPS, upgrade
@@ -305,6 +306,7 @@ LEAVE_A_LOG = """
 import os, sys
 from tests.state.filling import SteppingClock
 from etl.page import Position
+from etl.state import sqlite
 from etl.state.store import open_state
 store = open_state(sys.argv[1], clock=SteppingClock(), write=True)
 store.mapping("customers").set_checkpoint("run", Position(7, (7,)))
@@ -340,6 +342,16 @@ def test_a_writer_may_come_and_go_while_somebody_looks(filled: Path, clock: Step
             checkpoint = looking.mapping("customers").checkpoint()
             assert checkpoint is not None
             assert checkpoint.position == Position(number, (number,))
+
+
+def test_a_connection_keeps_the_log_from_its_first_moment(filled: Path, clock: SteppingClock) -> None:
+    """The last writer puts the log away, also when another has just connected and said nothing yet."""
+    engine = sqlite._engine(f"{filled.as_uri()}?mode=rw", (), enter_wal=clock)
+    with engine.connect() as connection:
+        with open_state(str(filled), clock=clock, write=True) as leaving:
+            leaving.mapping("customers").next_stamp()
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    engine.dispose()
 
 
 # Really written
