@@ -47,8 +47,14 @@ lock: .venv/.dev ## write the lock files anew
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --no-annotate --all-extras --group dev --upgrade -q -c requirements.lock -o requirements-dev.lock pyproject.toml
 
+bench: .venv/.dev ## measure against the floor and a naive script; writes tests/benchmarks/results.md
+	$(BIN)/python -m tests.benchmarks.bench --into tests/benchmarks/results.md
+
+bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and dlt too
+	$(BIN)/python -m tests.benchmarks.bench --peers --into tests/benchmarks/results.md
+
 clean: ## remove what make made
-	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -60,4 +66,9 @@ clean: ## remove what make made
 
 .venv/.dev: .venv/.installed requirements-dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv-peers/.installed: tests/benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q --disable-pip-version-check -r tests/benchmarks/peers.txt
 	@touch $@

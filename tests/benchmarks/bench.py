@@ -22,8 +22,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.benchmarks import data, ours, report, sink
-from tests.benchmarks.contestants import ALWAYS, DLT, DRT, FLOOR, LEDGER, NAIVE, UNCHANGED, Task
+from tests.benchmarks import data, ours, report, same_events, sink
+from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, NAIVE, UNCHANGED, Task
 from tests.benchmarks.measure import measure
 from tests.benchmarks.rounds import Results, compete
 from tests.databases import shared_server, stop_servers
@@ -31,6 +31,7 @@ from tests.databases import shared_server, stop_servers
 SECTIONS = ("speed", "latency", "stages", "throttle", "growth")
 BATCH_SIZES = (1000, 100)
 DELAY_SECONDS = 0.05
+SAMPLE_ROWS = 2_000
 LATENCY_CONNECTIONS = 8
 
 
@@ -69,6 +70,10 @@ class Bench:
 def speed(bench: Bench, peers: tuple[str, ...]) -> str:
     """The sink answers at once: what the programs themselves cost."""
     names = [FLOOR, NAIVE, *peers, LEDGER, UNCHANGED, ALWAYS]
+    print("the same events from everybody", flush=True)
+    for source, url in bench.sources.items():
+        fill(url, SAMPLE_ROWS)
+        same_events.check(bench.task(source, 100, rows=SAMPLE_ROWS), names, bench.sink)
     results = _each(bench, names, runs=bench.sizes.runs, rows=bench.sizes.rows)
     return f"{report.speed_table(results)}\n\n{report.targets(results)}"
 
@@ -221,7 +226,7 @@ def main() -> None:
     sizes = QUICK if chosen.quick else FULL
     values = {name: value for name, value in vars(chosen).items() if name in ("rows", "runs") and value}
     sizes = replace(sizes, **values)
-    peers = (DRT, DLT) if chosen.peers else ()
+    peers = (DRT, DRT_TUNED, DLT) if chosen.peers else ()
     parts = [heading(sizes, peers=peers)]
     with made(sizes, chosen.sources.split(",")) as bench:
         for section in chosen.sections.split(","):

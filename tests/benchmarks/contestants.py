@@ -18,6 +18,7 @@ LEDGER = "ours"
 UNCHANGED = "ours, nothing changed"
 ALWAYS = "ours, resend: always"
 DRT = "drt-core"
+DRT_TUNED = "drt-core, 5,000 a load"
 DLT = "dlt"
 
 
@@ -68,13 +69,11 @@ def program(name: str, task: Task, *, state: Path) -> Program:
                 concurrency=task.connections,
             )
             command = ours.command(mapping, state)
-        case "drt-core" | "dlt":
-            command = [
-                str(PEERS_PYTHON),
-                str(FOLDER / f"peer_{name.split('-', maxsplit=1)[0]}.py"),
-                *place,
-                str(state.parent),
-            ]
+        case "drt-core" | "drt-core, 5,000 a load":
+            more = ["5000"] if name == DRT_TUNED else []
+            command = [str(PEERS_PYTHON), str(FOLDER / "peer_drt.py"), *place, str(state.parent), *more]
+        case "dlt":
+            command = [str(PEERS_PYTHON), str(FOLDER / "peer_dlt.py"), *place, str(state.parent)]
         case _:
             raise AssertionError(name)
     return Program(command, environment, 0 if name == UNCHANGED else task.rows)

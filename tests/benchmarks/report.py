@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.contestants import DRT, FLOOR, LEDGER, UNCHANGED
+from tests.benchmarks.contestants import DLT, DRT, DRT_TUNED, FLOOR, LEDGER, UNCHANGED
 from tests.benchmarks.rounds import Results
 
 # In the order of a row's way; each with what is in it.
@@ -102,6 +102,8 @@ def targets(results: Sequence[Results]) -> str:
         if DRT in costs:
             wanted = "≥ 3" if result.task.batch_size >= 1000 else "≥ 12"
             rows.append([title, "ours / drt-core", wanted, f"{result.ratio(LEDGER, DRT):.1f}"])
+            rows.append([title, f"ours / {DRT_TUNED}", "-", f"{result.ratio(LEDGER, DRT_TUNED):.1f}"])
+            rows.append([title, "ours / dlt", "-", f"{result.ratio(LEDGER, DLT):.1f}"])
     return markdown(["task", "ratio", "target", "measured"], rows)
 
 

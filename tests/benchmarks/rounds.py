@@ -7,6 +7,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.benchmarks.contestants import UNCHANGED, Task, program
 from tests.benchmarks.measure import Cost, measure
@@ -48,13 +49,16 @@ def compete(task: Task, names: Sequence[str], sink: Sink, *, runs: int) -> Resul
     return results
 
 
-def run_once(name: str, task: Task, sink: Sink) -> Cost:
-    """One run. A contestant that sends another number of events than it should ends the benchmark."""
+def run_once(name: str, task: Task, sink: Sink, *, keep: Path | None = None) -> Cost:
+    """One run; the sink appends what it receives to `keep`.
+
+    A contestant that sends another number of events than it should ends the benchmark.
+    """
     state = task.folder / "state" / "state.sqlite"
     if name != UNCHANGED:
         shutil.rmtree(state.parent, ignore_errors=True)
         state.parent.mkdir(mode=0o700)
-    sink.begin(delay_seconds=task.delay_seconds)
+    sink.begin(delay_seconds=task.delay_seconds, keep=keep)
     what = program(name, task, state=state)
     cost = measure(what.command, environment=what.environment)
     events, _ = sink.counts()

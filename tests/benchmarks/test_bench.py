@@ -1,0 +1,22 @@
+"""The benchmark itself, in a size that shows only that it works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.benchmarks.ours import ROOT
+
+
+def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
+    """Everybody sends the same events, the sink counts them, and every table is written."""
+    results = tmp_path / "results.md"
+    command = [sys.executable, "-m", "tests.benchmarks.bench", "--quick", "--rows", "2000", "--into", str(results)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    text = results.read_text()
+    titles = [line for line in text.splitlines() if line.startswith("#### ")]
+    assert len(titles) == 5
+    for words in ("floor, by hand", "naive script", "ours, nothing changed", "PostgreSQL, 100 a batch", "encode: JSON"):
+        assert words in text
