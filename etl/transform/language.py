@@ -1,8 +1,9 @@
 """Language and country as the receiver writes them: `nl-NL`.
 
 The rule: ISO 639-1 and ISO 3166-1 alpha-2 from `pycountry`, or a problem. `nl_NL`, `NL-nl`, `nl_NL.UTF-8`, `nld-NLD`
-and `zh-Hant-TW` (the script is dropped) are understood. A bare language takes the country that is most likely meant
-(the likely subtags of Unicode's CLDR, for the languages below); any other bare language is a problem.
+and `zh-Hant-TW` (the script is dropped) are understood. A bare language takes the country of the table below, which is
+ours: the one that a European shop means (so en-GB and pt-PT; write `map: {en: en-US}` for another). Any other bare
+language is a problem.
 """
 
 from __future__ import annotations
