@@ -16,7 +16,7 @@ from etl.batch.encode import UnencodableError, encode_events, envelope
 from etl.batch.event import Event
 from etl.job.ports import Ledger, Transform
 from etl.page import Key, Page, Position
-from etl.transform.identities import identities
+from etl.transform.identities import identities_of
 from etl.transform.transformer import Problem
 
 
@@ -164,7 +164,7 @@ class _Rows:
 
     def to_send(self, ledger_keys: Iterable[bytes], digests: Iterable[bytes], stamp: int) -> list[Event]:
         """The rows as events."""
-        columns = (self.seqs, self.keys, self.bodies, map(identities, self.events), ledger_keys, digests)
+        columns = (self.seqs, self.keys, self.bodies, identities_of(self.events), ledger_keys, digests)
         return list(map(Event._make, zip(*columns, repeat(stamp, len(self.bodies)), strict=True)))
 
 

@@ -1,7 +1,8 @@
 """A column of a page: a pandas Series of dtype object with the driver's values, missing ones as None.
 
 The rule: its dtype is never inferred (pandas would turn an integer beside a None into a float, and a Decimal into
-nothing good), and what is known of it - its values as a list, their types - is found out once.
+nothing good), and what is known of it - its values as a list, their types - is found out once. The Series itself is
+made when an operation asks for it: that costs as much as looking at the types.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ _NONE = type(None)
 class Cells:
     """A column. `items`: its values; `kinds`: their types, None's apart; `has_missing`: whether some are None."""
 
-    __slots__ = ("has_missing", "items", "kinds", "series")
+    __slots__ = ("_series", "has_missing", "items", "kinds")
 
     def __init__(self, items: list[Any], kinds: Iterable[type] | None = None) -> None:
         self.items = items
-        self.series: pd.Series[Any] = pd.Series(items, dtype=object)
+        self._series: pd.Series[Any] | None = None
         found = set(map(type, items) if kinds is None else kinds)
         self.has_missing = _NONE in found
         self.kinds: set[type] = found - {_NONE}
+
+    @property
+    def series(self) -> pd.Series[Any]:
+        """The values as a Series of dtype object."""
+        if self._series is None:
+            self._series = pd.Series(self.items, dtype=object)
+        return self._series
 
     def present(self) -> list[Any]:
         """The values that are not None."""

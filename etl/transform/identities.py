@@ -5,7 +5,8 @@ The rule: events that share one of these never overtake each other, so an identi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 
 def identities(event: Mapping[str, object]) -> tuple[str, ...]:
@@ -15,3 +16,10 @@ def identities(event: Mapping[str, object]) -> tuple[str, ...]:
     if userid is None:
         return () if email is None else (f"e:{email}",)
     return (f"u:{userid}",) if email is None else (f"u:{userid}", f"e:{email}")
+
+
+def identities_of(events: Sequence[dict[str, object]]) -> list[tuple[str, ...]]:
+    """The `identities` of each of `events`; quicker than one by one, since few mappings have a userid."""
+    if any(map(dict.__contains__, events, repeat("userid"))):
+        return list(map(identities, events))
+    return [() if email is None else (f"e:{email}",) for email in map(dict.get, events, repeat("email"))]

@@ -51,9 +51,12 @@ def parse_number(text: str) -> int | Decimal:
 def ordinary_numbers(cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
     """A column whose numbers pass `finite` unchanged, and the rows for which that is not sure; None = it is not so."""
     present = cells.present()
-    if cells.kinds == {int}:
-        return (cells.items, ()) if min(present) > -_SMALL and max(present) < _SMALL else None
-    if cells.kinds == {float}:
+    if int in cells.kinds and cells.kinds <= {int, float}:
+        # Beside floats too: SQLite keeps the whole numbers of a NUMERIC column as integers.
+        fit = min(present) > -_SMALL and max(present) < _SMALL
+        if not fit or float not in cells.kinds:
+            return (cells.items, ()) if fit else None
+    elif cells.kinds == {float}:
         if not all(map(math.isfinite, present)):
             return None
     elif cells.kinds == {Decimal}:
