@@ -43,9 +43,9 @@ format: .venv/.dev ## mend style, and write the generated blocks anew
 
 lock: .venv/.dev ## write the lock files anew
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate --all-extras --group build --upgrade -q -o requirements.lock pyproject.toml
+	  --no-annotate --no-strip-extras --all-extras --group build --upgrade -q -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate --all-extras --group dev --upgrade -q -c requirements.lock -o requirements-dev.lock pyproject.toml
+	  --no-annotate --no-strip-extras --all-extras --group dev --upgrade -q -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 bench: .venv/.dev ## measure against the floor and a naive script; writes tests/benchmarks/results.md
 	$(BIN)/python -m tests.benchmarks.bench --into tests/benchmarks/results.md
