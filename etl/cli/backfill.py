@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from etl.cli.options import log_options, mapping_argument, output_option, state_option
+from etl.cli.options import log_options, mapping_argument, output_option, report_options, state_option
+from etl.monitoring.ping_url import PingUrl
 
 
 @click.command(
@@ -20,6 +21,7 @@ from etl.cli.options import log_options, mapping_argument, output_option, state_
 @click.option("--dry-run", is_flag=True, help="Forecast each window; nothing is sent.")
 @state_option
 @output_option
+@report_options
 @log_options
 def backfill(  # noqa: PLR0913 - one parameter an option
     mapping: Path,
@@ -31,11 +33,21 @@ def backfill(  # noqa: PLR0913 - one parameter an option
     dry_run: bool,
     state: str,
     output: str,
+    metrics_file: Path | None,
+    ping_url: PingUrl | None,
 ) -> int:
     """Send the half-open range [A, B) of the cursor, with a checkpoint of its own."""
+    from etl.cli.reports import ReportTo
     from etl.cli.runs import BackfillCall, backfill_one
 
     call = BackfillCall(
-        start=start, end=end, window=window, restart=restart, dry_run=dry_run, state=state, output=output
+        start=start,
+        end=end,
+        window=window,
+        restart=restart,
+        dry_run=dry_run,
+        state=state,
+        output=output,
+        report_to=ReportTo(metrics_file, ping_url),
     )
     return backfill_one(mapping, call)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from etl.cli.logs import configure_logs
+from etl.monitoring.ping_url import PingUrl, parse_ping_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +58,36 @@ def state_option(function: F) -> F:
 def yes_option(function: F) -> F:
     """`--yes` where a question would be asked."""
     return click.option("--yes", is_flag=True, help="Answer yes where a question would be asked.")(function)
+
+
+def report_options(function: F) -> F:
+    """`--metrics-file` and `--ping-url`: how machines hear of the run."""
+    function = click.option(
+        "--ping-url",
+        callback=_parsed_ping_url,
+        metavar="URL",
+        help="A cron monitor to tell start and end: URL/start, URL, URL/fail. Better in the variable: it is a secret.",
+    )(function)
+    return click.option(
+        "--metrics-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=_must_end_in_prom,
+        metavar="FILE.prom",
+        help="Where to write the run's figures for Prometheus' node exporter.",
+    )(function)
+
+
+def _parsed_ping_url(_: click.Context, __: click.Parameter, value: str | None) -> PingUrl | None:
+    try:
+        return None if value is None else parse_ping_url(value)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def _must_end_in_prom(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix != ".prom":
+        raise click.BadParameter("the collector reads files that end in .prom only")
+    return value
 
 
 def log_options(function: F) -> F:

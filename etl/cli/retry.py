@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from etl.cli.options import log_options, mappings_argument, output_option, state_option
+from etl.cli.options import log_options, mappings_argument, output_option, report_options, state_option
+from etl.monitoring.ping_url import PingUrl
 
 
 @click.command(epilog="Example: squeezely-etl retry mappings --reason invalid_email")
@@ -15,9 +16,21 @@ from etl.cli.options import log_options, mappings_argument, output_option, state
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N dead letters a mapping.")
 @state_option
 @output_option
+@report_options
 @log_options
-def retry(mappings: tuple[Path, ...], *, reason: str | None, limit: int | None, state: str, output: str) -> int:
+def retry(  # noqa: PLR0913 - one parameter an option
+    mappings: tuple[Path, ...],
+    *,
+    reason: str | None,
+    limit: int | None,
+    state: str,
+    output: str,
+    metrics_file: Path | None,
+    ping_url: PingUrl | None,
+) -> int:
     """Read the rows of open dead letters again, map and send them."""
+    from etl.cli.reports import ReportTo
     from etl.cli.runs import RetryCall, retry_all
 
-    return retry_all(mappings, RetryCall(reason=reason, limit=limit, state=state, output=output))
+    to = ReportTo(metrics_file, ping_url)
+    return retry_all(mappings, RetryCall(reason=reason, limit=limit, state=state, output=output, report_to=to))

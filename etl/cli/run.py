@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from etl.cli.options import log_options, mappings_argument, output_option, state_option, yes_option
+from etl.cli.options import log_options, mappings_argument, output_option, report_options, state_option, yes_option
+from etl.monitoring.ping_url import PingUrl
 
 
 @click.command(epilog="Example: squeezely-etl run mappings --start-from beginning")
@@ -29,6 +30,7 @@ from etl.cli.options import log_options, mappings_argument, output_option, state
 @state_option
 @output_option
 @yes_option
+@report_options
 @log_options
 def run(  # noqa: PLR0913 - one parameter an option
     mappings: tuple[Path, ...],
@@ -43,8 +45,11 @@ def run(  # noqa: PLR0913 - one parameter an option
     state: str,
     output: str,
     yes: bool,
+    metrics_file: Path | None,
+    ping_url: PingUrl | None,
 ) -> int:
     """Send what is new or changed since the last run."""
+    from etl.cli.reports import ReportTo
     from etl.cli.runs import RunCall, run_all
 
     call = RunCall(
@@ -58,5 +63,6 @@ def run(  # noqa: PLR0913 - one parameter an option
         state=state,
         output=output,
         yes=yes,
+        report_to=ReportTo(metrics_file, ping_url),
     )
     return run_all(mappings, call)

@@ -19,6 +19,7 @@ from etl.cli.boundary import show_error
 from etl.cli.loading import load
 from etl.cli.logs import log_context
 from etl.cli.progress import Progress
+from etl.cli.reports import Reports, ReportTo
 from etl.cli.summary import show_outcome
 from etl.cli.wiring import workshop
 from etl.clock import Clock
@@ -53,14 +54,16 @@ class RunCall:
     state: str
     output: str
     yes: bool
+    report_to: ReportTo
 
 
 class Stopper:
     """Turns the first signal into a clean stop of the delivery that is under way, and of those that would follow."""
 
-    def __init__(self, clock: SystemClock) -> None:
+    def __init__(self, clock: SystemClock, begun: Callable[[], None]) -> None:
         self.error: Interrupted | None = None
         self._clock = clock
+        self._begun = begun
         self._delivery: Delivery | None = None
 
     def signalled(self, number: int) -> None:
@@ -74,6 +77,7 @@ class Stopper:
     def watch(self, delivery: Delivery) -> None:
         """Stop `delivery` when the signal comes, or came already."""
         self._delivery = delivery
+        self._begun()
         if self.error is not None:
             delivery.inbox.put(StopRequest(self.error))
 
@@ -86,6 +90,7 @@ class RetryCall:
     limit: int | None
     state: str
     output: str
+    report_to: ReportTo
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class BackfillCall:
     dry_run: bool
     state: str
     output: str
+    report_to: ReportTo
 
 
 Work = Callable[[Workshop, str, Progress, Stopper], Outcome]
@@ -125,7 +131,14 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
         with _locked(shop, call.if_locked, clock):
             return run_mapping(shop, options, report=progress.report, started=stopper.watch)
 
-    job = Call("run", call.state, call.output, dry_run=call.dry_run, skip_locked=call.if_locked == "skip")
+    job = Call(
+        "run",
+        call.state,
+        call.output,
+        report_to=call.report_to,
+        dry_run=call.dry_run,
+        skip_locked=call.if_locked == "skip",
+    )
     return _each(paths, job, work, clock=clock)
 
 
@@ -145,7 +158,7 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall) -> int:
                 started=stopper.watch,
             )
 
-    return _each(paths, Call("retry", call.state, call.output), work, clock=clock)
+    return _each(paths, Call("retry", call.state, call.output, report_to=call.report_to), work, clock=clock)
 
 
 def backfill_one(path: Path, call: BackfillCall) -> int:
@@ -161,7 +174,7 @@ def backfill_one(path: Path, call: BackfillCall) -> int:
         with _locked(shop, "fail", clock, track="backfill"):
             return backfill_mapping(shop, options, report=progress.report, started=stopper.watch)
 
-    job = Call("backfill", call.state, call.output, dry_run=call.dry_run)
+    job = Call("backfill", call.state, call.output, report_to=call.report_to, dry_run=call.dry_run)
     return _each((path,), job, work, clock=clock)
 
 
@@ -172,28 +185,33 @@ class Call:
     command: str
     state: str
     output: str
+    report_to: ReportTo
     dry_run: bool = False
     skip_locked: bool = False
 
 
 def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock) -> int:
-    mappings = load(paths)
-    ease_collector()
-    stopper = Stopper(clock)
     codes: list[int] = []
     with ExitStack() as stack:
+        # A rehearsal is nobody's news.
+        to = ReportTo() if call.dry_run else call.report_to
+        reports = stack.enter_context(Reports(to, command=call.command, clock=clock))
+        mappings = load(paths)
+        reports.expect(mappings)
+        ease_collector()
+        stopper = Stopper(clock, reports.begun)
         stack.enter_context(on_signals(stopper.signalled))
         store = stack.enter_context(open_state(call.state, clock=clock, write=not call.dry_run))
         for mapping in mappings:
             if stopper.error is not None:
                 codes.append(stopper.error.exit_code)
                 break
-            codes.append(_one(mapping, store, call, work, clock=clock, stopper=stopper))
+            codes.append(_one(mapping, store, call, work, clock=clock, stopper=stopper, reports=reports))
     return worst_exit_code(codes)
 
 
 def _one(  # noqa: PLR0913 - what all mappings share
-    mapping: Mapping, store: StateStore, call: Call, work: Work, *, clock: Clock, stopper: Stopper
+    mapping: Mapping, store: StateStore, call: Call, work: Work, *, clock: Clock, stopper: Stopper, reports: Reports
 ) -> int:
     run_id = uuid4().hex[:12]
     log_context(mapping=mapping.name, run_id=run_id)
@@ -219,6 +237,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
             error=stopper.error or error,
             dry_run=call.dry_run,
         )
+    reports.ended(mapping, outcome, store)
     show_outcome(outcome, output=call.output)
     if outcome.error is not None:
         show_error(outcome.error, subject=mapping.name)

@@ -1,0 +1,169 @@
+"""Tells monitoring how the work goes, when somebody asked for it.
+
+The rule: nothing here stops, delays or fails a run; what could not be told is said on stderr.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
+
+import click
+
+from etl.books import Books
+from etl.errors import EtlError, Interrupted, worst_exit_code
+from etl.job.outcome import Outcome
+from etl.monitoring.ending import Ending
+from etl.monitoring.ping_url import PingUrl
+
+if TYPE_CHECKING:
+    from etl.clock import Clock
+    from etl.mapping.model import Mapping
+    from etl.monitoring.ping import Pinger
+    from etl.state.store import StateStore
+
+LATEST_RUNS = 50
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTo:
+    """Whom to tell: a Prometheus text file, a cron monitor, both or nobody."""
+
+    metrics_file: Path | None = None
+    ping_url: PingUrl | None = None
+
+
+class Reports:
+    """The reports of one process; a context manager around all of its work. A dry run reports nothing."""
+
+    def __init__(self, to: ReportTo, *, command: str, clock: Clock) -> None:
+        self._to = to
+        self._command = command
+        self._clock = clock
+        self._pinger: Pinger | None = None
+        self._begun = False
+        self._expected: Sequence[Mapping] = ()
+        self._endings: list[Ending] = []
+        self._said: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        if self._to.ping_url is not None:
+            from etl.monitoring.ping import Pinger
+
+            self._pinger = Pinger(self._to.ping_url)
+        return self
+
+    def expect(self, mappings: Sequence[Mapping]) -> None:
+        """Know which mappings are to be worked on."""
+        self._expected = mappings
+
+    def begun(self) -> None:
+        """Tell that the work began. Called for each mapping whose lock is held; only the first is told."""
+        if self._pinger is not None and not self._begun:
+            self._pinger.send("start")
+        self._begun = True
+
+    def ended(self, mapping: Mapping, outcome: Outcome, store: StateStore | None) -> None:
+        """Tell how the work on `mapping` ended; `store` is None when there is no state to ask."""
+        if self._to == ReportTo():
+            return
+        ending = _ending(mapping, outcome, store, now=self._clock.utc_now())
+        self._endings.append(ending)
+        if self._to.metrics_file is not None and ending.ran:
+            from etl.monitoring.textfile import MetricsNotWrittenError, write_metrics
+
+            try:
+                write_metrics(self._to.metrics_file, ending)
+            except MetricsNotWrittenError as problem:
+                self._say(f"the metrics file was not written: {problem}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Tell how the whole ended, also when it never came to a mapping."""
+        problem = None if error is None else _told_as_ours(error)
+        if problem is not None:
+            told = {ending.outcome.mapping for ending in self._endings}
+            for mapping in self._expected:
+                if mapping.name not in told:
+                    self.ended(mapping, _nothing_done(mapping, self._command, problem), None)
+        if self._pinger is not None:
+            self._tell_end(self._pinger, problem)
+            if (said := self._pinger.close()) is not None:
+                self._say(f"the ping URL was not told: {said}")
+
+    def _tell_end(self, pinger: Pinger, problem: EtlError | None) -> None:
+        from etl.monitoring.ping import words_for
+
+        ran = [ending for ending in self._endings if ending.ran]
+        if problem is None and not ran and not self._begun:
+            return
+        codes = [ending.outcome.exit_code for ending in ran]
+        worst = worst_exit_code(codes) if problem is None else problem.exit_code
+        bad = any(ending.needs_person for ending in ran) or (problem is not None and not ran)
+        pinger.send("fail" if bad else "success", words_for(self._endings, exit_code=worst))
+
+    def _say(self, words: str) -> None:
+        if words not in self._said:
+            self._said.add(words)
+            click.echo(f"warning: {words}", err=True)
+
+
+def _ending(mapping: Mapping, outcome: Outcome, store: StateStore | None, *, now: datetime) -> Ending:
+    done = now if outcome.outcome == "done" else None
+    letters = None
+    if store is not None:
+        try:
+            state = store.mapping(mapping.name)
+            letters = state.dead_letter_counts()
+            done = done or next(
+                (
+                    run.finished_at
+                    for run in state.runs(LATEST_RUNS)
+                    if run.command == outcome.command and run.outcome == "done"
+                ),
+                None,
+            )
+        except EtlError:
+            letters = None  # the run itself tells what is wrong with the state
+    return Ending(outcome, now, done, letters, None if outcome.command == "backfill" else _moment(mapping, outcome))
+
+
+def _moment(mapping: Mapping, outcome: Outcome) -> datetime | None:
+    # A backfill's checkpoint lies in the past on purpose; that of `run` and `retry` is the mapping's.
+    position = None if outcome.checkpoint is None else outcome.checkpoint.position
+    cursor = None if position is None else position.cursor
+    if isinstance(cursor, str) and _ISO.match(cursor):
+        # SQLite keeps times as text.
+        with suppress(ValueError):
+            cursor = datetime.fromisoformat(cursor)
+    if not isinstance(cursor, datetime):
+        return None
+    if cursor.tzinfo is not None:
+        return cursor
+    zone = mapping.source.timezone
+    return None if zone is None else cursor.replace(tzinfo=ZoneInfo(zone))
+
+
+def _told_as_ours(error: BaseException) -> EtlError:
+    match error:
+        case EtlError():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return Interrupted("interrupted", signal_number=signal.SIGINT)
+        case _:
+            return EtlError("ended by a bug")
+
+
+def _nothing_done(mapping: Mapping, command: str, problem: EtlError) -> Outcome:
+    return Outcome(mapping.name, command, "", Books(), 0.0, None, None, error=problem)

@@ -1,0 +1,44 @@
+"""How one mapping's work ended, as monitoring sees it; and when that is a person's business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from etl.job.outcome import Outcome
+
+LOCKED = 7
+# Stopped cleanly, or interrupted: the next run goes on (contract §4).
+_UNFINISHED = frozenset({6, 129, 130, 143})
+# The same patience as `status --check`.
+_PATIENCE = timedelta(hours=26)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of one mapping's work. Times are aware, UTC.
+
+    last_done_at: when this command last did all there was to do, this time included; None: never, or not known.
+    dead_letters: the open ones by reason; None: not known. checkpoint_at: up to which moment of the cursor all is
+    settled; None: not known, or the cursor is no time.
+    """
+
+    outcome: Outcome
+    ended_at: datetime
+    last_done_at: datetime | None = None
+    dead_letters: Mapping[str, int] | None = None
+    checkpoint_at: datetime | None = None
+
+    @property
+    def ran(self) -> bool:
+        """Whether anything ran: not so when another process holds the mapping, and that one tells its own end."""
+        return self.outcome.exit_code != LOCKED
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody has to look. An unfinished run is fine while the last whole one is not long ago."""
+        code = self.outcome.exit_code
+        if code in _UNFINISHED:
+            return self.last_done_at is None or self.ended_at - self.last_done_at > _PATIENCE
+        return code not in (0, LOCKED)

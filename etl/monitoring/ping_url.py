@@ -1,0 +1,48 @@
+"""The address of a cron monitor, kept like a secret: whoever knows it can say that all is well.
+
+The rule: https, or http on this machine; it is never shown, not even when it is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from etl.secret import Secret
+
+Signal = Literal["start", "success", "fail"]
+
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PingUrl:
+    """Where a cron monitor listens, in the style of healthchecks.io: URL/start, URL, URL/fail."""
+
+    address: Secret
+
+    def of(self, signal: Signal) -> str:
+        """The full address of `signal`. Give it to nothing that keeps or prints it."""
+        found = urlsplit(self.address.reveal())
+        path = found.path.rstrip("/")
+        return found._replace(path=path if signal == "success" else f"{path}/{signal}").geturl()
+
+
+def parse_ping_url(text: str) -> PingUrl:
+    """The address in `text`. Raises ValueError for people, without the address."""
+    try:
+        found = urlsplit(text)
+        _ = found.port
+    except ValueError:
+        raise ValueError("not an address") from None
+    if not text.isascii() or not text.isprintable() or set(text) & set(' "<>\\^`{|}'):
+        raise ValueError("an address holds no spaces and no letters outside ASCII")
+    if found.scheme not in ("https", "http") or not found.hostname:
+        raise ValueError("expected an address that begins with https://")
+    if found.username is not None or found.password is not None or found.fragment:
+        raise ValueError("an address has no user name and no # in it")
+    if found.scheme == "http" and not _LOOPBACK.fullmatch(found.hostname):
+        raise ValueError("plain http shows the address to everybody on the way; write https")
+    return PingUrl(Secret(text))

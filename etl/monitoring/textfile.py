@@ -1,0 +1,121 @@
+"""The file that the node exporter's textfile collector reads.
+
+The rule: whoever reads it sees a whole file, and a run replaces its own mapping's figures only, also when two runs end
+in the same moment. https://github.com/prometheus/node_exporter#textfile-collector
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from etl.monitoring.ending import Ending
+from etl.monitoring.metrics import HELP, PREFIX, Figures, Series, figures_of, replaced_by
+
+LOCK_SECONDS = 5.0
+LOCK_POLL_SECONDS = 0.02
+
+
+class MetricsNotWrittenError(Exception):
+    """The file could not be written; the text says why, for people."""
+
+
+def write_metrics(path: Path, ending: Ending) -> None:
+    """Put the figures of `ending` into the file `path` (0644), beside those of other mappings and commands.
+
+    Raises `MetricsNotWrittenError`; then the file is as it was.
+    """
+    try:
+        with _alone_in(path.parent):
+            kept = {series: value for series, value in _read(path).items() if not replaced_by(ending, series)}
+            _replace(path, _text({**kept, **figures_of(ending)}))
+    except OSError as problem:
+        raise MetricsNotWrittenError(f"{path}: {problem.strerror}") from problem
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    # The folder itself is what is locked, so that no file is left in it. Whoever waits too long writes anyway: a figure
+    # that is lost once comes back with the next run.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    last = time.monotonic() + LOCK_SECONDS
+    try:
+        while time.monotonic() < last:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(LOCK_POLL_SECONDS)
+            except OSError as problem:
+                if problem.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF):
+                    raise
+                break
+            else:
+                break
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> Figures:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError:
+        raise MetricsNotWrittenError(f"{path} is no text file; give a file of its own") from None
+    found: Figures = {}
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                name = sample.name.removeprefix(PREFIX)
+                if name == sample.name:
+                    raise MetricsNotWrittenError(f"{path} holds figures of something else; give a file of its own")
+                if name in HELP:
+                    found[Series(name, tuple(sorted(sample.labels.items())))] = sample.value
+    except ValueError:
+        raise MetricsNotWrittenError(f"{path} is no file of figures; move it away, or give another") from None
+    return found
+
+
+class _Gauges(Collector):
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text in HELP.items():
+            metric = Metric(PREFIX + name, text, "gauge")
+            for series, value in sorted(self._figures.items()):
+                if series.name == name:
+                    metric.add_sample(PREFIX + name, dict(series.labels), value)
+            if metric.samples:
+                yield metric
+
+
+def _text(figures: Figures) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_Gauges(figures))
+    return generate_latest(registry)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    # Under a name that the collector does not read, because it ends in something else.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), 0o644)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
