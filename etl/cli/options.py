@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 import click
 
+from etl.cli.completing import MappingPath
 from etl.cli.logs import configure_logs
 from etl.monitoring.ping_url import PingUrl, parse_ping_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_STATE = ".etl/state.sqlite"
-MAPPING_PATH = click.Path(exists=True, path_type=Path)
+MAPPING_PATH = MappingPath(exists=True, path_type=Path)
 
 
 def mappings_argument(function: F) -> F:
@@ -27,7 +28,7 @@ def mappings_argument(function: F) -> F:
 
 def mapping_argument(function: F) -> F:
     """`MAPPING`: one file."""
-    kind = click.Path(exists=True, dir_okay=False, path_type=Path)
+    kind = MappingPath(exists=True, dir_okay=False, path_type=Path)
     return click.argument("mapping", metavar="MAPPING", type=kind)(function)
 
 

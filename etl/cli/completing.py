@@ -1,0 +1,65 @@
+"""What a shell offers for MAPPING and for `--reason`.
+
+The rule: nothing is imported that a person would wait for, nothing is changed, and what cannot be found is not offered.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+_MAPPING_FILES = (".yaml", ".yml")
+
+
+class MappingPath(click.Path):
+    """A mapping file or a folder of them; completed as far as folders lead to one."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The folders and mapping files that begin with `incomplete`."""
+        del ctx, param
+        found = list(_beginning_with(incomplete))
+        while len(found) == 1 and found[0].endswith(os.sep):
+            # A shell ends a word that has only one completion; what is inside keeps it open.
+            inside = list(_beginning_with(found[0]))
+            if not inside:
+                break
+            found = ([found[0]] if self.dir_okay and any(map(_is_mapping, inside)) else []) + inside
+        return [CompletionItem(one) for one in found]
+
+
+def complete_reason(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The reasons of open dead letters in the state; every known code when there is none to be seen."""
+    from etl.mapping.problem_codes import PROBLEMS
+    from etl.state.open_reasons import open_reasons
+
+    del param
+    reasons = open_reasons(str(ctx.params.get("state") or "")) or sorted(PROBLEMS)
+    return [
+        CompletionItem(code, help=PROBLEMS[code].meaning if code in PROBLEMS else None)
+        for code in reasons
+        if code.startswith(incomplete)
+    ]
+
+
+def _beginning_with(incomplete: str) -> Iterator[str]:
+    folder, _, name = incomplete.rpartition(os.sep)
+    prefix = incomplete[: len(incomplete) - len(name)]
+    try:
+        children = sorted(Path(folder or (os.sep if prefix else ".")).expanduser().iterdir())
+    except OSError:
+        return
+    for child in children:
+        if not child.name.startswith(name) or (child.name.startswith(".") and not name.startswith(".")):
+            continue
+        if child.is_dir():
+            yield f"{prefix}{child.name}{os.sep}"
+        elif _is_mapping(child.name):
+            yield prefix + child.name
+
+
+def _is_mapping(name: str) -> bool:
+    return name.endswith(_MAPPING_FILES)
