@@ -15,7 +15,7 @@ from etl.job.deliver import Delivery, Limits
 from etl.job.forecast import Forecaster
 from etl.job.outcome import Outcome, WindowForecast
 from etl.job.run import NO_LIMITS, Job, RunSource, Workshop, do
-from etl.page import Scalar, Window
+from etl.page import Position, Scalar, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +40,41 @@ def backfill_mapping(
     """Send [start, end) of the cursor, going on where an earlier call stopped. The lock is the caller's."""
     source, state = shop.source, shop.state
     start, end = _range(source, options)
+    whole = source.backfill_windows(start, end, options.window)
+    state.confirm_fingerprint(source.fingerprint())
     record = state.backfill(start, end, options.window or "", restart=options.restart)
     done = record.windows_done
-    windows: list[Window] = []
+    begun_at = whole[done].start if done < len(whole) else None
+    if record.finished_at is None and record.window_at is not None and record.window_at != begun_at:
+        raise UsageProblem(
+            "the windows of this backfill are no longer those that it began with",
+            hint="source.timezone changed? --restart begins anew; what was sent and did not change is not sent again",
+        )
+    windows: Sequence[Window] = ()
 
     def plan(books: Books) -> Sequence[Window]:
-        bound = source.upper_bound()
-        books.held = 0
+        nonlocal windows
         if record.finished_at is not None:
             return ()
-        windows.extend(source.backfill_windows(start, end, options.window, bound=bound))
-        left = windows[done:]
+        bound = source.upper_bound()
+        windows = source.backfill_windows(start, end, options.window, bound=bound)
+        if windows != whole and bound.until is not None:
+            above = Window(start=start, after=Position(bound.until, ()), until=end, until_open=True)
+            books.held = source.count(above)
+        left = list(windows[done:])
         checkpoint = state.checkpoint(record.track)
         if left and checkpoint is not None and checkpoint.position is not None:
             left[0] = replace(left[0], after=checkpoint.position)
-        if not left:
-            state.finish_backfill(record, windows_done=done)
         return left
 
     def window_done(_: Window) -> None:
         nonlocal done
+        if windows[done] != whole[done]:
+            # The bound cut it: the same command goes on inside it when its rows have settled.
+            return
         done += 1
-        if done < len(windows):
-            at = windows[done].start
+        if done < len(whole):
+            at = whole[done].start
             assert at is not None, "a window of a backfill has a lower end"
             state.enter_window(record, at, windows_done=done)
         else:
@@ -112,7 +124,4 @@ def forecast_backfill(
 
 
 def _range(source: RunSource, options: BackfillOptions) -> tuple[Scalar, Scalar]:
-    start, end = source.parse_cursor(options.start), source.parse_cursor(options.end)
-    if not isinstance(start, str) and not start < end:  # type: ignore[operator]  # both are values of one column
-        raise UsageProblem("--from is not below --to", hint="the range is half-open: --to itself is not sent")
-    return start, end
+    return source.parse_cursor(options.start), source.parse_cursor(options.end)

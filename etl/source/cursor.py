@@ -6,7 +6,7 @@ Comparisons stay in the database; here values are only made, in the very form th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Literal
@@ -172,9 +172,9 @@ class CursorDomain:
                 case "datetime_tz":
                     moment = _moment(text)
                     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=self.zone)
-                    return self.spell(moment.astimezone(UTC))
+                    return self.edge(moment.astimezone(UTC))
                 case _:
-                    return self.spell(self._localised(_moment(text)))
+                    return self.edge(self._localised(_moment(text)))
         except (ValueError, OverflowError):
             example = {"integer": "12345", "date": "2024-01-31"}.get(self.kind, "2024-01-31T08:00:00")
             raise UsageProblem(
@@ -207,6 +207,16 @@ class CursorDomain:
         if self.shape is not None:
             return self.shape.spell(moment)
         return moment.date() if self.kind == "date" else moment
+
+    def edge(self, moment: datetime) -> Scalar:
+        """As `spell`, for the ends of ranges: below every spelling of that very moment.
+
+        Programs write a full second as `…:00` and as `…:00.000` into one column, and as text the shorter one is lower.
+        """
+        shape = self.shape
+        if shape is not None and shape.fraction_digits and not shape.zone and not moment.microsecond:
+            return replace(shape, fraction_digits=0).spell(moment)
+        return self.spell(moment)
 
 
 def _moment(text: str) -> datetime:

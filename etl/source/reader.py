@@ -99,9 +99,7 @@ class Source:
             UsageProblem: there is no cursor, or `step` does not fit it.
         """
         if self._domain is None:
-            raise UsageProblem(
-                "a backfill needs a source.cursor_field", hint="run reads all rows of this mapping anyway"
-            )
+            raise UsageProblem("a backfill needs a source.cursor_field", hint="a run reads all rows of this mapping")
         return range_windows(self._domain, start=start, end=end, step=step, bound=bound)
 
     def parse_cursor(self, text: str) -> Scalar:
@@ -111,7 +109,10 @@ class Source:
             UsageProblem: there is no cursor, or `text` is no value of it.
         """
         if self._domain is None:
-            raise UsageProblem("the mapping has no source.cursor_field, so there is no value to start from")
+            raise UsageProblem(
+                "the mapping has no source.cursor_field, so there is no value to start from",
+                hint="a run reads all rows of this mapping",
+            )
         return self._domain.parse(text)
 
     def parse_key(self, text: str) -> Key:

@@ -51,15 +51,20 @@ def range_windows(
     """Half-open windows that cover [start, end), lowest first, none beyond the bound.
 
     `step` is `1h`, `1d`, `2w`, `1mo`: of the wall clock in the source's zone, so that days that are 23 or 25 hours long
-    are days; a number for integer cursors; None for one window. A text cursor has one window only.
+    are days; a number for integer cursors; None for one window, the only choice for a text cursor.
 
     Raises:
-        UsageProblem: the step does not fit the cursor, or makes more than 100,000 windows.
+        UsageProblem: the range is empty, the step does not fit the cursor, or it makes more than 100,000 windows.
     """
+    if domain.kind == "text":
+        if step is not None:
+            raise UsageProblem(f"{domain.name} is text, which has no windows", hint="leave --window out")
+    elif not _lower(domain, start, end):
+        raise UsageProblem("--from is not below --to", hint="the range is half-open: --to itself is not sent")
     if bound is not None and bound.empty:
         return []
     limit = None if bound is None else bound.until
-    if domain.kind == "text" or step is None:
+    if step is None:
         return [_clamped(domain, Window(start=start, until=end, until_open=True, label=_label(start, end)), limit)]
     edges = list(_edges(domain, start, end, step))
     windows = []
@@ -76,8 +81,6 @@ def _edges(domain: CursorDomain, start: Scalar, end: Scalar, step: str | int) ->
         yield from _integer_edges(start, end, step)
         return
     amount, unit = _calendar_step(step)
-    if not _lower(domain, start, end):
-        return
     first, last = _wall(domain, start), _wall(domain, end)
     yield start
     for count in range(1, MOST_WINDOWS + 1):
@@ -95,7 +98,7 @@ def _integer_edges(start: Scalar, end: Scalar, step: str | int) -> Iterator[Scal
         raise UsageProblem(f'a window of "{step}" does not fit an integer cursor', hint="give a number, such as 100000")
     size = int(step)
     if size < 1:
-        raise UsageProblem("a window has to be at least 1 wide")
+        raise UsageProblem("a window has to be at least 1 wide", hint="give a number, such as 100000")
     assert isinstance(start, int | Decimal)
     assert isinstance(end, int | Decimal)
     if (end - start) / size > MOST_WINDOWS:
@@ -104,8 +107,7 @@ def _integer_edges(start: Scalar, end: Scalar, step: str | int) -> Iterator[Scal
     while low < end:
         yield low
         low = low + size
-    if start < end:
-        yield end
+    yield end
 
 
 def _calendar_step(step: str | int) -> tuple[int, str]:
@@ -153,8 +155,8 @@ def _exists(domain: CursorDomain, wall: datetime) -> bool:
 
 def _from_wall(domain: CursorDomain, wall: datetime) -> Scalar:
     if domain.kind == "datetime_tz":
-        return domain.spell(wall.replace(tzinfo=domain.zone).astimezone(UTC))
-    return domain.spell(wall)
+        return domain.edge(wall.replace(tzinfo=domain.zone).astimezone(UTC))
+    return domain.edge(wall)
 
 
 def _clamped(domain: CursorDomain, window: Window, limit: Scalar | None) -> Window:

@@ -198,7 +198,7 @@ def test_a_range_without_step_and_one_of_text_is_one_window() -> None:
         label="[2024-01-01 00:00:00, 2025-01-01 00:00:00)",
     )
     assert range_windows(naive(), start=at("2024-01-01"), end=at("2025-01-01"), step=None) == [one]
-    words = range_windows(CursorDomain("w", "text", UTC_ZONE), start="b", end="a", step="1d", bound=Bound("c"))
+    words = range_windows(CursorDomain("w", "text", UTC_ZONE), start="b", end="a", step=None, bound=Bound("c"))
     assert words == [Window(start="b", until="a", until_open=True, label="[b, a)")]
 
 
@@ -214,18 +214,38 @@ def test_a_range_ends_at_the_bound() -> None:
     assert (whole.until, whole.until_open) == (bound.until, False)
 
 
-@pytest.mark.parametrize(("start", "end"), [("2024-01-02", "2024-01-01"), ("2024-01-01", "2024-01-01")])
-def test_an_empty_range_has_no_windows(start: str, end: str) -> None:
-    assert range_windows(naive(), start=at(start), end=at(end), step="1d") == []
-    assert range_windows(CursorDomain("n", "integer", UTC_ZONE), start=3, end=3, step=1) == []
+@pytest.mark.parametrize(
+    ("domain", "start", "end"),
+    [
+        (naive(), at("2024-01-02"), at("2024-01-01")),
+        (naive(), at("2024-01-01"), at("2024-01-01")),
+        (text("2024-01-01 00:00:00"), "2024-01-02 00:00:00", "2024-01-01 00:00:00"),
+        # An hour later by the clock, though not as text.
+        (text("2024-01-01T00:00:00+00:00"), "2024-01-01T00:00:00-01:00", "2024-01-01T01:00:00+00:00"),
+        (CursorDomain("n", "integer", UTC_ZONE), 3, 3),
+    ],
+)
+def test_an_empty_range_is_a_mistake_of_the_call(domain: CursorDomain, start: Any, end: Any) -> None:
+    for step in (None, 1 if domain.kind == "integer" else "1d"):
+        with pytest.raises(UsageProblem, match="--from is not below --to"):
+            range_windows(domain, start=start, end=end, step=step)
 
 
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("datetime", "0d"), ("datetime", "d"), ("datetime", "1x"), ("integer", "1d"), ("integer", 0), ("datetime", "1h")],
+    [
+        ("datetime", "0d"),
+        ("datetime", "d"),
+        ("datetime", "1x"),
+        ("integer", "1d"),
+        ("integer", 0),
+        ("datetime", "1h"),
+        ("text", "1d"),
+    ],
 )
 def test_a_step_that_does_not_fit_is_a_mistake_of_the_call(kind: Any, step: str | int) -> None:
     domain = CursorDomain("c", kind, UTC_ZONE)
-    start, end = (1, 10) if kind == "integer" else (at("1900-01-01"), at("2100-01-01"))
+    ends: dict[str, tuple[Any, Any]] = {"integer": (1, 10), "text": ("a", "b")}
+    start, end = ends.get(kind, (at("1900-01-01"), at("2100-01-01")))
     with pytest.raises(UsageProblem):
         range_windows(domain, start=start, end=end, step=step)

@@ -1,0 +1,24 @@
+"""Jobs over each sort of database, against a scripted API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.job.in_process import InProcess
+from tests.scripted_server import ScriptedServer
+
+
+@pytest.fixture
+def api() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def make_job(tmp_path: Path, api: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., InProcess]:
+    # The rate is shared by host and account; other tests have the same account.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return lambda url, server=api, **sections: InProcess(tmp_path, server, url, **sections)

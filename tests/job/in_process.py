@@ -1,0 +1,119 @@
+"""Jobs in this process, with nothing faked: a real database, a real state file, the real client over a real socket."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from etl.cli.wiring import workshop
+from etl.clock import Clock
+from etl.host.system_clock import SystemClock
+from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
+from etl.job.deliver import Delivery, Limits
+from etl.job.outcome import Outcome
+from etl.job.retry import retry_mapping
+from etl.job.run import NO_LIMITS, RunOptions, Workshop, run_mapping
+from etl.mapping.load import load_mapping
+from etl.state.mapping_state import MappingState
+from etl.state.store import open_state
+from tests.scripted_server import ACCOUNT, API_KEY, ScriptedServer
+
+MAPPING = """\
+version: 1
+name: {name}
+source: {{url: "{url}", {source}}}
+event: PersonUpdated
+fields: {{{fields}}}
+{top}
+max_failure_rate: 100%
+destination: {{url: "{api}", account: {account}, api_key: {key}, {destination}, rate_limit: {{
+  requests_per_second: 10000, events_per_second: 1000000}}}}
+"""
+SECTIONS = {
+    "source": "table: t, primary_key: id, cursor_field: at, timezone: UTC, settle: 0s",
+    "fields": "userid: {column: id, type: text}",
+    "destination": "concurrency: 2",
+    "name": "t",
+    "top": "",
+}
+
+
+class InProcess:
+    """One mapping and what is done with it. Its sections are what stands inside braces of YAML, in one line each."""
+
+    def __init__(self, folder: Path, server: ScriptedServer, url: str, **sections: str) -> None:
+        self._folder = folder
+        self._server = server
+        self._url = url
+        self._numbers = itertools.count(1)
+        self.sections = sections
+
+    def run(self, start_from: str | None = None, *, limits: Limits = NO_LIMITS, **hooks: Any) -> Outcome:
+        """`run`; hooks: `started`, `clock`."""
+        options = RunOptions(self._run_id(), start_from=start_from, limits=limits)
+        return self._do(lambda shop, **more: run_mapping(shop, options, **more), **hooks)
+
+    def backfill(
+        self, start: str, end: str, window: str | None = None, *, restart: bool = False, **more: Any
+    ) -> Outcome:
+        """`backfill`; more: `limits`, `started`, `clock`."""
+        limits = more.pop("limits", NO_LIMITS)
+        options = BackfillOptions(self._run_id(), start, end, window, restart=restart, limits=limits)
+        return self._do(lambda shop, **hooks: backfill_mapping(shop, options, **hooks), **more)
+
+    def forecast_backfill(self, start: str, end: str, window: str | None = None) -> Outcome:
+        """`backfill --dry-run`."""
+        options = BackfillOptions(self._run_id(), start, end, window)
+        return self._do(lambda shop: forecast_backfill(shop, options))
+
+    def retry(self) -> Outcome:
+        """`retry`."""
+        return self._do(lambda shop: retry_mapping(shop, shop.state, run_id=self._run_id()))  # type: ignore[arg-type]
+
+    def sent(self) -> list[str]:
+        """The userid of every event that arrived, in order."""
+        return [event["userid"] for event in self._server.accepted]
+
+    def taken(self) -> list[str]:
+        """As `sent`, and forgets them."""
+        found = self.sent()
+        self._server.accepted.clear()
+        return found
+
+    @contextmanager
+    def state(self) -> Iterator[MappingState]:
+        """The mapping's state, for looking."""
+        with open_state(str(self._folder / "etl" / "state.sqlite"), clock=SystemClock(), write=False) as store:
+            yield store.mapping(self.sections.get("name", "t"))
+
+    def unreadable(self) -> list[Any]:
+        """The keys of the open dead letters `unreadable_row`, oldest first; of one column only its value."""
+        with self.state() as state:
+            return [
+                letter.key if len(letter.key) > 1 else letter.key[0]
+                for letter in state.open_dead_letters(reason="unreadable_row")
+            ]
+
+    def _run_id(self) -> str:
+        return f"run-{next(self._numbers)}"
+
+    def _do(
+        self,
+        work: Callable[..., Outcome],
+        *,
+        clock: Clock | None = None,
+        started: Callable[[Delivery, Workshop], None] | None = None,
+    ) -> Outcome:
+        clock = clock or SystemClock()
+        path = self._folder / "t.yaml"
+        places = {"url": self._url, "api": self._server.url, "account": ACCOUNT, "key": API_KEY}
+        path.write_text(MAPPING.format(**places, **SECTIONS | self.sections))
+        mapping = load_mapping(path, environment={}, read_file=Path.read_bytes)
+        state = str(self._folder / "etl" / "state.sqlite")
+        with open_state(state, clock=clock, write=True) as store, workshop(mapping, store, clock=clock) as shop:
+            if started is None:
+                return work(shop)
+            return work(shop, started=lambda delivery: started(delivery, shop))
