@@ -14,8 +14,22 @@ from etl.monitoring.ping_url import PingUrl
     epilog="Example: squeezely-etl backfill mappings/orders.yaml --from 2024-01-01 --to 2025-01-01 --window 1mo"
 )
 @mapping_argument
-@click.option("--from", "start", required=True, metavar="A", help="The first cursor value to send.")
-@click.option("--to", "end", required=True, metavar="B", help="The first cursor value not to send.")
+@click.option(
+    "--from",
+    "start",
+    required=True,
+    envvar="SQUEEZELY_ETL_BACKFILL_FROM",
+    metavar="A",
+    help="The first cursor value to send.",
+)
+@click.option(
+    "--to",
+    "end",
+    required=True,
+    envvar="SQUEEZELY_ETL_BACKFILL_TO",
+    metavar="B",
+    help="The first cursor value not to send.",
+)
 @click.option("--window", metavar="STEP", help="Width of a window: 1h, 1d, 1w, 1mo; a number for an integer cursor.")
 @click.option("--restart", is_flag=True, help="Begin anew instead of where the last call stopped.")
 @click.option("--dry-run", is_flag=True, help="Forecast each window; nothing is sent.")

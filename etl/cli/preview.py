@@ -12,7 +12,14 @@ from etl.cli.options import log_options, mapping_argument, output_option
 @click.command(epilog="Example: squeezely-etl preview mappings/customers.yaml --key 4711")
 @mapping_argument
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="How many rows.")
-@click.option("--key", "keys", multiple=True, metavar="KEY", help="The row with this key; may be given several times.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    envvar="SQUEEZELY_ETL_PREVIEW_KEY",
+    metavar="KEY",
+    help="The row with this key; may be given several times.",
+)
 @click.option("--invalid", is_flag=True, help="Look for rows that fail.")
 @click.option("--request", is_flag=True, help="Print the exact bodies of the requests.")
 @click.option("--mask", is_flag=True, help="Hide the values, for sharing.")

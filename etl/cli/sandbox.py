@@ -13,6 +13,7 @@ from etl.cli.options import log_options
     "--fault",
     "faults",
     multiple=True,
+    envvar="SQUEEZELY_ETL_SANDBOX_FAULT",
     metavar="FAULT",
     help="Rehearse trouble: 429@5%, 500@2%, slow=200ms, drop@1%, reject=EMAIL. May be given several times.",
 )

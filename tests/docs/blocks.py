@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -20,27 +22,81 @@ def table(*rows: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class OptionRow:
+    """What the README says of an option. `default` is "" where there is none; `variable` is the one that is read."""
+
+    command: str
+    flags: str
+    default: str
+    what: str
+    variable: str
+
+
 def options() -> str:
-    """Every option of every command."""
-    rows: list[tuple[str, ...]] = [("command", "option", "default", "variable", "what it does")]
+    """The options of single commands."""
+    rows = [
+        (f"`{row.command}`", row.flags, row.default, row.what) for alike in _alike() for row in alike if len(alike) == 1
+    ]
+    return table(("command", "option", "default", "what it does"), *sorted(rows, key=lambda row: row[0]))
+
+
+def shared_options() -> str:
+    """The options that are the same in several commands, each once."""
+    everywhere = {row.command for row in option_rows()}
+    rows = [
+        (first.flags, first.default, _among([row.command for row in alike], everywhere), first.what)
+        for alike in _alike()
+        if len(alike) > 1
+        for first in alike[:1]
+    ]
+    return table(("option", "default", "of", "what it does"), *rows)
+
+
+def _among(commands: list[str], everywhere: set[str]) -> str:
+    missing = sorted(everywhere - set(commands))
+    if not missing:
+        return "every command"
+    listed = ", ".join(f"`{one}`" for one in (missing if len(missing) <= 3 else commands))
+    return f"all but {listed}" if len(missing) <= 3 else listed
+
+
+def _alike() -> Iterator[list[OptionRow]]:
+    found: dict[tuple[str, str, str], list[OptionRow]] = {}
+    for row in option_rows():
+        found.setdefault((row.flags, row.default, row.what), []).append(row)
+    yield from found.values()
+
+
+def option_rows() -> Iterator[OptionRow]:
+    """Every option of every command, commands in order."""
     for name, command in sorted(squeezely_etl.commands.items()):
-        rows += [(f"`{name}`", *row) for row in _options_of(name, command)]
-    return table(*rows)
+        yield from _options_of(name, command)
 
 
-def _options_of(name: str, command: click.Command) -> Iterator[tuple[str, ...]]:
+def _options_of(name: str, command: click.Command) -> Iterator[OptionRow]:
     if isinstance(command, click.Group):
         for inner, sub in sorted(command.commands.items()):
-            yield from _options_of(f"{name}_{inner}", sub)
+            yield from _options_of(f"{name} {inner}", sub)
         return
-    for parameter in command.params:
-        if not isinstance(parameter, click.Option):
-            continue
-        flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
-        default = "" if not isinstance(parameter.default, (str, int)) or parameter.is_flag else f"`{parameter.default}`"
-        own = parameter.envvar if isinstance(parameter.envvar, str) else None
-        variable = own or f"SQUEEZELY_ETL_{name.upper()}_{(parameter.name or '').upper()}"
-        yield flags, default, f"`{variable}`", parameter.help or ""
+    prefix = f"SQUEEZELY_ETL_{name.replace(' ', '_').upper()}"
+    for option in command.params:
+        if isinstance(option, click.Option):
+            default = option.default if isinstance(option.default, (str, int, Path)) and not option.is_flag else ""
+            yield OptionRow(
+                command=name,
+                flags=", ".join(f"`{flag}`" for flag in (*option.opts, *option.secondary_opts)) + _values(option),
+                default=f"`{default}`" if default != "" else "",
+                what=option.help or "",
+                variable=option.envvar if isinstance(option.envvar, str) else f"{prefix}_{(option.name or '').upper()}",
+            )
+
+
+def _values(option: click.Option) -> str:
+    if option.is_flag:
+        return ""
+    choices = "|".join(map(str, option.type.choices)) if isinstance(option.type, click.Choice) else ""
+    return f" {choices or option.metavar or option.type.name.upper()}"
 
 
 def commands() -> str:
