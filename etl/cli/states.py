@@ -17,6 +17,7 @@ from etl.errors import UsageProblem
 from etl.exact import show
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import checkpoint_dict
+from etl.job.run import fingerprint_of
 from etl.page import Window
 from etl.source.open import open_source
 from etl.state.store import open_state
@@ -54,7 +55,7 @@ def set_state(path: Path, *, cursor: str, state: str, yes: bool) -> int:
     try:
         position = source.last_position(source.parse_cursor(cursor))
         rows = source.count(Window(after=position))
-        fingerprint = source.fingerprint()
+        fingerprint = fingerprint_of(mapping, source)
     finally:
         source.close()
     with open_state(state, clock=clock, write=True) as store:

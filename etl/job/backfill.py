@@ -41,7 +41,7 @@ def backfill_mapping(
     source, state = shop.source, shop.state
     start, end = _range(source, options)
     whole = source.backfill_windows(start, end, options.window)
-    state.confirm_fingerprint(source.fingerprint())
+    shop.confirm_fingerprint()
     record = state.backfill(start, end, options.window or "", restart=options.restart)
     done = record.windows_done
     begun_at = whole[done].start if done < len(whole) else None
@@ -101,6 +101,7 @@ def forecast_backfill(
     """The whole backfill but the sending, with a forecast for each window; the state is only read."""
     begun, source = shop.clock.monotonic(), shop.source
     start, end = _range(source, options)
+    shop.confirm_fingerprint()
     forecaster = Forecaster(
         shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse
     )

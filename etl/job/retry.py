@@ -64,6 +64,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
     started: Callable[[Delivery], None] = lambda _: None,
 ) -> Outcome:
     """Try the open dead letters once more, those of `reason` (None: all), `limit` at most. The lock is the caller's."""
+    shop.confirm_fingerprint()
     letters = dead_letters.open_dead_letters(reason=reason, limit=limit)
     gone = Books()
     pages = RowsOfDeadLetters(shop.source, dead_letters, [letter.key for letter in letters], gone)

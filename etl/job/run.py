@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from etl.batch.digest import Hasher
 from etl.books import Books
@@ -30,7 +31,14 @@ NO_LIMITS = Limits()
 FLOOR = "floor"
 
 
-class RunSource(PageSource, Protocol):
+class Fingerprinted(Protocol):
+    """A source that knows what gives its cursor a meaning."""
+
+    def fingerprint(self) -> dict[str, str]:
+        """What gives the cursor its meaning, without secrets."""
+
+
+class RunSource(PageSource, Fingerprinted, Protocol):
     """What a run asks of its source beyond pages."""
 
     def upper_bound(self) -> Bound:
@@ -61,9 +69,6 @@ class RunSource(PageSource, Protocol):
 
     def check_not_backwards(self, position: Position) -> None:
         """Raises `StateUnusable` when the table ends below `position`."""
-
-    def fingerprint(self) -> dict[str, str]:
-        """What gives the cursor its meaning, without secrets."""
 
 
 class RunState(JobState, DeadLetters, Protocol):
@@ -117,6 +122,10 @@ class Workshop:
     courier: Callable[[], Courier]
     open_client: Callable[[], Sender]
 
+    def confirm_fingerprint(self) -> None:
+        """Raise `StateUnusable` when the state is that of another source or account."""
+        self.state.confirm_fingerprint(fingerprint_of(self.mapping, self.source))
+
     @property
     def fuse(self) -> Fuse:
         """When too many rows fail."""
@@ -131,6 +140,16 @@ class Workshop:
             resend_ignores=self.mapping.resend_ignores,
             max_event_bytes=self.mapping.destination.max_batch_bytes,
         )
+
+
+def fingerprint_of(mapping: Mapping, source: Fingerprinted) -> dict[str, str]:
+    """What gives a state its meaning: the source's fingerprint, and whose ledger it is.
+
+    Without the account, a rehearsal's ledger would call every row of the real run unchanged (failure-modes D11).
+    """
+    destination = mapping.destination
+    host = urlsplit(destination.url).hostname
+    return {**source.fingerprint(), "destination": f"account {destination.account} at {host}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +237,7 @@ def run_mapping(
     """Run one mapping from its checkpoint to the upper bound."""
     before = shop.state.checkpoint("run")
     _require_start(shop.mapping.name, before, options)
-    shop.state.confirm_fingerprint(shop.source.fingerprint())
+    shop.confirm_fingerprint()
 
     def plan(books: Books) -> Sequence[Window]:
         bound = shop.source.upper_bound()
@@ -246,6 +265,7 @@ def forecast_mapping(
     begun = shop.clock.monotonic()
     before = shop.state.checkpoint("run")
     _require_start(shop.mapping.name, before, options)
+    shop.confirm_fingerprint()
     bound = shop.source.upper_bound()
     forecaster = Forecaster(
         shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse

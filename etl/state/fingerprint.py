@@ -26,7 +26,7 @@ def confirm(stored: str, fingerprint: Mapping[str, str], *, mapping: str, place:
     ]
     if differences:
         raise StateUnusable(
-            f"the checkpoint of {mapping} in {place} belongs to another source: {'; '.join(differences)}",
-            hint=f"if the rows are the same, `state set {mapping}` keeps the checkpoint for the new source; "
-            f"otherwise `state reset {mapping}`, or give this mapping another name",
+            f"the checkpoint of {mapping} in {place} belongs to another source or account: {'; '.join(differences)}",
+            hint="a rehearsal wants a state of its own (--state PATH); if rows and account are the same under another "
+            f"name, `state set {mapping}` keeps the checkpoint; otherwise `state reset {mapping}` begins anew",
         )

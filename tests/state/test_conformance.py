@@ -286,7 +286,7 @@ def test_a_checkpoint_of_another_source_is_refused_with_every_difference(state: 
     with pytest.raises(StateUnusable) as caught:
         state.confirm_fingerprint({"table": "clients", "cursor": "updated_at integer", "zone": "UTC"})
     assert caught.value.message.endswith(
-        "belongs to another source: cursor was updated_at datetime, is updated_at integer; "
+        "belongs to another source or account: cursor was updated_at datetime, is updated_at integer; "
         "table was customers, is clients; zone was not set, is UTC"
     )
     assert caught.value.hint is not None
