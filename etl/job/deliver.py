@@ -48,7 +48,8 @@ class Limits:
 class Line:
     """The parts of one mapping's assembly line.
 
-    `track` is "run" or "backfill"; `run_no` numbers the run in the state.
+    `tries_again`: a person asked for rows that failed before, so failing counts as another attempt. `track` is "run" or
+    "backfill"; `run_no` numbers the run in the state.
     """
 
     source: PageSource
@@ -60,6 +61,7 @@ class Line:
     open_client: Callable[[], Sender]
     concurrency: int
     ledger: bool
+    tries_again: bool
     track: str
     run_no: int
     run_id: str
@@ -212,8 +214,8 @@ class Delivery:
             self._stop(too_many_failures(books))
             return False
         if page.invalid:
-            line.state.bury([self._dead_letter(row) for row in page.invalid])
-        books.unchanged += len(page.unchanged_keys)
+            line.state.bury([self._dead_letter(row) for row in page.invalid], tried_again=line.tries_again)
+        books.unchanged += len(page.unchanged_keys) + page.given_up
         if page.unchanged_keys:
             line.state.close_unchanged(page.unchanged_keys)
         line.courier.admit(

@@ -22,6 +22,7 @@ DECISIONS = {
     "unreadable": "no: the database's driver cannot decode the row",
     "invalid": "no: the row is invalid",
     "unchanged": "no: the receiver has this very event already",
+    "given up": "no: this very event is a dead letter; `retry` sends it",
     "held": "not yet: it lies above the upper bound of a run that would start now",
     "new": "yes: nothing was accepted for this key yet",
     "changed": "yes: it differs from the last event accepted for this key",
@@ -73,8 +74,9 @@ def _decision(shop: Workshop, page: Page, events: Sequence[Event], compare: Prep
         return "invalid"
     if shop.mapping.resend == "always":
         return "always"
-    if not compare(page, first_seq=0, stamp=0).events:
-        return "unchanged"
+    prepared = compare(page, first_seq=0, stamp=0)
+    if not prepared.events:
+        return "given up" if prepared.given_up else "unchanged"
     known = shop.state.digests([event.ledger_key for event in events])
     position = page.position(0)
     if position.cursor is not None:

@@ -55,7 +55,7 @@ class Forecaster:
                 prepared = self._prepare(page, first_seq=self.books.read, stamp=0)
                 self.books.read += prepared.rows
                 self.books.invalid += len(prepared.invalid)
-                self.books.unchanged += len(prepared.unchanged_keys)
+                self.books.unchanged += len(prepared.unchanged_keys) + prepared.given_up
                 self.books.reasons.update(prepared.reasons)
                 for row in prepared.invalid:
                     if len(self._examples[row.reason]) < EXAMPLES:

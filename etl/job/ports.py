@@ -58,7 +58,14 @@ class Ledger(Protocol):
         """A number above all that were given before; taken before a page is read."""
 
 
-class JobState(Ledger, Protocol):
+class OpenLetters(Protocol):
+    """What the state knows of the events that were refused and are still to be looked at by a person."""
+
+    def refused(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The digest of the refused event of each key with an open dead letter; free of cost when none is open."""
+
+
+class JobState(Ledger, OpenLetters, Protocol):
     """The state of one mapping, as a job uses it."""
 
     def checkpoint(self, track: str = "run") -> Checkpoint | None:
@@ -76,8 +83,11 @@ class JobState(Ledger, Protocol):
         Returns the events that a newer version had overtaken; they are open dead letters already.
         """
 
-    def bury(self, dead_letters: Iterable[DeadLetter]) -> None:
-        """Open dead letters durably."""
+    def bury(self, dead_letters: Iterable[DeadLetter], *, tried_again: bool) -> None:
+        """Open dead letters durably.
+
+        tried_again: a row that fails as it did before counts as another attempt, because a person asked for it.
+        """
 
     def close_unchanged(self, ledger_keys: Sequence[bytes]) -> None:
         """Close the open dead letters of rows that are identical to what was accepted last."""

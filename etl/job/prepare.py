@@ -1,6 +1,7 @@
 """A page becomes events to send: transformed, encoded, and compared with what the receiver already has.
 
-The rule: every row of the page ends in exactly one of `events`, `unchanged` or `invalid`, so that the books balance.
+The rule: every row of the page ends in exactly one of `events`, `unchanged`, `given_up` or `invalid`, so that the books
+balance.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from operator import eq, itemgetter, not_
 from etl.batch.digest import Hasher
 from etl.batch.encode import UnencodableError, encode_events, envelope
 from etl.batch.event import Event
-from etl.job.ports import Ledger, Transform
+from etl.job.ports import Ledger, OpenLetters, Transform
 from etl.page import Key, Page, Position
 from etl.transform.identities import identities_of
 from etl.transform.transformer import Problem
@@ -34,8 +35,9 @@ class Prepared:
     """A page on its way to the courier.
 
     `events` ascend by `seq`, the first row of the page being `first_seq`; `rows` counts all rows, unreadable ones
-    included. `unchanged_keys` are the ledger keys of rows that need not be sent. `reasons` counts the codes of
-    all problems, also of fields that were left out by `on_invalid: omit`.
+    included. `unchanged_keys` are the ledger keys of rows that need not be sent. `given_up` counts rows whose event is
+    the very one that their open dead letter speaks of: `retry` sends it, not the next run. `reasons` counts the codes
+    of all problems, also of fields that were left out by `on_invalid: omit`.
     """
 
     page: Page
@@ -44,6 +46,7 @@ class Prepared:
     events: Sequence[Event]
     unchanged_keys: Sequence[bytes]
     invalid: Sequence[InvalidRow]
+    given_up: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     moves_checkpoint: bool = True
 
@@ -57,23 +60,25 @@ class Prepared:
 class Preparer:
     """Transforms, encodes and filters pages of one mapping.
 
-    `hasher` is None with `resend: always`; `ledger` is None when nothing counts as unchanged. `resend_ignores` names
-    the top-level fields that alone do not make an event "changed". An event whose request would exceed
-    `max_event_bytes` is invalid.
+    `hasher` is None with `resend: always`; `ledger` is None when nothing counts as unchanged; `letters` is None when
+    what was refused before is to be sent again. `resend_ignores` names the top-level fields that alone do not make an
+    event "changed". An event whose request would exceed `max_event_bytes` is invalid.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a mapping and its state say about a row
         self,
         transform: Transform,
         *,
         hasher: Hasher | None,
         ledger: Ledger | None,
+        letters: OpenLetters | None = None,
         resend_ignores: Sequence[str] = (),
         max_event_bytes: int,
     ) -> None:
         self._transform = transform
         self._hasher = hasher
         self._ledger = ledger
+        self._letters = letters
         self._ignored = frozenset(resend_ignores)
         self._max_body_bytes = max_event_bytes - len(envelope(()))
 
@@ -88,6 +93,10 @@ class Preparer:
             invalid += rows.refused
             reasons.update(row.reason for row in rows.refused)
         events, unchanged = self._filtered(rows, stamp)
+        given_up = self._given_up(events)
+        if given_up:
+            events = [event for event in events if event.ledger_key not in given_up]
+            reasons["dead_letter"] += len(given_up)
         return Prepared(
             page=page,
             first_seq=first_seq,
@@ -95,6 +104,7 @@ class Preparer:
             events=events,
             unchanged_keys=unchanged,
             invalid=invalid,
+            given_up=len(given_up),
             reasons=reasons,
             moves_checkpoint=moves_checkpoint,
         )
@@ -140,6 +150,15 @@ class Preparer:
         rows.keep(changed)
         fresh = rows.to_send(compress(keys, changed), compress(digests, changed), stamp)
         return fresh, list(compress(keys, same))
+
+    def _given_up(self, events: Sequence[Event]) -> frozenset[bytes]:
+        # A resend would be refused again, or repeat what was taken in part (`partly_accepted`).
+        if self._letters is None or self._hasher is None or not events:
+            return frozenset()
+        refused = self._letters.refused([event.ledger_key for event in events])
+        if not refused:
+            return frozenset()
+        return frozenset(event.ledger_key for event in events if refused.get(event.ledger_key) == event.digest)
 
 
 @dataclass(slots=True)

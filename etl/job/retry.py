@@ -75,6 +75,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
         run_id=run_id,
         plan=lambda books: _one_window(books, gone),
         pages=pages,
+        tries_again=True,
         limits=limits,
     )
     return do(shop, job, report=report, started=started)

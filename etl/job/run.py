@@ -131,12 +131,16 @@ class Workshop:
         """When too many rows fail."""
         return Fuse(self.mapping.max_failure_rate, self.mapping.destination.batch_size)
 
-    def preparer(self, *, ledger: bool) -> Preparer:
-        """The step from pages to events; without the ledger nothing counts as unchanged."""
+    def preparer(self, *, ledger: bool, letters: bool = True) -> Preparer:
+        """The step from pages to events.
+
+        Without the ledger nothing counts as unchanged; without the letters what was refused before is sent again.
+        """
         return Preparer(
             self.transform,
             hasher=Hasher(self.state.hash_key) if self.mapping.resend == "changed" else None,
             ledger=self.state if ledger else None,
+            letters=self.state if letters else None,
             resend_ignores=self.mapping.resend_ignores,
             max_event_bytes=self.mapping.destination.max_batch_bytes,
         )
@@ -157,8 +161,8 @@ class Job:
     """One piece of work on a mapping: `run`, `backfill` and `retry` are different plans of the same loop.
 
     `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is
-    where pages come from. `compare` says whether the ledger keeps unchanged rows back. `window_done` hears of settled
-    windows.
+    where pages come from. `compare` says whether the ledger keeps unchanged rows back, `tries_again` whether rows that
+    were refused before are sent again. `window_done` hears of settled windows.
     """
 
     command: str
@@ -167,6 +171,7 @@ class Job:
     plan: Callable[[Books], Iterable[Window]]
     pages: PageSource
     compare: bool = True
+    tries_again: bool = False
     limits: Limits = NO_LIMITS
     window_done: Callable[[Window], None] = lambda _: None
 
@@ -189,7 +194,7 @@ def do(
     delivery = Delivery(
         Line(
             source=job.pages,
-            prepare=shop.preparer(ledger=ledger and job.compare),
+            prepare=shop.preparer(ledger=ledger and job.compare, letters=not job.tries_again),
             courier=shop.courier(),
             state=shop.state,
             fuse=shop.fuse,
@@ -197,6 +202,7 @@ def do(
             open_client=shop.open_client,
             concurrency=shop.mapping.destination.concurrency,
             ledger=ledger,
+            tries_again=job.tries_again,
             track=job.track,
             run_no=run_no,
             run_id=job.run_id,
@@ -253,6 +259,7 @@ def run_mapping(
         plan=plan,
         pages=shop.source,
         compare=not options.full_refresh,
+        tries_again=options.full_refresh,
         limits=options.limits,
     )
     return do(shop, job, report=report, started=started)
@@ -267,9 +274,9 @@ def forecast_mapping(
     _require_start(shop.mapping.name, before, options)
     shop.confirm_fingerprint()
     bound = shop.source.upper_bound()
-    forecaster = Forecaster(
-        shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse
-    )
+    compare = shop.mapping.resend == "changed" and not options.full_refresh
+    prepare = shop.preparer(ledger=compare, letters=not options.full_refresh)
+    forecaster = Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse)
     forecaster.books.held = bound.held
     forecaster.read(shop.source, _plan(shop, before, bound, options), limit=options.limits.rows, report=report)
     forecaster.books.close_forecast(forecaster.events)

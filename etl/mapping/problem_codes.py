@@ -132,6 +132,14 @@ _ANSWERS = {
         "the API took fewer events than the request held, and did not say which",
         "compare with the account; `retry` sends them again, which may repeat some",
     ),
+    "overtaken": ProblemCode(
+        "an older version of the row was accepted after a newer one, so the receiver may hold the older one",
+        "`retry` sends the row as it is now",
+    ),
+    "dead_letter": ProblemCode(
+        "the event is the very one that the row's open dead letter speaks of, so it was not sent again",
+        "look at the dead letter with `explain`; `retry` sends it",
+    ),
     "gone": ProblemCode("the row of a dead letter no longer exists", "nothing: `retry` closed it"),
 }
 

@@ -43,12 +43,16 @@ class DeadLetters:
         self._mapping_id: Final = mapping_id
         self._hash_key: Final = hash_key
         self._hasher: Final = Hasher(hash_key)
-        self._known: frozenset[bytes] | None = frozenset()
-        self._known_up_to = 0
+        # The number of the newest open one, and the keys of all (None: too many to remember). One value, because two
+        # threads may look at once.
+        self._known: tuple[int, frozenset[bytes] | None] = (0, frozenset())
         self._most_remembered: Final = most_remembered
 
-    def open(self, transaction: Transaction, letters: Iterable[DeadLetter]) -> None:
-        """Open `letters`. One whose key has an open one already counts as another attempt at it."""
+    def open(self, transaction: Transaction, letters: Iterable[DeadLetter], *, tried_again: bool = True) -> None:
+        """Open `letters`. One whose key has an open one already counts as another attempt at it.
+
+        tried_again: False when the rows were only read again; then one that says the same changes nothing.
+        """
         fresh: list[tuple[object, ...]] = []
         new: dict[bytes, DeadLetter] = {self._hasher.ledger_key(letter.key): letter for letter in letters}
         for ledger_key, letter in new.items():
@@ -60,7 +64,9 @@ class DeadLetters:
                 row = (text, letter.reason, words, letter.attempts, opened, last, digest, letter.run_id)
                 fresh.append((self._mapping_id, ledger_key, *row, seal(self._hash_key, *row)))
                 continue
-            text, _, _, attempts, opened, _, _, run_id, _, letter_id, _ = found
+            text, reason, said, attempts, opened, _, refused, run_id, _, letter_id, _ = found
+            if not tried_again and (reason, said, bytes(refused)) == (letter.reason, words, digest):
+                continue
             if run_id != letter.run_id:  # one run tries a row once, however often it tells
                 attempts += 1
             row = (text, letter.reason, words, attempts, opened, letter.last_at.isoformat(), digest, letter.run_id)
@@ -83,6 +89,18 @@ class DeadLetters:
             return [] if not known or known.isdisjoint(ledger_keys) else [key for key in ledger_keys if key in known]
         sql = "SELECT 1 FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"
         return [key for key in ledger_keys if transaction.rows(sql, (self._mapping_id, key))]
+
+    def refused(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The digest of the refused event of each of `ledger_keys` with an open one that speaks of an event.
+
+        For any thread.
+        """
+        digests: dict[bytes, bytes] = {}
+        sql = "SELECT digest FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"
+        for key in self.among(self._database, ledger_keys):
+            for (digest,) in self._database.rows(sql, (self._mapping_id, key)):
+                digests[key] = bytes(digest)
+        return {key: digest for key, digest in digests.items() if digest}
 
     def any_open(self, transaction: Transaction | Database) -> bool:
         """Whether any is open, as far as this process and others have told."""
@@ -131,13 +149,14 @@ class DeadLetters:
         # Only an opening makes the set wrong in a way that matters, and every opening has a new, higher number.
         sql = "SELECT max(letter_id) FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"
         newest = transaction.rows(sql, (self._mapping_id,))[0][0] or 0
-        if newest == self._known_up_to:
-            return self._known
+        newest_known, known = self._known
+        if newest == newest_known:
+            return known
         sql = "SELECT ledger_key FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL LIMIT ?"
         rows = transaction.rows(sql, (self._mapping_id, self._most_remembered + 1))
-        self._known = frozenset(bytes(row[0]) for row in rows) if len(rows) <= self._most_remembered else None
-        self._known_up_to = newest
-        return self._known
+        known = frozenset(bytes(row[0]) for row in rows) if len(rows) <= self._most_remembered else None
+        self._known = (newest, known)
+        return known
 
     def _letter(self, row: Row) -> DeadLetter:
         text, reason, words, attempts, opened_at, last_at, digest, run_id, found = row[:9]

@@ -113,6 +113,10 @@ class MappingState:
         """The digest of the last accepted event of each of `ledger_keys` that has one."""
         return self._ledger.digests(ledger_keys)
 
+    def refused(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The digest of the refused event of each of `ledger_keys` with an open dead letter that speaks of one."""
+        return self._letters.refused(ledger_keys)
+
     def next_stamp(self) -> int:
         """A number above all that were given before, to any process; take it before a page is read."""
         if not self._writable:
@@ -137,11 +141,14 @@ class MappingState:
                 self._checkpoints.set(transaction, track, settlement.position, self._run_id(run_no))
         return overtaken
 
-    def bury(self, dead_letters: Iterable[DeadLetter]) -> None:
-        """Open dead letters durably. Call it before the checkpoint passes their rows. Raises `StateUnusable`."""
+    def bury(self, dead_letters: Iterable[DeadLetter], *, tried_again: bool = True) -> None:
+        """Open dead letters durably. Call it before the checkpoint passes their rows. Raises `StateUnusable`.
+
+        tried_again: False leaves an open one alone that says the same: nobody tried anew, the row was only read again.
+        """
         self._assert_writable()
         with self._database.transaction("save dead letters in") as transaction:
-            self._letters.open(transaction, dead_letters)
+            self._letters.open(transaction, dead_letters, tried_again=tried_again)
 
     def close_unchanged(self, ledger_keys: Sequence[bytes]) -> None:
         """Close open dead letters of rows that are now as the receiver has them. Costs nothing when none is open."""
@@ -307,11 +314,11 @@ class MappingState:
         overtaken = [event for event in accepted if event in late] if late else []
         # The receiver may now hold the older version: with the entry gone, whoever reads the row next sends it again.
         self._ledger.forget(transaction, [event.ledger_key for event in overtaken])
-        letters = [_letter(event, "overtaken", _OVERTAKEN, now, run_id) for event in overtaken]
+        letters = [_letter(event, "overtaken", _OVERTAKEN, now, run_id, digest=b"") for event in overtaken]
         if rejected:
             taken = {event.key: event.seq for event in accepted}
             letters.extend(
-                _letter(each.event, each.reason, each.words, now, run_id)
+                _letter(each.event, each.reason, each.words, now, run_id, digest=each.event.digest)
                 for each in rejected
                 if taken.get(each.event.key, -1) < each.event.seq and each.event not in late
             )
@@ -335,7 +342,7 @@ class MappingState:
 _OVERTAKEN = "a newer version of the row was accepted while this one was on its way"
 
 
-def _letter(event: Event, reason: str, words: str, now: datetime, run_id: str) -> DeadLetter:
+def _letter(event: Event, reason: str, words: str, now: datetime, run_id: str, *, digest: bytes) -> DeadLetter:  # noqa: PLR0913
     return DeadLetter(
         key=event.key,
         reason=reason,
@@ -343,6 +350,6 @@ def _letter(event: Event, reason: str, words: str, now: datetime, run_id: str) -
         attempts=1,
         opened_at=now,
         last_at=now,
-        digest=event.digest,
+        digest=digest,
         run_id=run_id,
     )

@@ -83,6 +83,7 @@ class Process:
                     rows.transform,
                     hasher=hasher,
                     ledger=world.state if world.ledger else None,
+                    letters=world.state,
                     max_event_bytes=settings.max_batch_bytes,
                 ),
                 courier=self.courier,
@@ -92,6 +93,7 @@ class Process:
                 open_client=lambda: None,  # type: ignore[arg-type, return-value]  # `submit` is the sender
                 concurrency=settings.concurrency,
                 ledger=world.ledger,
+                tries_again=False,
                 track=track,
                 run_no=1,
                 run_id="run",

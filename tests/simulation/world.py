@@ -90,6 +90,8 @@ class World:
         )
         # What the ledger has, in lives where no other process may have read the row before it had.
         self.recorded: set[tuple[object, bytes]] = set()
+        # What became a dead letter, in the same lives.
+        self.given_up: set[tuple[object, bytes]] = set()
         self.watch = RateWatch(requests=REQUESTS_PER_SECOND, events=EVENTS_PER_SECOND)
         self.kill_rate = chance.choice([0.0, 0.001, 0.005])
         self._folder = folder
@@ -139,6 +141,8 @@ class World:
         for event in request.events:
             again = (event.key[0], event.body) in self.recorded
             require(not again, "what the ledger saw accepted is not sent again", event.key)
+            again = (event.key[0], event.body) in self.given_up
+            require(not again, "what became a dead letter is not sent again while its row is the same", event.key)
         process.flying[request.number] = request
         self.tell("sent", process.track, request.number, "attempt", request.attempt, [e.seq for e in request.events])
         self._at(self.now + self.chance.uniform(0.0, 0.1), lambda: self._arrive(process, request))
@@ -296,6 +300,8 @@ class World:
                 or (rejected.reason == "too_large" and len(event.body) > 380)
             )
             require(just, "a good event is not rejected", (event.key, rejected.reason))
+            if self.ledger and self.memory is not None:
+                self.given_up.add((event.key[0], event.body))
             process.unrecorded.discard(event.seq)
         if settlement.position is not None:
             self._check_checkpoint(process, settlement, track)

@@ -1,0 +1,119 @@
+"""A shop's table, a receiver on a socket and a state file: nights in this process, which cost no start."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etl.cli.wiring import workshop
+from etl.host.system_clock import SystemClock
+from etl.job.backfill import BackfillOptions, backfill_mapping
+from etl.job.deliver import Delivery
+from etl.job.outcome import Outcome
+from etl.job.retry import retry_mapping
+from etl.job.run import RunOptions, Workshop, forecast_mapping, run_mapping
+from etl.mapping.load import load_mapping
+from etl.state.store import open_state
+from tests.scripted_server import ACCOUNT, API_KEY, Recorded
+
+MAPPING = """\
+version: 1
+name: people
+source:
+  url: ${{PEOPLE_URL}}
+  table: people
+  primary_key: id
+{source}
+event: PersonUpdated
+fields: {{email: email, custom_points: points}}
+max_failure_rate: 90%
+{top}
+destination:
+  url: {api_url}
+  account: {account}
+  api_key: ${{API_KEY}}
+  rate_limit: {{requests_per_second: 10000, events_per_second: 1000000}}
+{destination}
+"""
+WITH_CURSOR = "  cursor_field: changed"
+
+
+def nothing_started(_: Delivery) -> None:
+    """Nobody wants to stop the delivery."""
+
+
+@dataclass
+class Nights:
+    """`api_url` is where events go; `state` is a path or a URL."""
+
+    folder: Path
+    api_url: str
+    source: str = WITH_CURSOR + "\n  lookback: 1000\n  page_size: 50"
+    top: str = ""
+    destination: str = ""
+    state: str = ""
+    started: Callable[[Delivery], None] = field(default=nothing_started)
+
+    def __post_init__(self) -> None:
+        self.state = self.state or str(self.folder / "state" / "state.sqlite")
+        self.change("CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, points INTEGER, changed INTEGER)")
+
+    def change(self, sql: str, rows: Sequence[tuple[object, ...]] = ((),)) -> None:
+        """Change the shop's table."""
+        connection = sqlite3.connect(self.folder / "people.sqlite")
+        with connection:
+            connection.executemany(sql, rows)
+        connection.close()
+
+    def fill(self, count: int, *, first: int = 1) -> None:
+        """`count` people; each was changed at the moment that is its number."""
+        rows = [(number, f"person{number}@example.com", number % 7, number) for number in range(first, first + count)]
+        self.change("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
+
+    def run(self, start_from: str | None = None, *, run_id: str = "run", **options: Any) -> Outcome:
+        """A nightly run."""
+        return self._open(
+            lambda shop: run_mapping(
+                shop, RunOptions(run_id=run_id, start_from=start_from, **options), started=self.started
+            )
+        )
+
+    def forecast(self, **options: Any) -> Outcome:
+        """A dry run."""
+        return self._open(lambda shop: forecast_mapping(shop, RunOptions(run_id="dry", **options)))
+
+    def retry(self, *, run_id: str = "retry", **options: Any) -> Outcome:
+        """The dead letters again."""
+        return self._open(lambda shop: retry_mapping(shop, shop.state, run_id=run_id, started=self.started, **options))
+
+    def backfill(self, start: int, end: int) -> Outcome:
+        """A range of the past again."""
+        options = BackfillOptions(run_id="backfill", start=str(start), end=str(end))
+        return self._open(lambda shop: backfill_mapping(shop, options, started=self.started))
+
+    def letters(self) -> list[tuple[object, str, int]]:
+        """The open dead letters: key, reason, attempts."""
+        with open_state(self.state, clock=SystemClock(), write=False) as store:
+            return [(one.key[0], one.reason, one.attempts) for one in store.mapping("people").open_dead_letters()]
+
+    def _open(self, work: Callable[[Workshop], Outcome]) -> Outcome:
+        file = self.folder / "people.yaml"
+        given = {"source": self.source, "top": self.top, "destination": self.destination}
+        file.write_text(MAPPING.format(api_url=self.api_url, account=ACCOUNT, **given))
+        environment = {"PEOPLE_URL": f"sqlite:///{self.folder}/people.sqlite", "API_KEY": API_KEY}
+        mapping = load_mapping(file, environment=environment, read_file=Path.read_bytes)
+        clock = SystemClock()
+        with (
+            open_state(self.state, clock=clock, write=True) as store,
+            workshop(mapping, store, clock=clock) as shop,
+            shop.state.lock("run"),
+        ):
+            return work(shop)
+
+
+def emails(request: Recorded) -> list[str]:
+    """The addresses in a request."""
+    return [event["email"] for event in request.events]
