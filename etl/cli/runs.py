@@ -1,4 +1,8 @@
-"""Runs mapping after mapping and tells how each ended."""
+"""Runs mapping after mapping and tells how each ended.
+
+The rule: the lock comes first. Whoever finds a mapping at work leaves before anything heavy is imported, and without a
+word to its database.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 import click
@@ -21,21 +26,21 @@ from etl.cli.logs import log_context
 from etl.cli.progress import Progress
 from etl.cli.reports import Reports, ReportTo
 from etl.cli.summary import show_outcome
-from etl.cli.wiring import workshop
 from etl.clock import Clock
 from etl.errors import EtlError, FirstRunUndecided, Interrupted, MappingLocked, UsageProblem, worst_exit_code
 from etl.host.collector import ease_collector
 from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
-from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
-from etl.job.deliver import Delivery, Limits, StopRequest
 from etl.job.outcome import Outcome
-from etl.job.retry import retry_mapping
-from etl.job.run import RunOptions, Workshop, forecast_mapping, run_mapping
 from etl.mapping.model import Mapping
 from etl.mapping.quantities import parse_duration
 from etl.page import Window
+from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
+
+if TYPE_CHECKING:
+    from etl.job.deliver import Delivery
+    from etl.job.run import RunOptions, Workshop
 
 LOCK_POLL_SECONDS = 1.0
 
@@ -72,14 +77,14 @@ class Stopper:
         # Waits for a lock or for the database end at once.
         self._clock.interrupt()
         if self._delivery is not None:
-            self._delivery.inbox.put(StopRequest(self.error))
+            self._delivery.stop(self.error)
 
     def watch(self, delivery: Delivery) -> None:
         """Stop `delivery` when the signal comes, or came already."""
         self._delivery = delivery
         self._begun()
         if self.error is not None:
-            delivery.inbox.put(StopRequest(self.error))
+            delivery.stop(self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class BackfillCall:
     report_to: ReportTo
 
 
-Work = Callable[[Workshop, str, Progress, Stopper], Outcome]
+Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
 
 
 def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
@@ -119,6 +124,9 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
     deadline = _deadline(call, clock)
 
     def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        from etl.job.deliver import Limits
+        from etl.job.run import RunOptions, forecast_mapping, run_mapping
+
         options = RunOptions(
             run_id=run_id,
             start_from=call.start_from,
@@ -128,8 +136,7 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
         options = _decided(shop, options, call, progress)
         if call.dry_run:
             return forecast_mapping(shop, options, report=progress.report)
-        with _locked(shop, call.if_locked, clock):
-            return run_mapping(shop, options, report=progress.report, started=stopper.watch)
+        return run_mapping(shop, options, report=progress.report, started=stopper.watch)
 
     job = Call(
         "run",
@@ -137,7 +144,7 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
         call.output,
         report_to=call.report_to,
         dry_run=call.dry_run,
-        skip_locked=call.if_locked == "skip",
+        if_locked=call.if_locked,
     )
     return _each(paths, job, work, clock=clock)
 
@@ -147,16 +154,17 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall) -> int:
     clock = SystemClock()
 
     def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
-        with _locked(shop, "fail", clock):
-            return retry_mapping(
-                shop,
-                shop.state,
-                run_id=run_id,
-                reason=call.reason,
-                limit=call.limit,
-                report=progress.report,
-                started=stopper.watch,
-            )
+        from etl.job.retry import retry_mapping
+
+        return retry_mapping(
+            shop,
+            shop.state,
+            run_id=run_id,
+            reason=call.reason,
+            limit=call.limit,
+            report=progress.report,
+            started=stopper.watch,
+        )
 
     return _each(paths, Call("retry", call.state, call.output, report_to=call.report_to), work, clock=clock)
 
@@ -166,28 +174,30 @@ def backfill_one(path: Path, call: BackfillCall) -> int:
     clock = SystemClock()
 
     def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
+
         options = BackfillOptions(
             run_id=run_id, start=call.start, end=call.end, window=call.window, restart=call.restart
         )
         if call.dry_run:
             return forecast_backfill(shop, options, report=progress.report)
-        with _locked(shop, "fail", clock, track="backfill"):
-            return backfill_mapping(shop, options, report=progress.report, started=stopper.watch)
+        return backfill_mapping(shop, options, report=progress.report, started=stopper.watch)
 
-    job = Call("backfill", call.state, call.output, report_to=call.report_to, dry_run=call.dry_run)
+    job = Call("backfill", call.state, call.output, report_to=call.report_to, dry_run=call.dry_run, track="backfill")
     return _each((path,), job, work, clock=clock)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What all commands that work through mappings share."""
+    """What all commands that work through mappings share. `track` is what is locked, unless in a dry run."""
 
     command: str
     state: str
     output: str
     report_to: ReportTo
     dry_run: bool = False
-    skip_locked: bool = False
+    track: str = "run"
+    if_locked: str = "fail"
 
 
 def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock) -> int:
@@ -198,7 +208,6 @@ def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock
         reports = stack.enter_context(Reports(to, command=call.command, clock=clock))
         mappings = load(paths)
         reports.expect(mappings)
-        ease_collector()
         stopper = Stopper(clock, reports.begun)
         stack.enter_context(on_signals(stopper.signalled))
         store = stack.enter_context(open_state(call.state, clock=clock, write=not call.dry_run))
@@ -217,13 +226,16 @@ def _one(  # noqa: PLR0913 - what all mappings share
     log_context(mapping=mapping.name, run_id=run_id)
     begun = clock.monotonic()
     try:
-        with (
-            workshop(mapping, store, patient=call.command == "backfill", clock=clock) as shop,
-            Progress(mapping.name) as progress,
-        ):
-            outcome = work(shop, run_id, progress, stopper)
+        with ExitStack() as stack:
+            if not call.dry_run:
+                stack.enter_context(_locked(store.mapping(mapping.name), call, clock))
+            from etl.cli.wiring import workshop
+
+            ease_collector()
+            shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
+            outcome = work(shop, run_id, stack.enter_context(Progress(mapping.name)), stopper)
     except EtlError as error:
-        if isinstance(error, MappingLocked) and call.skip_locked:
+        if isinstance(error, MappingLocked) and call.if_locked == "skip":
             click.echo(f"{mapping.name}: skipped, {error.message}", err=True)
             return 0
         outcome = Outcome(
@@ -262,13 +274,19 @@ def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progr
     return replace(options, start_from=choice)
 
 
-def _locked(shop: Workshop, if_locked: str, clock: Clock, *, track: str = "run") -> ExitStack:
+def _locked(state: MappingState, call: Call, clock: Clock) -> ExitStack:
+    told = False
     while True:
         stack = ExitStack()
         try:
-            stack.enter_context(shop.state.lock(track))
-        except MappingLocked:
-            if if_locked != "wait" or clock.wait(LOCK_POLL_SECONDS):
+            stack.enter_context(state.lock(call.track))
+        except MappingLocked as error:
+            if call.if_locked != "wait":
+                raise
+            if not told:
+                click.echo(f"{error.message}; waiting for its end", err=True)
+                told = True
+            if clock.wait(LOCK_POLL_SECONDS):
                 raise
         else:
             return stack

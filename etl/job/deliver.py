@@ -68,10 +68,7 @@ class Line:
 
 
 class Delivery:
-    """Runs one line to its end.
-
-    Ask `books` afterwards; `inbox` takes `StopRequest`s from any thread or signal handler.
-    """
+    """Runs one line to its end. Ask `books` afterwards."""
 
     def __init__(
         self,
@@ -91,6 +88,10 @@ class Delivery:
         self._in_flight = 0
         self._input_open = True
         self._end: EtlError | None = None
+
+    def stop(self, error: EtlError) -> None:
+        """Ask for a clean end whose outcome is `error`. Safe from any thread, and in a signal handler."""
+        self.inbox.put(StopRequest(error))
 
     def run(self, windows: Iterable[Window]) -> EtlError | None:
         """Deliver `windows`; None when all of it is done, otherwise why the run ended early. The books are closed."""

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.sandbox.serve import running
+from tests.forked_cli import ForkedCli
 
 MAPPING = """\
 version: 1
@@ -154,6 +155,13 @@ PEOPLE = sa.table(
     sa.column("points"),
     sa.column("updated_at", sa.DateTime()),
 )
+
+
+@pytest.fixture(scope="session")
+def forked_cli() -> Iterator[ForkedCli]:
+    """The command line in forked children, for tests that start it often."""
+    with ForkedCli() as cli:
+        yield cli
 
 
 @pytest.fixture
