@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -25,6 +26,8 @@ from etl.state.trouble import told_as_state
 
 # `holder` has the lock for an instant when it looks, so a refusal counts only when it is repeated.
 _TRIES_AFTER_SECONDS = (0.0, 0.02, 0.07)
+# Whoever has just taken the lock may not have written his name yet, and a killed holder's name is still there.
+_NAMED_AFTER_SECONDS = (0.0, 0.05, 0.15, 0.3)
 _MOST_NAME_LETTERS = 100
 
 
@@ -39,8 +42,8 @@ class Holder:
 
     def __str__(self) -> str:
         """For people: who, where and since when."""
-        where = "" if self.here else f" on {self.host} (another host: locks of files are made for one host)"
-        return f"process {self.pid}{where}, since {self.since.isoformat(timespec='seconds')}"
+        warning = "" if self.here else " (another host: locks of files are made for one host)"
+        return f"process {self.pid} on {self.host}{warning}, since {self.since.isoformat(timespec='seconds')}"
 
 
 class Lock(Protocol):
@@ -85,6 +88,8 @@ class FileLock:
     ) -> None:
         """Give the lock back."""
         if self._descriptor is not None:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -97,7 +102,17 @@ class FileLock:
             except BlockingIOError:
                 continue
             return
-        raise locked(self._what, _read_holder(descriptor))
+        raise locked(self._what, self._named_holder(descriptor))
+
+    def _named_holder(self, descriptor: int) -> Holder | None:
+        holder = None
+        for wait_seconds in _NAMED_AFTER_SECONDS:
+            if wait_seconds:
+                self._clock.wait(wait_seconds)
+            holder = _read_holder(descriptor)
+            if holder is not None and _may_live(holder):
+                break
+        return holder
 
 
 def file_holder(path: Path) -> Holder | None:
@@ -150,6 +165,19 @@ def host_name() -> str:
 
 def _holder_text(now: datetime) -> bytes:
     return json.dumps({"pid": os.getpid(), "host": host_name(), "since": now.isoformat()}).encode() + b"\n"
+
+
+def _may_live(holder: Holder) -> bool:
+    # Nobody can tell of another host.
+    if not holder.here:
+        return True
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _read_holder(descriptor: int) -> Holder | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from etl.state.store import open_state
 from tests.state.filling import SteppingClock
 
 ROOT = Path(__file__).parents[2]
-LOST = re.compile(r"lost \S+ customers is already at work: process (\d+), since \S+")
+LOST = re.compile(r"lost \S+ customers is already at work: process (\d+) on \S+, since \S+")
 ROUNDS = {"sqlite": 25, "postgresql": 5}
 
 
@@ -37,10 +41,7 @@ def test_of_twenty_processes_exactly_one_gets_the_mapping_each_time(
             _tell(processes)
             answers = [_heard(process) for process in processes]
             (winner,) = [process.pid for process, answer in zip(processes, answers, strict=True) if answer == "won"]
-            told = [
-                re.fullmatch(r"lost \S+ customers is already at work: process (\d+), since \S+", each)
-                for each in answers
-            ]
+            told = [LOST.fullmatch(each) for each in answers]
             assert {int(each[1]) for each in told if each} == {winner}
             assert sum(each is None for each in told) == 1
             with open_state(location, clock=clock, write=False) as looking:
@@ -101,6 +102,25 @@ def test_a_killed_holder_holds_nothing(location: str, clock: SteppingClock) -> N
             clock.wait(0.05)
         with state.lock("run"):
             pass
+
+
+def test_a_loser_names_the_winner_who_has_not_written_his_name_yet(path: Path, clock: SteppingClock) -> None:
+    """D7, D10. What stands in the file meanwhile is the name of a holder that was killed."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with open_state(str(path), clock=clock, write=True) as store:
+        lock = store.mapping("customers").lock("run")
+        with lock:
+            (file,) = path.parent.rglob("*-run.lock")
+            name = file.read_text()
+        with file.open("r+") as winner:
+            fcntl.flock(winner, fcntl.LOCK_EX)
+            file.write_text(name.replace(str(os.getpid()), str(gone.pid)))
+            writing = threading.Timer(0.2, file.write_text, [name])
+            writing.start()
+            with pytest.raises(MappingLocked, match=f"process {os.getpid()} on {socket.gethostname()}, since "), lock:
+                pass
+            writing.join()
 
 
 def test_children_do_not_inherit_the_lock(path: Path, clock: SteppingClock) -> None:
