@@ -16,7 +16,8 @@ class Event(NamedTuple):
     `seq` is the running number of its row in the run (all rows count, from 0). `body` is the JSON object. `identities`
     are "u:<userid>" and "e:<email>", those present: events that share one never overtake each other. `ledger_key` and
     `digest` are the keyed hashes of key and content, empty with `resend: always`. `stamp` numbers the reading of the
-    page: a larger one was read later, so its version of the row is at least as new.
+    page: a larger one was read later, so its version of the row is at least as new. `marks` are those of its fields
+    (`etl.batch.marks`), empty with `resend: always`.
     """
 
     seq: int
@@ -26,3 +27,4 @@ class Event(NamedTuple):
     ledger_key: bytes
     digest: bytes
     stamp: int
+    marks: bytes = b""

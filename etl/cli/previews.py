@@ -81,7 +81,7 @@ def _json_line(row: PreviewedRow, *, primary_key: Sequence[str], mask: bool) -> 
             {"field": problem.field, "code": problem.code, "message": problem.message} for problem in row.problems
         ],
     }
-    return encode_event(readable(line)).decode()  # type: ignore[arg-type]
+    return encode_event(readable(line)).decode()
 
 
 def readable(value: object) -> object:  # noqa: PLR0911 - one return a type

@@ -15,6 +15,7 @@ from operator import eq, itemgetter, not_
 from etl.batch.digest import Hasher
 from etl.batch.encode import UnencodableError, encode_events, envelope
 from etl.batch.event import Event
+from etl.batch.marks import Marker
 from etl.job.ports import Ledger, OpenLetters, Transform
 from etl.page import Key, Page, Position
 from etl.transform.identities import identities_of
@@ -60,9 +61,9 @@ class Prepared:
 class Preparer:
     """Transforms, encodes and filters pages of one mapping.
 
-    `hasher` is None with `resend: always`; `ledger` is None when nothing counts as unchanged; `letters` is None when
-    what was refused before is to be sent again. `resend_ignores` names the top-level fields that alone do not make an
-    event "changed". An event whose request would exceed `max_event_bytes` is invalid.
+    `hasher` and `marker` are None with `resend: always`; `ledger` is None when nothing counts as unchanged; `letters`
+    is None when what was refused before is to be sent again. `resend_ignores` names the top-level fields that alone do
+    not make an event "changed". An event whose request would exceed `max_event_bytes` is invalid.
     """
 
     def __init__(  # noqa: PLR0913 - what a mapping and its state say about a row
@@ -70,6 +71,7 @@ class Preparer:
         transform: Transform,
         *,
         hasher: Hasher | None,
+        marker: Marker | None = None,
         ledger: Ledger | None,
         letters: OpenLetters | None = None,
         resend_ignores: Sequence[str] = (),
@@ -77,6 +79,7 @@ class Preparer:
     ) -> None:
         self._transform = transform
         self._hasher = hasher
+        self._marker = marker
         self._ledger = ledger
         self._letters = letters
         self._ignored = frozenset(resend_ignores)
@@ -139,16 +142,16 @@ class Preparer:
     def _filtered(self, rows: _Rows, stamp: int) -> tuple[list[Event], list[bytes]]:
         if self._hasher is None:
             nothing = [b""] * len(rows.bodies)  # a list: an iterator in two columns would lose every second row
-            return rows.to_send(nothing, nothing, stamp), []
+            return rows.to_send(nothing, nothing, nothing, stamp), []
         keys = self._hasher.ledger_keys(rows.keys)
         digests = self._hasher.digests(self._contents(rows))
         known = {} if self._ledger is None else self._ledger.digests(keys)
         if not known:
-            return rows.to_send(keys, digests, stamp), []
+            return rows.to_send(keys, digests, self._marks(rows), stamp), []
         same = list(map(eq, map(known.get, keys), digests))
         changed = list(map(not_, same))
         rows.keep(changed)
-        fresh = rows.to_send(compress(keys, changed), compress(digests, changed), stamp)
+        fresh = rows.to_send(compress(keys, changed), compress(digests, changed), self._marks(rows), stamp)
         return fresh, list(compress(keys, same))
 
     def _given_up(self, events: Sequence[Event]) -> frozenset[bytes]:
@@ -159,6 +162,9 @@ class Preparer:
         if not refused:
             return frozenset()
         return frozenset(event.ledger_key for event in events if refused.get(event.ledger_key) == event.digest)
+
+    def _marks(self, rows: _Rows) -> Sequence[bytes]:
+        return [b""] * len(rows.bodies) if self._marker is None else self._marker.marks(rows.events)
 
 
 @dataclass(slots=True)
@@ -181,10 +187,12 @@ class _Rows:
         self.seqs, self.keys = list(compress(self.seqs, wanted)), list(compress(self.keys, wanted))
         self.events, self.bodies = list(compress(self.events, wanted)), list(compress(self.bodies, wanted))
 
-    def to_send(self, ledger_keys: Iterable[bytes], digests: Iterable[bytes], stamp: int) -> list[Event]:
+    def to_send(
+        self, ledger_keys: Iterable[bytes], digests: Iterable[bytes], marks: Iterable[bytes], stamp: int
+    ) -> list[Event]:
         """The rows as events."""
         columns = (self.seqs, self.keys, self.bodies, identities_of(self.events), ledger_keys, digests)
-        return list(map(Event._make, zip(*columns, repeat(stamp, len(self.bodies)), strict=True)))
+        return list(map(Event._make, zip(*columns, repeat(stamp, len(self.bodies)), marks, strict=True)))
 
 
 def _keys(page: Page) -> list[Key]:

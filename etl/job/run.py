@@ -12,6 +12,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from etl.batch.digest import Hasher
+from etl.batch.marks import Marker
 from etl.books import Books
 from etl.checkpoint import Backfill, Checkpoint
 from etl.clock import Clock
@@ -78,6 +79,9 @@ class RunState(JobState, DeadLetters, Protocol):
     def hash_key(self) -> bytes:
         """The state's own random key for the keyed hashes."""
 
+    def field_names(self, wanted: Sequence[str]) -> Sequence[str]:
+        """The fields that have marks in the ledger, in the order of the marks; all of `wanted` are among them."""
+
     def confirm_fingerprint(self, fingerprint: dict[str, str]) -> None:
         """Raises `StateUnusable` naming each difference from the stored one."""
 
@@ -136,14 +140,21 @@ class Workshop:
 
         Without the ledger nothing counts as unchanged; without the letters what was refused before is sent again.
         """
+        hashed = self.mapping.resend == "changed"
         return Preparer(
             self.transform,
-            hasher=Hasher(self.state.hash_key) if self.mapping.resend == "changed" else None,
+            hasher=Hasher(self.state.hash_key) if hashed else None,
+            marker=self.marker() if hashed else None,
             ledger=self.state if ledger else None,
             letters=self.state if letters else None,
             resend_ignores=self.mapping.resend_ignores,
             max_event_bytes=self.mapping.destination.max_batch_bytes,
         )
+
+    def marker(self) -> Marker:
+        """What marks the events' fields, so that the ledger can tell later which of them changed."""
+        wanted = ["event", *self.mapping.fields, *([] if self.mapping.products is None else ["products"])]
+        return Marker(self.state.field_names(wanted), self.state.hash_key)
 
 
 def fingerprint_of(mapping: Mapping, source: Fingerprinted) -> dict[str, str]:

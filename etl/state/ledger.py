@@ -1,4 +1,4 @@
-"""What the receiver already has: per key, the hash of the last accepted event.
+"""What the receiver already has: per key, the hash of the last accepted event, its fields' marks and which run sent it.
 
 The rule: an entry is never replaced by an older reading of its row, whoever writes.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from operator import add
+from dataclasses import dataclass
 from typing import Final
 
 from etl.batch.digest import DIGEST_BYTES, LEDGER_KEY_BYTES
@@ -16,8 +16,8 @@ from etl.state.database import Database, Transaction
 
 _KEY_AND_EVENT_BYTES = LEDGER_KEY_BYTES + DIGEST_BYTES
 
-# One statement with one value for a whole batch: the keys (and digests) stand in it one after the other, and SQLite
-# cuts them out again. This costs half of binding a value a row, and less than parsing a list of placeholders.
+# One statement with one value for a whole batch: the keys (with digests and marks) stand in it one after the other, and
+# SQLite cuts them out again. This costs half of binding a value a row, and less than parsing a list of placeholders.
 _EACH_AT = "WITH RECURSIVE each(at) AS (SELECT 1 UNION ALL SELECT at + {0} FROM each WHERE at + {0} < length(?1))"
 _LOOK_UP = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, event FROM each CROSS JOIN etl_ledger
@@ -25,19 +25,36 @@ _LOOK_UP = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
 _NEWER = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, stamp FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
-_UPSERT = f"""{_EACH_AT.format(_KEY_AND_EVENT_BYTES)}
-    INSERT INTO etl_ledger (mapping_id, key, event, stamp)
-    SELECT ?2, substr(?1, at, {LEDGER_KEY_BYTES}), substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES}), ?3
-    FROM each WHERE true
-    ON CONFLICT (mapping_id, key) DO UPDATE SET event = excluded.event, stamp = excluded.stamp
-    WHERE excluded.stamp >= etl_ledger.stamp"""  # noqa: S608 - numbers of ours
+_TAKE_OVER = """ON CONFLICT (mapping_id, key)
+    DO UPDATE SET event = excluded.event, stamp = excluded.stamp, marks = excluded.marks
+    WHERE excluded.stamp >= etl_ledger.stamp"""
+_UPSERT = f"""{_EACH_AT.format("?4")}
+    INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
+    SELECT ?2, substr(?1, at, {LEDGER_KEY_BYTES}), substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES}), ?3,
+        substr(?1, at + {_KEY_AND_EVENT_BYTES}, ?4 - {_KEY_AND_EVENT_BYTES})
+    FROM each WHERE true {_TAKE_OVER}"""  # noqa: S608 - numbers of ours
 
 _LOOK_UP_ARRAY = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?)"
 _NEWER_ARRAY = "SELECT key, stamp FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?) AND stamp > ?"
-_UPSERT_ARRAYS = """INSERT INTO etl_ledger (mapping_id, key, event, stamp)
-    SELECT ?, key, event, ? FROM unnest(?::bytea[], ?::bytea[]) AS entry (key, event)
-    ON CONFLICT (mapping_id, key) DO UPDATE SET event = excluded.event, stamp = excluded.stamp
-    WHERE excluded.stamp >= etl_ledger.stamp"""
+_UPSERT_ARRAYS = f"""INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
+    SELECT ?, key, event, ?, marks FROM unnest(?::bytea[], ?::bytea[], ?::bytea[]) AS entry (key, event, marks)
+    {_TAKE_OVER}"""  # noqa: S608 - a constant
+
+_ENTRY = """SELECT event, marks, run_no FROM etl_ledger LEFT JOIN etl_reading USING (mapping_id, stamp)
+    WHERE mapping_id = ? AND key = ?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger knows of a key's last accepted event.
+
+    digest: of its content. marks: of its fields, fewer than today's when fields were added since. run_no: the run that
+    sent it.
+    """
+
+    digest: bytes
+    marks: bytes
+    run_no: int | None
 
 
 class Ledger:
@@ -82,22 +99,42 @@ class Ledger:
         sql = "DELETE FROM etl_ledger WHERE mapping_id = ? AND key = ?"
         transaction.many(sql, [(self._mapping_id, key) for key in ledger_keys])
 
-    def record(self, transaction: Transaction, events: Iterable[Event]) -> None:
-        """Enter accepted events; an entry of a later reading stays."""
-        by_stamp: dict[int, dict[bytes, bytes]] = defaultdict(dict)
+    def entry(self, ledger_key: bytes) -> Entry | None:
+        """What was accepted last for `ledger_key`."""
+        rows = self._database.rows(_ENTRY, (self._mapping_id, ledger_key))
+        return Entry(bytes(rows[0][0]), bytes(rows[0][1]), rows[0][2]) if rows else None
+
+    def record(self, transaction: Transaction, events: Iterable[Event], *, run_no: int) -> None:
+        """Enter accepted events, whose marks are of one length; an entry of a later reading stays."""
+        by_stamp: dict[int, dict[bytes, Event]] = defaultdict(dict)
         for event in events:
-            by_stamp[event.stamp][event.ledger_key] = event.digest
+            by_stamp[event.stamp][event.ledger_key] = event
         for stamp in sorted(by_stamp):
-            entries = by_stamp[stamp]
+            entries = by_stamp[stamp].values()
             if transaction.postgresql:
-                arrays = (list(entries), list(entries.values()))
-                transaction.run(_UPSERT_ARRAYS, (self._mapping_id, stamp, *arrays))
+                columns = zip(*((event.ledger_key, event.digest, event.marks) for event in entries), strict=True)
+                transaction.run(_UPSERT_ARRAYS, (self._mapping_id, stamp, *map(list, columns)))
             else:
                 # In the order of the table: neighbours are written to a page that is at hand.
-                packed = b"".join(sorted(map(add, entries, entries.values())))
-                transaction.run(_UPSERT, (packed, self._mapping_id, stamp))
+                packed = b"".join(sorted([event.ledger_key + event.digest + event.marks for event in entries]))
+                transaction.run(_UPSERT, (packed, self._mapping_id, stamp, len(packed) // len(entries)))
+        sql = "INSERT INTO etl_reading (mapping_id, stamp, run_no) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        transaction.many(sql, [(self._mapping_id, stamp, run_no) for stamp in by_stamp])
         sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ? AND recorded_stamp < ?"
         transaction.run(sql, (max(by_stamp), self._mapping_id, max(by_stamp)))
+
+    def field_names(self, wanted: Sequence[str], transaction: Transaction | None = None) -> list[str]:
+        """The fields that have marks, in the order of the marks: those of before, then what is new of `wanted`.
+
+        What is new gets its place by `transaction`; without one the places are only told.
+        """
+        sql = "SELECT name FROM etl_field WHERE mapping_id = ? ORDER BY place"
+        known = [str(row[0]) for row in (transaction or self._database).rows(sql, (self._mapping_id,))]
+        names = [*known, *(name for name in wanted if name not in known)]
+        if transaction is not None:
+            sql = "INSERT INTO etl_field (mapping_id, place, name) VALUES (?, ?, ?)"
+            transaction.many(sql, [(self._mapping_id, at, names[at]) for at in range(len(known), len(names))])
+        return names
 
     def size(self) -> int:
         """How many keys have an entry."""
@@ -107,4 +144,5 @@ class Ledger:
 
     def clear(self, transaction: Transaction) -> None:
         """Forget every entry."""
-        transaction.run("DELETE FROM etl_ledger WHERE mapping_id = ?", (self._mapping_id,))
+        for table in ("etl_ledger", "etl_reading", "etl_field"):
+            transaction.run(f"DELETE FROM {table} WHERE mapping_id = ?", (self._mapping_id,))  # noqa: S608 - ours

@@ -22,7 +22,7 @@ from etl.state.database import Database, Transaction
 from etl.state.dead_letters import DeadLetters
 from etl.state.fingerprint import confirm, fingerprint_text
 from etl.state.last_run import LastRun
-from etl.state.ledger import Ledger
+from etl.state.ledger import Entry, Ledger
 from etl.state.lock import Holder, Lock
 from etl.state.runs import KEPT, RunRecord, Runs
 
@@ -117,6 +117,13 @@ class MappingState:
         """The digest of the refused event of each of `ledger_keys` with an open dead letter that speaks of one."""
         return self._letters.refused(ledger_keys)
 
+    def field_names(self, wanted: Sequence[str]) -> Sequence[str]:
+        """The fields that have marks, in the order of the marks: those of before, then what is new of `wanted`."""
+        if not self._writable:
+            return self._ledger.field_names(wanted)
+        with self._database.transaction() as transaction:
+            return self._ledger.field_names(wanted, transaction)
+
     def next_stamp(self) -> int:
         """A number above all that were given before, to any process; take it before a page is read."""
         if not self._writable:
@@ -136,7 +143,7 @@ class MappingState:
         """
         self._assert_writable()
         with self._database.transaction("save progress in") as transaction:
-            overtaken = self._settle_events(transaction, settlement, self._run_id(run_no))
+            overtaken = self._settle_events(transaction, settlement, run_no)
             if settlement.position is not None:
                 self._checkpoints.set(transaction, track, settlement.position, self._run_id(run_no))
         return overtaken
@@ -265,6 +272,13 @@ class MappingState:
         with self._database.transaction() as transaction:
             self._letters.close(transaction, map(self._letters.ledger_key, keys), how, self._clock.utc_now())
 
+    def last_accepted(self, key: Key) -> tuple[Entry, RunRecord | None] | None:
+        """What the ledger knows of `key`, and the run that sent it; None for a run whose record is gone."""
+        entry = self._ledger.entry(self._letters.ledger_key(key))
+        if entry is None:
+            return None
+        return entry, None if entry.run_no is None else self._runs.numbered(entry.run_no, self.holder)
+
     def ledger_size(self) -> int:
         """How many keys the ledger holds."""
         return self._ledger.size()
@@ -300,14 +314,14 @@ class MappingState:
         with self._database.transaction("save progress in") as transaction:
             self._checkpoints.finish_backfill(transaction, backfill.track, windows_done=windows_done)
 
-    def _settle_events(self, transaction: Transaction, settlement: Settled, run_id: str) -> list[Event]:
-        now = self._clock.utc_now()
+    def _settle_events(self, transaction: Transaction, settlement: Settled, run_no: int) -> list[Event]:
+        now, run_id = self._clock.utc_now(), self._run_id(run_no)
         accepted, rejected = settlement.accepted, settlement.rejected
         # An event that was read before the one that the ledger holds of its key. Refused, it does not matter any more.
         late = self._ledger.overtaken(transaction, (*accepted, *(each.event for each in rejected)))
         entries = [event for event in accepted if event.ledger_key]
         if entries:
-            self._ledger.record(transaction, entries)
+            self._ledger.record(transaction, entries, run_no=run_no)
         if accepted and self._letters.any_open(transaction):
             keys = [event.ledger_key or self._letters.ledger_key(event.key) for event in accepted]
             self._letters.close(transaction, self._letters.among(transaction, keys), "accepted", now)

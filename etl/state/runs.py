@@ -79,6 +79,12 @@ class Runs:
             ),
         )
 
+    def numbered(self, run_no: int, holder: Callable[[str], Holder | None]) -> RunRecord | None:
+        """The record of run `run_no`; None when it is gone."""
+        sql = f"SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? AND run_no = ?"  # noqa: S608 - constants
+        rows = self._database.rows(sql, (self._mapping_id, run_no))
+        return _record(rows[0], {track_of(rows[0][2]): holder(track_of(rows[0][2]))}) if rows else None
+
     def listed(self, limit: int | None, holder: Callable[[str], Holder | None]) -> list[RunRecord]:
         """The latest `limit` runs (None: all), newest first; `holder` tells who holds a track's lock now."""
         sql = f"SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? ORDER BY run_no DESC"  # noqa: S608 - constants

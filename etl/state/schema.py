@@ -31,7 +31,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX etl_backfill_spec ON etl_backfill (mapping_id, spec)",
         """CREATE TABLE etl_ledger (
             mapping_id INTEGER NOT NULL, key {bytes} NOT NULL, event {bytes} NOT NULL, stamp BIGINT NOT NULL,
-            PRIMARY KEY (mapping_id, key)){clustered}""",
+            marks {bytes} NOT NULL, PRIMARY KEY (mapping_id, key)){clustered}""",
+        """CREATE TABLE etl_reading (
+            mapping_id INTEGER NOT NULL, stamp BIGINT NOT NULL, run_no BIGINT NOT NULL,
+            PRIMARY KEY (mapping_id, stamp)){clustered}""",
+        """CREATE TABLE etl_field (
+            mapping_id INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL,
+            PRIMARY KEY (mapping_id, place)){clustered}""",
         """CREATE TABLE etl_dead_letter (
             letter_id {serial}, mapping_id BIGINT NOT NULL, ledger_key {bytes} NOT NULL, key TEXT NOT NULL,
             reason TEXT NOT NULL, words TEXT NOT NULL, attempts BIGINT NOT NULL, opened_at TEXT NOT NULL,

@@ -22,6 +22,8 @@ from etl.state.store import open_state
 
 PAGE_ROWS = 5_000
 BATCH_ROWS = 1_000
+# Of an event with a dozen fields.
+MARKS = bytes(13)
 
 
 def main() -> None:
@@ -53,7 +55,9 @@ def fill(state: MappingState, *, count: int, at_random: bool, first: int = 0) ->
         begun, begun_wall = time.process_time(), time.perf_counter()
         state.digests(hashes)
         looking += time.process_time() - begun
-        events = [Event(0, key, b"", (), found, b"digested", stamp) for key, found in zip(keys, hashes, strict=True)]
+        events = [
+            Event(0, key, b"", (), found, b"digested", stamp, MARKS) for key, found in zip(keys, hashes, strict=True)
+        ]
         begun = time.process_time()
         for at in range(0, PAGE_ROWS, BATCH_ROWS):
             batch = tuple(events[at : at + BATCH_ROWS])

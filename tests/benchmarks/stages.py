@@ -19,6 +19,7 @@ from typing import Any
 
 from etl.api.client import ApiClient
 from etl.batch.digest import Hasher
+from etl.batch.marks import Marker
 from etl.cli.wiring import courier_settings
 from etl.delivery.courier import AdmittedPage, Courier
 from etl.delivery.throttle import MemoryBudget
@@ -134,8 +135,10 @@ def _timed_preparer(mapping: Any, source: Any, state: Any, watch: Stopwatch) -> 
     )
     ledger = mapping.resend == "changed"
     hasher = TimedParts(Hasher(state.hash_key), watch, "ledger", ("ledger_keys", "digests")) if ledger else None
+    marker = Marker(state.field_names(["event", *mapping.fields]), state.hash_key)
     preparer = Preparer(
         watch.timed("columns", transformer),
+        marker=TimedParts(marker, watch, "ledger", ("marks",)) if ledger else None,  # type: ignore[arg-type]
         hasher=hasher,  # type: ignore[arg-type]
         ledger=TimedParts(state, watch, "ledger", ("digests",)) if ledger else None,  # type: ignore[arg-type]
         max_event_bytes=mapping.destination.max_batch_bytes,

@@ -14,6 +14,7 @@ from etl.batch.digest import Hasher
 from etl.checkpoint import Checkpoint
 from etl.errors import MappingLocked, StateUnusable
 from etl.page import Position
+from etl.state.ledger import Entry
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
 from tests.state.filling import NOON, SteppingClock, event, keys, letter, settled
@@ -87,6 +88,53 @@ def test_a_page_of_any_size_is_looked_up(state: MappingState) -> None:
     events = [event(state, number) for number in range(12_000)]
     state.settle(settled(events), track="run", run_no=0)
     assert state.digests([each.ledger_key for each in events]) == {each.ledger_key: each.digest for each in events}
+
+
+def test_the_ledger_tells_which_run_sent_a_keys_event_and_the_marks_of_its_fields(
+    location: str, store: StateStore, state: MappingState, clock: SteppingClock
+) -> None:
+    first = state.start_run(run_id="r1", command="run", before=None)
+    state.settle(settled([event(state, 1)._replace(marks=b"abc")]), track="run", run_no=first)
+    second = state.start_run(run_id="b1", command="backfill", before=None)
+    newer = event(state, 1, stamp=2, content=b"new")._replace(marks=b"abd")
+    state.settle(settled([newer, event(state, 2, stamp=3)]), track="backfill", run_no=second)
+    state.settle(settled([event(state, 3, stamp=1)._replace(marks=b"xyz")]), track="run", run_no=first)
+    store.close()
+    with open_state(location, clock=clock, write=False) as again:
+        found = again.mapping("customers")
+        entry, run = found.last_accepted((1,)) or (None, None)
+        assert entry == Entry(newer.digest, b"abd", second)
+        assert run is not None
+        assert (run.run_id, run.command) == ("b1", "backfill")
+        other, first_run = found.last_accepted((3,)) or (None, None)
+        assert other is not None
+        assert first_run is not None
+        assert (other.marks, first_run.run_id) == (b"xyz", "r1")
+        assert found.last_accepted((4,)) is None
+
+
+def test_the_run_of_an_entry_may_be_forgotten(state: MappingState, clock: SteppingClock) -> None:
+    """Records of runs are kept for 400 days, what was accepted for ever."""
+    old = state.start_run(run_id="r1", command="run", before=None)
+    one = event(state, 1)
+    state.settle(settled([one]), track="run", run_no=old)
+    clock.move(days=401)
+    state.start_run(run_id="r2", command="run", before=None)
+    assert state.last_accepted((1,)) == (Entry(one.digest, b"", old), None)
+
+
+def test_a_field_keeps_its_place_among_the_marks_for_ever(
+    location: str, store: StateStore, clock: SteppingClock
+) -> None:
+    """Whatever is added to the mapping, taken out or moved."""
+    state = store.mapping("customers")
+    assert state.field_names(["event", "email", "city"]) == ["event", "email", "city"]
+    assert state.field_names(["event", "city", "custom_new"]) == ["event", "email", "city", "custom_new"]
+    assert store.mapping("orders").field_names(["event"]) == ["event"]
+    with open_state(location, clock=clock, write=False) as looked:
+        names = ["event", "email", "city", "custom_new"]
+        assert looked.mapping("customers").field_names(["custom_more"]) == [*names, "custom_more"]
+        assert looked.mapping("customers").field_names([]) == names
 
 
 def test_mappings_do_not_see_each_others_ledgers(store: StateStore, state: MappingState) -> None:

@@ -17,8 +17,8 @@ def test_an_entry_of_a_later_reading_stays(store: StateStore) -> None:
     ledger = Ledger(store._database, 1)
     newer, older = event(state, 1, stamp=5, content=b"new"), event(state, 1, stamp=4, content=b"old")
     with store._database.transaction() as transaction:
-        ledger.record(transaction, [newer])
-        ledger.record(transaction, [older])
+        ledger.record(transaction, [newer], run_no=1)
+        ledger.record(transaction, [older], run_no=1)
     assert state.digests([newer.ledger_key]) == {newer.ledger_key: newer.digest}
 
 
@@ -28,8 +28,8 @@ def test_an_entry_of_the_same_reading_is_replaced(store: StateStore) -> None:
     ledger = Ledger(store._database, 1)
     one, other = event(state, 1, stamp=5, content=b"1"), event(state, 1, stamp=5, content=b"2")
     with store._database.transaction() as transaction:
-        ledger.record(transaction, [one])
-        ledger.record(transaction, [other])
+        ledger.record(transaction, [one], run_no=1)
+        ledger.record(transaction, [other], run_no=1)
     assert state.digests([one.ledger_key]) == {one.ledger_key: other.digest}
 
 
