@@ -32,8 +32,8 @@ layers: .venv/.dev ## who may import whom
 docs: .venv/.dev ## the generated blocks of the README are current
 	$(BIN)/cog --check README.md
 
-golden: .venv/.dev ## write the golden files of the shipped mappings anew
-	REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/golden
+golden: .venv/.dev ## write the golden files of the shipped mappings and of the screens anew
+	REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/golden tests/cli
 
 format: .venv/.dev ## mend style, and write the generated blocks anew
 	$(BIN)/ruff check --fix .

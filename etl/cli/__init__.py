@@ -7,6 +7,11 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with the contract's exit code."""
+    from etl.cli.streams import flush, open_missing_streams
+
+    open_missing_streams()
     from etl.cli.boundary import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    flush()
+    sys.exit(code)

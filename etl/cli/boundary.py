@@ -6,7 +6,6 @@ code 1.
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,13 +13,18 @@ from collections.abc import Sequence
 import click
 
 from etl.cli.commands import squeezely_etl
-from etl.errors import EtlError, MappingInvalid
+from etl.cli.mistakes import show_mistake
+from etl.cli.streams import say, silence
+from etl.cli.telling import show_error
+from etl.errors import EtlError
 
 BROKEN_PIPE = 141
+BUG = "this is a bug in squeezely-etl: please report it with the lines above"
 
 
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
     """Run the command line with `arguments`; returns the exit code (contract §4)."""
+    stdout = sys.stdout
     try:
         code = squeezely_etl.main(args=list(arguments), prog_name="squeezely-etl", standalone_mode=False)
     except EtlError as error:
@@ -29,28 +33,19 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an endin
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
+        show_mistake(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader of our output left (`| head`); Python would complain once more when it flushes stdout at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        # Either click has completed a word for the shell, or the reader of our output left (`| head`): then click has
+        # put a stand-in before stdout.
+        if sys.stdout is stdout:
+            return end.code if isinstance(end.code, int) else 0
+        silence(err=False)
         return BROKEN_PIPE
     except Exception:  # noqa: BLE001 - the one place where a bug becomes an exit code
-        traceback.print_exc()
-        click.echo("this is a bug in squeezely-etl: please report it with the lines above", err=True)
+        say(traceback.format_exc() + BUG, err=True)
         return 1
     return code if isinstance(code, int) else 0
-
-
-def show_error(error: EtlError, *, subject: str = "") -> None:
-    """Print `error` and its hint on stderr; `subject` names the mapping when there are several."""
-    prefix = f"{subject}: " if subject else ""
-    if isinstance(error, MappingInvalid):
-        for problem in error.problems:
-            click.echo(problem, err=True)
-    click.echo(f"error: {prefix}{error.message}", err=True)
-    if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 import click
 
 from etl import __version__
@@ -11,6 +9,7 @@ from etl.cli.backfill import backfill
 from etl.cli.deploy import deploy
 from etl.cli.explain import explain
 from etl.cli.init import init
+from etl.cli.mistakes import NearestGroup
 from etl.cli.preview import preview
 from etl.cli.retry import retry
 from etl.cli.run import run
@@ -20,20 +19,6 @@ from etl.cli.state import state
 from etl.cli.status import status
 from etl.cli.test import test
 from etl.cli.validate import validate
-
-
-class NearestGroup(click.Group):
-    """A group that names the nearest command when one is mistyped."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of `args`, or fail with the nearest name."""
-        if args and self.get_command(ctx, args[0]) is None:
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            ctx.fail(f"no command `{args[0]}`{hint}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(

@@ -8,15 +8,36 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from etl.cli.mistakes import did_you_mean
 
 _MAPPING_FILES = (".yaml", ".yml")
 
 
 class MappingPath(click.Path):
-    """A mapping file or a folder of them; completed as far as folders lead to one."""
+    """A mapping file or a folder of them (`one_file`: not a folder); completed as far as folders lead to one.
+
+    A mistyped one gets the nearest name beside it.
+    """
+
+    def __init__(self, *, one_file: bool = False) -> None:
+        super().__init__(path_type=Path, dir_okay=not one_file)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """The path of `value`, which exists."""
+        path = Path(str(value))
+        if not path.exists():
+            beside = path.parent
+            known = [str(beside / each.name) for each in beside.iterdir()] if beside.is_dir() else []
+            guess = did_you_mean(str(path), known)
+            self.fail(f"there is no file or folder {path}" + (f"; {guess}" if guess else ""), param, ctx)
+        if path.is_dir() and not self.dir_okay:
+            self.fail(f"{path} is a folder; this takes one mapping file", param, ctx)
+        return path
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The folders and mapping files that begin with `incomplete`."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from etl.cli.wording import counted
 from etl.errors import MappingInvalid, UsageProblem
 from etl.mapping.load import load_mapping
 from etl.mapping.model import Mapping
@@ -46,17 +47,34 @@ def load_each(
 
 def load(paths: Sequence[Path], *, resolve_variables: bool = True) -> list[Mapping]:
     """Load every mapping of `paths`. Raises `MappingInvalid` with the problems of all files at once."""
+    mappings, invalid = load_good(paths, resolve_variables=resolve_variables)
+    if invalid is not None:
+        raise invalid
+    return mappings
+
+
+def load_good(paths: Sequence[Path], *, resolve_variables: bool = True) -> tuple[list[Mapping], MappingInvalid | None]:
+    """Load the mappings of `paths` that are right; of the others one error with the problems of all (None: no other).
+
+    Raises `MappingInvalid` when two have one name: nobody knows which of them the checkpoint belongs to.
+    """
     loaded = list(load_each(paths, resolve_variables=resolve_variables))
     mappings = [mapping for _, mapping in loaded if isinstance(mapping, Mapping)]
-    problems = [line for _, error in loaded if isinstance(error, MappingInvalid) for line in error.problems]
+    errors = [error for _, error in loaded if isinstance(error, MappingInvalid)]
     files_of: dict[str, list[str]] = {}
     for mapping in mappings:
         files_of.setdefault(mapping.name, []).append(str(mapping.path))
-    problems.extend(
+    twice = [
         f"{', '.join(files)}: name: {name} is used twice; a name is one checkpoint"
         for name, files in files_of.items()
         if len(files) > 1
-    )
+    ]
+    problems = [line for error in errors for line in error.problems] + twice
+    invalid = None
     if problems:
-        raise MappingInvalid(f"{len(problems)} problem(s) in {len(loaded)} mapping file(s)", problems=problems)
-    return mappings
+        wrong = len(errors) + sum(len(files) for files in files_of.values() if len(files) > 1)
+        where = f"{wrong} of {counted(len(loaded), 'mapping file')}" if len(loaded) > 1 else "the mapping file"
+        invalid = MappingInvalid(f"{counted(len(problems), 'problem')} in {where}", problems=problems)
+    if twice and invalid is not None:
+        raise invalid
+    return mappings, invalid

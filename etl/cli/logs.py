@@ -1,7 +1,7 @@
 """Logs on stderr: a past-tense sentence and key=value, or one JSON object a line.
 
 The rule: ids, keys and cursors may stand in a log, other values of a row never; a log that cannot be written stops
-nothing.
+nothing; other libraries and Python's warnings are records like ours.
 """
 
 from __future__ import annotations
@@ -10,20 +10,31 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def configure_logs(*, level: str, form: Literal["text", "json"]) -> None:
-    """Send the package's logs of `level` and above to stderr in `form`; other libraries from WARNING on."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send the package's logs of `level` and above to stderr in `form`; other libraries from WARNING on at most."""
+    handler = StandardError()
     handler.setFormatter(JsonLines() if form == "json" else PlainLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
     logging.getLogger("etl").setLevel(level.upper())
+    root.setLevel(max(logging.WARNING, logging.getLogger("etl").level))
+    logging.captureWarnings(capture=True)
     logging.raiseExceptions = False
+
+
+def in_json() -> bool:
+    """Whether stderr is for JSON lines."""
+    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)
+
+
+def is_quiet() -> bool:
+    """Whether only errors are wanted (`-q`)."""
+    return not logging.getLogger("etl").isEnabledFor(logging.WARNING)
 
 
 def log_context(**values: str) -> None:
@@ -31,6 +42,19 @@ def log_context(**values: str) -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, PlainLines | JsonLines):
             handler.formatter.context = values
+
+
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is at that moment: a progress bar stands in for it to keep below the logs."""
+
+    @property
+    def stream(self) -> TextIO:
+        """Today's stderr."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """Not kept."""
 
 
 class PlainLines(logging.Formatter):
@@ -42,7 +66,7 @@ class PlainLines(logging.Formatter):
         """One line."""
         values = {**self.context, **_extra(record)}
         pairs = "".join(f" {name}={value}" for name, value in values.items())
-        return f"{_timestamp(record)} {record.levelname} {record.getMessage()}{pairs}"
+        return f"{_timestamp(record)} {record.levelname} {_event(record)}{pairs}"
 
 
 class JsonLines(logging.Formatter):
@@ -52,13 +76,20 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One JSON object."""
-        base = {"ts": _timestamp(record), "level": record.levelname.lower(), "event": record.getMessage()}
+        base = {"ts": _timestamp(record), "level": record.levelname.lower(), "event": _event(record)}
         about = {"mapping": None, "run_id": None, **self.context}
-        return json.dumps({**base, **about, **_extra(record)}, default=str)
+        # Another library's extra value must not take the place of ours.
+        more = {name: value for name, value in _extra(record).items() if name not in base}
+        return json.dumps({**base, **about, **more}, default=str)
 
 
 def _timestamp(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _event(record: logging.LogRecord) -> str:
+    # A line a record: Python's warnings end with the line of code that they are about.
+    return record.getMessage().strip().replace("\n", " | ")
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

@@ -18,7 +18,7 @@ from etl.monitoring.ping_url import PingUrl, parse_ping_url
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_STATE = ".etl/state.sqlite"
-MAPPING_PATH = MappingPath(exists=True, path_type=Path)
+MAPPING_PATH = MappingPath()
 
 
 def mappings_argument(function: F) -> F:
@@ -28,8 +28,7 @@ def mappings_argument(function: F) -> F:
 
 def mapping_argument(function: F) -> F:
     """`MAPPING`: one file."""
-    kind = MappingPath(exists=True, dir_okay=False, path_type=Path)
-    return click.argument("mapping", metavar="MAPPING", type=kind)(function)
+    return click.argument("mapping", metavar="MAPPING", type=MappingPath(one_file=True))(function)
 
 
 def output_option(function: F) -> F:

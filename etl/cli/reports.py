@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from etl.books import Books
+from etl.cli.telling import tell
 from etl.errors import EtlError, Interrupted, worst_exit_code
 from etl.job.outcome import Outcome
 from etl.monitoring.ending import Ending
@@ -54,6 +55,7 @@ class Reports:
         self._expected: Sequence[Mapping] = ()
         self._endings: list[Ending] = []
         self._said: set[str] = set()
+        self._refused: EtlError | None = None
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -66,6 +68,10 @@ class Reports:
     def expect(self, mappings: Sequence[Mapping]) -> None:
         """Know which mappings are to be worked on."""
         self._expected = mappings
+
+    def refused(self, error: EtlError) -> None:
+        """Know that mappings could not even be loaded, while others are worked on."""
+        self._refused = error
 
     def begun(self) -> None:
         """Tell that the work began. Called for each mapping whose lock is held; only the first is told."""
@@ -105,18 +111,20 @@ class Reports:
     def _tell_end(self, pinger: Pinger, problem: EtlError | None) -> None:
         from etl.monitoring.ping import words_for
 
+        problem = problem or self._refused
         ran = [ending for ending in self._endings if ending.ran]
         if problem is None and not ran and not self._begun:
             return
         codes = [ending.outcome.exit_code for ending in ran]
         worst = worst_exit_code(codes) if problem is None else problem.exit_code
-        bad = any(ending.needs_person for ending in ran) or (problem is not None and not ran)
+        refused = self._refused is not None or (problem is not None and not ran)
+        bad = refused or any(ending.needs_person for ending in ran)
         pinger.send("fail" if bad else "success", words_for(self._endings, exit_code=worst))
 
     def _say(self, words: str) -> None:
         if words not in self._said:
             self._said.add(words)
-            click.echo(f"warning: {words}", err=True)
+            tell(f"warning: {words}")
 
 
 def _ending(mapping: Mapping, outcome: Outcome, store: StateStore | None, *, now: datetime) -> Ending:

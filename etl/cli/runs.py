@@ -1,48 +1,29 @@
-"""Runs mapping after mapping and tells how each ended.
-
-The rule: the lock comes first. Whoever finds a mapping at work leaves before anything heavy is imported, and without a
-word to its database.
-"""
+"""What `run`, `retry` and `backfill` do with one mapping, by the options of the call."""
 
 from __future__ import annotations
 
 import re
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 import click
 
-from etl.books import Books
-from etl.cli.boundary import show_error
-from etl.cli.loading import load
-from etl.cli.logs import log_context
 from etl.cli.progress import Progress
-from etl.cli.reports import Reports, ReportTo
-from etl.cli.summary import show_outcome
+from etl.cli.reports import ReportTo
+from etl.cli.working import Call, Stopper, each
 from etl.clock import Clock
-from etl.errors import EtlError, FirstRunUndecided, Interrupted, MappingLocked, UsageProblem, worst_exit_code
-from etl.host.collector import ease_collector
-from etl.host.signals import on_signals
+from etl.errors import FirstRunUndecided, UsageProblem
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
-from etl.mapping.model import Mapping
 from etl.mapping.quantities import parse_duration
 from etl.page import Window
-from etl.state.mapping_state import MappingState
-from etl.state.store import StateStore, open_state
 
 if TYPE_CHECKING:
-    from etl.job.deliver import Delivery
     from etl.job.run import RunOptions, Workshop
-
-LOCK_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +41,6 @@ class RunCall:
     output: str
     yes: bool
     report_to: ReportTo
-
-
-class Stopper:
-    """Turns the first signal into a clean stop of the delivery that is under way, and of those that would follow."""
-
-    def __init__(self, clock: SystemClock, begun: Callable[[], None]) -> None:
-        self.error: Interrupted | None = None
-        self._clock = clock
-        self._begun = begun
-        self._delivery: Delivery | None = None
-
-    def signalled(self, number: int) -> None:
-        """Ask for the clean stop. Safe in a signal handler: a SimpleQueue's put may interrupt itself."""
-        self.error = Interrupted("stopped by a signal; the checkpoint is saved", signal_number=number)
-        # Waits for a lock or for the database end at once.
-        self._clock.interrupt()
-        if self._delivery is not None:
-            self._delivery.stop(self.error)
-
-    def watch(self, delivery: Delivery) -> None:
-        """Stop `delivery` when the signal comes, or came already."""
-        self._delivery = delivery
-        self._begun()
-        if self.error is not None:
-            delivery.stop(self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +66,6 @@ class BackfillCall:
     state: str
     output: str
     report_to: ReportTo
-
-
-Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
 
 
 def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
@@ -146,7 +99,7 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
         dry_run=call.dry_run,
         if_locked=call.if_locked,
     )
-    return _each(paths, job, work, clock=clock)
+    return each(paths, job, work, clock=clock)
 
 
 def retry_all(paths: tuple[Path, ...], call: RetryCall) -> int:
@@ -166,7 +119,7 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall) -> int:
             started=stopper.watch,
         )
 
-    return _each(paths, Call("retry", call.state, call.output, report_to=call.report_to), work, clock=clock)
+    return each(paths, Call("retry", call.state, call.output, report_to=call.report_to), work, clock=clock)
 
 
 def backfill_one(path: Path, call: BackfillCall) -> int:
@@ -184,76 +137,7 @@ def backfill_one(path: Path, call: BackfillCall) -> int:
         return backfill_mapping(shop, options, report=progress.report, started=stopper.watch)
 
     job = Call("backfill", call.state, call.output, report_to=call.report_to, dry_run=call.dry_run, track="backfill")
-    return _each((path,), job, work, clock=clock)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What all commands that work through mappings share. `track` is what is locked, unless in a dry run."""
-
-    command: str
-    state: str
-    output: str
-    report_to: ReportTo
-    dry_run: bool = False
-    track: str = "run"
-    if_locked: str = "fail"
-
-
-def _each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock) -> int:
-    codes: list[int] = []
-    with ExitStack() as stack:
-        # A rehearsal is nobody's news.
-        to = ReportTo() if call.dry_run else call.report_to
-        reports = stack.enter_context(Reports(to, command=call.command, clock=clock))
-        mappings = load(paths)
-        reports.expect(mappings)
-        stopper = Stopper(clock, reports.begun)
-        stack.enter_context(on_signals(stopper.signalled))
-        store = stack.enter_context(open_state(call.state, clock=clock, write=not call.dry_run))
-        for mapping in mappings:
-            if stopper.error is not None:
-                codes.append(stopper.error.exit_code)
-                break
-            codes.append(_one(mapping, store, call, work, clock=clock, stopper=stopper, reports=reports))
-    return worst_exit_code(codes)
-
-
-def _one(  # noqa: PLR0913 - what all mappings share
-    mapping: Mapping, store: StateStore, call: Call, work: Work, *, clock: Clock, stopper: Stopper, reports: Reports
-) -> int:
-    run_id = uuid4().hex[:12]
-    log_context(mapping=mapping.name, run_id=run_id)
-    begun = clock.monotonic()
-    try:
-        with ExitStack() as stack:
-            if not call.dry_run:
-                stack.enter_context(_locked(store.mapping(mapping.name), call, clock))
-            from etl.cli.wiring import workshop
-
-            ease_collector()
-            shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
-            outcome = work(shop, run_id, stack.enter_context(Progress(mapping.name)), stopper)
-    except EtlError as error:
-        if isinstance(error, MappingLocked) and call.if_locked == "skip":
-            click.echo(f"{mapping.name}: skipped, {error.message}", err=True)
-            return 0
-        outcome = Outcome(
-            mapping=mapping.name,
-            command=call.command,
-            run_id=run_id,
-            books=Books(),
-            duration_seconds=clock.monotonic() - begun,
-            before=None,
-            checkpoint=None,
-            error=stopper.error or error,
-            dry_run=call.dry_run,
-        )
-    reports.ended(mapping, outcome, store)
-    show_outcome(outcome, output=call.output)
-    if outcome.error is not None:
-        show_error(outcome.error, subject=mapping.name)
-    return outcome.exit_code
+    return each((path,), job, work, clock=clock)
 
 
 def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progress) -> RunOptions:
@@ -272,24 +156,6 @@ def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progr
     if choice == "stop":
         raise FirstRunUndecided(f"{shop.mapping.name}: not started", hint="--start-from says where a first run begins")
     return replace(options, start_from=choice)
-
-
-def _locked(state: MappingState, call: Call, clock: Clock) -> ExitStack:
-    told = False
-    while True:
-        stack = ExitStack()
-        try:
-            stack.enter_context(state.lock(call.track))
-        except MappingLocked as error:
-            if call.if_locked != "wait":
-                raise
-            if not told:
-                click.echo(f"{error.message}; waiting for its end", err=True)
-                told = True
-            if clock.wait(LOCK_POLL_SECONDS):
-                raise
-        else:
-            return stack
 
 
 def _deadline(call: RunCall, clock: Clock) -> float | None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from etl.cli.mistakes import NearestGroup
 from etl.cli.options import log_options, mapping_argument, output_option, state_option, yes_option
 
 
-@click.group(epilog="Example: squeezely-etl state show mappings/customers.yaml")
+@click.group(cls=NearestGroup, epilog="Example: squeezely-etl state show mappings/customers.yaml")
 def state() -> None:
     """Read or move a mapping's checkpoint."""
 

@@ -88,6 +88,7 @@ def backfill_mapping(
         pages=shop.source,
         limits=options.limits,
         window_done=window_done,
+        windows=lambda: (done, len(whole)),
     )
     return do(shop, job, report=report, started=started)
 

@@ -53,7 +53,8 @@ class Forecast:
 class Outcome:
     """The end of one mapping's work. `error` is None when all was done; `forecast` is there in a dry run only.
 
-    `before` and `checkpoint` are the checkpoint at the start and at the end, None where there is none.
+    `before` and `checkpoint` are the checkpoint at the start and at the end, None where there is none. `windows` counts
+    those of a backfill that are done, and all of them; None elsewhere.
     """
 
     mapping: str
@@ -66,6 +67,7 @@ class Outcome:
     error: EtlError | None = None
     dry_run: bool = False
     forecast: Forecast | None = None
+    windows: tuple[int, int] | None = None
 
     @property
     def exit_code(self) -> int:
@@ -82,7 +84,7 @@ class Outcome:
         return "stopped" if self.error.exit_code in (3, 6, 7, 129, 130, 143) else "failed"
 
     def as_dict(self) -> dict[str, object]:
-        """The contract's summary, in its order; `error` and `hint` only when there is one."""
+        """The contract's summary, in its order; what does not apply (`windows`, `forecast`, `error`) is left out."""
         summary: dict[str, object] = {
             "mapping": self.mapping,
             "command": self.command,
@@ -94,6 +96,8 @@ class Outcome:
             "checkpoint": checkpoint_dict(self.checkpoint),
             "dry_run": self.dry_run,
         }
+        if self.windows is not None:
+            summary["windows"] = {"done": self.windows[0], "all": self.windows[1]}
         if self.forecast is not None:
             summary["forecast"] = self.forecast.as_dict()
         if self.error is not None:

@@ -173,7 +173,8 @@ class Job:
 
     `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is
     where pages come from. `compare` says whether the ledger keeps unchanged rows back, `tries_again` whether rows that
-    were refused before are sent again. `window_done` hears of settled windows.
+    were refused before are sent again. `window_done` hears of settled windows; `windows` tells at the end how many are
+    done and how many there are, None where nobody counts them.
     """
 
     command: str
@@ -185,6 +186,7 @@ class Job:
     tries_again: bool = False
     limits: Limits = NO_LIMITS
     window_done: Callable[[Window], None] = lambda _: None
+    windows: Callable[[], tuple[int, int] | None] = lambda: None
 
 
 def do(
@@ -239,6 +241,7 @@ def do(
         before=before,
         checkpoint=shop.state.checkpoint(job.track),
         error=error,
+        windows=job.windows(),
     )
     shop.state.finish_run(run_no, outcome.as_dict())
     return outcome

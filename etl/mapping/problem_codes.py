@@ -140,7 +140,8 @@ _ANSWERS = {
         "the event is the very one that the row's open dead letter speaks of, so it was not sent again",
         "look at the dead letter with `explain`; `retry` sends it",
     ),
-    "gone": ProblemCode("the row of a dead letter no longer exists", "nothing: `retry` closed it"),
+    "null_cursor": ProblemCode("the row has no cursor value, so no run reads it", "fill the column in the database"),
+    "gone": ProblemCode("the row of a dead letter no longer exists, so it was closed", "nothing"),
 }
 
 PROBLEMS: Mapping[str, ProblemCode] = MappingProxyType(

@@ -127,7 +127,7 @@ class Database:
 
     def failure(self, fault: DatabaseFault, *, purpose: str) -> EtlError:
         """The error to raise when `fault` is final."""
-        message = f"could not {purpose} in {self.place}: {fault.words}"
+        message = f"could not {purpose} {'to' if purpose == 'connect' else 'in'} {self.place}: {fault.words}"
         match fault.fault:
             case Fault.MISSING:
                 return SourceMismatch(message, hint="compare the mapping with the database: validate --connect")

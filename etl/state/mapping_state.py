@@ -238,6 +238,11 @@ class MappingState:
         run = LastRun(self._run_id(run_no), self._clock.utc_now(), sent if isinstance(sent, int) else 0)
         self._locks.note_run(run)
 
+    def record_run(self, *, run_id: str, command: str, summary: Mapping[str, object]) -> None:
+        """Record a run that ended before its record was opened; nothing when it has one."""
+        if not self._runs.knows(run_id):
+            self.finish_run(self.start_run(run_id=run_id, command=command, before=None), summary)
+
     def forgotten_run(self) -> LastRun | None:
         """The last run that was finished with this state file, if the state knows nothing of it; None mostly.
 

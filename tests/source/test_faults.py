@@ -158,7 +158,7 @@ def test_an_unreachable_server_is_given_up_after_a_few_tries(scheme: str) -> Non
     with pytest.raises(SourceFailed) as error:
         connect(f"{scheme}://someone:canary-secret@127.0.0.1:1/shop", clock=clock)
     assert clock.waits == [0.5, 1.0, 2.0]
-    assert error.value.message.startswith(f"could not connect in {scheme}://127.0.0.1:1/shop: the connection failed")
+    assert error.value.message.startswith(f"could not connect to {scheme}://127.0.0.1:1/shop: the connection failed")
     assert error.value.hint == "is the database up and reachable? The next run goes on from here"
     assert "canary" not in repr(error.value) + str(error.value.__cause__)
 

@@ -1,0 +1,60 @@
+"""A mistyped call in one line, with the nearest right word and an example to copy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import click
+
+from etl.cli.telling import show_error
+from etl.errors import UsageProblem
+
+
+class NearestGroup(click.Group):
+    """A group that names the nearest command when one is mistyped."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of `args`, or fail with the nearest name."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            where = "" if ctx.parent is None else f" of `{ctx.info_name}`"
+            names = self.list_commands(ctx)
+            guess = did_you_mean(args[0], names) or f"there are {', '.join(names)};"
+            raise UsageProblem(
+                f"no command `{args[0]}`{where}", hint=f"{guess} `{ctx.command_path} --help` says what each does"
+            )
+        return super().resolve_command(ctx, args)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The question after a mistyped `word`; "" when nothing in `known` is near."""
+    names = list(known)
+    near = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names, n=1)
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+def show_mistake(error: click.ClickException) -> None:
+    """Say on stderr what is wrong with the call."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "squeezely-etl"
+    hints = []
+    if isinstance(error, click.NoSuchOption):
+        message = f"`{command}` has no option {error.option_name}"
+        known = [flag for parameter in context.command.params for flag in parameter.opts] if context else []
+        hints.append(did_you_mean(error.option_name, [flag for flag in known if flag.startswith("--")]))
+    elif isinstance(error, click.MissingParameter) and error.param is not None:
+        message = f"`{command}` needs {error.param.get_error_hint(context).strip(chr(39))}"
+    elif isinstance(error, click.BadParameter) and error.param is not None:
+        message = f"{error.param.get_error_hint(context).strip(chr(39))}: {error.message}"
+    else:
+        message = error.format_message()
+    example = context.command.epilog if context else None
+    if not any(hints) and example and example.startswith("Example: "):
+        hints.append(f"for instance `{example.removeprefix('Example: ')}`;")
+    hints.append(f"`{command} --help` lists the options")
+    show_error(UsageProblem(message.rstrip("."), hint=" ".join(hint for hint in hints if hint)))

@@ -1,0 +1,205 @@
+"""Works through mappings one after the other, and tells how each ended.
+
+The rule: each runs, whatever became of the one before; nobody has to listen for it to go on. The lock comes first:
+whoever finds a mapping at work leaves before anything heavy is imported, and without a word to its database.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import uuid4
+
+import click
+
+from etl.books import Books
+from etl.cli.advice import Place, next_steps
+from etl.cli.loading import load_good
+from etl.cli.logs import log_context
+from etl.cli.progress import Progress
+from etl.cli.reports import Reports, ReportTo
+from etl.cli.streams import say
+from etl.cli.summary import closing_text, summary_json, summary_text
+from etl.cli.telling import show_error, tell
+from etl.clock import Clock
+from etl.errors import EtlError, Interrupted, MappingLocked, StateUnusable, worst_exit_code
+from etl.host.collector import ease_collector
+from etl.host.signals import on_signals
+from etl.host.system_clock import SystemClock
+from etl.job.outcome import Outcome
+from etl.mapping.model import Mapping
+from etl.page import Key
+from etl.state.mapping_state import MappingState
+from etl.state.store import StateStore, open_state
+
+if TYPE_CHECKING:
+    from etl.job.deliver import Delivery
+    from etl.job.run import Workshop
+
+LOG = logging.getLogger(__name__)
+LOCK_POLL_SECONDS = 1.0
+
+
+class Stopper:
+    """Turns the first signal into a clean stop of the delivery that is under way, and of those that would follow."""
+
+    def __init__(self, clock: SystemClock, begun: Callable[[], None]) -> None:
+        self.error: Interrupted | None = None
+        self._clock = clock
+        self._begun = begun
+        self._delivery: Delivery | None = None
+
+    def signalled(self, number: int) -> None:
+        """Ask for the clean stop. Safe in a signal handler: a SimpleQueue's put may interrupt itself."""
+        self.error = Interrupted("stopped by a signal; the checkpoint is saved", signal_number=number)
+        # Waits for a lock or for the database end at once.
+        self._clock.interrupt()
+        if self._delivery is not None:
+            self._delivery.stop(self.error)
+
+    def watch(self, delivery: Delivery) -> None:
+        """Stop `delivery` when the signal comes, or came already."""
+        self._delivery = delivery
+        self._begun()
+        if self.error is not None:
+            delivery.stop(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What all commands that work through mappings share. `track` is what is locked, unless in a dry run."""
+
+    command: str
+    state: str
+    output: str
+    report_to: ReportTo
+    dry_run: bool = False
+    track: str = "run"
+    if_locked: str = "fail"
+
+
+Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
+
+
+def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock) -> int:
+    """Do `work` for every mapping of `paths`; returns the worst exit code."""
+    codes: list[int] = []
+    with ExitStack() as stack:
+        # A rehearsal is nobody's news.
+        to = ReportTo() if call.dry_run else call.report_to
+        reports = stack.enter_context(Reports(to, command=call.command, clock=clock))
+        mappings, invalid = load_good(paths)
+        reports.expect(mappings)
+        if invalid is not None:
+            if not mappings:
+                raise invalid
+            # One broken file must not keep the others from their night.
+            show_error(invalid)
+            reports.refused(invalid)
+            codes.append(invalid.exit_code)
+        stopper = Stopper(clock, reports.begun)
+        stack.enter_context(on_signals(stopper.signalled))
+        store = stack.enter_context(open_state(call.state, clock=clock, write=not call.dry_run))
+        for mapping in mappings:
+            if stopper.error is not None:
+                codes.append(stopper.error.exit_code)
+                break
+            codes.append(_one(mapping, store, call, work, clock=clock, stopper=stopper, reports=reports))
+    if len(codes) > 1 and call.output == "text":
+        _print(closing_text(codes), call)
+    return worst_exit_code(codes)
+
+
+def _one(  # noqa: PLR0913 - what all mappings share
+    mapping: Mapping, store: StateStore, call: Call, work: Work, *, clock: Clock, stopper: Stopper, reports: Reports
+) -> int:
+    run_id = uuid4().hex[:12]
+    log_context(mapping=mapping.name, run_id=run_id)
+    begun = clock.monotonic()
+    try:
+        with ExitStack() as stack:
+            if not call.dry_run:
+                stack.enter_context(_locked(store.mapping(mapping.name), call, clock))
+            from etl.cli.wiring import workshop
+
+            ease_collector()
+            shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
+            outcome = work(shop, run_id, stack.enter_context(Progress(mapping.name)), stopper)
+    except EtlError as error:
+        if isinstance(error, MappingLocked) and call.if_locked == "skip":
+            tell(f"{mapping.name}: skipped, {error.message}")
+            return 0
+        seconds = clock.monotonic() - begun
+        outcome = _ended_early(mapping, store, call, stopper.error or error, run_id=run_id, seconds=seconds)
+    reports.ended(mapping, outcome, store)
+    found = store.mapping(mapping.name)
+
+    def example(reason: str) -> Key | None:
+        letters = found.open_dead_letters(reason, 1)
+        return letters[0].key if letters else None
+
+    if call.output == "json":
+        _print(summary_json(outcome), call)
+    else:
+        place = Place(mapping.path, tuple(mapping.source.primary_key), call.state)
+        _print(summary_text(outcome, next_steps(outcome, place, example)), call)
+    if outcome.error is not None:
+        show_error(outcome.error, subject=mapping.name)
+    return outcome.exit_code
+
+
+def _ended_early(  # noqa: PLR0913 - all that is known of it
+    mapping: Mapping, store: StateStore, call: Call, error: EtlError, *, run_id: str, seconds: float
+) -> Outcome:
+    """The outcome of work that ended before its record was opened, and that record; a refused lock leaves none."""
+    outcome = Outcome(
+        mapping=mapping.name,
+        command=call.command,
+        run_id=run_id,
+        books=Books(),
+        duration_seconds=seconds,
+        before=None,
+        checkpoint=None,
+        error=error,
+        dry_run=call.dry_run,
+    )
+    if call.dry_run or isinstance(error, MappingLocked):
+        return outcome
+    try:
+        found = store.mapping(mapping.name)
+        if call.command != "backfill":
+            outcome = replace(outcome, before=found.checkpoint(), checkpoint=found.checkpoint())
+        found.record_run(run_id=run_id, command=call.command, summary=outcome.as_dict())
+    except StateUnusable:
+        LOG.warning("the end of the run could not be recorded")
+    return outcome
+
+
+def _print(text: str, call: Call) -> None:
+    # Nobody has to read it: the work of the other mappings goes on. A dry run has no other purpose, and ends.
+    if call.dry_run:
+        click.echo(text)
+    else:
+        say(text)
+
+
+def _locked(state: MappingState, call: Call, clock: Clock) -> ExitStack:
+    told = False
+    while True:
+        stack = ExitStack()
+        try:
+            stack.enter_context(state.lock(call.track))
+        except MappingLocked as error:
+            if call.if_locked != "wait":
+                raise
+            if not told:
+                tell(f"{error.message}; waiting for its end")
+                told = True
+            if clock.wait(LOCK_POLL_SECONDS):
+                raise
+        else:
+            return stack

@@ -1,0 +1,78 @@
+"""What a log collector gets: one JSON object a line, with the same five keys first, whoever speaks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import warnings
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.cli.logs import configure_logs, log_context
+
+KEYS = ["ts", "level", "event", "mapping", "run_id"]
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in text.splitlines()]
+    for record in found:
+        assert list(record)[:5] == KEYS
+    return found
+
+
+def test_every_record_has_the_five_keys_whoever_speaks(office: Any, capsys: Any) -> None:
+    """Our own, other libraries' (also with extras of our names), Python's warnings, and threads."""
+    configure_logs(level="info", form="json")
+    logging.getLogger("etl.job").info("page taken in", extra={"rows": 3})
+    log_context(mapping="people", run_id="r1")
+    logging.getLogger("theirs").warning("slow %s", "pool", extra={"event": "x", "level": "y", "more": object})
+    logging.getLogger("theirs").info("not shown")
+    warnings.warn("an old call", DeprecationWarning, stacklevel=1)
+    thread = threading.Thread(target=logging.getLogger("etl.source").warning, args=("two\nlines",))
+    thread.start()
+    thread.join()
+    found = records(capsys.readouterr().err)
+    assert [(one["level"], one["mapping"], one["run_id"]) for one in found] == [
+        ("info", None, None),
+        ("warning", "people", "r1"),
+        ("warning", "people", "r1"),
+        ("warning", "people", "r1"),
+    ]
+    assert [one["event"] for one in found[:2]] == ["page taken in", "slow pool"]
+    assert "DeprecationWarning: an old call" in found[2]["event"]
+    assert found[3]["event"] == "two | lines"
+
+
+def test_a_whole_run_says_nothing_but_json_on_stderr(office: Any) -> None:
+    """Errors, hints and notes too; stdout has the results."""
+    office.fill(200)
+    office.call("run", "people.yaml", "--start-from", "beginning")
+    with office.engine().begin() as connection:
+        connection.execute(sa.text("DELETE FROM people"))
+    (office.folder / "wrong.yaml").write_text("version: 1\nsource: [")
+    ended = office.call("run", ".", "-o", "json", "-v", "--log-format", "json")
+    assert ended.code == 2
+    found = records(ended.err)
+    assert [one["level"] for one in found] == ["error", "error"]
+    assert (found[1]["exit_code"], found[1]["mapping"]) == (2, None)
+    office.fill(150)
+    office.patch.setenv("API_URL", "http://127.0.0.1:9")
+    office.write_mapping(destination="  retry: {give_up_after: 1s, max_backoff: 1s}")
+    office.api_url = "http://127.0.0.1:9"
+    (office.folder / "wrong.yaml").unlink()
+    ended = office.call("run", ".", "-o", "json", "-v", "--log-format", "json", "--full-refresh", "--yes")
+    assert ended.code == 6
+    found = records(ended.err)
+    assert {one["mapping"] for one in found} == {"people"}
+    assert {one["run_id"] for one in found} == {ended.summary["run_id"]}
+    assert found[-1]["exit_code"] == 6
+
+
+def test_quiet_leaves_errors_only(office: Any, capsys: Any) -> None:
+    configure_logs(level="error", form="text")
+    logging.getLogger("theirs").warning("slow pool")
+    logging.getLogger("etl.job").warning("slow page")
+    logging.getLogger("etl.job").error("gone")
+    assert capsys.readouterr().err.partition(" ")[2] == "ERROR gone\n"

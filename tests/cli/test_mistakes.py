@@ -1,0 +1,75 @@
+"""A mistyped call gets one line that names it, the nearest right word, and no traceback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+CASES = {
+    "rnu": """\
+exit code 2
+--- stderr
+error: no command `rnu`
+hint: did you mean `run`? `squeezely-etl --help` says what each does
+""",
+    "state shw": """\
+exit code 2
+--- stderr
+error: no command `shw` of `state`
+hint: did you mean `show`? `squeezely-etl state --help` says what each does
+""",
+    "state nonsense": """\
+exit code 2
+--- stderr
+error: no command `nonsense` of `state`
+hint: there are reset, set, show; `squeezely-etl state --help` says what each does
+""",
+    "run --limt 3 people.yaml": """\
+exit code 2
+--- stderr
+error: `squeezely-etl run` has no option --limt
+hint: did you mean `--limit`? `squeezely-etl run --help` lists the options
+""",
+    "status --lo x": """\
+exit code 2
+--- stderr
+error: `squeezely-etl status` has no option --lo
+hint: did you mean `--log-format`? `squeezely-etl status --help` lists the options
+""",
+    "run": """\
+exit code 2
+--- stderr
+error: `squeezely-etl run` needs MAPPING…
+hint: for instance `squeezely-etl run mappings --start-from beginning`; `squeezely-etl run --help` lists the options
+""",
+    "run poeple.yaml": """\
+exit code 2
+--- stderr
+error: MAPPING…: there is no file or folder poeple.yaml; did you mean `people.yaml`?
+hint: for instance `squeezely-etl run mappings --start-from beginning`; `squeezely-etl run --help` lists the options
+""",
+    "state show .": """\
+exit code 2
+--- stderr
+error: MAPPING: . is a folder; this takes one mapping file
+hint: for instance `squeezely-etl state show mappings/customers.yaml -o json`; `squeezely-etl state show --help` lists the options
+""",  # noqa: E501
+    "run --limit x people.yaml": """\
+exit code 2
+--- stderr
+error: --limit: 'x' is not a valid integer range
+hint: for instance `squeezely-etl run mappings --start-from beginning`; `squeezely-etl run --help` lists the options
+""",
+    "run --max-runtime 3 people.yaml": """\
+exit code 2
+--- stderr
+error: --max-runtime: expected a duration, such as 60s, 10m, 1h or 2d
+hint: such as 90m or 2h
+""",
+}
+
+
+@pytest.mark.parametrize("call", CASES)
+def test_a_mistyped_call_names_the_nearest(office: Any, call: str) -> None:
+    assert office.said(*call.split()) == CASES[call]
