@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from etl.cli.options import log_options, mappings_argument, state_option
+from etl.cli.options import log_options, mappings_argument, metrics_option, state_option
 
 KINDS = ("cron", "systemd", "kubernetes", "airflow", "docker")
 
@@ -36,6 +36,7 @@ KINDS = ("cron", "systemd", "kubernetes", "airflow", "docker")
     metavar="FOLDER",
     help="Write the unit's files there instead of printing them.",
 )
+@metrics_option
 @state_option
 @log_options
 def deploy(  # noqa: PLR0913 - one parameter an option
@@ -49,6 +50,7 @@ def deploy(  # noqa: PLR0913 - one parameter an option
     user: str | None,
     image: str | None,
     into: Path | None,
+    metrics_file: Path | None,
     state: str,
 ) -> int:
     """Print a unit that runs the mappings every night, filled in."""
@@ -63,6 +65,7 @@ def deploy(  # noqa: PLR0913 - one parameter an option
         user=user,
         image=image,
         into=into,
+        metrics_file=metrics_file,
         state=state,
     )
     return deploy_all(mappings, call)

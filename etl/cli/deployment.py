@@ -14,7 +14,7 @@ from etl import __version__
 from etl.cli.loading import mapping_files
 from etl.deploy import airflow, cron, docker, kubernetes, systemd
 from etl.deploy.needs import needs_of
-from etl.deploy.plan import GRACE, STATE_VARIABLE, File, Plan, Variable
+from etl.deploy.plan import GRACE, PING_VARIABLE, STATE_VARIABLE, File, Plan, Variable
 from etl.deploy.schedule import parse_schedule
 from etl.errors import UsageProblem
 from etl.mapping.quantities import parse_duration
@@ -26,6 +26,7 @@ _RENDERERS = {
     "airflow": airflow.render,
     "docker": docker.render,
 }
+_IN_CONTAINERS = ("kubernetes", "docker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class DeployCall:
     user: str | None
     image: str | None
     into: Path | None
+    metrics_file: Path | None
     state: str
 
 
@@ -66,6 +68,11 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
         stop_after = parse_duration(call.max_runtime) + GRACE
     except ValueError as problem:
         raise UsageProblem(f"--max-runtime: {problem}", hint="such as 90m or 3h") from None
+    if call.metrics_file is not None and call.kind in _IN_CONTAINERS:
+        raise UsageProblem(
+            "--metrics-file: the node exporter does not see the files of a container",
+            hint=f"a cron monitor can be told instead: {PING_VARIABLE}",
+        )
     files = tuple(file.absolute() for file in mapping_files(paths))
     needs = needs_of(files)
     # A database's URL may hold a password: it goes by its variable's name.
@@ -87,6 +94,7 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
         log=(call.log or (state.parent if state else folder) / "run.log").absolute(),
         user=call.user or pwd.getpwuid(os.geteuid()).pw_name,
         image=call.image or f"squeezely-etl:{__version__}",
+        metrics_file=None if call.metrics_file is None else call.metrics_file.absolute(),
     )
 
 

@@ -68,6 +68,11 @@ def report_options(function: F) -> F:
         metavar="URL",
         help="A cron monitor to tell start and end: URL/start, URL, URL/fail. Better in the variable: it is a secret.",
     )(function)
+    return metrics_option(function)
+
+
+def metrics_option(function: F) -> F:
+    """`--metrics-file FILE.prom`."""
     return click.option(
         "--metrics-file",
         type=click.Path(dir_okay=False, path_type=Path),

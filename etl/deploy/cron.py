@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from shlex import join, quote
 
-from etl.deploy.plan import File, Plan, comment, first_run
+from etl.deploy.plan import PING_VARIABLE, File, Plan, comment, first_run
 
 
 def render(plan: Plan) -> tuple[File, ...]:
@@ -40,12 +40,21 @@ def environment_file_lines(plan: Plan) -> list[str]:
     lines = [f"{plan.environment_file} holds, one NAME=value a line and readable for {plan.user} only (chmod 600):"]
     lines += [f"  {name}" for name in plan.required]
     lines += [f"  {name} (has a default)" for name in plan.optional]
+    lines.append(f"  {PING_VARIABLE} (if a cron monitor is to be told)")
     return lines
+
+
+def metrics_lines(plan: Plan) -> list[str]:
+    """What the figures for Prometheus need."""
+    if plan.metrics_file is None:
+        return []
+    return [f"{plan.user} must be allowed to write in {plan.metrics_file.parent}"]
 
 
 def _instructions(plan: Plan, command: str) -> list[str]:
     return [
         f"{plan.title}. Add the last line with: crontab -e",
         *environment_file_lines(plan),
+        *metrics_lines(plan),
         *first_run(f"cd {quote(str(plan.folder))} && {command}"),
     ]

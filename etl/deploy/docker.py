@@ -10,7 +10,7 @@ from pathlib import PurePath
 from shlex import join
 
 from etl.deploy.kubernetes import STATE, USER_ID, VOLUME, inside
-from etl.deploy.plan import File, Plan, comment
+from etl.deploy.plan import PING_VARIABLE, File, Plan, comment
 
 _IMAGE = f"""\
 FROM python:3.13-slim AS build
@@ -48,12 +48,13 @@ def _instructions(plan: Plan) -> list[str]:
         word for file, target in zip(plan.files, targets, strict=True) for word in ("--volume", f"{file}:{target}:ro")
     ]
     words += [word for path in plan.secret_files for word in ("--volume", f"{path}:{path}:ro")]
-    words += [word for variable in plan.variables for word in ("--env", variable.name)]
+    names = [*(variable.name for variable in plan.variables), PING_VARIABLE]
+    words += [word for name in names for word in ("--env", name)]
     command = join([*words, plan.image, *plan.run(targets, state=STATE)])
     return [
         f"{plan.title}. In a checkout of squeezely-etl:",
         f"  docker build --tag {plan.image} --file Dockerfile .",
-        "Every night; --env NAME passes a variable on without writing its value:",
+        "Every night; --env NAME passes a variable on without writing its value, when it is set:",
         f"  {command}",
         "The first run is a person's decision: the same once, with --start-from beginning at its end.",
     ]

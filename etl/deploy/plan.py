@@ -13,6 +13,8 @@ from pathlib import Path, PurePath
 from etl.deploy.schedule import Schedule
 
 STATE_VARIABLE = "SQUEEZELY_ETL_STATE"
+# Where a cron monitor listens; the address is a secret, so it goes by its variable only.
+PING_VARIABLE = "SQUEEZELY_ETL_RUN_PING_URL"
 # The job ends by itself at --max-runtime and then lets what is in flight settle; who kills it earlier makes repeats.
 GRACE = timedelta(minutes=10)
 
@@ -39,6 +41,7 @@ class Plan:
 
     `names` are the mappings' names, `files` their files, `mappings` what was given (files or folders). `state` is None
     when the state is a database, whose URL stands in SQUEEZELY_ETL_STATE. `secret_files` are the paths of `${file:…}`.
+    `metrics_file` is where the figures for Prometheus go, None for nowhere.
     `max_runtime` is as written on the command line, `stop_after` when the scheduler itself may end the job.
     """
 
@@ -57,6 +60,7 @@ class Plan:
     log: Path
     user: str
     image: str
+    metrics_file: Path | None = None
 
     @property
     def unit(self) -> str:
@@ -92,6 +96,7 @@ class Plan:
             "skip",
             "--max-runtime",
             self.max_runtime,
+            *(() if self.metrics_file is None else ("--metrics-file", str(self.metrics_file))),
         ]
 
 

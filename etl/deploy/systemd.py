@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from shlex import join, quote
 
-from etl.deploy.cron import environment_file_lines
+from etl.deploy.cron import environment_file_lines, metrics_lines
 from etl.deploy.plan import File, Plan, comment, first_run
 
 _FOLDER = PurePath("/etc/systemd/system")
@@ -23,6 +23,10 @@ def render(plan: Plan) -> tuple[File, ...]:
 
 
 def _service(plan: Plan) -> str:
+    written = [] if plan.state is None else [str(plan.state.parent)]
+    if plan.metrics_file is not None:
+        # The minus lets the service start without the folder: figures are no reason not to run.
+        written.append(f"-{plan.metrics_file.parent}")
     lines = [
         "[Unit]",
         f"Description={_plain(plan.title)}",
@@ -44,7 +48,7 @@ def _service(plan: Plan) -> str:
         "ProtectSystem=strict",
         "ProtectHome=read-only",
         "PrivateTmp=yes",
-        *([f"ReadWritePaths={_words([str(plan.state.parent)])}"] if plan.state is not None else []),
+        *([f"ReadWritePaths={_words(written)}"] if written else []),
     ]
     return comment(_instructions(plan)) + "\n".join(lines) + "\n"
 
@@ -69,6 +73,7 @@ def _instructions(plan: Plan) -> list[str]:
     return [
         f"{plan.title}.",
         *environment_file_lines(plan),
+        *metrics_lines(plan),
         "To install, as root:",
         *made,
         f"  systemctl daemon-reload && systemctl enable --now {plan.unit}.timer",

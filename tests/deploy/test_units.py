@@ -134,6 +134,7 @@ def test_the_cron_job_runs_one_at_a_time_as_nobody_special(office: Office) -> No
     ] == [
         ("SHOP_DATABASE_URL", False),
         ("SQUEEZELY_URL", True),
+        ("SQUEEZELY_ETL_RUN_PING_URL", True),
     ]
     assert {mount["mountPath"] for mount in container["volumeMounts"]} == {
         "/mappings",
@@ -215,6 +216,8 @@ def test_the_docker_command_mounts_what_the_run_needs(office: Office) -> None:
         "SHOP_DATABASE_URL",
         "--env",
         "SQUEEZELY_URL",
+        "--env",
+        "SQUEEZELY_ETL_RUN_PING_URL",
         words[-9],
         "run",
         "/mappings/orders.yaml",
@@ -222,6 +225,24 @@ def test_the_docker_command_mounts_what_the_run_needs(office: Office) -> None:
         "/state/etl/state.sqlite",
         *RUN,
     ]
+
+
+def test_figures_for_prometheus_go_where_the_unit_may_write(office: Office) -> None:
+    option = ("--metrics-file", "figures/run.prom")
+    path = str(office.folder / "figures" / "run.prom")
+    _, command = crontab_line(office.deploy("cron", "mappings", *option).out)
+    assert shlex.split(command.partition(">>")[0])[-2:] == ["--metrics-file", path]
+    assert office.deploy("systemd", "mappings", "--user", "root", *option, "--into", "units").code == 0
+    units = [str(office.folder / "units" / f"squeezely-etl.{kind}") for kind in ("service", "timer")]
+    systemd_analyze("verify", *units)
+    service = Path(units[0]).read_text().replace("%%", "%")
+    assert f'ReadWritePaths="{office.folder / ".etl"}" "-{office.folder / "figures"}"' in service.splitlines()
+    assert f'--metrics-file "{path}"' in service
+    assert path in office.deploy("airflow", "mappings", *option).out
+    for kind in ("kubernetes", "docker"):
+        printed = office.deploy(kind, "mappings", *option)
+        assert (printed.code, printed.out) == (2, "")
+        assert "does not see the files of a container" in printed.err
 
 
 @pytest.mark.parametrize("kind", KINDS)
