@@ -23,9 +23,7 @@ PROCESSES = 20
 ROUNDS = 25
 CREDENTIALS = ("shop-1", "key-of-the-shop")
 HERE = re.escape(socket.gethostname())
-HELD = re.compile(
-    rf"error: people is already at work: process (\d+) on {HERE}, since \S+\nhint: .*--if-locked\n"
-)
+HELD = re.compile(rf"error: people is already at work: process (\d+) on {HERE}, since \S+\nhint: .*--if-locked\n")
 ME = f"people is already at work: process {os.getpid()} on {socket.gethostname()}, since "
 
 
