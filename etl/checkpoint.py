@@ -22,6 +22,15 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class LastRun:
+    """A finished run: when (aware, UTC), and how many events it sent."""
+
+    run_id: str
+    finished_at: datetime
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillSpec:
     """What a person asked for: the half-open range [start, end) of the cursor, in steps such as "1d"."""
 

@@ -55,6 +55,11 @@ def show_status(paths: tuple[Path, ...], *, state: str, history: int, check_age:
 def worries_about(found: MappingState, *, max_age: timedelta, now: datetime) -> list[str]:
     """Why a person should look at this mapping; empty when the night was good."""
     worries: list[str] = []
+    if (last := found.forgotten_run()) is not None:
+        worries.append(
+            f"the state is older than the run {last.run_id} of {last.finished_at:%Y-%m-%d %H:%M} UTC, which sent "
+            f"{last.sent:,}: was it restored from a backup? What was sent since may be sent again"
+        )
     letters = sum(found.dead_letter_counts().values())
     if letters:
         worries.append(f"{letters:,} open dead letter(s): see `retry`, or `explain` one")

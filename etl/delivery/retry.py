@@ -77,8 +77,7 @@ class Patience:
         """Seconds to wait after failed attempt number `attempt`, or the reason to stop the run."""
         settings = self._settings
         self._troubles_in_a_row += 1
-        if verdict.unreadable:
-            self._unreadable_in_a_row += 1
+        self._unreadable_in_a_row = self._unreadable_in_a_row + 1 if verdict.unreadable else 0
         if self._failing_since is None:
             self._failing_since = now
         reason = self._reason_to_stop(verdict, attempt=attempt, now=now)

@@ -16,7 +16,7 @@ from etl.clock import Clock
 from etl.dead_letter import DeadLetter
 from etl.delivery.courier import AdmittedPage, Courier, Settlement
 from etl.delivery.verdict import judge
-from etl.errors import EtlError, StoppedEarly, TooManyFailures
+from etl.errors import EtlError, StateUnusable, StoppedEarly, TooManyFailures
 from etl.job.fuse import Fuse
 from etl.job.ports import JobState, PageSource, Sender
 from etl.job.prepare import InvalidRow, Prepared, Preparer
@@ -86,6 +86,7 @@ class Delivery:
         self._window_done = window_done
         self._waiting: list[Prepared | Window] = []
         self._in_flight = 0
+        self._unsaved: Settlement | None = None
         self._input_open = True
         self._end: EtlError | None = None
 
@@ -106,7 +107,11 @@ class Delivery:
             limit=self._limits.rows,
         )
         try:
-            self._loop(senders, reader)
+            try:
+                self._loop(senders, reader)
+            except StateUnusable as trouble:
+                # A full disk, a lost server: nothing new leaves, but what is in flight may still be saved.
+                self._stop(trouble)
             if self._end is not None:
                 self._let_settle()
         finally:
@@ -236,9 +241,11 @@ class Delivery:
 
     def _commit(self) -> None:
         courier = self._line.courier
-        while (settlement := courier.settlement()) is not None:
+        while (settlement := self._unsaved or courier.settlement()) is not None:
+            self._unsaved = settlement
             overtaken = self._line.state.settle(settlement, track=self._line.track, run_no=self._line.run_no)
             self.books.reasons.update("overtaken" for _ in overtaken)
+            self._unsaved = None
             courier.committed(settlement)
             self._count(settlement)
 
@@ -261,10 +268,20 @@ class Delivery:
         # What is in flight may still be answered; what is answered is committed, so that it is not sent again.
         clock = self._line.clock
         until = clock.monotonic() + GRACE_SECONDS
+        saving = not isinstance(self._end, StateUnusable)
         while self._in_flight > 0 and (left := until - clock.monotonic()) > 0:
             self._receive(min(left, LONGEST_WAIT_SECONDS))
+            saving = saving and self._saved()
+        if not (saving and self._saved()):
+            self._saved()  # once more, when all has come: there may be room again
+
+    def _saved(self) -> bool:
+        try:
             self._commit()
-        self._commit()
+        except StateUnusable as trouble:
+            self._end = trouble  # a person decides: worse than whatever else ended the run
+            return False
+        return True
 
     def _take_tally(self) -> None:
         tally, books = self._line.courier.tally, self.books

@@ -6,6 +6,7 @@ not turn a nightly run into a re-send of everything.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,10 +15,10 @@ from urllib.parse import urlsplit
 from etl.batch.digest import Hasher
 from etl.batch.marks import Marker
 from etl.books import Books
-from etl.checkpoint import Backfill, Checkpoint
+from etl.checkpoint import Backfill, Checkpoint, LastRun
 from etl.clock import Clock
 from etl.delivery.courier import Courier
-from etl.errors import EtlError, FirstRunUndecided
+from etl.errors import EtlError, FirstRunUndecided, StateUnusable
 from etl.job.deliver import Delivery, Limits, Line
 from etl.job.forecast import Forecaster
 from etl.job.fuse import Fuse
@@ -27,6 +28,7 @@ from etl.job.prepare import Preparer
 from etl.mapping.model import Mapping
 from etl.page import Bound, Key, Page, Position, Scalar, Window
 
+LOG = logging.getLogger(__name__)
 NO_LIMITS = Limits()
 # A track that remembers where `--start-from now` was: lookback reads nothing below it again.
 FLOOR = "floor"
@@ -93,6 +95,9 @@ class RunState(JobState, DeadLetters, Protocol):
 
     def finish_backfill(self, backfill: Backfill, *, windows_done: int) -> None:
         """Record that every window is complete."""
+
+    def forgotten_run(self) -> LastRun | None:
+        """The last run that was finished with this state, when the state knows nothing of it."""
 
     def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
         """Open a run's record; returns its number."""
@@ -202,6 +207,7 @@ def do(
     """
     begun = shop.clock.monotonic()
     before = shop.state.checkpoint(job.track)
+    _warn_of_an_older_state(shop)
     run_no = shop.state.start_run(run_id=job.run_id, command=job.command, before=checkpoint_dict(before))
     ledger = shop.mapping.resend == "changed"
     delivery = Delivery(
@@ -239,12 +245,31 @@ def do(
         books=delivery.books,
         duration_seconds=shop.clock.monotonic() - begun,
         before=before,
-        checkpoint=shop.state.checkpoint(job.track),
+        checkpoint=before,
         error=error,
         windows=job.windows(),
     )
-    shop.state.finish_run(run_no, outcome.as_dict())
+    return _recorded(shop, job, run_no, outcome)
+
+
+def _recorded(shop: Workshop, job: Job, run_no: int, outcome: Outcome) -> Outcome:
+    # A state that fails at the end must not hide what was sent.
+    try:
+        outcome = replace(outcome, checkpoint=shop.state.checkpoint(job.track))
+        shop.state.finish_run(run_no, outcome.as_dict())
+    except StateUnusable as trouble:
+        return outcome if isinstance(outcome.error, StateUnusable) else replace(outcome, error=trouble)
     return outcome
+
+
+def _warn_of_an_older_state(shop: Workshop) -> None:
+    last = shop.state.forgotten_run()
+    if last is not None:
+        hours = (shop.clock.utc_now() - last.finished_at).total_seconds() / 3600
+        LOG.warning(
+            "the state is older than its last run, as from a backup: what was sent since may be sent again",
+            extra={"last_run": last.run_id, "hours_ago": round(hours, 1), "sent_by_it": last.sent},
+        )
 
 
 def run_mapping(

@@ -79,11 +79,6 @@ class Database:
                     self._writer.exec_driver_sql("ROLLBACK")
                 raise
 
-    def new_connection(self) -> sa.Connection:
-        """A connection of its own, for a lock that the server ties to it. Raises `StateUnusable`."""
-        with told_as_state("reach", self.place):
-            return self._engine.connect()
-
     def close(self, last_words: Iterable[str] = ()) -> None:
         """Close both connections. `last_words` are statements for the writing one, tried in vain or not."""
         with suppress(sa.exc.SQLAlchemyError):

@@ -8,20 +8,11 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from etl.checkpoint import LastRun
 from etl.state.safe_file import make_folder, open_private
-
-
-@dataclass(frozen=True, slots=True)
-class LastRun:
-    """A finished run: when (aware, UTC), and how many events it sent."""
-
-    run_id: str
-    finished_at: datetime
-    sent: int
 
 
 def write_note(path: Path, run: LastRun) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from etl.batch.event import Event
-from etl.checkpoint import Backfill, BackfillSpec, Checkpoint
+from etl.checkpoint import Backfill, BackfillSpec, Checkpoint, LastRun
 from etl.clock import Clock
 from etl.dead_letter import Closure, DeadLetter
 from etl.page import Key, Position, Scalar
@@ -21,7 +21,6 @@ from etl.state.checkpoints import Checkpoints
 from etl.state.database import Database, Transaction
 from etl.state.dead_letters import DeadLetters
 from etl.state.fingerprint import confirm, fingerprint_text
-from etl.state.last_run import LastRun
 from etl.state.ledger import Entry, Ledger
 from etl.state.lock import Holder, Lock
 from etl.state.runs import KEPT, RunRecord, Runs

@@ -21,7 +21,7 @@ def open_postgresql(url: sa.URL, *, write: bool) -> Database | None:
     """
     place = url.render_as_string(hide_password=True)
     options = "-c timezone=UTC -c client_encoding=UTF8" + ("" if write else " -c default_transaction_read_only=on")
-    # Keepalives: a lock's connection is silent for hours, and a dead one must be noticed by the server.
+    # Keepalives: the connection may be silent for hours while it holds a lock; the server must notice a dead one.
     arguments = {"options": options, "connect_timeout": 10, "keepalives_idle": 30, "application_name": "squeezely-etl"}
     with told_as_state("reach", place):
         engine = sa.create_engine(

@@ -1,6 +1,7 @@
-"""The same lock on PostgreSQL: an advisory lock that lives as long as a connection of its own.
+"""The same lock on PostgreSQL: an advisory lock that lives as long as the connection that writes.
 
-The rule: the server decides, and frees the lock when the holder's connection ends, however it ends.
+The rule: the server decides, and frees the lock when the holder's connection ends, however it ends; a holder that lost
+it can write nothing more, because it wrote by that very connection.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from hashlib import blake2b
 from types import TracebackType
 from typing import Final, NoReturn
 
-import sqlalchemy as sa
-
 from etl.clock import Clock
+from etl.errors import StateUnusable
 from etl.state.database import Database
 from etl.state.lock import Holder, host_name, locked
-from etl.state.trouble import told_as_state
 
 
 class ServerLock:
-    """A session-level advisory lock on (mapping, track) in the state's own database."""
+    """A session-level advisory lock on (mapping, track), held by the connection that writes the state.
+
+    A lock on a connection of its own could be lost while this process goes on writing beside the next holder.
+    """
 
     def __init__(self, database: Database, mapping_id: int, *, mapping: str, track: str, clock: Clock) -> None:
         self._database: Final = database
@@ -30,39 +32,30 @@ class ServerLock:
         self._track: Final = track
         self._number: Final = lock_number(mapping, track)
         self._clock: Final = clock
-        self._connection: sa.Connection | None = None
+        self._held = False
 
     def __enter__(self) -> None:
         """Take the lock. Raises `MappingLocked`."""
-        assert self._connection is None, "the lock is held already"
-        connection = self._database.new_connection()
-        try:
-            with told_as_state("lock", self._database.place):
-                taken = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (self._number,)).scalar_one()
-                if not taken:
-                    self._refuse()
-                connection.exec_driver_sql(
-                    "INSERT INTO etl_holder (mapping_id, track, pid, host, since) VALUES (%s, %s, %s, %s, %s) "
-                    "ON CONFLICT (mapping_id, track) DO UPDATE "
-                    "SET pid = excluded.pid, host = excluded.host, since = excluded.since",
-                    (self._mapping_id, self._track, os.getpid(), host_name(), self._clock.utc_now().isoformat()),
-                )
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
+        assert not self._held, "the lock is held already"
+        with self._database.transaction("lock") as transaction:
+            if not transaction.rows("SELECT pg_try_advisory_lock(?)", (self._number,))[0][0]:
+                self._refuse()
+            transaction.run(
+                "INSERT INTO etl_holder (mapping_id, track, pid, host, since) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (mapping_id, track) DO UPDATE "
+                "SET pid = excluded.pid, host = excluded.host, since = excluded.since",
+                (self._mapping_id, self._track, os.getpid(), host_name(), self._clock.utc_now().isoformat()),
+            )
+        self._held = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give the lock back."""
-        if self._connection is not None:
-            with suppress(sa.exc.SQLAlchemyError):  # a lost connection has given the lock back already
-                # Said, because the server notices the end of a connection a moment later only.
-                self._connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (self._number,))
-            with suppress(sa.exc.SQLAlchemyError):
-                self._connection.close()
-            self._connection = None
+        if self._held:
+            self._held = False
+            with suppress(StateUnusable), self._database.transaction("unlock") as transaction:
+                transaction.rows("SELECT pg_advisory_unlock(?)", (self._number,))
 
     def _refuse(self) -> NoReturn:
         raise locked(self._mapping, server_holder(self._database, self._mapping_id, self._mapping, self._track))

@@ -17,11 +17,12 @@ from typing import Final, Self
 
 import sqlalchemy as sa
 
+from etl.checkpoint import LastRun
 from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state import sqlite
 from etl.state.database import Database
-from etl.state.last_run import LastRun, read_note, write_note
+from etl.state.last_run import read_note, write_note
 from etl.state.lock import FileLock, Holder, Lock, file_holder, lock_path, note_path
 from etl.state.mapping_state import Locks, MappingState
 from etl.state.postgresql import open_postgresql

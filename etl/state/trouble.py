@@ -17,6 +17,10 @@ DAMAGED_HINT = (
     "nothing was changed; restore the file from a backup, or move it away and say with --start-from where to go on: "
     "what was sent since then is sent again"
 )
+LOST_HINT = (
+    "the lock on the mapping went with it, so another run may have begun, and this one wrote nothing more; "
+    "run again: it goes on where it stopped"
+)
 # SQLite's result codes, with the extended part cut off: https://www.sqlite.org/rescode.html
 _CAUSES = {
     5: ("another process has been writing for too long", "try again; `status` shows who runs"),
@@ -43,6 +47,11 @@ def told_as_state(operation: str, place: str) -> Iterator[None]:
 
 def _cause(error: Exception) -> tuple[str, str]:
     origin = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    # Once lost, it is not made anew: the lock on the mapping was its, and another run may have begun.
+    if isinstance(error, sa.exc.PendingRollbackError) or (
+        isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    ):
+        return "the connection to it was lost", LOST_HINT
     if isinstance(origin, OSError):
         return origin.strerror or type(origin).__name__, "check the path, its owner and its permissions"
     code = getattr(origin, "sqlite_errorcode", None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from etl.delivery.retry import MINIMUM_BACKOFF_SECONDS, Patience, RetrySettings, backoff_seconds
 from etl.delivery.verdict import TryAgain
-from tests.delivery.parcels import DOWN, throttled
+from tests.delivery.parcels import DOWN, LOGIN_PAGE, throttled
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,21 @@ def test_the_reasons_to_stop_name_what_happened() -> None:
     patience = Patience(RetrySettings(allowance=0))
     stop = patience.after(DOWN, attempt=1, now=0.0, jitter=lambda: 0.5)
     assert str(stop) == "sending events: too many retries in this run (0 for 0 requests) (HTTP 503)"
+
+
+def test_three_answers_in_a_row_that_are_not_the_apis_end_the_run() -> None:
+    """C15: in a row means that nothing else came between, neither a success nor another sort of failure."""
+    patience = Patience(RetrySettings())
+    for between in (DOWN, throttled(), None):
+        for _ in range(2):
+            assert isinstance(patience.after(LOGIN_PAGE, attempt=1, now=0.0, jitter=lambda: 0.5), float)
+        if between is None:
+            patience.went_well()
+        else:
+            assert isinstance(patience.after(between, attempt=1, now=0.0, jitter=lambda: 0.5), float)
+    waits = [patience.after(LOGIN_PAGE, attempt=1, now=0.0, jitter=lambda: 0.5) for _ in range(3)]
+    assert [isinstance(wait, float) for wait in waits] == [True, True, False]
+    assert str(waits[2]) == "sending events: 3 answers in a row were not the API's (answer is not the API's)"
 
 
 def test_a_refused_connection_is_tried_again_like_anything_else() -> None:

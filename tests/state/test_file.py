@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from etl.checkpoint import LastRun
 from etl.errors import StateUnusable
 from etl.page import Position
 from etl.state import sqlite
 from etl.state.database import Database, Transaction
-from etl.state.last_run import LastRun
 from etl.state.schema import STEPS, upgrade
 from etl.state.sqlite import for_writing
 from etl.state.store import open_state
