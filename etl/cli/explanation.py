@@ -5,7 +5,10 @@ The rule: values appear on stdout only, because the person asked for them; `--ma
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 
 import click
 
@@ -16,8 +19,10 @@ from etl.cli.summary import position_text
 from etl.cli.wiring import workshop
 from etl.exact import show_key
 from etl.host.system_clock import SystemClock
-from etl.job.explain import DECISIONS, Story, tell
+from etl.job.explain import DECISIONS, Accepted, Memory, Story, tell
+from etl.page import Key
 from etl.source.open import open_source
+from etl.state.mapping_state import MappingState
 from etl.state.store import open_state
 from etl.transform.transformer import Transformer
 
@@ -29,21 +34,42 @@ def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) ->
     with open_state(state, clock=clock, write=False) as store, open_source(mapping, clock=clock) as source:
         wanted = source.parse_key(key)
         transformer = Transformer(mapping, source.columns, source.child_columns)
-        found = store.mapping(mapping.name)
         with workshop(mapping, store, clock=clock) as shop:
-            story = tell(shop, transformer, wanted, found.dead_letters_of(wanted))
-        if output == "json":
-            click.echo(encode_event(_as_dict(story, mask=mask)).decode())
-        else:
-            _show(mapping.name, story, mask=mask)
+            story = tell(shop, transformer, wanted, _memory(store.mapping(mapping.name), wanted))
+    if output == "json":
+        click.echo(encode_event(_as_dict(story, mask=mask)).decode())
+    else:
+        width = shutil.get_terminal_size().columns
+        for line in _lines(mapping.name, story, mask=mask):
+            click.echo(_wrapped(line, width))
     return 0
+
+
+def _memory(state: MappingState, key: Key) -> Memory:
+    found = state.last_accepted(key)
+    accepted = None
+    if found is not None:
+        entry, run = found
+        accepted = Accepted(entry.marks)
+        if run is not None:
+            accepted = Accepted(entry.marks, run.run_id, run.command, run.started_at)
+    return Memory(state.dead_letters_of(key), accepted)
 
 
 def _as_dict(story: Story, *, mask: bool) -> dict[str, object]:
     hide = masked if mask else readable
+    accepted = story.memory.accepted
     return {
         "key": [readable(part) for part in story.key],
         "decision": story.decision,
+        "changed": list(story.changed),
+        "accepted": None
+        if accepted is None
+        else {
+            "run_id": accepted.run_id,
+            "command": accepted.command,
+            "started_at": None if accepted.started_at is None else accepted.started_at.isoformat(),
+        },
         "row": hide(story.row),
         "fields": [
             {
@@ -67,35 +93,70 @@ def _as_dict(story: Story, *, mask: bool) -> dict[str, object]:
                 "run_id": letter.run_id,
                 "closed": closure,
             }
-            for letter, closure in story.dead_letters
+            for letter, closure in story.memory.dead_letters
         ],
     }
 
 
-def _show(name: str, story: Story, *, mask: bool) -> None:
-    click.echo(click.style(f"{name}, row {show_key(story.key)}", bold=True))
-    click.echo(f"  would it be sent now?  {DECISIONS[story.decision]}")
-    if story.checkpoint is not None:
-        click.echo(f"  checkpoint             {position_text(story.checkpoint.position)}")
+def _lines(name: str, story: Story, *, mask: bool) -> Iterator[str]:
+    yield click.style(f"{name}, row {show_key(story.key)}", bold=True)
+    yield from _pairs(_verdict(story))
     if story.row:
-        click.echo("\n  the row")
-        for column, value in story.row.items():
-            click.echo(f"    {column} = {MASK if mask and value is not None else cell(value)}")
+        yield "\nthe row"
+        hidden = {column: MASK if mask and value is not None else cell(value) for column, value in story.row.items()}
+        yield from _pairs(hidden)
     if story.fields:
-        click.echo("\n  its fields")
+        yield "\nits fields, step by step"
         for trace in story.fields:
-            steps = " → ".join(f"{step} {MASK if mask else cell(value)}" for step, value in trace.steps)
-            problem = f"   ✗ {trace.problem.message} [{trace.problem.code}]" if trace.problem else ""
-            click.echo(f"    {trace.field}  ({trace.source})  {steps}{problem}")
-    for found in story.problems:
-        click.echo(click.style(f"  ✗ {found.field}: {found.message} [{found.code}]", fg="red"))
+            yield f"  {trace.field}, from {trace.source}"
+            yield from _pairs({step: MASK if mask else cell(value) for step, value in trace.steps}, indent=4)
+    if story.problems:
+        yield "\nits problems"
+        for found in story.problems:
+            yield click.style(f"  ✗ {found.field}: {found.message} [{found.code}]", fg="red")
     if story.event is not None:
-        click.echo("\n  the event")
-        for field, value in (masked_event(story.event) if mask else story.event).items():
-            click.echo(f"    {field} = {cell(value)}")
-    for letter, closure in story.dead_letters:
-        end = f"closed as {closure}" if closure else "open"
-        click.echo(
-            f"\n  dead letter {letter.reason}, {end}: {letter.attempts} attempt(s) since "
-            f"{letter.opened_at:%Y-%m-%d %H:%M} UTC, run {letter.run_id}: {letter.words}"
-        )
+        yield "\nthe event"
+        event = masked_event(story.event) if mask else story.event
+        yield from _pairs({field: cell(value) for field, value in event.items()})
+    if story.memory.dead_letters:
+        yield "\nits dead letters"
+        for letter, closure in story.memory.dead_letters:
+            tried = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
+            yield (
+                f"  {letter.reason}, {f'closed as {closure}' if closure else 'open'}: {tried} since "
+                f"{letter.opened_at:%Y-%m-%d %H:%M} UTC, last in run {letter.run_id}: {letter.words}"
+            )
+
+
+def _verdict(story: Story) -> dict[str, str]:
+    found = {"would it be sent now?": DECISIONS[story.decision]}
+    if story.changed:
+        found["what changed"] = ", ".join(story.changed)
+    elif story.decision == "changed":
+        found["what changed"] = "cannot be told: no field's mark differs"
+    found["last accepted"] = _accepted(story.memory.accepted)
+    if story.checkpoint is not None:
+        found["checkpoint"] = position_text(story.checkpoint.position)
+    return found
+
+
+def _accepted(accepted: Accepted | None) -> str:
+    if accepted is None:
+        return "never, as far as the ledger knows"
+    if accepted.started_at is None:
+        return "by a run whose record is gone"
+    return f"by run {accepted.run_id}, a {accepted.command} of {accepted.started_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _pairs(pairs: dict[str, str], *, indent: int = 2) -> Iterator[str]:
+    widest = max(map(len, pairs), default=0)
+    for name, value in pairs.items():
+        yield f"{' ' * indent}{name:<{widest}}  {value}"
+
+
+def _wrapped(line: str, width: int) -> str:
+    # What does not fit goes on below, indented further; an escape sequence would be cut.
+    if len(line) <= width or "\x1b" in line:
+        return line
+    indent = len(line) - len(line.lstrip())
+    return fill(line, width, subsequent_indent=" " * (indent + 4), break_long_words=False, replace_whitespace=False)

@@ -1,4 +1,4 @@
-"""One row's story: what it is now, what becomes of it, and what the ledger and the dead letters know.
+"""One row's story: what it is now, what becomes of it, and what the state knows of it.
 
 The rule: it uses the same transform, encoding and hashes as a run, so that it cannot tell another story.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from etl.batch.event import Event
 from etl.checkpoint import Checkpoint
 from etl.dead_letter import Closure, DeadLetter
 from etl.job.prepare import Preparer
-from etl.job.run import Workshop
+from etl.job.run import Workshop, next_windows
 from etl.page import Key, Page, Window
 from etl.transform.transformer import FieldTrace, Problem, Transformer
 
@@ -24,6 +25,8 @@ DECISIONS = {
     "unchanged": "no: the receiver has this very event already",
     "given up": "no: this very event is a dead letter; `retry` sends it",
     "held": "not yet: it lies above the upper bound of a run that would start now",
+    "no cursor": "no: its cursor is NULL, so that no run reads it",
+    "behind": "no: its cursor lies below what the next run reads (the checkpoint less lookback); `backfill` sends it",
     "new": "yes: nothing was accepted for this key yet",
     "changed": "yes: it differs from the last event accepted for this key",
     "always": "yes: resend is always",
@@ -31,41 +34,65 @@ DECISIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The last event accepted for a key: its fields' `marks`, and the run that sent it.
+
+    run_id, command and started_at (UTC) are None when the record of the run is gone.
+    """
+
+    marks: bytes
+    run_id: str | None = None
+    command: str | None = None
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the state remembers of a key: its dead letters, oldest first, and what was accepted last (None: nothing)."""
+
+    dead_letters: Sequence[tuple[DeadLetter, Closure | None]] = ()
+    accepted: Accepted | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """What is known of one row. `decision` is a key of `DECISIONS`; `event` is None when the row makes none."""
+    """What is known of one row. `decision` is a key of `DECISIONS`; `event` is None when the row makes none.
+
+    `changed` names the fields that differ from the last accepted event; a field that changed is missing from it once in
+    256 times, and always when it is not among the first 32.
+    """
 
     key: Key
     decision: str
-    row: dict[str, object]
-    fields: Sequence[FieldTrace]
-    event: dict[str, object] | None
-    problems: Sequence[Problem]
-    dead_letters: Sequence[tuple[DeadLetter, Closure | None]]
+    memory: Memory
     checkpoint: Checkpoint | None
+    row: dict[str, object]
+    fields: Sequence[FieldTrace] = ()
+    event: dict[str, object] | None = None
+    problems: Sequence[Problem] = ()
+    changed: Sequence[str] = ()
 
 
-def tell(
-    shop: Workshop, transformer: Transformer, key: Key, dead_letters: Sequence[tuple[DeadLetter, Closure | None]]
-) -> Story:
+def tell(shop: Workshop, transformer: Transformer, key: Key, memory: Memory) -> Story:
     """The story of the row with `key`. Reads the source and the state, changes neither."""
     page = shop.source.rows_by_key([key])
     checkpoint = shop.state.checkpoint("run")
     if not page.rows:
         everything = shop.source.rows_by_key([key], ignore_where=True)
         decision = "unreadable" if page.unreadable else "filtered" if everything.rows else "missing"
-        return Story(key, decision, {}, (), None, (), dead_letters, checkpoint)
+        return Story(key, decision, memory, checkpoint, {})
     transformed = transformer(page)
-    prepared_all = shop.preparer(ledger=False)(page, first_seq=0, stamp=0)
-    row = dict(zip((column.name for column in page.columns), page.rows[0], strict=True))
+    events = shop.preparer(ledger=False, letters=False)(page, first_seq=0, stamp=0).events
     return Story(
-        key=key,
-        decision=_decision(shop, page, prepared_all.events, shop.preparer(ledger=shop.mapping.resend == "changed")),
-        row=row,
+        key,
+        _decision(shop, page, events, shop.preparer(ledger=shop.mapping.resend == "changed")),
+        memory,
+        checkpoint,
+        row=dict(zip((column.name for column in page.columns), page.rows[0], strict=True)),
         fields=transformer.trace(page, 0),
         event=transformed.events[0],
         problems=transformed.problems,
-        dead_letters=dead_letters,
-        checkpoint=checkpoint,
+        changed=_changed(shop, events, memory.accepted),
     )
 
 
@@ -73,14 +100,31 @@ def _decision(shop: Workshop, page: Page, events: Sequence[Event], compare: Prep
     if not events:
         return "invalid"
     if shop.mapping.resend == "always":
-        return "always"
+        return _unread(shop, page) or "always"
     prepared = compare(page, first_seq=0, stamp=0)
     if not prepared.events:
         return "given up" if prepared.given_up else "unchanged"
     known = shop.state.digests([event.ledger_key for event in events])
+    return _unread(shop, page) or ("changed" if known else "new")
+
+
+def _unread(shop: Workshop, page: Page) -> str | None:
+    """Why no run that starts now would read the row; None when one would."""
     position = page.position(0)
-    if position.cursor is not None:
-        bound = shop.source.upper_bound()
-        if bound.until is not None and shop.source.count(Window(start=position.cursor, until=bound.until)) == 0:
-            return "held"
-    return "changed" if known else "new"
+    if shop.mapping.source.cursor_field is None:
+        return None
+    if position.cursor is None:
+        return "no cursor"
+    bound = shop.source.upper_bound()
+    if bound.until is not None and not shop.source.holds(Window(until=bound.until), position.key):
+        return "held"
+    if shop.state.checkpoint("run") is None:
+        return None
+    windows = next_windows(shop, bound)
+    return None if any(shop.source.holds(window, position.key) for window in windows) else "behind"
+
+
+def _changed(shop: Workshop, events: Sequence[Event], accepted: Accepted | None) -> Sequence[str]:
+    if accepted is None or not events:
+        return ()
+    return shop.marker().differing(accepted.marks, events[0].marks)

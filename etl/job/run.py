@@ -56,6 +56,9 @@ class RunSource(PageSource, Fingerprinted, Protocol):
     def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
         """The rows of `keys` that exist; with `ignore_where` also those that `where` filters out."""
 
+    def holds(self, window: Window, key: Key) -> bool:
+        """Whether `window` holds the row of `key`."""
+
     def check_null_cursors(self) -> int:
         """How many rows without a cursor are skipped. Raises `SourceFailed` where the mapping does not allow them."""
 
@@ -354,6 +357,13 @@ def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: R
         # Where `--start-from now` began, no row needs to be.
         if floor is None or floor.position != before.position:
             shop.source.check_not_backwards(before.position)
+    return _plan(shop, before, bound, options)
+
+
+def next_windows(shop: Workshop, bound: Bound) -> Sequence[Window]:
+    """What the next run would read. Raises `FirstRunUndecided` when nobody has said yet where to begin."""
+    before, options = shop.state.checkpoint("run"), RunOptions(run_id="")
+    _require_start(shop.mapping.name, before, options)
     return _plan(shop, before, bound, options)
 
 

@@ -58,6 +58,10 @@ class Keyset:
         """The number of rows in `window`."""
         return self._selected([sa.func.count()], window)
 
+    def holds(self, window: Window, key: Key) -> sa.Select[Any]:
+        """1 when the row of `key` is in `window`, otherwise 0."""
+        return self.count(window).where(key_in(self._key, [key], dialect=self._dialect))
+
     def aggregate(self, function: Any, window: Window) -> sa.Select[Any]:  # noqa: ANN401  # sa.func has no useful type
         """`function` of the cursor over `window`."""
         return self._selected([function(self._cursor)], window)

@@ -177,6 +177,10 @@ class Source:
         """The number of rows in `window`."""
         return self._number(self._keyset.count(window), f"count rows of {self._plan.subject}")
 
+    def holds(self, window: Window, key: Key) -> bool:
+        """Whether `window` holds the row of `key`."""
+        return bool(self._number(self._keyset.holds(window, key), f"look for a row of {self._plan.subject}"))
+
     def null_cursors(self) -> int:
         """The number of rows without a cursor value, which no window holds (A11). 0 without a cursor."""
         if self._domain is None or not self.parts.nullable(self._domain.name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -37,6 +38,72 @@ def test_explain_says_whether_a_row_would_be_sent_and_why(desk: Any) -> None:
     assert explained(desk, "3")["decision"] == "held"
     assert explained(desk, "5")["decision"] == "filtered"
     assert explained(desk, "999")["decision"] == "missing"
+
+
+def test_explain_names_the_fields_that_changed_and_the_run_that_sent_the_last_event(desk: Any) -> None:
+    desk.fill(20)
+    assert explained(desk, "1")["accepted"] is None
+    run_id = desk.run("--start-from", "beginning").summary["run_id"]
+    sent = explained(desk, "1")
+    assert sent["accepted"].pop("started_at")
+    assert (sent["accepted"], sent["changed"]) == ({"run_id": run_id, "command": "run"}, [])
+    change(desk, "UPDATE people SET name = 'Other', points = NULL WHERE id = 1")
+    assert explained(desk, "1")["changed"] == ["firstname", "custom_points"]
+
+
+def test_explain_tells_when_a_change_lies_below_what_the_next_run_reads(desk: Any) -> None:
+    """A16: an update that does not touch the cursor."""
+    desk.write_mapping(source="  lookback: 10m")
+    desk.fill(20, minutes=120)
+    desk.fill(1, first=21, minutes=5)
+    desk.run("--start-from", "beginning")
+    change(desk, "UPDATE people SET name = 'Other' WHERE id IN (1, 21)")
+    assert explained(desk, "1")["decision"] == "behind"
+    assert explained(desk, "21")["decision"] == "changed"
+
+
+STORY = """\
+people, row 1
+  would it be sent now?  yes: it differs from the last event accepted for this{0}key
+  what changed           firstname
+  last accepted          by run RUN, a run of TIME UTC
+  checkpoint             TIME (key 3)
+
+the row
+  id          1
+  updated_at  TIME
+  email       person1@example.com
+  name        Other
+  points      1
+
+its fields, step by step
+  email, from column email
+    source      person1@example.com
+    type email  person1@example.com
+  firstname, from column name
+    source     Other
+    type text  Other
+  custom_points, from column points
+    source  1
+    value   1
+
+the event
+  event          PersonUpdated
+  email          person1@example.com
+  firstname      Other
+  custom_points  1
+"""
+
+
+@pytest.mark.parametrize(("columns", "broken"), [("80", "\n      "), ("120", " ")])
+def test_explain_reads_well(desk: Any, columns: str, broken: str) -> None:
+    desk.variables["COLUMNS"] = columns
+    desk.fill(3)
+    desk.run("--start-from", "beginning")
+    change(desk, "UPDATE people SET name = 'Other' WHERE id = 1")
+    ended = desk.call("explain", str(desk.mapping), "1")
+    shown = re.sub(r"run [0-9a-f]{12}", "run RUN", ended.out)
+    assert re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(:[\d.]+)?", "TIME", shown) == STORY.format(broken)
 
 
 def test_explain_can_hide_the_values(desk: Any) -> None:
