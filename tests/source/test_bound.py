@@ -212,6 +212,49 @@ def test_an_open_writing_transaction_lowers_the_bound(postgresql_url: str, maria
             assert url == mariadb_url or source.upper_bound().oldest_open_seconds is None
 
 
+def test_a_writing_transaction_older_than_settle_is_warned_of(
+    postgresql_url: str, mariadb_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A5: what stays held is not a mystery."""
+    for url in (postgresql_url, mariadb_url):
+        run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at timestamp)")
+        engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("INSERT INTO t VALUES (1, '2024-01-01')")
+            for settle, warned in ((timedelta(hours=9), False), (timedelta(0), True)):
+                caplog.clear()
+                with opened(url, cursor_field="at", settle=settle) as source:
+                    source.upper_bound()
+                    words = f"rows since its start are held. place={source.place} seconds="
+                assert (words in caplog.text) == warned
+
+
+def test_an_account_that_may_not_see_transactions_has_settle_alone(postgresql_url: str, mariadb_url: str) -> None:
+    """A6: without pg_read_all_stats or PROCESS the bound is that of `settle`; with it, of the transaction."""
+    for url in (postgresql_url, mariadb_url):
+        postgresql, database = dialect_of(url) == "postgresql", sa.make_url(url).database
+        host = "" if postgresql else "@127.0.0.1"
+        may_read = ["GRANT SELECT ON t TO {}"] if postgresql else [f"GRANT SELECT ON {database}.t TO {{}}"]
+        may_see = ["GRANT pg_read_all_stats TO {}"] if postgresql else ["GRANT PROCESS ON *.* TO {}"]
+        run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at timestamp)")
+        engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("INSERT INTO t VALUES (1, '2024-01-01')")
+            for suffix, granted, sees in (("blind", may_read, False), ("seeing", may_read + may_see, True)):
+                user = f"{suffix}_{database}"[:60]
+                login = "LOGIN" if postgresql else ""
+                kind = "ROLE" if postgresql else "USER"
+                run_sql(url, f"CREATE {kind} {user}{host} {login}", *(one.format(user + host) for one in granted))
+                account = sa.make_url(url).set(username=user).render_as_string(hide_password=False)
+                with opened(account, cursor_field="at", settle=timedelta(0)) as source:
+                    bound = source.upper_bound()
+                    assert isinstance(bound.until, datetime)
+                    assert (bound.oldest_open_seconds is not None) == sees
+                    assert keys_of(everything(source)) == []
+                revoke = [f"DROP OWNED BY {user}"] if postgresql else []
+                run_sql(url, *revoke, f"DROP {kind} {user}{host}")
+
+
 def test_a_prepared_transaction_counts_as_open(postgresql_url: str) -> None:
     """A6."""
     run_sql(postgresql_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at timestamptz)")
