@@ -106,6 +106,28 @@ def test_it_waits_then_shows_events_as_they_arrive(tab: Tab, api: httpx.Client) 
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("width", [1440, 1241, 1240, 1024, 981, 980, 781, 780, 640, 390])
+def test_an_address_can_be_read_at_every_width(tab: Tab, api: httpx.Client, width: int) -> None:
+    """The identity is what people look for: whatever gives way, it does not."""
+    send(api, EVA)
+    tab.size(width, 800)
+    tab.open(str(api.base_url))
+    wait_for_rows(tab, 1)
+    assert tab.run("(cell => cell.scrollWidth <= cell.clientWidth)(document.querySelector('#rows .identity'))")
+    assert tab.run("document.documentElement.scrollWidth <= innerWidth"), "nothing hangs over the edge"
+
+
+def test_the_chart_says_what_it_shows_and_one_refusal_among_many_can_be_seen(tab: Tab, api: httpx.Client) -> None:
+    tab.open(str(api.base_url))
+    send(api, *({**EVA, "email": f"p{number}@example.com"} for number in range(400)), {"event": "Broken"})
+    tab.until("document.querySelectorAll('#chart .refused').length > 0")
+    heights = tab.run("[...document.querySelectorAll('#chart rect')].map((bar) => Number(bar.getAttribute('height')))")
+    assert min(height for height in heights if height > 1) >= 4
+    tops = tab.run("[...document.querySelectorAll('#chart rect')].map((bar) => Number(bar.getAttribute('y')))")
+    assert min(tops) >= 0, "the bars stay within the picture"
+    assert text(tab, ".chart .axis").split() == ["60", "s", "ago", "accepted", "refused", "now"]
+
+
 def test_what_an_event_holds_never_becomes_markup(tab: Tab, api: httpx.Client) -> None:
     """Events are data of other people's customers: a name may hold a script."""
     assert send(api, ATTACK) == 400

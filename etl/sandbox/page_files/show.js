@@ -1,6 +1,7 @@
 // Shows events, one event, counts and the chart. Events are untrusted: they only ever become textContent.
 const SCREENFUL = 200;
 const ANNOUNCE_EVERY_MS = 8000;
+const LEAST_BAR = 4;
 
 const byId = (id) => document.getElementById(id);
 const rows = byId("rows");
@@ -212,8 +213,8 @@ function drawChart(accepted, refused) {
   const height = 68;
   const bars = [bar("floor", 0, 71, 600, 1)];
   accepted.forEach((count, at) => {
-    const good = (count / most) * height;
-    const bad = (refused[at] / most) * height;
+    const bad = refused[at] && Math.max(LEAST_BAR, (refused[at] / most) * height); // one among many can be seen
+    const good = count && Math.max(LEAST_BAR, Math.min(height - bad, (count / most) * height));
     if (good) bars.push(bar("taken", at * 10 + 1, 71 - good, 8, good));
     if (bad) bars.push(bar("refused", at * 10 + 1, 71 - good - bad, 8, bad));
   });
