@@ -1,0 +1,40 @@
+"""`make demo`: the whole job at work, in a terminal of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from etl.sandbox.demo import changes
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_demo_shows_every_step_and_its_count_agrees(tmp_path: Path) -> None:
+    """With a small shop. It is read without a terminal here, so it asks for nothing and colours nothing."""
+    shutil.copytree(ROOT / "mappings", tmp_path / "mappings")
+    ended = subprocess.run(
+        [sys.executable, "-m", "etl.sandbox.demo", "600"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [int(number) for number in re.findall(r"^(\d+)\. ", ended.stdout, re.MULTILINE)] == list(range(1, 11))
+    assert "\x1b" not in ended.stdout
+    (said, accepted) = re.findall(r"they sent ([\d,]+); the sandbox accepted ([\d,]+)", ended.stdout)[0]
+    assert said == accepted != "0"
+    assert "They agree." in ended.stdout
+
+
+def test_a_day_of_business_is_told_in_words() -> None:
+    changed = {"customers": 300, "orders": 100, "customers_changed": 250, "customers_inserted": 50}
+    changed |= {"customers_touched": 25, "orders_changed": 50, "orders_inserted": 50}
+    assert changes(changed) == "customers: 250 changed, 50 new, 25 only touched; orders: 50 changed, 50 new"
