@@ -38,6 +38,12 @@ def proxy_for(address: SplitResult, *, environment: Mapping[str, str]) -> httpco
     )
 
 
+def proxy_name(url: str, *, environment: Mapping[str, str]) -> str | None:
+    """The proxy to reach `url` by, as `host:port` without its login; None without one. Raises as `proxy_for`."""
+    proxy = proxy_for(urlsplit(url), environment=environment)
+    return None if proxy is None else f"{proxy.url.host.decode()}:{proxy.url.port}"
+
+
 def _variable(name: str, environment: Mapping[str, str]) -> str:
     return (environment.get(name) or environment.get(name.upper()) or "").strip()
 

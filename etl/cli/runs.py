@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from etl.cli.ends import clock_end, running_end
 from etl.cli.progress import Progress
 from etl.cli.reports import ReportTo
 from etl.cli.working import Call, Stopper, each
-from etl.clock import Clock
-from etl.errors import FirstRunUndecided, UsageProblem
+from etl.errors import FirstRunUndecided
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
-from etl.mapping.quantities import parse_duration
 from etl.page import Window
 
 if TYPE_CHECKING:
@@ -74,7 +70,7 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
     Returns the worst exit code.
     """
     clock = SystemClock()
-    deadline = _deadline(call, clock)
+    deadline, until = running_end(call.max_runtime, clock=clock), clock_end(call.deadline, clock=clock)
 
     def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
         from etl.job.deliver import Limits
@@ -84,7 +80,7 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
             run_id=run_id,
             start_from=call.start_from,
             full_refresh=call.full_refresh,
-            limits=Limits(rows=call.limit, deadline=deadline),
+            limits=Limits(rows=call.limit, deadline=deadline, until=until),
         )
         options = _decided(shop, options, call, progress)
         if call.dry_run:
@@ -156,21 +152,3 @@ def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progr
     if choice == "stop":
         raise FirstRunUndecided(f"{shop.mapping.name}: not started", hint="--start-from says where a first run begins")
     return replace(options, start_from=choice)
-
-
-def _deadline(call: RunCall, clock: Clock) -> float | None:
-    """The earlier of --max-runtime and --deadline on the monotonic clock, in seconds; None without both."""
-    ends: list[float] = []
-    if call.max_runtime is not None:
-        try:
-            ends.append(parse_duration(call.max_runtime).total_seconds())
-        except ValueError as problem:
-            raise UsageProblem(f"--max-runtime: {problem}", hint="such as 90m or 2h") from None
-    if call.deadline is not None:
-        if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", call.deadline, re.ASCII):
-            raise UsageProblem("--deadline: not a time of the day", hint="such as 06:00")
-        hour, minute = map(int, call.deadline.split(":"))
-        now = datetime.fromtimestamp(time.time()).astimezone()
-        end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        ends.append(((end if end > now else end + timedelta(days=1)) - now).total_seconds())
-    return clock.monotonic() + min(ends) if ends else None

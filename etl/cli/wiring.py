@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
 
 from etl.api.client import ApiClient
+from etl.api.proxy import proxy_name
 from etl.clock import Clock
 from etl.delivery.courier import Courier, CourierSettings
 from etl.host.shared_budget import SharedBudget, default_folder
 from etl.host.system_clock import SystemClock
 from etl.job.run import Workshop
+from etl.mapping.destination import Destination, is_expected_host
 from etl.mapping.model import Mapping
 from etl.source.open import open_source
 from etl.state.store import StateStore
 from etl.transform.transformer import Transformer
 
+LOG = logging.getLogger(__name__)
 LEDGER_SPAN_FACTOR = 4
 
 
@@ -34,6 +40,7 @@ def workshop(
         stack.callback(source.close)
 
         def courier() -> Courier:
+            _say_where_to(destination)
             budget = SharedBudget(
                 folder=default_folder(),
                 account=(destination.url, destination.account),
@@ -53,6 +60,14 @@ def workshop(
             courier=courier,
             open_client=lambda: ApiClient(destination, clock=clock),
         )
+
+
+def _say_where_to(destination: Destination) -> None:
+    # A mapping from an untrusted hand would send the events and the key to a host of its own (F8).
+    level = logging.INFO if is_expected_host(destination.url) else logging.WARNING
+    proxy = proxy_name(destination.url, environment=os.environ) if destination.proxy else None
+    where = {"host": urlsplit(destination.url).hostname, "account": destination.account, "proxy": proxy or "none"}
+    LOG.log(level, "events go to this host", extra=where)
 
 
 def courier_settings(mapping: Mapping) -> CourierSettings:

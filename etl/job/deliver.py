@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from queue import Empty, SimpleQueue
 
 from etl.books import Books
@@ -38,10 +39,15 @@ class StopRequest:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where a run ends early: after `rows` rows, or at `deadline` on the monotonic clock, in seconds. None: never."""
+    """Where a run ends early. None: never.
+
+    rows: after so many. deadline: on the monotonic clock, in seconds. until: by the wall clock, aware, because a host
+    that slept has not counted that time (E6).
+    """
 
     rows: int | None = None
     deadline: float | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +142,22 @@ class Delivery:
             wait = LONGEST_WAIT_SECONDS
             if courier.wake_at is not None:
                 wait = min(wait, courier.wake_at - now)
-            if self._limits.deadline is not None:
-                wait = min(wait, self._limits.deadline - now)
-                if now >= self._limits.deadline:
+            if (left := self._seconds_left(now)) is not None:
+                wait = min(wait, left)
+                if left <= 0:
                     self._stop(StoppedEarly("the time for this run is over", hint="the next run goes on from here"))
                     return
             self._receive(max(0.0, wait))
             self._take_tally()
             self._report(self.books)
+
+    def _seconds_left(self, now: float) -> float | None:
+        limits, left = self._limits, []
+        if limits.deadline is not None:
+            left.append(limits.deadline - now)
+        if limits.until is not None:
+            left.append((limits.until - self._line.clock.utc_now()).total_seconds())
+        return min(left, default=None)
 
     def _finished(self) -> bool:
         return not self._input_open and not self._waiting and self._line.courier.idle

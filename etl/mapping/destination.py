@@ -18,7 +18,8 @@ from etl.mapping.field_rule import FLAG, Section
 from etl.mapping.leaves import duration, integer, leaf, optional, positive_number, size
 from etl.secret import Secret
 
-VENDOR_URL = "https://api.squeezely.tech"
+VENDOR_HOST = "api.squeezely.tech"
+VENDOR_URL = f"https://{VENDOR_HOST}"
 
 _URL = re.compile(
     r"(https?)://([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?((?:/[A-Za-z0-9._~-]+)*)/?",
@@ -42,6 +43,13 @@ def parse_destination_url(value: object) -> str:
     if any(part in (".", "..") for part in path.split("/")):
         raise ValueError('an address has no "." or ".." in its path')
     return f"{scheme}://{host.lower()}{'' if port is None else f':{port}'}{path}"
+
+
+def is_expected_host(url: str) -> bool:
+    """Whether `url`, parsed before, is the vendor's or this machine's: any other is named when a run begins (F8)."""
+    found = _URL.fullmatch(url)
+    host = found.group(2) if found else ""
+    return host == VENDOR_HOST or bool(_LOOPBACK.fullmatch(host))
 
 
 def _why_not_a_url(url: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.cli.wiring import workshop
+from etl.clock import Clock
 from etl.host.system_clock import SystemClock
 from etl.job.backfill import BackfillOptions, backfill_mapping
 from etl.job.deliver import Delivery
@@ -47,7 +48,7 @@ def nothing_started(_: Delivery) -> None:
 
 @dataclass
 class Nights:
-    """`api_url` is where events go; `state` is a path or a URL."""
+    """`api_url` is where events go; `state` is a path or a URL; `alter` may change the workshop's parts."""
 
     folder: Path
     api_url: str
@@ -56,6 +57,8 @@ class Nights:
     destination: str = ""
     state: str = ""
     started: Callable[[Delivery], None] = field(default=nothing_started)
+    alter: Callable[[Workshop], Workshop] = field(default=lambda shop: shop)
+    clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
         self.state = self.state or str(self.folder / "state" / "state.sqlite")
@@ -105,13 +108,12 @@ class Nights:
         file.write_text(MAPPING.format(api_url=self.api_url, account=ACCOUNT, **given))
         environment = {"PEOPLE_URL": f"sqlite:///{self.folder}/people.sqlite", "API_KEY": API_KEY}
         mapping = load_mapping(file, environment=environment, read_file=Path.read_bytes)
-        clock = SystemClock()
         with (
-            open_state(self.state, clock=clock, write=True) as store,
-            workshop(mapping, store, clock=clock) as shop,
+            open_state(self.state, clock=self.clock, write=True) as store,
+            workshop(mapping, store, clock=self.clock) as shop,
             shop.state.lock("run"),
         ):
-            return work(shop)
+            return work(self.alter(shop))
 
 
 def emails(request: Recorded) -> list[str]:
