@@ -119,11 +119,14 @@ class Desk:
 
     def fill(self, count: int, *, first: int = 1, minutes: float = 120) -> None:
         """`count` people, three updated at each second, beginning `minutes` ago."""
-        with self.engine().begin() as connection:
+        engine = self.engine()
+        # MariaDB sets a TIMESTAMP anew with every UPDATE.
+        column = "DATETIME" if engine.dialect.name == "mysql" else "TIMESTAMP"
+        with engine.begin() as connection:
             connection.execute(
                 sa.text(
                     "CREATE TABLE IF NOT EXISTS people (id INTEGER PRIMARY KEY, name VARCHAR(40), "
-                    "email VARCHAR(80), points INTEGER, updated_at TIMESTAMP NOT NULL)"
+                    f"email VARCHAR(80), points INTEGER, updated_at {column} NOT NULL)"
                 )
             )
             connection.execute(
@@ -183,3 +186,9 @@ def make_desk(tmp_path: Path, api_url: str) -> Callable[..., Desk]:
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def any_desk(request: pytest.FixtureRequest, make_desk: Callable[..., Desk]) -> Desk:
+    """A desk over each sort of database."""
+    return make_desk(None if request.param == "sqlite" else request.getfixturevalue(f"{request.param}_url"))

@@ -6,22 +6,11 @@ import hashlib
 import random
 import signal
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
-
-Make = Callable[..., Any]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def any_desk(request: pytest.FixtureRequest, make_desk: Make) -> Any:
-    if request.param == "sqlite":
-        return make_desk()
-    return make_desk(request.getfixturevalue("postgresql_url"))
 
 
 def test_every_row_arrives_once_and_the_books_balance(any_desk: Any) -> None:
