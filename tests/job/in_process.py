@@ -54,7 +54,7 @@ class InProcess:
     def run(self, start_from: str | None = None, *, limits: Limits = NO_LIMITS, **hooks: Any) -> Outcome:
         """`run`; hooks: `started`, `clock`."""
         options = RunOptions(self._run_id(), start_from=start_from, limits=limits)
-        return self._do(lambda shop, **more: run_mapping(shop, options, **more), **hooks)
+        return self.do(lambda shop, **more: run_mapping(shop, options, **more), **hooks)
 
     def backfill(
         self, start: str, end: str, window: str | None = None, *, restart: bool = False, **more: Any
@@ -62,16 +62,16 @@ class InProcess:
         """`backfill`; more: `limits`, `started`, `clock`."""
         limits = more.pop("limits", NO_LIMITS)
         options = BackfillOptions(self._run_id(), start, end, window, restart=restart, limits=limits)
-        return self._do(lambda shop, **hooks: backfill_mapping(shop, options, **hooks), **more)
+        return self.do(lambda shop, **hooks: backfill_mapping(shop, options, **hooks), **more)
 
     def forecast_backfill(self, start: str, end: str, window: str | None = None) -> Outcome:
         """`backfill --dry-run`."""
         options = BackfillOptions(self._run_id(), start, end, window)
-        return self._do(lambda shop: forecast_backfill(shop, options))
+        return self.do(lambda shop: forecast_backfill(shop, options))
 
     def retry(self) -> Outcome:
         """`retry`."""
-        return self._do(lambda shop: retry_mapping(shop, shop.state, run_id=self._run_id()))  # type: ignore[arg-type]
+        return self.do(lambda shop: retry_mapping(shop, shop.state, run_id=self._run_id()))  # type: ignore[arg-type]
 
     def sent(self) -> list[str]:
         """The userid of every event that arrived, in order."""
@@ -84,9 +84,9 @@ class InProcess:
         return found
 
     @contextmanager
-    def state(self) -> Iterator[MappingState]:
-        """The mapping's state, for looking."""
-        with open_state(str(self._folder / "etl" / "state.sqlite"), clock=SystemClock(), write=False) as store:
+    def state(self, *, write: bool = False) -> Iterator[MappingState]:
+        """The mapping's state, by itself only for looking."""
+        with open_state(str(self._folder / "etl" / "state.sqlite"), clock=SystemClock(), write=write) as store:
             yield store.mapping(self.sections.get("name", "t"))
 
     def unreadable(self) -> list[Any]:
@@ -100,13 +100,14 @@ class InProcess:
     def _run_id(self) -> str:
         return f"run-{next(self._numbers)}"
 
-    def _do(
+    def do(
         self,
         work: Callable[..., Outcome],
         *,
         clock: Clock | None = None,
         started: Callable[[Delivery, Workshop], None] | None = None,
     ) -> Outcome:
+        """Any `work` in the mapping's workshop."""
         clock = clock or SystemClock()
         path = self._folder / "t.yaml"
         places = {"url": self._url, "api": self._server.url, "account": ACCOUNT, "key": API_KEY}

@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from etl.exact import decode, encode
 from etl.page import Position, Window
 from tests.source.tables import DATETIME, dialect_of, insert, keys_of, opened, positions_of, rows_of, run_sql
+from tests.source.ties import TIES as CURSOR_TIES
+from tests.source.ties import Ties
 
 # Five cursor values; the third is shared by eleven rows, written in an order that is not that of their keys.
 TIES = [(1, 0), (9, 1), (5, 2)] + [(40 - number * 3, 3) for number in range(11)] + [(50, 4), (2, 4), (51, 5)]
@@ -58,6 +61,21 @@ def test_a_run_stopped_after_any_page_and_resumed_reads_each_row_once(database_u
                 read = keys_of(pages[:stop])
                 after = pages[stop - 1].position(-1)
                 assert read + keys_of(source.pages(Window(after=after))) == expected
+
+
+@pytest.mark.parametrize("ties", CURSOR_TIES, ids=str)
+def test_every_kind_of_cursor_is_paged_whole_from_every_stop(ties: Ties, request: pytest.FixtureRequest) -> None:
+    """A8, A20, A28: pages of one row to more than the ties, stopped after each; the order is the database's."""
+    url = request.getfixturevalue(f"{ties.server}_url")
+    expected = ties.make(url)
+    for page_size in (*range(1, 14), len(expected) + 1):
+        with opened(url, primary_key=ties.key, cursor_field="at", page_size=page_size) as source:
+            pages = list(source.pages(Window()))
+            assert keys_of(pages) == expected
+            for stop in range(1, len(pages)):
+                stored = pages[stop - 1].position(-1)
+                after = Position(decode(encode(stored.cursor)), tuple(decode(encode(part)) for part in stored.key))
+                assert keys_of(pages[:stop]) + keys_of(source.pages(Window(after=after))) == expected
 
 
 def test_composite_keys_page_in_their_own_order(database_url: str) -> None:
