@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,12 @@ def shown(steps: list[Step]) -> list[RenderableType]:
     """`steps` as lines, each command in one piece."""
     if not steps:
         return []
-    lines: list[RenderableType] = [indented(plain("what to do next"))]
+    return [indented(plain("what to do next")), *shown_steps(steps)]
+
+
+def shown_steps(steps: Sequence[Step]) -> list[RenderableType]:
+    """The same without a heading."""
+    lines: list[RenderableType] = []
     for step in steps:
         lines.append(indented(plain(f"{step.text}:" if step.command else step.text), by=4))
         if step.command:

@@ -16,8 +16,8 @@ from etl.cli.summary import position_text
 from etl.errors import UsageProblem
 from etl.exact import show
 from etl.host.system_clock import SystemClock
+from etl.job.fingerprint import fingerprint_of
 from etl.job.outcome import checkpoint_dict
-from etl.job.run import fingerprint_of
 from etl.page import Window
 from etl.source.open import open_source
 from etl.state.store import open_state

@@ -1,122 +1,117 @@
-"""What the state knows of each mapping, for a person in the morning or as JSON lines."""
+"""What the state and the database know of each mapping, for a person in the morning or as JSON lines."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import click
 
-from etl.cli.loading import load
-from etl.cli.summary import position_text
-from etl.errors import UsageProblem
-from etl.host.system_clock import SystemClock
-from etl.job.outcome import checkpoint_dict
+from etl.cli.advice import Place
+from etl.cli.lags import Answer, NoLag, ask_all, measure
+from etl.cli.loading import load_each, load_good
+from etl.cli.screen import paint
+from etl.cli.standing import Standing, standing_of
+from etl.cli.status_text import status_dict, status_text
+from etl.cli.telling import show_error
+from etl.cli.worries import Patience, worries_about
+from etl.clock import Clock
+from etl.errors import MappingInvalid, UsageProblem, worst_exit_code
+from etl.mapping.model import Mapping
 from etl.mapping.quantities import parse_duration
-from etl.state.mapping_state import MappingState
-from etl.state.runs import RunRecord
-from etl.state.store import open_state
+from etl.state.store import StateStore, open_state
 
-LATEST_RUNS = 50
+# A track that remembers where `--start-from now` was; the run's module is too heavy to be asked for its name.
+FLOOR = "floor"
 
 
-def show_status(paths: tuple[Path, ...], *, state: str, history: int, check_age: str | None, output: str) -> int:
-    """Print the status of the mappings in `paths`, or of all that the state knows; `history` runs each.
+@dataclass(frozen=True, slots=True)
+class StatusCall:
+    """The options of `status`, as given."""
 
-    Returns 3 when `check_age` is given and a person is needed.
+    history: int
+    check: bool
+    max_age: str
+    max_lag: str | None
+    state: str
+    output: str
+
+
+def show_status(paths: tuple[Path, ...], call: StatusCall, *, clock: Clock) -> int:
+    """Print the status of the mappings in `paths`, or of all that the state knows.
+
+    Returns 3 when `call.check` is set and a person is needed; 2 when a mapping file is wrong.
     """
-    try:
-        max_age = None if check_age is None else parse_duration(check_age)
-    except ValueError as problem:
-        raise UsageProblem(f"--max-age: {problem}", hint="such as 26h") from None
-    needed = False
-    clock = SystemClock()
-    with open_state(state, clock=clock, write=False) as store:
-        names = [mapping.name for mapping in load(paths, resolve_variables=False)] if paths else store.names()
-        if not names and output == "text":
-            click.echo(f"no mapping has run with the state {state} yet")
-        for name in names:
-            found = store.mapping(name)
-            worries = [] if max_age is None else worries_about(found, max_age=max_age, now=clock.utc_now())
-            needed = needed or bool(worries)
-            if output == "json":
-                checked = {} if max_age is None else {"worries": worries}
-                click.echo(json.dumps({**_as_dict(found, history), **checked}))
+    max_lag = None if call.max_lag is None else _duration("--max-lag", call.max_lag)
+    patience = Patience(_duration("--max-age", call.max_age), max_lag)
+    if max_lag is not None and not paths:
+        raise UsageProblem("--max-lag needs mapping files", hint="the lag is asked of their databases")
+    codes: list[int] = []
+    mappings, invalid = load_good(paths, resolve_variables=False) if paths else ([], None)
+    if invalid is not None:
+        show_error(invalid)
+        codes.append(invalid.exit_code)
+    with open_state(call.state, clock=clock, write=False) as store:
+        found = _standings(store, mappings, paths, call, clock) if paths else _known(store)
+        if not found and call.output == "text" and invalid is None:
+            click.echo(f"no mapping has run with the state {store.place if store.names() else call.state} yet")
+        if not found and not paths:
+            codes.append(3 if call.check else 0)
+        for number, standing in enumerate(found):
+            worries = worries_about(standing, patience=patience, now=clock.utc_now())
+            codes.append(3 if worries and call.check else 0)
+            if call.output == "json":
+                click.echo(json.dumps(status_dict(standing, worries, history=call.history), ensure_ascii=False))
             else:
-                _show(found, history)
-                for worry in worries:
-                    click.echo(click.style(f"  needs a person: {worry}", fg="red"))
-        if max_age is not None and not names:
-            needed = True
-    return 3 if needed else 0
+                parts = status_text(standing, worries, history=call.history, now=clock.utc_now())
+                click.echo(("\n" if number else "") + paint(*parts))
+    return worst_exit_code(codes)
 
 
-def worries_about(found: MappingState, *, max_age: timedelta, now: datetime) -> list[str]:
-    """Why a person should look at this mapping; empty when the night was good."""
-    worries: list[str] = []
-    if (last := found.forgotten_run()) is not None:
-        worries.append(
-            f"the state is older than the run {last.run_id} of {last.finished_at:%Y-%m-%d %H:%M} UTC, which sent "
-            f"{last.sent:,}: was it restored from a backup? What was sent since may be sent again"
+def _known(store: StateStore) -> list[Standing]:
+    return [standing_of(store.mapping(name), lag=None, mapping=None, place=None) for name in store.names()]
+
+
+def _standings(
+    store: StateStore, mappings: Sequence[Mapping], paths: Sequence[Path], call: StatusCall, clock: Clock
+) -> list[Standing]:
+    answers: dict[str, Answer] = {}
+    questions = {}
+    # Once more, with the variables: the addresses of the databases are among them.
+    by_path = dict(load_each(paths))
+    for mapping in mappings:
+        match by_path[mapping.path]:
+            case MappingInvalid() as invalid:
+                answers[mapping.name] = NoLag(_first_problem(invalid))
+            case Mapping() as resolved:
+                state = store.mapping(mapping.name)
+                questions[mapping.name] = partial(
+                    measure, resolved, state.checkpoint(), floor=state.checkpoint(FLOOR), clock=clock
+                )
+    answers |= ask_all(questions, clock=clock)
+    return [
+        standing_of(
+            store.mapping(mapping.name),
+            lag=answers[mapping.name],
+            mapping=mapping,
+            place=Place(mapping.path, tuple(mapping.source.primary_key), call.state),
         )
-    letters = sum(found.dead_letter_counts().values())
-    if letters:
-        worries.append(f"{letters:,} open dead letter(s): see `retry`, or `explain` one")
-    runs = [run for run in found.runs(LATEST_RUNS) if run.command == "run"]
-    good = next((run for run in runs if run.exit_code in (0, 3) and run.outcome == "done"), None)
-    if good is None:
-        worries.append("no run was ever done")
-    elif now - (good.finished_at or good.started_at) > max_age:
-        hours = (now - (good.finished_at or good.started_at)).total_seconds() / 3600
-        worries.append(f"the last run that was done ended {hours:,.0f} hours ago")
-    if runs and runs[0].outcome in ("failed", "died"):
-        said = (runs[0].summary or {}).get("error", "it ended without a word")
-        worries.append(f"the last run {runs[0].outcome}: {said}")
-    return worries
+        for mapping in mappings
+    ]
 
 
-def _as_dict(found: MappingState, history: int) -> dict[str, object]:
-    holder = found.holder("run")
-    return {
-        "mapping": found.name,
-        "checkpoint": checkpoint_dict(found.checkpoint()),
-        "dead_letters": dict(found.dead_letter_counts()),
-        "ledger": found.ledger_size(),
-        "holder": None if holder is None else {"pid": holder.pid, "host": holder.host, "since": holder.since},
-        "runs": [_run(run) for run in found.runs(history)],
-    }
+def _first_problem(invalid: MappingInvalid) -> str:
+    # `file:line:column  path: what; hint`: the place is plain from the mapping.
+    first = invalid.problems[0] if invalid.problems else invalid.message
+    return first.partition("  ")[2].partition(";")[0] or first
 
 
-def _run(run: RunRecord) -> dict[str, object]:
-    return {
-        "run_id": run.run_id,
-        "command": run.command,
-        "started_at": run.started_at.isoformat(),
-        "finished_at": None if run.finished_at is None else run.finished_at.isoformat(),
-        "outcome": run.outcome,
-        "exit_code": run.exit_code,
-        "summary": run.summary,
-    }
-
-
-def _show(found: MappingState, history: int) -> None:
-    click.echo(click.style(found.name, bold=True))
-    checkpoint = found.checkpoint()
-    if checkpoint is None:
-        click.echo("  checkpoint    none: it has not run yet")
-    else:
-        saved = f"{checkpoint.saved_at:%Y-%m-%d %H:%M} UTC"
-        click.echo(f"  checkpoint    {position_text(checkpoint.position)}, saved {saved}")
-    letters = found.dead_letter_counts()
-    reasons = ", ".join(f"{reason} {count}" for reason, count in letters.most_common())
-    click.echo(f"  dead letters  {sum(letters.values()):,} open" + (f": {reasons}" if reasons else ""))
-    holder = found.holder("run")
-    if holder is not None:
-        click.echo(f"  running now   process {holder.pid} on {holder.host} since {holder.since}")
-    for run in found.runs(history):
-        counts = ""
-        if run.summary is not None:
-            names = ("read", "sent", "unchanged", "invalid", "rejected", "unsent")
-            counts = ", ".join(f"{run.summary[name]:,} {name}" for name in names if run.summary.get(name))
-        click.echo(f"  {run.started_at:%Y-%m-%d %H:%M}  {run.command:<9} {run.outcome:<8} {counts or 'nothing to do'}")
+def _duration(option: str, text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as problem:
+        raise UsageProblem(f"{option}: {problem}", hint="such as 26h") from None

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from etl.cli.advice import Step, shown
 from etl.cli.screen import LABEL_WIDTH, indented, labelled, paint, plain
-from etl.cli.wording import duration
+from etl.cli.wording import duration, estimated
 from etl.errors import TooManyFailures, worst_exit_code
 from etl.exact import parse_key_text, show, show_key
 from etl.job.outcome import Forecast, Outcome
@@ -129,7 +129,7 @@ def _add_reasons(table: Table, outcome: Outcome) -> None:
 
 
 def _forecast_note(forecast: Forecast) -> str:
-    return f"{forecast.body_bytes:,} bytes; at the configured rate {duration(forecast.seconds)} at least"
+    return f"{forecast.body_bytes:,} bytes; at the configured rate {estimated(forecast.seconds)} at least"
 
 
 def _requests_note(outcome: Outcome) -> str:

@@ -17,3 +17,8 @@ def duration(seconds: float) -> str:
     if hours >= 48:
         return f"{hours // 24} d {hours % 24} h"
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def estimated(seconds: float) -> str:
+    """A time span that nobody knows to the tenth of a second."""
+    return "under 1 s" if seconds < 1 else duration(seconds)

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from etl.batch.digest import Hasher
 from etl.batch.marks import Marker
@@ -20,6 +19,7 @@ from etl.clock import Clock
 from etl.delivery.courier import Courier
 from etl.errors import EtlError, FirstRunUndecided, StateUnusable
 from etl.job.deliver import Delivery, Limits, Line
+from etl.job.fingerprint import Fingerprinted, fingerprint_of
 from etl.job.forecast import Forecaster
 from etl.job.fuse import Fuse
 from etl.job.outcome import Outcome, checkpoint_dict
@@ -32,13 +32,6 @@ LOG = logging.getLogger(__name__)
 NO_LIMITS = Limits()
 # A track that remembers where `--start-from now` was: lookback reads nothing below it again.
 FLOOR = "floor"
-
-
-class Fingerprinted(Protocol):
-    """A source that knows what gives its cursor a meaning."""
-
-    def fingerprint(self) -> dict[str, str]:
-        """What gives the cursor its meaning, without secrets."""
 
 
 class RunSource(PageSource, Fingerprinted, Protocol):
@@ -163,16 +156,6 @@ class Workshop:
         """What marks the events' fields, so that the ledger can tell later which of them changed."""
         wanted = ["event", *self.mapping.fields, *([] if self.mapping.products is None else ["products"])]
         return Marker(self.state.field_names(wanted), self.state.hash_key)
-
-
-def fingerprint_of(mapping: Mapping, source: Fingerprinted) -> dict[str, str]:
-    """What gives a state its meaning: the source's fingerprint, and whose ledger it is.
-
-    Without the account, a rehearsal's ledger would call every row of the real run unchanged (failure-modes D11).
-    """
-    destination = mapping.destination
-    host = urlsplit(destination.url).hostname
-    return {**source.fingerprint(), "destination": f"account {destination.account} at {host}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,16 @@ APPLICATION = "squeezely-etl"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long the database may keep us waiting, in seconds."""
+    """How long the database may keep us waiting, in seconds; `patient`: failures that may pass are tried again."""
 
     connect_seconds: int = 10
     statement_seconds: int = 300
     lock_seconds: int = 30
+    patient: bool = True
+
+
+# For a person who looks, and would rather hear that the database does not answer.
+GLANCE = Limits(connect_seconds=4, statement_seconds=8, lock_seconds=2, patient=False)
 
 
 def connect(url: str, *, clock: Clock, limits: Limits | None = None) -> Database:
@@ -52,7 +57,7 @@ def connect(url: str, *, clock: Clock, limits: Limits | None = None) -> Database
         engine = _sqlite(parsed, limits) if parsed.get_backend_name() == "sqlite" else _server(parsed, limits)
     except (ModuleNotFoundError, sqlalchemy.exc.NoSuchModuleError):
         raise _driver_missing(parsed) from None
-    database = Database(engine, clock=clock, place=place)
+    database = Database(engine, clock=clock, place=place, patient=limits.patient)
     try:
         database.patiently(
             lambda: database.read(sa.select(sa.literal_column("1"))), purpose="connect", waits=FIRST_CONNECT_SECONDS
@@ -128,7 +133,7 @@ def _server(url: sa.URL, limits: Limits) -> sa.Engine:
             arguments = {
                 "connect_timeout": limits.connect_seconds,
                 # A little longer than the server's own limit, so that a dead network path ends too.
-                "read_timeout": limits.statement_seconds + 30,
+                "read_timeout": limits.statement_seconds + min(30, limits.statement_seconds),
                 "charset": "utf8mb4",
                 "program_name": APPLICATION,
                 "conv": _mysql_conversions(),

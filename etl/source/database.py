@@ -37,13 +37,17 @@ class Rows:
 
 
 class Database:
-    """One source database. `place` names it for people, without user and password."""
+    """One source database. `place` names it for people, without user and password.
 
-    def __init__(self, engine: sa.Engine, *, clock: Clock, place: str) -> None:
+    `patient` False: nothing is tried again.
+    """
+
+    def __init__(self, engine: sa.Engine, *, clock: Clock, place: str, patient: bool = True) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
         self.place = place
         self._clock = clock
+        self._patient = patient
         driver: Any = engine.dialect.dbapi
         # Fetching runs below SQLAlchemy, so its errors arrive as the driver raised them; decoders raise built-in ones.
         self._foreign_errors: tuple[type[Exception], ...] = (
@@ -103,7 +107,7 @@ class Database:
             SourceFailed, SourceMismatch: any other fault, when it stayed.
         """
         busy = 0
-        for wait_seconds in (*waits, None):
+        for wait_seconds in (*(waits if self._patient else ()), None):
             try:
                 return attempt()
             except DatabaseFault as fault:

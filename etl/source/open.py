@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from etl.mapping.model import Mapping
 
 
-def open_source(mapping: Mapping, *, clock: Clock) -> Source:
-    """The source of `mapping`, connected and checked.
+def open_source(mapping: Mapping, *, clock: Clock, limits: Limits | None = None) -> Source:
+    """The source of `mapping`, connected and checked; `limits` other than a run's are for who only looks.
 
     Raises:
         SourceFailed: the database is unreachable, refuses the login, or is a file that does not exist.
@@ -33,7 +33,7 @@ def open_source(mapping: Mapping, *, clock: Clock) -> Source:
     from etl.mapping.columns import child_columns_used, columns_used  # noqa: PLC0415  # keeps plans free of the mapping
 
     plan = plan_of(mapping, columns=columns_used(mapping), child_columns=child_columns_used(mapping))
-    return open_plan(plan, clock=clock)
+    return open_plan(plan, clock=clock, limits=limits)
 
 
 def open_plan(plan: ReadPlan, *, clock: Clock, limits: Limits | None = None) -> Source:

@@ -181,6 +181,15 @@ class Source:
         """Whether `window` holds the row of `key`."""
         return bool(self._number(self._keyset.holds(window, key), f"look for a row of {self._plan.subject}"))
 
+    def lowest(self, window: Window) -> Scalar | None:
+        """The lowest cursor value in `window`; None when it is empty, or for a source without cursor."""
+        if self._domain is None:
+            return None
+        purpose = f"find the lowest {self._domain.name}"
+        statement = self._keyset.aggregate(sa.func.min, window)
+        value: Scalar | None = self._database.read_patiently(statement, purpose=purpose).rows[0][0]
+        return value
+
     def null_cursors(self) -> int:
         """The number of rows without a cursor value, which no window holds (A11). 0 without a cursor."""
         if self._domain is None or not self.parts.nullable(self._domain.name):

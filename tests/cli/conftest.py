@@ -20,15 +20,20 @@ SCREENS = Path(__file__).parent / "screens"
 # Lines that are not wrapped: what was typed, errors in one line, problems of mappings, and commands to copy.
 UNBROKEN = ("$ ", "error: ", "hint: ", "people.yaml:", "other.yaml:", "      squeezely-etl ")
 VARYING = [
-    (r"process \d+, since [^ \n]+", "process 4711, since 2026-01-02T03:04:05+00:00"),
+    (r"process \d+ on [^,\s]+", "process 4711 on shop"),
+    (r"since [-\dT:+]{25}", "since 2026-01-02T03:04:05+00:00"),
     (r"/\S*/(?=people\.sqlite)", "/srv/shop/"),
     (r"requests +\d+  \d+ of them", "requests                6  4 of them"),
     (r"nothing but failures for \d s", "nothing but failures for 1 s"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:5432"),
-    (r"in \d+\.\d s, run [0-9a-f]{12}", "in 0.1 s, run 0123456789ab"),
+    (r"run [0-9a-f]{12}\b", "run 0123456789ab"),
+    (r"\b\d+\.\d s\b", "0.1 s"),
+    (r"\b30 min \d\d s\b", "30 min 01 s"),
+    (r"\b2 h 0\d min\b", "2 h 00 min"),
+    (r"\b\d+ windows done", "2 windows done"),
     (r" +[\d,]+ events/s", "  1,000 events/s"),
     (r"20(?!2[0-4])\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-02 03:04:05"),
-    (r"20(?!2[0-4])\d\d-\d\d-\d\d \d\d:\d\d", "2026-01-02 03:04"),
+    (r"20(?!2[0-4])\d\d-\d\d-\d\d(\s+)\d\d:\d\d", r"2026-01-02\g<1>03:04"),
 ]
 
 

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 def checked(desk: Any, *options: str) -> tuple[int, list[str]]:
     ended = desk.call("status", str(desk.mapping), "--check", "-o", "json", *options)
     assert ended.err == ""
-    return ended.code, json.loads(ended.out)["worries"]
+    return ended.code, [worry["code"] for worry in json.loads(ended.out)["worries"]]
 
 
 def test_check_tells_the_right_thing_after_each_night(desk: Any) -> None:
     """A good night, a night with the API down, one with bad rows, and one that nobody ran."""
-    assert checked(desk) == (3, ["no run was ever done"])
+    assert checked(desk) == (3, ["never_done"])
     desk.fill(200)
     desk.run("--start-from", "beginning")
     assert checked(desk) == (0, [])
@@ -34,9 +34,7 @@ def test_check_tells_the_right_thing_after_each_night(desk: Any) -> None:
     with desk.engine().begin() as connection:
         connection.execute(sa.text("UPDATE people SET email = 'nobody' WHERE id = 301"))
     assert desk.run().code == 3
-    code, worries = checked(desk)
-    assert code == 3
-    assert worries[0].startswith("1 open dead letter(s)")
+    assert checked(desk) == (3, ["dead_letters"])
 
 
 def test_status_of_an_unknown_state_is_empty_and_makes_nothing(desk: Any) -> None:

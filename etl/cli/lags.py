@@ -1,0 +1,99 @@
+"""How far each mapping is behind its table, asked of the databases with little patience and all at once.
+
+The rule: whatever a database or its driver does, the answer is there within seconds, if only that there is none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from etl.checkpoint import Checkpoint
+from etl.clock import Clock
+from etl.errors import EtlError, StateUnusable
+from etl.job.fingerprint import fingerprint_of
+from etl.mapping.model import Mapping as MappingFile
+from etl.page import Window
+from etl.source.connect import GLANCE
+from etl.source.open import open_source
+
+ASK_SECONDS = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """`rows` lie between the checkpoint and where a run would stop now, `held` above that.
+
+    oldest_at, seconds: since when (aware, UTC) and for how long the first of them has been waiting; None when none is,
+    or the cursor is no time. every_row: the source has no cursor, so that each run reads all `rows`. fingerprint: what
+    the source is now. went_back: what is wrong when the table ends below the checkpoint.
+    """
+
+    rows: int
+    held: int
+    oldest_at: datetime | None
+    seconds: float | None
+    every_row: bool
+    fingerprint: dict[str, str]
+    went_back: StateUnusable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoLag:
+    """Why the lag is not known."""
+
+    why: str
+
+
+Answer: TypeAlias = Lag | NoLag
+
+
+def measure(mapping: MappingFile, checkpoint: Checkpoint | None, *, floor: Checkpoint | None, clock: Clock) -> Lag:
+    """Ask the database of `mapping`; `floor` is where `--start-from now` began. Raises what opening a source raises."""
+    with open_source(mapping, clock=clock, limits=GLANCE) as source:
+        position = None if checkpoint is None else checkpoint.position
+        fingerprint = fingerprint_of(mapping, source)
+        if source.cursor_kind is None:
+            return Lag(source.count(Window()), 0, None, None, every_row=True, fingerprint=fingerprint)
+        went_back = None
+        if position is not None and (floor is None or floor.position != position):
+            try:
+                source.check_not_backwards(position)
+            except StateUnusable as error:
+                went_back = error
+        bound = source.upper_bound()
+        window = Window(after=position, until=bound.until)
+        rows = 0 if bound.empty else source.count(window)
+        lowest = source.lowest(window) if rows else None
+        oldest_at = None if lowest is None else source.instant(lowest)
+        seconds = None if oldest_at is None else (source.now() - oldest_at).total_seconds()
+        return Lag(rows, bound.held, oldest_at, seconds, every_row=False, fingerprint=fingerprint, went_back=went_back)
+
+
+def ask_all(
+    questions: Mapping[str, Callable[[], Lag]], *, clock: Clock, patience_seconds: float = ASK_SECONDS
+) -> dict[str, Answer]:
+    """The answers of `questions`, by the same names; they are asked at once."""
+    answers: dict[str, Answer] = {}
+    # Daemons: a driver that waits for ever must not keep the process from its end.
+    threads = {
+        name: threading.Thread(target=_ask, args=(question, name, answers), daemon=True)
+        for name, question in questions.items()
+    }
+    for thread in threads.values():
+        thread.start()
+    until = clock.monotonic() + patience_seconds
+    for thread in threads.values():
+        thread.join(max(0.0, until - clock.monotonic()))
+    late = NoLag(f"the database did not answer within {patience_seconds:.0f} seconds")
+    return {name: answers.get(name, late) for name in questions}
+
+
+def _ask(question: Callable[[], Lag], name: str, answers: dict[str, Answer]) -> None:
+    try:
+        answers[name] = question()
+    except EtlError as error:
+        answers[name] = NoLag(error.message)

@@ -1,0 +1,145 @@
+"""Whether somebody has to look at a mapping, why, and what to do; pure.
+
+The rule: a night that heals by itself is nobody's worry, and each worry says what to do about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from etl.cli.advice import Step, dead_letter_steps
+from etl.cli.lags import Lag, NoLag
+from etl.cli.standing import Standing
+from etl.cli.wording import counted, duration
+from etl.state.runs import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The longest time since the last run that was done, and the longest that a row may wait (None: any time)."""
+
+    max_age: timedelta
+    max_lag: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worry:
+    """One reason to look: a stable `code`, the reason in one line, and what to do."""
+
+    code: str
+    message: str
+    steps: tuple[Step, ...] = ()
+
+
+_FAILED = "the last run failed: "
+
+
+def worries_about(standing: Standing, *, patience: Patience, now: datetime) -> list[Worry]:
+    """Why a person should look at the mapping; empty when all is well."""
+    found = [
+        _other_source(standing),
+        _went_back(standing),
+        _forgotten(standing),
+        _last_run(standing),
+        _age(standing, patience.max_age, now),
+        _dead_letters(standing),
+        _lag(standing, patience.max_lag),
+    ]
+    worries = [worry for worry in found if worry is not None]
+    # What the database says now and what the last run said may be one and the same.
+    said = {worry.message for worry in worries}
+    return [worry for worry in worries if worry.message.removeprefix(_FAILED) not in said - {worry.message}]
+
+
+def _other_source(standing: Standing) -> Worry | None:
+    error = standing.other_source
+    return None if error is None else Worry("other_source", error.message, (Step(error.hint or ""),))
+
+
+def _went_back(standing: Standing) -> Worry | None:
+    if not isinstance(standing.lag, Lag) or standing.lag.went_back is None:
+        return None
+    error = standing.lag.went_back
+    return Worry("table_went_back", error.message, (Step(error.hint or ""),))
+
+
+def _forgotten(standing: Standing) -> Worry | None:
+    run = standing.forgotten
+    if run is None:
+        return None
+    when = f"{run.finished_at:%Y-%m-%d %H:%M} UTC"
+    message = f"the state is older than the run {run.run_id} of {when}, which sent {run.sent:,}"
+    step = Step("was it restored from a backup? What was sent since may be sent again")
+    return Worry("forgotten_run", message, (step,))
+
+
+def _last_run(standing: Standing) -> Worry | None:
+    runs = [run for run in standing.runs if run.command == "run"]
+    if not runs:
+        return None
+    run = runs[0]
+    said = (run.summary or {}).get("error", "")
+    hint = (run.summary or {}).get("hint") or ""
+    if run.outcome == "died":
+        again = Step("nothing is lost: the next run goes on; was the process killed, or the machine restarted?")
+        return Worry("last_run_died", f"the last run, of {_started(run)}, died without a word", (again,))
+    if run.outcome == "failed":
+        return Worry("last_run_failed", f"{_FAILED}{said}", (Step(hint),) if hint else ())
+    if run.outcome == "stopped" and run.exit_code == 3:
+        step = Step("see the rows that fail, and correct the mapping")
+        if standing.place is not None:
+            step = Step(step.text, standing.place.command("preview", "--invalid"))
+        return Worry("too_many_failures", f"the last run stopped itself: {said}", (step,))
+    return None
+
+
+def _age(standing: Standing, max_age: timedelta, now: datetime) -> Worry | None:
+    good = next((run for run in standing.runs if run.command == "run" and run.outcome == "done"), None)
+    if good is None:
+        return Worry("never_done", "no run was ever done", (Step("the first run needs --start-from"),))
+    seconds = (now - (good.finished_at or good.started_at)).total_seconds()
+    if seconds <= max_age.total_seconds():
+        return None
+    message = f"the last run that was done ended {duration(seconds)} ago"
+    latest = standing.runs[0]
+    step = Step("does cron call it, and do the runs come to their end?")
+    if latest.outcome == "running":
+        step = Step("a run is under way: wait for its end")
+    elif latest.outcome == "stopped":
+        step = Step("the runs since then stopped early: give them more time, or see why the API did not answer")
+    return Worry("too_old", message, (step,))
+
+
+def _dead_letters(standing: Standing) -> Worry | None:
+    count = sum(standing.dead_letters.values())
+    if not count:
+        return None
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in standing.dead_letters.most_common())
+    steps = [Step("see them with `explain`, correct the rows, then `retry`")]
+    if standing.place is not None:
+        most = [reason for reason, _ in standing.dead_letters.most_common()]
+        steps = dead_letter_steps(standing.place, most, standing.examples.get)
+    return Worry("dead_letters", f"{counted(count, 'row')} could not be delivered: {reasons}", tuple(steps))
+
+
+def _lag(standing: Standing, max_lag: timedelta | None) -> Worry | None:
+    if max_lag is None:
+        return None
+    lag = standing.lag
+    if isinstance(lag, NoLag):
+        return Worry("lag_unknown", f"the lag is not known: {lag.why}")
+    if lag is None or not lag.rows or lag.every_row:
+        return None
+    if lag.seconds is None:
+        return Worry(
+            "lag_unknown", "the lag in time is not known: the cursor is no time", (Step("leave out --max-lag"),)
+        )
+    if lag.seconds <= max_lag.total_seconds():
+        return None
+    message = f"the first of {counted(lag.rows, 'waiting row')} waits for {duration(lag.seconds)}"
+    return Worry("lag", message, (Step("do the runs come to their end, and often enough?"),))
+
+
+def _started(run: RunRecord) -> str:
+    return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
