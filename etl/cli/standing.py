@@ -6,13 +6,12 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from etl.checkpoint import Backfill, Checkpoint
+from etl.checkpoint import Backfill, Checkpoint, LastRun
 from etl.cli.advice import Place
 from etl.cli.lags import Answer, Lag
 from etl.errors import StateUnusable
 from etl.mapping.model import Mapping
 from etl.page import Key
-from etl.state.last_run import LastRun
 from etl.state.lock import Holder
 from etl.state.mapping_state import MappingState
 from etl.state.runs import RunRecord
