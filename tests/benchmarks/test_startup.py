@@ -21,6 +21,7 @@ HEAVY = (
     "phonenumbers",
     "pycountry",
     "email_validator",
+    "prometheus_client",
 )
 TELL = "; import sys; print(*(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)"
 

@@ -110,7 +110,8 @@ class Reader:
         names = {one.partition("=")[0] for one in printed.stdout.split("\0") if one}
         set_here = names - set(self.variables) - {"_", "PWD", "SHLVL", "OLDPWD"}
         assert set_here, text
-        self.variables |= {name: real[name] for name in set_here}
+        values = dict(one.split("=", 1) for one in printed.stdout.split("\0") if "=" in one)
+        self.variables |= {name: real.get(name, values[name]) for name in set_here}
 
     def start_sandbox(self) -> None:
         process = self.sandboxes.enter_context(
@@ -124,7 +125,7 @@ class Reader:
     def crontab(self, text: str) -> None:
         schedule, command = text.split(maxsplit=5)[:5], text.split(maxsplit=5)[5]
         assert len(schedule) == 5
-        names = ("SHOP_DATABASE_URL", "SQUEEZELY_ACCOUNT", "SQUEEZELY_API_KEY", "SQUEEZELY_URL")
+        names = [name for name in self.variables if name.startswith(("SHOP_", "SQUEEZELY_"))]
         lines = [f"{name}={shlex.quote(self.variables[name])}\n" for name in names]
         (self.project / "secrets.env").write_text("".join(lines))
         (self.project / ".venv").symlink_to(COMMANDS.parent)
