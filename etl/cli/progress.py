@@ -1,31 +1,58 @@
 """How far a long command is: a bar on a terminal, a plain line every ten seconds elsewhere, on stderr.
 
-The rule: nothing here can stop or slow the work; stdout stays for results.
+The rule: nothing here can stop or slow the work; stdout stays for results. The number of rows at stake is counted
+beside the work by a connection of its own, and done without when that takes long.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from etl.books import Books
+from etl.cli.logs import in_json, is_quiet
+from etl.cli.telling import tell
+from etl.cli.wording import counted, duration
+from etl.errors import EtlError
+from etl.page import Window
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 PLAIN_LINE_SECONDS = 10.0
-BAR_REFRESH_SECONDS = 0.2
+Plan: TypeAlias = "Sequence[Window] | int"
 
 
 class Progress:
-    """Shows the books of one mapping while they grow. `total` is the number of rows at stake, None when not known."""
+    """Shows the books of one mapping while they grow.
 
-    def __init__(self, mapping: str, *, total: int | None = None, quiet: bool = False) -> None:
+    `count` tells the number of rows in windows. `dry`: nothing is sent, so what was read is done. `limit`: more rows
+    than these will not be read.
+    """
+
+    def __init__(
+        self,
+        mapping: str,
+        *,
+        count: Callable[[Sequence[Window]], int] | None = None,
+        dry: bool = False,
+        limit: int | None = None,
+    ) -> None:
         self._mapping = mapping
-        self._quiet = quiet
-        self._terminal = sys.stderr.isatty() and not quiet
-        self._begun = self._shown = time.monotonic()
-        self._total = total
-        self._bar: object | None = None
+        self._count = count
+        self._dry = dry
+        self._limit = limit
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not in_json()
+        self._quiet = is_quiet()
+        self._begun = self._told = time.monotonic()
+        self._total: int | None = None
+        self._books = Books()
+        self._live: Live | None = None
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -37,37 +64,85 @@ class Progress:
         """Clear the bar."""
         self.pause()
 
+    def planned(self, plan: Plan) -> None:
+        """Know what is to be read: so many rows, or windows, which are counted beside the work."""
+        if isinstance(plan, int):
+            self._total = self._limited(plan)
+        elif self._count is not None and self._terminal and not self._quiet:
+            threading.Thread(target=self._count_rows, args=(plan,), name="count", daemon=True).start()
+
     def report(self, books: Books) -> None:
         """Show `books` when it is time to."""
-        now = time.monotonic()
-        if self._quiet or now - self._shown < (BAR_REFRESH_SECONDS if self._terminal else PLAIN_LINE_SECONDS):
+        self._books = books
+        if self._quiet:
             return
-        self._shown = now
-        try:
-            line = self._line(books, now - self._begun)
-            sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
-            sys.stderr.flush()
-        except OSError:
-            self._quiet = True
+        if self._terminal:
+            if self._live is None:
+                self._start()
+            return
+        now = time.monotonic()
+        if now - self._told >= PLAIN_LINE_SECONDS:
+            self._told = now
+            tell(f"{self._mapping}: {', '.join([self.rows(), *self.figures()])}", **books.as_dict())
 
     def pause(self) -> None:
-        """Clear the bar, so that something else can be printed."""
-        if self._terminal and not self._quiet:
-            try:
-                sys.stderr.write("\r\x1b[K")
-                sys.stderr.flush()
-            except OSError:
-                self._quiet = True
+        """Clear the bar, so that something else can be printed; the next report brings it back."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
-    def _line(self, books: Books, seconds: float) -> str:
-        done = books.sent + books.unchanged + books.failures
-        rate = books.sent / seconds if seconds > 0 else 0.0
-        parts = [f"{self._mapping}: {books.read:,} rows read", f"{books.sent:,} sent", f"{rate:,.0f} events/s"]
-        if self._total and done:
-            left = max(0.0, (self._total - done) * seconds / done)
-            parts.append(f"{done / self._total:.0%}, about {left:,.0f} s left")
+    def rows(self) -> str:
+        """`12,345 of 29,000 rows, 1 min 20 s left`."""
+        if self._total is None:
+            return counted(self.done, "row")
+        left = ""
+        if 0 < self.done < self._total:
+            seconds = (self._total - self.done) * (time.monotonic() - self._begun) / self.done
+            left = f", {duration(seconds)} left"
+        return f"{self.done:,} of {counted(self._total, 'row')}{left}"
+
+    def figures(self) -> list[str]:
+        """What was sent, how fast, and what it took."""
+        books, seconds = self._books, time.monotonic() - self._begun
+        figures = []
+        if not self._dry:
+            rate = books.sent / seconds if seconds > 0 else 0.0
+            figures += [f"{books.sent:,} sent", f"{rate:,.0f} events/s", counted(books.requests, "request")]
+        if books.failures:
+            figures.append(f"{books.failures:,} failed")
         if books.retries:
-            parts.append(f"{books.retries:,} retries")
+            figures.append(f"{books.retries:,} retried")
         if books.waited_seconds >= 1:
-            parts.append(f"{books.waited_seconds:,.0f} s waited")
-        return " · ".join(parts)
+            figures.append(f"{duration(books.waited_seconds)} waited")
+        return figures
+
+    @property
+    def done(self) -> int:
+        """The rows whose end is known."""
+        books = self._books
+        return books.read if self._dry else books.sent + books.unchanged + books.failures
+
+    @property
+    def share(self) -> float | None:
+        """The part of the rows that is done, from 0 to 1; None when nobody knows."""
+        return min(1.0, self.done / self._total) if self._total else None
+
+    @property
+    def mapping(self) -> str:
+        """Whose progress it is."""
+        return self._mapping
+
+    def _limited(self, rows: int) -> int:
+        return rows if self._limit is None else min(rows, self._limit)
+
+    def _count_rows(self, windows: Sequence[Window]) -> None:
+        assert self._count is not None
+        try:
+            self._total = self._limited(self._count(windows))
+        except EtlError:
+            return
+
+    def _start(self) -> None:
+        from etl.cli.bar import start_bar
+
+        self._live = start_bar(self)

@@ -84,8 +84,8 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
         )
         options = _decided(shop, options, call, progress)
         if call.dry_run:
-            return forecast_mapping(shop, options, report=progress.report)
-        return run_mapping(shop, options, report=progress.report, started=stopper.watch)
+            return forecast_mapping(shop, options, report=progress.report, planned=progress.planned)
+        return run_mapping(shop, options, report=progress.report, started=stopper.watch, planned=progress.planned)
 
     job = Call(
         "run",
@@ -94,6 +94,7 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
         report_to=call.report_to,
         dry_run=call.dry_run,
         if_locked=call.if_locked,
+        limit=call.limit,
     )
     return each(paths, job, work, clock=clock)
 
@@ -113,6 +114,7 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall) -> int:
             limit=call.limit,
             report=progress.report,
             started=stopper.watch,
+            planned=progress.planned,
         )
 
     return each(paths, Call("retry", call.state, call.output, report_to=call.report_to), work, clock=clock)
@@ -129,8 +131,8 @@ def backfill_one(path: Path, call: BackfillCall) -> int:
             run_id=run_id, start=call.start, end=call.end, window=call.window, restart=call.restart
         )
         if call.dry_run:
-            return forecast_backfill(shop, options, report=progress.report)
-        return backfill_mapping(shop, options, report=progress.report, started=stopper.watch)
+            return forecast_backfill(shop, options, report=progress.report, planned=progress.planned)
+        return backfill_mapping(shop, options, report=progress.report, started=stopper.watch, planned=progress.planned)
 
     job = Call("backfill", call.state, call.output, report_to=call.report_to, dry_run=call.dry_run, track="backfill")
     return each((path,), job, work, clock=clock)

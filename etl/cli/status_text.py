@@ -30,7 +30,7 @@ BOOKS = ("read", "sent", "unchanged", "invalid", "rejected", "unsent")
 def status_text(standing: Standing, worries: Sequence[Worry], *, history: int, now: datetime) -> list[RenderableType]:
     """The screen's parts: what needs a person first, then where the mapping stands, then its last runs."""
     well = plain("all is well", "green") if not worries else plain("needs a person", "bold red")
-    parts: list[RenderableType] = [plain(f"{standing.name}  ", "bold") + well]
+    parts: list[RenderableType] = [Text.assemble(plain(standing.name, "bold"), "  ", well)]
     for worry in worries:
         parts.append(indented(plain(f"! {worry.message}", "red")))
         parts.extend(shown_steps(worry.steps))

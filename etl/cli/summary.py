@@ -77,9 +77,12 @@ def position_text(position: Position | None) -> str:
 
 def _headline(outcome: Outcome) -> Text:
     what = f"dry {outcome.command}" if outcome.dry_run else outcome.command
-    line = plain(outcome.mapping, "bold") + plain(f": {what} ")
-    line += plain(outcome.outcome, COLOURS[outcome.outcome])
-    return line + plain(f" in {duration(outcome.duration_seconds)}, run {outcome.run_id}")
+    return Text.assemble(
+        plain(outcome.mapping, "bold"),
+        f": {what} ",
+        (outcome.outcome, COLOURS[outcome.outcome]),
+        f" in {duration(outcome.duration_seconds)}, run {outcome.run_id}",
+    )
 
 
 def _books(outcome: Outcome) -> Table:

@@ -7,9 +7,10 @@ whoever finds a mapping at work leaves before anything heavy is imported, and wi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
@@ -32,7 +33,7 @@ from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
 from etl.mapping.model import Mapping
-from etl.page import Key
+from etl.page import Key, Window
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
 
@@ -80,6 +81,7 @@ class Call:
     dry_run: bool = False
     track: str = "run"
     if_locked: str = "fail"
+    limit: int | None = None
 
 
 Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
@@ -128,7 +130,10 @@ def _one(  # noqa: PLR0913 - what all mappings share
 
             ease_collector()
             shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
-            outcome = work(shop, run_id, stack.enter_context(Progress(mapping.name)), stopper)
+            progress = Progress(
+                mapping.name, count=partial(_rows_in, mapping, clock=clock), dry=call.dry_run, limit=call.limit
+            )
+            outcome = work(shop, run_id, stack.enter_context(progress), stopper)
     except EtlError as error:
         if isinstance(error, MappingLocked) and call.if_locked == "skip":
             tell(f"{mapping.name}: skipped, {error.message}")
@@ -136,10 +141,12 @@ def _one(  # noqa: PLR0913 - what all mappings share
         seconds = clock.monotonic() - begun
         outcome = _ended_early(mapping, store, call, stopper.error or error, run_id=run_id, seconds=seconds)
     reports.ended(mapping, outcome, store)
-    found = store.mapping(mapping.name)
 
     def example(reason: str) -> Key | None:
-        letters = found.open_dead_letters(reason, 1)
+        try:
+            letters = store.mapping(mapping.name).open_dead_letters(reason, 1)
+        except StateUnusable:
+            return None
         return letters[0].key if letters else None
 
     if call.output == "json":
@@ -177,6 +184,15 @@ def _ended_early(  # noqa: PLR0913 - all that is known of it
     except StateUnusable:
         LOG.warning("the end of the run could not be recorded")
     return outcome
+
+
+def _rows_in(mapping: Mapping, windows: Sequence[Window], *, clock: Clock) -> int:
+    """The rows in `windows`, counted over a connection of its own. Raises `EtlError` when that is not quickly done."""
+    from etl.source.connect import GLANCE
+    from etl.source.open import open_source
+
+    with open_source(mapping, clock=clock, limits=GLANCE) as source:
+        return sum(source.count(window) for window in windows)
 
 
 def _print(text: str, call: Call) -> None:

@@ -14,7 +14,7 @@ from etl.errors import UsageProblem
 from etl.job.deliver import Delivery, Limits
 from etl.job.forecast import Forecaster
 from etl.job.outcome import Outcome, WindowForecast
-from etl.job.run import NO_LIMITS, Job, RunSource, Workshop, do
+from etl.job.run import NO_LIMITS, Job, Plan, RunSource, Workshop, do
 from etl.page import Position, Scalar, Window
 
 
@@ -36,6 +36,7 @@ def backfill_mapping(
     *,
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
+    planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """Send [start, end) of the cursor, going on where an earlier call stopped. The lock is the caller's."""
     source, state = shop.source, shop.state
@@ -90,7 +91,7 @@ def backfill_mapping(
         window_done=window_done,
         windows=lambda: (done, len(whole)),
     )
-    return do(shop, job, report=report, started=started)
+    return do(shop, job, report=report, started=started, planned=planned)
 
 
 def forecast_backfill(
@@ -98,6 +99,7 @@ def forecast_backfill(
     options: BackfillOptions,
     *,
     report: Callable[[Books], None] = lambda _: None,
+    planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """The whole backfill but the sending, with a forecast for each window; the state is only read."""
     begun, source = shop.clock.monotonic(), shop.source
@@ -107,7 +109,9 @@ def forecast_backfill(
         shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse
     )
     by_window: list[WindowForecast] = []
-    for window in source.backfill_windows(start, end, options.window, bound=source.upper_bound()):
+    windows = source.backfill_windows(start, end, options.window, bound=source.upper_bound())
+    planned(windows)
+    for window in windows:
         rows, events = forecaster.books.read, forecaster.events
         forecaster.read(shop.source, [window], report=report)
         by_window.append(WindowForecast(window.label, forecaster.books.read - rows, forecaster.events - events))

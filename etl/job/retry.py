@@ -12,7 +12,7 @@ from etl.books import Books
 from etl.job.deliver import Delivery, Limits
 from etl.job.outcome import Outcome
 from etl.job.ports import DeadLetters, PageSource
-from etl.job.run import NO_LIMITS, Job, Workshop, do
+from etl.job.run import NO_LIMITS, Job, Plan, Workshop, do
 from etl.page import Key, Page, Window
 
 KEYS_A_PAGE = 500
@@ -62,6 +62,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
     limits: Limits = NO_LIMITS,
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
+    planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """Try the open dead letters once more, those of `reason` (None: all), `limit` at most. The lock is the caller's."""
     shop.confirm_fingerprint()
@@ -77,8 +78,9 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
         pages=pages,
         tries_again=True,
         limits=limits,
+        rows=len(letters),
     )
-    return do(shop, job, report=report, started=started)
+    return do(shop, job, report=report, started=started, planned=planned)
 
 
 def _one_window(books: Books, gone: Books) -> Sequence[Window]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from etl.batch.digest import Hasher
 from etl.batch.marks import Marker
@@ -30,6 +30,8 @@ from etl.page import Bound, Key, Page, Position, Scalar, Window
 
 LOG = logging.getLogger(__name__)
 NO_LIMITS = Limits()
+# What is going to be read: windows, or a number of rows where that is known.
+Plan: TypeAlias = Sequence[Window] | int
 # A track that remembers where `--start-from now` was: lookback reads nothing below it again.
 FLOOR = "floor"
 
@@ -165,7 +167,8 @@ class Job:
     `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is
     where pages come from. `compare` says whether the ledger keeps unchanged rows back, `tries_again` whether rows that
     were refused before are sent again. `window_done` hears of settled windows; `windows` tells at the end how many are
-    done and how many there are, None where nobody counts them.
+    done and how many there are, None where nobody counts them. `rows` is how many will be read, None where their
+    windows have to be counted.
     """
 
     command: str
@@ -178,6 +181,7 @@ class Job:
     limits: Limits = NO_LIMITS
     window_done: Callable[[Window], None] = lambda _: None
     windows: Callable[[], tuple[int, int] | None] = lambda: None
+    rows: int | None = None
 
 
 def do(
@@ -186,10 +190,11 @@ def do(
     *,
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
+    planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """Do one job, with its record in the state. The lock is the caller's.
 
-    `started` gets the delivery, to stop it by its inbox.
+    `started` gets the delivery, to stop it by its inbox; `planned` hears what is going to be read.
     """
     begun = shop.clock.monotonic()
     before = shop.state.checkpoint(job.track)
@@ -218,7 +223,8 @@ def do(
     )
     error: EtlError | None = None
     try:
-        windows = job.plan(delivery.books)
+        windows = tuple(job.plan(delivery.books))
+        planned(windows if job.rows is None else job.rows)
         started(delivery)
         error = delivery.run(windows)
     except EtlError as problem:
@@ -264,6 +270,7 @@ def run_mapping(
     *,
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
+    planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """Run one mapping from its checkpoint to the upper bound."""
     before = shop.state.checkpoint("run")
@@ -287,11 +294,15 @@ def run_mapping(
         tries_again=options.full_refresh,
         limits=options.limits,
     )
-    return do(shop, job, report=report, started=started)
+    return do(shop, job, report=report, started=started, planned=planned)
 
 
 def forecast_mapping(
-    shop: Workshop, options: RunOptions, *, report: Callable[[Books], None] = lambda _: None
+    shop: Workshop,
+    options: RunOptions,
+    *,
+    report: Callable[[Books], None] = lambda _: None,
+    planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """The whole run but the sending; the state is only read."""
     begun = shop.clock.monotonic()
@@ -303,7 +314,9 @@ def forecast_mapping(
     prepare = shop.preparer(ledger=compare, letters=not options.full_refresh)
     forecaster = Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse)
     forecaster.books.held = bound.held
-    forecaster.read(shop.source, _plan(shop, before, bound, options), limit=options.limits.rows, report=report)
+    windows = _plan(shop, before, bound, options)
+    planned(windows)
+    forecaster.read(shop.source, windows, limit=options.limits.rows, report=report)
     forecaster.books.close_forecast(forecaster.events)
     return Outcome(
         mapping=shop.mapping.name,
