@@ -151,6 +151,9 @@ def now(monkeypatch: pytest.MonkeyPatch) -> Now:
     return clock
 
 
+REST = "8 requests, 3 failed, 3 retried, 4.2 s waited"
+
+
 def books() -> Books:
     return Books(read=1_000, sent=700, unchanged=50, invalid=2, rejected=1, requests=8, retries=3, waited_seconds=4.2)
 
@@ -166,7 +169,7 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds_at_most(
             now.seconds += 1
             progress.report(books())
     assert capsys.readouterr().err.splitlines() == [
-        f"people: 753 of 2,259 rows, {left} left, 700 sent, {rate} events/s, 8 requests, 3 failed, 3 retried, 4.2 s waited"
+        f"people: 753 of 2,259 rows, {left} left, 700 sent, {rate} events/s, {REST}"
         for rate, left in ((70, "20.0 s"), (35, "40.0 s"), (23, "1 min 00 s"))
     ]
 
