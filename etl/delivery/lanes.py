@@ -16,7 +16,6 @@ from etl.batch.encode import envelope
 from etl.batch.event import Event
 
 _EMPTY_ENVELOPE_BYTES = len(envelope(()))
-_COMPACT_FROM = 4096
 
 _bodies_of = itemgetter(Event._fields.index("body"))
 _identities_of = itemgetter(Event._fields.index("identities"))
@@ -66,9 +65,9 @@ class Lanes:
 
     def admit(self, events: Sequence[Event]) -> None:
         """Append events, ascending by `seq`."""
-        if self._head > _COMPACT_FROM and self._head * 2 > len(self._queue):
-            del self._queue[: self._head]
-            self._head = 0
+        # What has left is forgotten with the next page: no payload outlives its page for long (F21).
+        del self._queue[: self._head]
+        self._head = 0
         self._queue.extend(events)
         self._admitted += len(events)
 

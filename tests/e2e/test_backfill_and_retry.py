@@ -126,7 +126,7 @@ def test_a_killed_backfill_resumes_inside_its_window_beside_the_nightly_run(desk
 
 
 def test_retry_reads_the_row_again_and_closes_what_is_sent_or_gone(desk: Any) -> None:
-    """F19: nothing is replayed from memory."""
+    """F19, F24: nothing is replayed from memory, so that a person who was erased is not sent again."""
     desk.fill(200)
     with desk.engine().begin() as connection:
         connection.execute(sa.text("UPDATE people SET email = 'nobody' WHERE id <= 3"))

@@ -29,7 +29,7 @@ source:
   primary_key: id
 {source}
 event: PersonUpdated
-fields: {{email: email, custom_points: points}}
+fields: {{email: email, firstname: name, custom_points: points}}
 max_failure_rate: 90%
 {top}
 destination:
@@ -62,7 +62,9 @@ class Nights:
 
     def __post_init__(self) -> None:
         self.state = self.state or str(self.folder / "state" / "state.sqlite")
-        self.change("CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, points INTEGER, changed INTEGER)")
+        self.change(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, points INTEGER, changed INTEGER, name TEXT)"
+        )
 
     def change(self, sql: str, rows: Sequence[tuple[object, ...]] = ((),)) -> None:
         """Change the shop's table."""
@@ -74,7 +76,7 @@ class Nights:
     def fill(self, count: int, *, first: int = 1) -> None:
         """`count` people; each was changed at the moment that is its number."""
         rows = [(number, f"person{number}@example.com", number % 7, number) for number in range(first, first + count)]
-        self.change("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
+        self.change("INSERT INTO people (id, email, points, changed) VALUES (?, ?, ?, ?)", rows)
 
     def run(self, start_from: str | None = None, *, run_id: str = "run", **options: Any) -> Outcome:
         """A nightly run."""

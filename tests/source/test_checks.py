@@ -84,7 +84,7 @@ def test_a_key_is_required(sqlite_url: str) -> None:
 
 
 def test_a_table_that_went_back_is_refused_with_advice(database_url: str) -> None:
-    """A13, A35: a restore would otherwise mean 0 rows and success for ever."""
+    """A13, A35, D16: a restore would otherwise mean 0 rows and success for ever."""
     column = {"postgresql": "timestamp", "mysql": "DATETIME(6)", "sqlite": "TEXT"}[dialect_of(database_url)]
     run_sql(
         database_url,

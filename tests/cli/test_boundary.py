@@ -1,0 +1,43 @@
+"""What becomes of a bug of ours, and what `validate --connect` shows of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+
+from etl.cli.boundary import BUG, run
+from etl.cli.commands import squeezely_etl
+
+
+@pytest.fixture
+def command_with_a_bug() -> Iterator[str]:
+    """A command that nobody tested."""
+
+    @click.command("explode")
+    def explode() -> None:
+        raise ZeroDivisionError
+
+    squeezely_etl.add_command(explode)
+    yield "explode"
+    del squeezely_etl.commands["explode"]
+
+
+def test_a_bug_shows_its_traceback_and_ends_with_1(command_with_a_bug: str, capsys: Any) -> None:
+    """E12, E13: the only way to an exit code 1, and the only traceback."""
+    assert run([command_with_a_bug]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("Traceback (most recent call last):\n")
+    assert told.err.endswith(f"ZeroDivisionError\n{BUG}\n")
+
+
+def test_validate_connect_names_host_and_account_but_not_the_key(office: Any) -> None:
+    """C34: a staging key on the real host is seen before anything is sent."""
+    office.fill(3)
+    ended = office.call("validate", str(office.mapping), "--connect", columns=200)
+    assert ended.code == 0, ended.out
+    assert "account shop-1 at 127.0.0.1" in ended.out
+    assert "key-of-the-shop" not in ended.out + ended.err

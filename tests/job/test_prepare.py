@@ -1,0 +1,45 @@
+"""From rows to events: what is refused before it could be sent, and what is not kept longer than it is needed."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+from etl.batch.event import Event
+from tests.job.nights import Nights
+from tests.scripted_server import Behaviour, Recorded, ScriptedServer
+
+
+def test_an_event_that_no_request_could_carry_is_a_dead_letter_and_was_never_sent(tmp_path: Path) -> None:
+    """B26."""
+    with ScriptedServer() as server:
+        nights = Nights(tmp_path, server.url, destination="  max_batch_bytes: 1KiB")
+        nights.fill(20)
+        nights.change("UPDATE people SET name = ? WHERE id = 7", [("x" * 1100,)])
+        nights.change("UPDATE people SET name = ? WHERE id = 8", [("x" * 900,)])
+        ended = nights.run("beginning")
+        assert (ended.exit_code, ended.books.sent, ended.books.invalid, ended.books.rejected) == (3, 19, 1, 0)
+        assert dict(ended.books.reasons) == {"event_too_large": 1}
+        assert nights.letters() == [(7, "event_too_large", 1)]
+        assert max(len(request.body or b"") for request in server.requests) <= 1024
+
+
+def test_no_payload_outlives_its_page(tmp_path: Path) -> None:
+    """E4, F21: while the last of many pages is sent, the events of the first are gone from memory."""
+    alive: list[int] = []
+
+    def script(request: Recorded) -> Behaviour | None:
+        if request.number % 20 == 0:
+            alive.append(sum(type(one) is Event for one in gc.get_objects()))
+        return None
+
+    before = sum(type(one) is Event for one in gc.get_objects())
+    with ScriptedServer(script) as server:
+        nights = Nights(tmp_path, server.url, destination="  batch_size: 10\n  concurrency: 2")
+        nights.fill(2_000)
+        assert nights.run("beginning").books.sent == 2_000
+    assert len(alive) == 10
+    # Pages of 50 rows: two wait, eight may be held.
+    assert max(alive) - before <= 50 * 12
+    gc.collect()
+    assert sum(type(one) is Event for one in gc.get_objects()) - before <= 0

@@ -1,0 +1,31 @@
+"""What a lock tells of its holder: for people only, the kernel decides."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from etl.errors import MappingLocked
+from etl.state.lock import lock_path
+from etl.state.store import open_state
+from tests.state.filling import NOON, SteppingClock
+
+
+def test_a_holder_on_another_host_is_named_with_a_warning(path: Path, clock: SteppingClock) -> None:
+    """D8: the state lies on a network file system, for which locks of files are not made."""
+    with open_state(str(path), clock=clock, write=True) as store:
+        file = lock_path(path, "customers", "run")
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.write_text(json.dumps({"pid": 4711, "host": "another", "since": NOON.isoformat()}))
+        file.chmod(0o600)
+        with file.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(MappingLocked) as caught, store.mapping("customers").lock("run"):
+                pass
+    assert caught.value.message == (
+        "customers is already at work: process 4711 on another (another host: locks of files are made for one host), "
+        "since 2026-05-04T12:00:00+00:00"
+    )
