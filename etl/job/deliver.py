@@ -124,7 +124,7 @@ class Delivery:
             reader.stop()
             senders.close()
             self._take_tally()
-        reader.join(LONGEST_WAIT_SECONDS)
+            reader.join(LONGEST_WAIT_SECONDS)
         self.books.close()
         return self._end
 

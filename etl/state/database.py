@@ -80,13 +80,17 @@ class Database:
                 raise
 
     def close(self, last_words: Iterable[str] = ()) -> None:
-        """Close both connections. `last_words` are statements for the writing one, tried in vain or not."""
-        with suppress(sa.exc.SQLAlchemyError):
-            self._reader.close()
-        if self._writer is not None:
+        """Close both connections. `last_words` are statements for the writing one, tried in vain or not.
+
+        Waits for a thread that is busy with one: SQLite would crash the process. That thread's next word is refused.
+        """
+        with self._writing, self._reading:  # in the order of whoever reads within a transaction
             with suppress(sa.exc.SQLAlchemyError):
-                for statement in last_words:
-                    self._writer.exec_driver_sql(statement)
-            with suppress(sa.exc.SQLAlchemyError):
-                self._writer.close()
-        self._engine.dispose()
+                self._reader.close()
+            if self._writer is not None:
+                with suppress(sa.exc.SQLAlchemyError):
+                    for statement in last_words:
+                        self._writer.exec_driver_sql(statement)
+                with suppress(sa.exc.SQLAlchemyError):
+                    self._writer.close()
+            self._engine.dispose()

@@ -239,3 +239,21 @@ def test_an_answer_that_no_other_request_would_better_stops_the_run_and_rejects_
             assert ended.error.message == "sending events: the address redirects to evil.example (HTTP 301)"
         assert nights.letters() == []
         assert nights.run(run_id="again").books.sent == 30
+
+
+def test_a_row_that_changes_between_reading_and_sending_goes_out_twice_in_order(tmp_path: Path) -> None:
+    """A18: the older version is sent; the newer one lies above the bound and comes with the next run."""
+    with ScriptedServer() as server:
+        nights = Nights(tmp_path, server.url, destination=ONE_BY_ONE)
+        nights.fill(30)
+
+        def first(exchange: Exchange) -> None:
+            if exchange.request.number == 1:
+                nights.change("UPDATE people SET points = 99, changed = 100 WHERE id = 25")
+            like_squeezely(exchange)
+
+        server._otherwise = first
+        assert nights.run("beginning").books.sent == 30
+        assert nights.run(run_id="next").books.sent == 1
+        sent = [event["custom_points"] for event in server.accepted if event["email"] == "person25@example.com"]
+        assert sent == [25 % 7, 99]

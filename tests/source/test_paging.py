@@ -31,7 +31,7 @@ def make_ties(url: str) -> list[tuple[int, int]]:
 
 
 def test_every_page_size_reads_every_row_once_in_order(database_url: str) -> None:
-    """A8, A15: page sizes from one row to beyond the tie group and the table."""
+    """A8, A10, A15: page sizes from one row to beyond the tie group and the table."""
     expected = make_ties(database_url)
     for page_size in range(1, len(TIES) + 2):
         with opened(database_url, cursor_field="updated_at", columns=("name",), page_size=page_size) as source:

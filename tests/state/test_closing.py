@@ -1,0 +1,39 @@
+"""A state is closed while another thread of the process still works with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from etl.errors import StateUnusable
+from etl.state.mapping_state import MappingState
+from etl.state.store import open_state
+from tests.state.filling import SteppingClock, event, settled
+
+
+def use_until_refused(
+    state: MappingState, keys: Sequence[bytes], started: threading.Event, refused: threading.Event
+) -> None:
+    try:
+        while True:
+            state.digests(keys)
+            state.next_stamp()
+            started.set()
+    except StateUnusable:
+        refused.set()
+
+
+def test_closing_waits_for_the_thread_that_reads_and_refuses_its_next_word(location: str, clock: SteppingClock) -> None:
+    """E12: a run that a bug ended does not wait for its reader for ever; closing under it crashed the process."""
+    for _ in range(5):
+        store = open_state(location, clock=clock, write=True)
+        state = store.mapping("customers")
+        keys = [event(state, number).ledger_key for number in range(5_000)]
+        state.settle(settled([event(state, number) for number in range(5_000)]), track="run", run_no=0)
+        started, refused = threading.Event(), threading.Event()
+        thread = threading.Thread(target=use_until_refused, args=(state, keys, started, refused))
+        thread.start()
+        assert started.wait(60)
+        store.close()
+        thread.join(60)
+        assert refused.is_set()
