@@ -21,7 +21,7 @@ from etl.page import Position
 MOST_REASONS = 8
 MOST_WINDOWS = 36
 # Counted among the reasons, but no row that was read and failed.
-BESIDE_THE_BOOKS = ("gone", "overtaken", "null_cursor")
+BESIDE_THE_BOOKS = ("gone", "overtaken", "null_cursor", "future_cursor")
 COLOURS = {"done": "green", "stopped": "yellow", "failed": "red"}
 
 

@@ -278,11 +278,7 @@ def run_mapping(
     shop.confirm_fingerprint()
 
     def plan(books: Books) -> Sequence[Window]:
-        bound = shop.source.upper_bound()
-        books.held = bound.held
-        if skipped := shop.source.check_null_cursors():
-            books.reasons["null_cursor"] = skipped
-        return _windows(shop, before, bound, options)
+        return _windows(shop, before, _bound(shop, books), options)
 
     job = Job(
         command="run",
@@ -309,12 +305,10 @@ def forecast_mapping(
     before = shop.state.checkpoint("run")
     _require_start(shop.mapping.name, before, options)
     shop.confirm_fingerprint()
-    bound = shop.source.upper_bound()
     compare = shop.mapping.resend == "changed" and not options.full_refresh
     prepare = shop.preparer(ledger=compare, letters=not options.full_refresh)
     forecaster = Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse)
-    forecaster.books.held = bound.held
-    windows = _plan(shop, before, bound, options)
+    windows = _plan(shop, before, _bound(shop, forecaster.books), options)
     planned(windows)
     forecaster.read(shop.source, windows, limit=options.limits.rows, report=report)
     forecaster.books.close_forecast(forecaster.events)
@@ -329,6 +323,16 @@ def forecast_mapping(
         dry_run=True,
         forecast=forecaster.forecast(),
     )
+
+
+def _bound(shop: Workshop, books: Books) -> Bound:
+    """The bound of a run that starts now; `books` get what it leaves unread."""
+    bound = shop.source.upper_bound()
+    books.held = bound.held
+    for reason, count in (("null_cursor", shop.source.check_null_cursors()), ("future_cursor", bound.beyond_now)):
+        if count:
+            books.reasons[reason] = count
+    return bound
 
 
 def _require_start(name: str, before: Checkpoint | None, options: RunOptions) -> None:

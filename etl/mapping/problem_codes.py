@@ -141,6 +141,10 @@ _ANSWERS = {
         "look at the dead letter with `explain`; `retry` sends it",
     ),
     "null_cursor": ProblemCode("the row has no cursor value, so no run reads it", "fill the column in the database"),
+    "future_cursor": ProblemCode(
+        "the cursor lies ahead of the database's clock, so the row is held until its time has come",
+        "correct the time, or the clock of the program that wrote it",
+    ),
     "gone": ProblemCode("the row of a dead letter no longer exists, so it was closed", "nothing"),
 }
 

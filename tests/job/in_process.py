@@ -15,7 +15,7 @@ from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfil
 from etl.job.deliver import Delivery, Limits
 from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
-from etl.job.run import NO_LIMITS, RunOptions, Workshop, run_mapping
+from etl.job.run import NO_LIMITS, RunOptions, Workshop, forecast_mapping, run_mapping
 from etl.mapping.load import load_mapping
 from etl.state.mapping_state import MappingState
 from etl.state.store import open_state
@@ -55,6 +55,11 @@ class InProcess:
         """`run`; hooks: `started`, `clock`."""
         options = RunOptions(self._run_id(), start_from=start_from, limits=limits)
         return self.do(lambda shop, **more: run_mapping(shop, options, **more), **hooks)
+
+    def forecast(self, start_from: str | None = None) -> Outcome:
+        """`run --dry-run`."""
+        options = RunOptions(self._run_id(), start_from=start_from)
+        return self.do(lambda shop: forecast_mapping(shop, options))
 
     def backfill(
         self, start: str, end: str, window: str | None = None, *, restart: bool = False, **more: Any

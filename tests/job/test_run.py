@@ -1,0 +1,49 @@
+"""What a run leaves unread, and says so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from etl.cli.summary import summary_text
+from etl.errors import SourceFailed
+from tests.source.tables import DATETIME, dialect_of, insert, run_sql
+
+
+def make_table(url: str) -> None:
+    """Row 1 is old, 2 a second young, 3 and 4 lie ahead of the clock, 5 has no cursor."""
+    run_sql(url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {DATETIME[dialect_of(url)]} NULL)")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for key, seconds in ((1, -7200), (2, -1), (3, 3600), (4, 90_000)):
+        at = now + timedelta(seconds=seconds)
+        insert(url, "t", [{"id": key, "at": str(at) if dialect_of(url) == "sqlite" else at}])
+    insert(url, "t", [{"id": 5, "at": None}])
+
+
+def test_rows_that_stay_unread_are_counted_by_their_reason(database_url: str, make_job: Any) -> None:
+    """A11, A14: held until they are old enough; ahead of the clock, apart; without a cursor, apart. A dry run alike."""
+    make_table(database_url)
+    source = "table: t, primary_key: id, cursor_field: at, timezone: UTC, settle: 60s, on_null_cursor: skip"
+    job = make_job(database_url, source=source)
+    for outcome in (job.forecast("beginning"), job.run("beginning"), job.run(), job.forecast()):
+        books = outcome.books
+        assert books.held == 3
+        assert books.reasons == {"null_cursor": 1, "future_cursor": 2}
+        assert outcome.exit_code == 0
+        text = summary_text(outcome, [])
+        for line in ("held", "null_cursor", "future_cursor"):
+            assert sum(one.split()[:1] == [line] for one in text.splitlines()) == 1, text
+    assert job.sent() == ["1"]
+
+
+def test_rows_without_a_cursor_stop_the_run_unless_the_mapping_knows_of_them(database_url: str, make_job: Any) -> None:
+    """A11: also the dry run, which is the whole run but the sending."""
+    make_table(database_url)
+    job = make_job(database_url)
+    with pytest.raises(SourceFailed, match="1 rows of t have no at"):
+        job.forecast("beginning")
+    outcome = job.run("beginning")
+    assert isinstance(outcome.error, SourceFailed)
+    assert (outcome.exit_code, job.sent()) == (4, [])
