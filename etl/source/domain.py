@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from etl.errors import SourceMismatch, UsageProblem
+from etl.errors import SourceFailed, SourceMismatch, UsageProblem
 from etl.page import Window
 from etl.source.cursor import CursorDomain, CursorKind, TextShape, shape_of
 from etl.source.database import Database
+from etl.source.fault import DatabaseFault
 from etl.source.keyset import Keyset
 from etl.source.plan import ReadPlan
 from etl.source.relation import Relation
@@ -63,8 +64,7 @@ def _stored(database: Database, keyset: Keyset, name: str, declared: str | None,
     classes: list[str] = []
     newest: Any = None
     for function in (sa.func.min, sa.func.max):
-        rows = database.read_patiently(keyset.aggregate(function, Window()), purpose=f"look at the cursor {name}").rows
-        newest = rows[0][0]
+        newest = _end(database, keyset, name, function)
         classes.append(type(newest).__name__)
     if classes[0] != classes[1]:
         raise SourceMismatch(
@@ -89,6 +89,18 @@ def _stored(database: Database, keyset: Keyset, name: str, declared: str | None,
             return CursorDomain(name, "text", zone)
         case _:
             raise _unfit(name, {"float": "number"}.get(classes[1], classes[1]))
+
+
+def _end(database: Database, keyset: Keyset, name: str, function: Any) -> Any:  # noqa: ANN401  # a driver's value
+    statement = keyset.aggregate(function, Window())
+    purpose = f"look at the cursor {name}"
+    try:
+        return database.patiently(lambda: database.read(statement), purpose=purpose).rows[0][0]
+    except DatabaseFault:
+        raise SourceFailed(
+            f"a value of the cursor {name} cannot be decoded, so rows cannot be put in order",
+            hint="repair it in the database, or exclude the row with source.where",
+        ) from None
 
 
 def _text_time(name: str, shape: TextShape, zone: ZoneInfo) -> CursorDomain:

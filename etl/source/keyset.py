@@ -7,6 +7,7 @@ the column's own domain (text datetimes on SQLite stay text, collations stay in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,14 @@ ROW_VALUE_DIALECTS = frozenset({"postgresql", "sqlite"})
 TUPLE_IN_DIALECTS = frozenset({"postgresql", "sqlite", "mysql", "mariadb"})
 # Parameters that one statement takes, less room for the others: SQLite 32766, SQL Server 2100, Oracle 1000 a list.
 _PARAMETERS = {"sqlite": 30_000, "postgresql": 60_000, "mysql": 60_000, "mariadb": 60_000}
+
+
+class PositionForm(Enum):
+    """How key and cursor are asked for: where a value cannot be decoded (infinity), its text still names it."""
+
+    VALUES = auto()
+    CURSOR_TEXT = auto()
+    ALL_TEXT = auto()
 
 
 class Keyset:
@@ -38,21 +47,23 @@ class Keyset:
         """The first `limit` full rows of `window`; None: all."""
         return self._ordered([self._from.c[name] for name in self._names], window).limit(limit)
 
-    def newest_keys(self, *, limit: int) -> sa.Select[Any]:
+    def newest_keys(self, *, limit: int, form: PositionForm = PositionForm.VALUES) -> sa.Select[Any]:
         """The keys of the last `limit` rows, last first."""
-        return self._selected(self._key, Window()).order_by(*(column.desc() for column in self._order())).limit(limit)
+        key = [_as_text(column) for column in self._key] if form is PositionForm.ALL_TEXT else self._key
+        return self._selected(key, Window()).order_by(*(column.desc() for column in self._order())).limit(limit)
 
     def newest(self, *, limit: int) -> sa.Select[Any]:
         """The last `limit` full rows, last first."""
         columns = [self._from.c[name] for name in self._names]
         return self._selected(columns, Window()).order_by(*(column.desc() for column in self._order())).limit(limit)
 
-    def positions(self, window: Window, *, limit: int, cursor_as_text: bool = False) -> sa.Select[Any]:
+    def positions(self, window: Window, *, limit: int, form: PositionForm = PositionForm.VALUES) -> sa.Select[Any]:
         """Key columns, then the cursor, of the first `limit` rows of `window`."""
-        columns: list[Any] = list(self._key)
-        if self._cursor is not None:
-            columns.append(sa.cast(self._cursor, sa.String(64)) if cursor_as_text else self._cursor)
-        return self._ordered(columns, window).limit(limit)
+        key = [_as_text(column) for column in self._key] if form is PositionForm.ALL_TEXT else self._key
+        cursor = [] if self._cursor is None else [self._cursor]
+        if form is not PositionForm.VALUES:
+            cursor = [_as_text(column) for column in cursor]
+        return self._ordered([*key, *cursor], window).limit(limit)
 
     def count(self, window: Window) -> sa.Select[Any]:
         """The number of rows in `window`."""
@@ -184,6 +195,10 @@ def _or_form(order: Sequence[Any], values: Sequence[Any], *, last_equal: bool, b
         return column >= value if last_equal else column > value
     rest = _or_form(order[1:], values[1:], last_equal=last_equal, below=below)
     return sa.or_(column < value if below else column > value, sa.and_(column == value, rest))
+
+
+def _as_text(column: Any) -> Any:  # noqa: ANN401  # a SQL column
+    return sa.cast(column, sa.Text())
 
 
 def _bound(value: Any) -> Any:  # noqa: ANN401  # a driver's value

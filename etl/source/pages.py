@@ -14,7 +14,7 @@ from etl.errors import SourceFailed, SourceMismatch
 from etl.page import Position, UnreadableRow, Window
 from etl.source.database import RECONNECT_SECONDS, Database, Rows
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.keyset import Keyset
+from etl.source.keyset import Keyset, PositionForm
 from etl.source.layout import Layout
 from etl.source.plan import ReadPlan
 
@@ -112,7 +112,7 @@ class PageReader:
 
     def _without_unreadable(self, window: Window, asked: int) -> Found:
         """The page again, by its keys: halves are read until each value that cannot be decoded stands alone."""
-        positions = self._positions(window, asked)
+        positions, form = self._positions(window, asked)
         rows: list[tuple[Any, ...]] = []
         unreadable: list[UnreadableRow] = []
         # Spans of `positions`, lowest on top.
@@ -128,7 +128,11 @@ class PageReader:
                 if fault.fault is not Fault.UNDECODABLE:
                     raise
                 if high - low == 1:
-                    unreadable.append(UnreadableRow(positions[low], fault.words))
+                    position = positions[low]
+                    if form is not PositionForm.VALUES:
+                        # Perhaps only another row of the page had to be asked for as text.
+                        position = next(iter(self._positions(span, 1)[0]), position)
+                    unreadable.append(UnreadableRow(position, fault.words))
                     continue
                 middle = (low + high) // 2
                 spans += [(middle, high), (low, middle)]
@@ -136,24 +140,21 @@ class PageReader:
         last = positions[-1] if positions else None
         return Found(rows, tuple(unreadable), last, complete=len(positions) < asked)
 
-    def _positions(self, window: Window, asked: int) -> list[Position]:
+    def _positions(self, window: Window, asked: int) -> tuple[list[Position], PositionForm]:
         width = len(self._layout.key_at)
-        try:
-            answer = self._database.read(self._keyset.positions(window, limit=asked)).rows
-        except DatabaseFault as fault:
-            if fault.fault is not Fault.UNDECODABLE:
-                raise
+        for form in PositionForm:
             try:
-                # A cursor such as -infinity: as text it can be named, and compared again.
-                answer = self._database.read(self._keyset.positions(window, limit=asked, cursor_as_text=True)).rows
-            except DatabaseFault as again:
-                if again.fault is not Fault.UNDECODABLE:
+                answer = self._database.read(self._keyset.positions(window, limit=asked, form=form)).rows
+            except DatabaseFault as fault:
+                if fault.fault is not Fault.UNDECODABLE:
                     raise
-                raise SourceFailed(
-                    f"a primary key of {self._subject} cannot be decoded, so its row cannot be named",
-                    hint="repair that key in the database, or exclude the row with source.where",
-                ) from None
-        return [Position(row[width] if len(row) > width else None, tuple(row[:width])) for row in answer]
+                continue
+            found = [Position(row[width] if len(row) > width else None, tuple(row[:width])) for row in answer]
+            return found, form
+        raise SourceFailed(
+            f"a primary key or cursor of {self._subject} cannot be decoded, so its row cannot be named",
+            hint="repair it in the database, or exclude the row with source.where",
+        )
 
     def _adapt(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Ask for as many rows next time as PAGE_BYTES can hold, by the size of a sample of these (A42)."""

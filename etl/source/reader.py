@@ -19,7 +19,7 @@ from etl.source.fault import DatabaseFault
 from etl.source.finding import Finding
 from etl.source.fingerprint import fingerprint_of
 from etl.source.key_text import parse_key
-from etl.source.keyset import keys_a_statement
+from etl.source.keyset import PositionForm, keys_a_statement
 from etl.source.pages import Found
 from etl.source.parts import Parts
 from etl.source.preflight import find_problems
@@ -168,10 +168,16 @@ class Source:
         try:
             rows = self._patiently(lambda: self._reader.checked(self._database.read(statement)))
         except DatabaseFault:
-            statement = self._keyset.newest_keys(limit=limit)
-            answer = self._database.read_patiently(statement, purpose=f"read keys of {self._plan.subject}")
-            return self.rows_by_key([tuple(row) for row in answer.rows[::-1]])
+            return self.rows_by_key(self._newest_keys(limit)[::-1])
         return self._page(Found(rows[::-1], (), None, complete=True))
+
+    def _newest_keys(self, limit: int) -> list[Key]:
+        try:
+            keys = self._patiently(lambda: self._database.read(self._keyset.newest_keys(limit=limit)))
+        except DatabaseFault:
+            as_text = self._keyset.newest_keys(limit=limit, form=PositionForm.ALL_TEXT)
+            keys = self._database.read_patiently(as_text, purpose=f"read keys of {self._plan.subject}")
+        return [tuple(row) for row in keys.rows]
 
     def count(self, window: Window) -> int:
         """The number of rows in `window`."""

@@ -94,13 +94,11 @@ class InProcess:
         with open_state(str(self._folder / "etl" / "state.sqlite"), clock=SystemClock(), write=write) as store:
             yield store.mapping(self.sections.get("name", "t"))
 
-    def unreadable(self) -> list[Any]:
-        """The keys of the open dead letters `unreadable_row`, oldest first; of one column only its value."""
+    def dead_letters(self) -> dict[Any, str]:
+        """The reason of each open dead letter by its key, of one column only its value."""
         with self.state() as state:
-            return [
-                letter.key if len(letter.key) > 1 else letter.key[0]
-                for letter in state.open_dead_letters(reason="unreadable_row")
-            ]
+            letters = state.open_dead_letters()
+        return {one.key if len(one.key) > 1 else one.key[0]: one.reason for one in letters}
 
     def _run_id(self) -> str:
         return f"run-{next(self._numbers)}"
