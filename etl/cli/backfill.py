@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, mapping_argument, output_option, report_options, state_option
 from etl.monitoring.ping_url import PingUrl
 
 
 @click.command(
-    epilog="Example: squeezely-etl backfill mappings/orders.yaml --from 2024-01-01 --to 2025-01-01 --window 1mo"
+    cls=Described, epilog="Example: squeezely-etl backfill mappings/orders.yaml --from 2024-01-01 --to 2025-01-01"
 )
 @mapping_argument
 @click.option(
@@ -50,7 +51,10 @@ def backfill(  # noqa: PLR0913 - one parameter an option
     metrics_file: Path | None,
     ping_url: PingUrl | None,
 ) -> int:
-    """Send the half-open range [A, B) of the cursor, with a checkpoint of its own."""
+    """Send a range of the past, [A, B), with a checkpoint of its own.
+
+    Called again, it goes on where it stopped; it shares the rate with the nightly run.
+    """
     from etl.cli.reports import ReportTo
     from etl.cli.runs import BackfillCall, backfill_one
 

@@ -28,7 +28,10 @@ from etl.cli.validate import validate
 )
 @click.version_option(__version__, prog_name="squeezely-etl")
 def squeezely_etl() -> None:
-    """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events."""
+    """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events.
+
+    MAPPING is a file, MAPPING… are files or folders of files.
+    """
 
 
 for command in (backfill, explain, state, deploy, init, preview, retry, run, sandbox, schema, status, test, validate):

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, mappings_argument, metrics_option, state_option
 
 KINDS = ("cron", "systemd", "kubernetes", "airflow", "docker")
 
 
-@click.command(epilog="Example: squeezely-etl deploy systemd mappings --schedule '17 3 * * *'")
+@click.command(cls=Described, epilog="Example: squeezely-etl deploy systemd mappings --schedule '17 3 * * *'")
 @click.argument("kind", type=click.Choice(KINDS), metavar="cron|systemd|kubernetes|airflow|docker")
 @mappings_argument
 @click.option(

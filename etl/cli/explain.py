@@ -6,10 +6,15 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, mapping_argument, output_option, state_option
 
 
-@click.command(epilog="Example: squeezely-etl explain mappings/customers.yaml 4711")
+@click.command(
+    cls=Described,
+    short_help="Tell one row's story, and whether it would be sent now.",
+    epilog="Example: squeezely-etl explain mappings/customers.yaml 4711",
+)
 @mapping_argument
 @click.argument("key", metavar="KEY")
 @click.option("--mask", is_flag=True, help="Hide the values, for sharing.")

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, yes_option
 
 
-@click.command(epilog="Example: squeezely-etl init sqlite:///shop.db customers -o mappings/customers.yaml")
+@click.command(
+    cls=Described, epilog="Example: squeezely-etl init sqlite:///shop.db customers -o mappings/customers.yaml"
+)
 @click.argument("url", metavar="URL")
 @click.argument("table", metavar="TABLE")
 @click.option(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import click
 
+from etl.cli.described import write_example
 from etl.cli.telling import show_error
 from etl.errors import UsageProblem
 
@@ -26,6 +27,11 @@ class NearestGroup(click.Group):
                 f"no command `{args[0]}`{where}", hint=f"{guess} `{ctx.command_path} --help` says what each does"
             )
         return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example."""
+        del ctx
+        write_example(self.epilog or "", formatter)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, mapping_argument, output_option
 
 
-@click.command(epilog="Example: squeezely-etl preview mappings/customers.yaml --key 4711")
+@click.command(cls=Described, epilog="Example: squeezely-etl preview mappings/customers.yaml --key 4711")
 @mapping_argument
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="How many rows.")
 @click.option(

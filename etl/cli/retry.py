@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from etl.cli.completing import complete_reason
+from etl.cli.described import Described
 from etl.cli.options import log_options, mappings_argument, output_option, report_options, state_option
 from etl.monitoring.ping_url import PingUrl
 
 
-@click.command(epilog="Example: squeezely-etl retry mappings --reason invalid_email")
+@click.command(cls=Described, epilog="Example: squeezely-etl retry mappings --reason invalid_email")
 @mappings_argument
 @click.option("--reason", metavar="CODE", shell_complete=complete_reason, help="Only dead letters with this reason.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N dead letters a mapping.")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, mappings_argument, output_option, report_options, state_option, yes_option
 from etl.monitoring.ping_url import PingUrl
 
 
-@click.command(epilog="Example: squeezely-etl run mappings --start-from beginning")
+@click.command(cls=Described, epilog="Example: squeezely-etl run mappings --start-from beginning")
 @mappings_argument
 @click.option("--dry-run", is_flag=True, help="The whole run but the sending: counts, reasons, requests, duration.")
 @click.option(
@@ -48,7 +49,10 @@ def run(  # noqa: PLR0913 - one parameter an option
     metrics_file: Path | None,
     ping_url: PingUrl | None,
 ) -> int:
-    """Send what is new or changed since the last run."""
+    """Send what is new or changed since the last run.
+
+    A first run needs --start-from; from then on the checkpoint says where to go on.
+    """
     from etl.cli.reports import ReportTo
     from etl.cli.runs import RunCall, run_all
 

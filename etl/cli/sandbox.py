@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options
 
 
-@click.command(epilog="Example: squeezely-etl sandbox --fault 429@5% --fault slow=200ms")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free one.")
+@click.command(
+    cls=Described,
+    short_help="Stand in for the API on this machine, with a page to look at.",
+    epilog="Example: squeezely-etl sandbox --fault 429@5% --fault slow=200ms",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="N", default=8765, show_default=True, help="0 picks a free one."
+)
 @click.option(
     "--fault",
     "faults",

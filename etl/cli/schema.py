@@ -6,10 +6,15 @@ import json
 
 import click
 
+from etl.cli.described import Described
 
-@click.command(epilog="Example: squeezely-etl schema > mappings/mapping.schema.json")
+
+@click.command(cls=Described, epilog="Example: squeezely-etl schema > mappings/mapping.schema.json")
 def schema() -> None:
-    """Print the JSON Schema of the mapping file, for editors and checks."""
+    """Print the JSON Schema of the mapping file.
+
+    Editors complete and check mapping files with it.
+    """
     from etl.mapping.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.mistakes import NearestGroup
 from etl.cli.options import log_options, mapping_argument, output_option, state_option, yes_option
 
@@ -15,7 +16,7 @@ def state() -> None:
     """Read or move a mapping's checkpoint."""
 
 
-@state.command(epilog="Example: squeezely-etl state show mappings/customers.yaml -o json")
+@state.command(cls=Described, epilog="Example: squeezely-etl state show mappings/customers.yaml -o json")
 @mapping_argument
 @state_option
 @output_option
@@ -27,7 +28,9 @@ def show(mapping: Path, *, state: str, output: str) -> int:
     return show_state(mapping, state=state, output=output)
 
 
-@state.command("set", epilog="Example: squeezely-etl state set mappings/customers.yaml 2024-01-31T00:00:00")
+@state.command(
+    "set", cls=Described, epilog="Example: squeezely-etl state set mappings/customers.yaml 2024-01-31T00:00:00"
+)
 @mapping_argument
 @click.argument("cursor", metavar="CURSOR")
 @state_option
@@ -40,7 +43,7 @@ def set_checkpoint(mapping: Path, cursor: str, *, state: str, yes: bool) -> int:
     return set_state(mapping, cursor=cursor, state=state, yes=yes)
 
 
-@state.command(epilog="Example: squeezely-etl state reset mappings/customers.yaml --keep-ledger")
+@state.command(cls=Described, epilog="Example: squeezely-etl state reset mappings/customers.yaml --keep-ledger")
 @mapping_argument
 @click.option("--keep-ledger", is_flag=True, help="Keep what was accepted, so that unchanged rows are not sent again.")
 @state_option

@@ -89,11 +89,9 @@ def reset_state(path: Path, *, keep_ledger: bool, state: str, yes: bool) -> int:
         for track in ("run", "backfill"):
             stack.enter_context(found.lock(track))
         letters = sum(found.dead_letter_counts().values())
-        ledger = f"{counted(found.ledger_size(), 'key')} " + (
-            "kept: what did not change is not sent again"
-            if keep_ledger
-            else "forgotten: every row that is read is sent"
-        )
+        kept = "kept: what did not change is not sent again"
+        fate = kept if keep_ledger else "forgotten: every row that is read is sent"
+        ledger = f"{counted(found.ledger_size(), 'key')} {fate}"
         rows = [
             ("checkpoint", f"{_place(found.checkpoint())}: forgotten"),
             ("dead letters", f"{letters:,} forgotten"),
@@ -104,9 +102,8 @@ def reset_state(path: Path, *, keep_ledger: bool, state: str, yes: bool) -> int:
         click.echo(paint(plain(found.name, "bold"), labelled(*rows), err=True), err=True)
         _confirm("forget it?", yes=yes)
         found.reset(keep_ledger=keep_ledger)
-    step = Step(
-        "the next run has to be told where to begin", Place(path, ()).command("run", "--start-from", "beginning")
-    )
+    command = Place(path, (), state).command("run", "--start-from", "beginning")
+    step = Step("the next run has to be told where to begin", command)
     click.echo(paint(plain(f"{mapping.name}: forgotten"), *shown_steps([step])))
     return 0
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import MAPPING_PATH, log_options, output_option, state_option
 
 
-@click.command(epilog="Example: squeezely-etl status mappings --check")
+@click.command(cls=Described, epilog="Example: squeezely-etl status mappings --check")
 @click.argument("mappings", nargs=-1, metavar="[MAPPING…]", type=MAPPING_PATH)
 @click.option(
     "--history", type=click.IntRange(min=0), default=3, show_default=True, metavar="N", help="The last N runs of each."
@@ -38,7 +39,7 @@ def status(  # noqa: PLR0913 - one parameter an option
     state: str,
     output: str,
 ) -> int:
-    """Show what needs a person, how far each mapping is behind, and its last runs.
+    """Show what needs a person, the lag and the last runs.
 
     Without MAPPING all that the state knows; with mapping files their databases are asked for the lag.
     """

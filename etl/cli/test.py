@@ -6,10 +6,15 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, mappings_argument, output_option
 
 
-@click.command(epilog="Example: squeezely-etl test mappings")
+@click.command(
+    cls=Described,
+    short_help="Run the examples that mappings carry in `tests:`.",
+    epilog="Example: squeezely-etl test mappings",
+)
 @mappings_argument
 @output_option
 @log_options

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from etl.cli.described import Described
 from etl.cli.options import log_options, mappings_argument, output_option
 
 
-@click.command(epilog="Example: squeezely-etl validate mappings --connect")
+@click.command(cls=Described, epilog="Example: squeezely-etl validate mappings --connect")
 @mappings_argument
 @click.option("--connect", is_flag=True, help="Also check columns, keys, cursors and the API's credentials.")
 @output_option
