@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from etl.cli.summary import summary_text
 from etl.errors import SourceFailed
-from tests.source.tables import DATETIME, dialect_of, insert, run_sql
+from tests.scripted_server import Exchange, ScriptedServer, like_squeezely
+from tests.source.tables import DATETIME, dialect_of, insert, run_sql, writer
 
 
 def make_table(url: str) -> None:
@@ -47,3 +49,30 @@ def test_rows_without_a_cursor_stop_the_run_unless_the_mapping_knows_of_them(dat
     outcome = job.run("beginning")
     assert isinstance(outcome.error, SourceFailed)
     assert (outcome.exit_code, job.sent()) == (4, [])
+
+
+IDLE = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'squeezely-etl' "
+    "AND datname = current_database() AND (state <> 'idle' OR backend_xmin IS NOT NULL)",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist p "
+    "ON p.id = trx_mysql_thread_id WHERE p.db = database() AND p.id <> connection_id()",
+}
+
+
+def test_no_transaction_is_open_while_an_event_is_on_its_way(database_url: str, make_job: Any) -> None:
+    """A36: seen from beside the session, in the middle of a request; the table can be changed meanwhile."""
+    make_table(database_url)
+    seen: list[Any] = []
+
+    def look(exchange: Exchange) -> None:
+        with writer(database_url) as connection:
+            if dialect_of(database_url) != "sqlite":
+                seen.append(connection.execute(sa.text(IDLE[dialect_of(database_url)])).scalar_one())
+            connection.exec_driver_sql("ALTER TABLE t ADD COLUMN added INTEGER")
+        like_squeezely(exchange)
+
+    with ScriptedServer([look]) as api:
+        source = "table: t, primary_key: id, cursor_field: at, timezone: UTC, settle: 0s, on_null_cursor: skip"
+        outcome = make_job(database_url, api, source=source).run("beginning")
+    assert (outcome.error, outcome.books.sent) == (None, 2)
+    assert seen == ([] if dialect_of(database_url) == "sqlite" else [0])

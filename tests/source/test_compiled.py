@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 
 from etl.page import Position, Window
 from etl.source.bound import clock_statement
+from etl.source.children import ChildReader
 from etl.source.keyset import Keyset, keys_a_statement
-from etl.source.plan import ReadPlan
+from etl.source.layout import layout_of
+from etl.source.plan import ChildPlan, ReadPlan
 from etl.source.relation import Relation
 
 WINDOW = Window(after=Position(5, (7, "x")), until=9)
@@ -98,6 +101,43 @@ def test_a_query_is_wrapped_whole(dialect: str, alias: str) -> None:
     statement = keyset(dialect, relation).rows(WINDOW, limit=5)
     assert f"FROM (SELECT 1 AS id, '10:30' AS line FROM x -- all ) {alias} WHERE" in sql_of(statement, dialect)
     assert "-- all\n)" in str(statement.compile(dialect=DIALECTS[dialect]))
+
+
+@pytest.mark.parametrize("dialect", ["mssql", "oracle"])
+def test_child_rows_and_those_that_the_database_matches(dialect: str) -> None:
+    """A28: one IN for a page; where the database's equality is another than ours, a join by its keys."""
+    child = ChildPlan("order_lines", (("order_id", "id"),), ("line_no",), ("sku",), where="gone = 0")
+    plan = ReadPlan(url="", primary_key=("id", "line"), child=child)
+    lines = Relation("order_lines", dict.fromkeys(("order_id", "line_no", "sku"), "integer"), table="order_lines")
+    database: Any = SimpleNamespace(dialect=dialect)
+    reader = ChildReader(database, lines, plan, parent=TABLE, layout=layout_of(plan))
+    assert sql_of(reader.statement([(1,), (2,)]), dialect) == (
+        "SELECT order_lines.order_id, order_lines.sku FROM order_lines "
+        "WHERE order_lines.order_id IN (:param_1_1, :param_1_2) AND (gone = 0 ) "
+        "ORDER BY order_lines.order_id, order_lines.line_no"
+    )
+    alias = {"mssql": ("[Order] AS parent", "AS child"), "oracle": ('"Order" parent', "child")}[dialect]
+    assert sql_of(reader.joined_statement([(1, 2)]), dialect) == (
+        f"SELECT parent.id, parent.line, child.sku FROM shop.{alias[0]} JOIN (SELECT order_lines.sku AS sku, "
+        "order_lines.order_id AS order_id, order_lines.line_no AS line_no FROM order_lines WHERE (gone = 0 )) "
+        f"{alias[1]} ON child.order_id = parent.id WHERE parent.id = 1 AND parent.line = 2 "
+        "ORDER BY parent.id, parent.line, child.line_no"
+    )
+
+
+@pytest.mark.parametrize("dialect", ["mssql", "oracle"])
+def test_counts_and_ends(dialect: str) -> None:
+    table = TABLES[dialect]
+    one = keyset(dialect)
+    assert sql_of(one.count(Window(after=Position(5, ()))), dialect) == (
+        f"SELECT count(*) AS count_1 FROM {table} WHERE (price > 0 ) AND {table}.at > 5"
+    )
+    assert sql_of(one.aggregate(sa.func.max, Window()), dialect) == (
+        f"SELECT max({table}.at) AS max_1 FROM {table} WHERE (price > 0 ) AND {table}.at IS NOT NULL"
+    )
+    assert sql_of(one.null_cursors(), dialect) == (
+        f"SELECT count(*) AS count_1 FROM {table} WHERE {table}.at IS NULL AND (price > 0 )"
+    )
 
 
 @pytest.mark.parametrize(
