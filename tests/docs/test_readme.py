@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import etl.errors
 from etl.cli.commands import squeezely_etl
+from etl.job.mapping_tests import transform_example
 from etl.mapping.load import load_mapping
 from tests.docs import blocks as generated
 
@@ -35,6 +37,20 @@ def test_every_mapping_of_the_readme_is_valid(tmp_path: Path) -> None:
         path.write_text(text)
         mapping = load_mapping(path, environment=VARIABLES, read_file=Path.read_bytes)
         assert mapping.name == "customers"
+
+
+def test_the_row_of_the_page_becomes_the_event_of_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "customers.yaml"
+    path.write_text(blocks("yaml")[0])
+    mapping = load_mapping(path, environment=VARIABLES, read_file=Path.read_bytes)
+    head, _, values = re.findall(r"^ *\| (.+) \|$", README.partition("It makes of a row")[2], re.MULTILINE)[:3]
+    row = {
+        name: int(cell) if cell.isdigit() else cell.strip("`")
+        for name, cell in zip(head.split(" | "), values.split(" | "), strict=True)
+    }
+    event, problems = transform_example(mapping, row, ())
+    assert problems == ()
+    assert event == json.loads(blocks("json")[0])
 
 
 def test_every_command_and_option_is_documented() -> None:
