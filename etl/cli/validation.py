@@ -14,6 +14,7 @@ import click
 from etl.api.client import ApiClient
 from etl.api.credentials import CredentialOutcome
 from etl.cli.loading import load_each
+from etl.cli.wording import counted
 from etl.errors import EtlError, MappingInvalid, worst_exit_code
 from etl.host.system_clock import SystemClock
 from etl.job.mapping_constants import constant_findings
@@ -133,7 +134,7 @@ def _show(report: Report) -> None:
     errors = sum(remark.level == "error" for remark in report.remarks)
     warnings = len(report.remarks) - errors
     if errors:
-        click.echo(f"{report.path}: {errors} error(s), {warnings} warning(s)")
+        click.echo(f"{report.path}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     else:
-        note = f", {warnings} warning(s)" if warnings else ""
+        note = f", {counted(warnings, 'warning')}" if warnings else ""
         click.echo(f"{report.path}: valid ({report.summary}{note})")

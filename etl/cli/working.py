@@ -136,7 +136,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
             outcome = work(shop, run_id, stack.enter_context(progress), stopper)
     except EtlError as error:
         if isinstance(error, MappingLocked) and call.if_locked == "skip":
-            tell(f"{mapping.name}: skipped, {error.message}")
+            tell(f"skipped: {error.message}")
             return 0
         seconds = clock.monotonic() - begun
         outcome = _ended_early(mapping, store, call, stopper.error or error, run_id=run_id, seconds=seconds)

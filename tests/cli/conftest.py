@@ -18,7 +18,17 @@ from tests.e2e.conftest import Desk, Ended
 
 SCREENS = Path(__file__).parent / "screens"
 # Lines that are not wrapped: what was typed, errors in one line, problems of mappings, and commands to copy.
-UNBROKEN = ("$ ", "error: ", "hint: ", "people.yaml:", "other.yaml:", "      squeezely-etl ")
+UNBROKEN = (
+    "$ ",
+    "skipped: ",
+    "error: ",
+    "warning: ",
+    "hint: ",
+    "  hint: ",
+    "people.yaml:",
+    "other.yaml:",
+    "      squeezely-etl ",
+)
 VARYING = [
     (r"process \d+ on [^,\s]+", "process 4711 on shop"),
     (r"since [-\dT:+]{25}", "since 2026-01-02T03:04:05+00:00"),

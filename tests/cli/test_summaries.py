@@ -7,9 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.host.system_clock import SystemClock
 from etl.sandbox.serve import running
 from etl.sandbox.settings import SandboxSettings
 from etl.secret import Secret
+from etl.state.store import open_state
 
 DAMAGE = "UPDATE people SET email = CASE id WHEN 10 THEN NULL ELSE 'nobody' END WHERE id IN (7, 9, 10)"
 
@@ -63,6 +65,9 @@ def test_everything_that_can_end_a_run_early(transcript: Any) -> None:
     with running(SandboxSettings(account="shop-1", api_key=Secret("another"))) as office.api_url:
         transcript.type("run", "people.yaml")
     office.api_url = api_url
+    with open_state(str(office.state), clock=SystemClock(), write=True) as store, store.mapping("people").lock("run"):
+        transcript.type("run", "people.yaml")
+        transcript.type("run", "people.yaml", "--if-locked", "skip")
     change(office, "UPDATE people SET email = 'nobody'")
     transcript.type("run", "people.yaml", "--full-refresh")
     transcript.compare("trouble")
