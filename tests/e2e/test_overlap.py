@@ -78,7 +78,7 @@ def test_skip_leaves_with_success(busy: Any) -> None:
     with open_state(str(busy.state), clock=SystemClock(), write=True) as store, store.mapping("people").lock("run"):
         ended = busy.run("--start-from", "beginning", "--if-locked", "skip")
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.startswith(f"people: skipped, {ME}")
+    assert ended.err.startswith(f"skipped: {ME}")
     assert busy.stats()["requests"] == 0
 
 
