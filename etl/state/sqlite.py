@@ -30,6 +30,7 @@ WAL_BYTES = 64 * 1024 * 1024
 PAGE_BYTES = 4096
 _MAGIC = b"SQLite format 3\x00"
 _WAL_VERSION = 2
+_WAL_HEADER_BYTES = 32
 _MODE_WAIT_SECONDS = 0.01
 
 
@@ -54,8 +55,9 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
         return None
     check_header(path)
     readable = path
-    if (_is_wal(path) and not _beside(path, "-shm").exists()) or _beside(path, "-journal").exists():
-        # A backup of a live state, or a kill at the very end: SQLite would have to repair it, so it gets a copy.
+    if _wants_repair(path):
+        # A backup of a live state, or a kill at the very beginning or end: SQLite would have to repair it, so it gets
+        # a copy.
         folder = Path(tempfile.mkdtemp(prefix="squeezely-etl-"))
         temporary(folder)
         readable = folder / "state.sqlite"
@@ -196,6 +198,17 @@ def _enter_wal(connection: sqlite3.Connection, clock: Clock) -> None:
             clock.wait(_MODE_WAIT_SECONDS)
         else:
             return
+
+
+def _wants_repair(path: Path) -> bool:
+    if _beside(path, "-journal").exists():
+        return True
+    if not _is_wal(path):
+        return False
+    log = _beside(path, "-wal")
+    # A log that ends within its header: a reader who may not write gives up on it after ten seconds.
+    cut_off = log.exists() and 0 < log.stat().st_size <= _WAL_HEADER_BYTES
+    return cut_off or not _beside(path, "-shm").exists()
 
 
 def _is_wal(path: Path) -> bool:

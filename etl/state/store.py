@@ -21,7 +21,7 @@ from etl.checkpoint import LastRun
 from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state import sqlite
-from etl.state.database import Database
+from etl.state.database import Database, Transaction
 from etl.state.last_run import read_note, write_note
 from etl.state.lock import FileLock, Holder, Lock, file_holder, lock_path, note_path
 from etl.state.mapping_state import Locks, MappingState
@@ -211,8 +211,10 @@ def _open_file(path: Path, clock: Clock) -> Database:
 
 
 def _fill(database: Database) -> None:
+    # With its key in the same transaction: tables without one would look damaged after a kill.
     with database.transaction("make") as transaction:
         upgrade(transaction, 0, postgresql=database.postgresql)
+        _make_hash_key(transaction)
 
 
 def _nothing() -> Database:
@@ -226,8 +228,7 @@ def _hash_key(database: Database) -> bytes:
     rows = database.rows(sql)
     if not rows and database.writable:
         with database.transaction() as transaction:
-            new = secrets.token_hex(_HASH_KEY_BYTES)
-            transaction.run("INSERT INTO etl_meta VALUES ('hash_key', ?) ON CONFLICT (name) DO NOTHING", (new,))
+            _make_hash_key(transaction)
             rows = transaction.rows(sql)
     try:
         key = bytes.fromhex(rows[0][0])
@@ -236,6 +237,11 @@ def _hash_key(database: Database) -> bytes:
     if len(key) != _HASH_KEY_BYTES:
         raise StateUnusable(f"the state {database.place} is damaged: its key is missing", hint=DAMAGED_HINT)
     return key
+
+
+def _make_hash_key(transaction: Transaction) -> None:
+    new = secrets.token_hex(_HASH_KEY_BYTES)
+    transaction.run("INSERT INTO etl_meta VALUES ('hash_key', ?) ON CONFLICT (name) DO NOTHING", (new,))
 
 
 def _server_url(location: str) -> sa.URL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from etl.state.mapping_state import MappingState
+from etl.state.sqlite import for_writing
 from etl.state.store import open_state
 from tests.state.filling import SteppingClock, event
 
@@ -34,6 +36,25 @@ def test_every_row_below_the_checkpoint_is_accounted_for_after_each_kill(
         assert _check(store.mapping("customers")) >= last_told
         outcomes = {record.outcome for record in store.mapping("customers").runs()}
     assert outcomes == {"died"}
+
+
+def test_looking_at_a_state_that_was_killed_at_its_first_write(path: Path, clock: SteppingClock) -> None:
+    """D2. A log that ends with its header: SQLite's readers wait ten seconds for more, and give up."""
+    with open_state(str(path), clock=clock, write=True):
+        pass
+    left = path.parent / "left"
+    left.mkdir(0o700)
+    database = for_writing(path, clock)
+    for name in ("state.sqlite", "state.sqlite-shm"):
+        shutil.copy(path.parent / name, left)
+    with database.transaction() as transaction:
+        transaction.run("INSERT INTO etl_meta VALUES ('a', 'word')")
+    (left / "state.sqlite-wal").write_bytes((path.parent / "state.sqlite-wal").read_bytes()[:32])
+    database.close()
+    with open_state(str(left / "state.sqlite"), clock=clock, write=False) as looking:
+        assert looking.mapping("customers").checkpoint() is None
+    with open_state(str(left / "state.sqlite"), clock=clock, write=True) as going_on:
+        assert going_on.mapping("customers").next_stamp() == 1
 
 
 def _killed_after(location: str, seconds: float) -> int:
