@@ -73,6 +73,8 @@ def next_steps(outcome: Outcome, place: Place, example: Callable[[str], Key | No
     if outcome.dry_run:
         reasons = list(outcome.forecast.examples) if outcome.forecast else []
         look = [Step("see the rows that are invalid", place.command("preview", "--invalid"))] if reasons else []
+        if outcome.forecast and outcome.forecast.would_stop:
+            return [Step("more rows fail than max_failure_rate allows: a run would stop"), *look]
         return look + ([] if error else [Step("nothing was sent; the same command without --dry-run sends it")])
     if isinstance(error, TooManyFailures):
         return [Step("see the rows that fail, and correct the mapping", place.command("preview", "--invalid"))]

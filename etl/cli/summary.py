@@ -1,8 +1,7 @@
-"""The summary at the end of a run, for a person or as one JSON line."""
+"""The summary at the end of a run, for a person."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from rich.console import RenderableType
@@ -23,11 +22,6 @@ MOST_WINDOWS = 36
 # Counted among the reasons, but no row that was read and failed.
 BESIDE_THE_BOOKS = ("gone", "overtaken", "null_cursor", "future_cursor")
 COLOURS = {"done": "green", "stopped": "yellow", "failed": "red"}
-
-
-def summary_json(outcome: Outcome) -> str:
-    """The contract's line (§5)."""
-    return json.dumps(outcome.as_dict(), ensure_ascii=False)
 
 
 def summary_text(outcome: Outcome, steps: list[Step]) -> str:

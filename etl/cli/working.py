@@ -6,6 +6,7 @@ whoever finds a mapping at work leaves before anything heavy is imported, and wi
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,13 +19,11 @@ from uuid import uuid4
 import click
 
 from etl.books import Books
-from etl.cli.advice import Place, next_steps
 from etl.cli.loading import load_good
 from etl.cli.logs import log_context
 from etl.cli.progress import Progress
 from etl.cli.reports import Reports, ReportTo
 from etl.cli.streams import say
-from etl.cli.summary import closing_text, summary_json, summary_text
 from etl.cli.telling import show_error, tell
 from etl.clock import Clock
 from etl.errors import EtlError, Interrupted, MappingLocked, StateUnusable, worst_exit_code
@@ -112,6 +111,8 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
                 break
             codes.append(_one(mapping, store, call, work, clock=clock, stopper=stopper, reports=reports))
     if len(codes) > 1 and call.output == "text":
+        from etl.cli.summary import closing_text
+
         _print(closing_text(codes), call)
     return worst_exit_code(codes)
 
@@ -139,8 +140,33 @@ def _one(  # noqa: PLR0913 - what all mappings share
             tell(f"skipped: {error.message}")
             return 0
         seconds = clock.monotonic() - begun
-        outcome = _ended_early(mapping, store, call, stopper.error or error, run_id=run_id, seconds=seconds)
+        outcome = Outcome(
+            mapping=mapping.name,
+            command=call.command,
+            run_id=run_id,
+            books=Books(),
+            duration_seconds=seconds,
+            before=None,
+            checkpoint=None,
+            error=stopper.error or error,
+            dry_run=call.dry_run,
+        )
+        # Whoever was refused the lock, also after a wait that a signal ended, leaves no record beside the holder's.
+        if not call.dry_run and not isinstance(error, MappingLocked):
+            outcome = _recorded(outcome, store)
     reports.ended(mapping, outcome, store)
+    _tell(outcome, mapping, store, call)
+    if outcome.error is not None:
+        show_error(outcome.error, subject=mapping.name)
+    return outcome.exit_code
+
+
+def _tell(outcome: Outcome, mapping: Mapping, store: StateStore, call: Call) -> None:
+    if call.output == "json":
+        _print(json.dumps(outcome.as_dict(), ensure_ascii=False), call)
+        return
+    from etl.cli.advice import Place, next_steps
+    from etl.cli.summary import summary_text
 
     def example(reason: str) -> Key | None:
         try:
@@ -149,38 +175,17 @@ def _one(  # noqa: PLR0913 - what all mappings share
             return None
         return letters[0].key if letters else None
 
-    if call.output == "json":
-        _print(summary_json(outcome), call)
-    else:
-        place = Place(mapping.path, tuple(mapping.source.primary_key), call.state)
-        _print(summary_text(outcome, next_steps(outcome, place, example)), call)
-    if outcome.error is not None:
-        show_error(outcome.error, subject=mapping.name)
-    return outcome.exit_code
+    place = Place(mapping.path, tuple(mapping.source.primary_key), call.state)
+    _print(summary_text(outcome, next_steps(outcome, place, example)), call)
 
 
-def _ended_early(  # noqa: PLR0913 - all that is known of it
-    mapping: Mapping, store: StateStore, call: Call, error: EtlError, *, run_id: str, seconds: float
-) -> Outcome:
-    """The outcome of work that ended before its record was opened, and that record; a refused lock leaves none."""
-    outcome = Outcome(
-        mapping=mapping.name,
-        command=call.command,
-        run_id=run_id,
-        books=Books(),
-        duration_seconds=seconds,
-        before=None,
-        checkpoint=None,
-        error=error,
-        dry_run=call.dry_run,
-    )
-    if call.dry_run or isinstance(error, MappingLocked):
-        return outcome
+def _recorded(outcome: Outcome, store: StateStore) -> Outcome:
+    """Record the end of work that had no record yet; the outcome with the checkpoint as it is."""
     try:
-        found = store.mapping(mapping.name)
-        if call.command != "backfill":
+        found = store.mapping(outcome.mapping)
+        if outcome.command != "backfill":
             outcome = replace(outcome, before=found.checkpoint(), checkpoint=found.checkpoint())
-        found.record_run(run_id=run_id, command=call.command, summary=outcome.as_dict())
+        found.record_run(run_id=outcome.run_id, command=outcome.command, summary=outcome.as_dict())
     except StateUnusable:
         LOG.warning("the end of the run could not be recorded")
     return outcome

@@ -76,11 +76,8 @@ class Forecaster:
             seconds=max(requests / rate.requests_per_second, self.events / rate.events_per_second),
             null_rates={name: 1 - self._present[name] / self.events for name in names} if self.events else {},
             examples=dict(self._examples),
+            would_stop=self._fuse.blown(failures=self.books.invalid, examined=self.books.read),
         )
-
-    def would_stop(self) -> bool:
-        """Whether so many rows are invalid that a run would stop (`max_failure_rate`)."""
-        return self._fuse.blown(failures=self.books.invalid, examined=self.books.read)
 
     def _pack(self, body: bytes) -> None:
         destination = self._mapping.destination

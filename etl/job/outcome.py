@@ -25,7 +25,7 @@ class Forecast:
     """What a run would send: `events` in `requests` of together `body_bytes`, in `seconds` at the configured rate.
 
     `null_rates` gives the share (0 to 1) of events without the field, a field; `examples` up to three keys a
-    problem code.
+    problem code. `would_stop`: more rows are invalid than `max_failure_rate` allows, so that a run would not get far.
     """
 
     events: int
@@ -35,6 +35,7 @@ class Forecast:
     null_rates: dict[str, float]
     examples: dict[str, list[str]]
     windows: tuple[WindowForecast, ...] = ()
+    would_stop: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """The forecast as JSON-ready values."""
@@ -45,6 +46,7 @@ class Forecast:
             "seconds": round(self.seconds, 1),
             "null_rates": {name: round(rate, 4) for name, rate in self.null_rates.items()},
             "examples": self.examples,
+            "would_stop": self.would_stop,
             "windows": [{"label": one.label, "rows": one.rows, "events": one.events} for one in self.windows],
         }
 

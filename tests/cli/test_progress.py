@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from etl.books import Books
 from etl.cli import progress as progress_module
@@ -85,6 +86,22 @@ def test_a_terminal_gets_a_bar_that_leaves_no_trace(slow: Any) -> None:
     assert shown.rstrip().splitlines()[-1].startswith("  checkpoint "), shown
     for line in shown.split("\n"):
         assert all(len(part) <= 80 for part in line.split("\r")), line
+
+
+def test_every_long_command_has_the_bar(slow: Any) -> None:
+    """`run --dry-run`, `backfill` and its dry run, `retry`."""
+    span = ("--from", "2024-01-01", "--to", "2090-01-01", "--window", "1y")
+    with slow.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE people SET email = 'nobody' WHERE id = 3"))
+    for arguments in (
+        ("run", "people.yaml", "--start-from", "beginning", "--dry-run"),
+        ("backfill", "people.yaml", *span, "--dry-run"),
+        ("backfill", "people.yaml", *span),
+        ("retry", "people.yaml"),
+    ):
+        code, seen = on_terminal(slow, *arguments)
+        assert code == 3, seen
+        assert re.search(r"people +[━╸╺]+ +[\d,]+( of [\d,]+)? rows?", plain(seen)), (arguments, seen)
 
 
 def test_no_color_is_heeded_and_a_dumb_terminal_gets_plain_text(slow: Any) -> None:

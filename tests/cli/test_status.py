@@ -40,8 +40,10 @@ def test_what_a_person_reads_at_nine(transcript: Any) -> None:
     office.fill(30, first=500, minutes=30)
     change(office, "UPDATE people SET email = 'nobody' WHERE id IN (7, 510)")
     office.call("backfill", "people.yaml", "--from", "2024-01-01", "--to", "2090-01-01", "--window", "1y")
-    with open_state(str(office.state), clock=SystemClock(), write=True) as store, store.mapping("people").lock("run"):
-        transcript.type("status", "people.yaml", "--check", "--max-lag", "20m")
+    with open_state(str(office.state), clock=SystemClock(), write=True) as store:
+        people = store.mapping("people")
+        with people.lock("run"), people.lock("backfill"):
+            transcript.type("status", "people.yaml", "--check", "--max-lag", "20m")
     transcript.type("status")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -69,8 +69,21 @@ def test_everything_that_can_end_a_run_early(transcript: Any) -> None:
         transcript.type("run", "people.yaml")
         transcript.type("run", "people.yaml", "--if-locked", "skip")
     change(office, "UPDATE people SET email = 'nobody'")
+    transcript.type("run", "people.yaml", "--full-refresh", "--dry-run")
     transcript.type("run", "people.yaml", "--full-refresh")
     transcript.compare("trouble")
+
+
+def test_rows_that_are_held_and_a_throttle_that_makes_wait(transcript: Any) -> None:
+    """A14, C32: nothing is lost of them, and the waiting is told."""
+    office = transcript.office
+    slow = office.mapping.read_text().replace("settle: 0s", "settle: 1h")
+    slow = slow.replace("requests_per_second: 10000", "requests_per_second: 1")
+    office.mapping.write_text(slow)
+    office.fill(250)
+    office.fill(7, first=900, minutes=10)
+    transcript.type("run", "people.yaml", "--start-from", "beginning")
+    transcript.compare("held")
 
 
 def test_one_broken_mapping_does_not_keep_the_others_from_their_night(transcript: Any) -> None:
