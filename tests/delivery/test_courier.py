@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from etl.delivery.courier import Request
@@ -16,6 +18,7 @@ from tests.delivery.parcels import (
     Carrier,
     carry,
     event,
+    fast_budget,
     make_courier,
     page,
     pages,
@@ -377,3 +380,20 @@ def test_the_throttle_alone_is_what_waiting_counts() -> None:
     carrier = carry(ten(), budget=budget)
     assert len(carrier.requests) == 4
     assert carrier.courier.tally.waited_seconds == pytest.approx(2.9, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("answers", "lowest"),
+    [((DOWN, Accepted(), DOWN, Accepted(), DOWN), 1.0), ((DOWN, DOWN), 0.5), ((throttled(),), 0.5)],
+    ids=["failures alone", "failures in a row", "429"],
+)
+def test_the_rate_is_halved_after_429_and_after_failures_in_a_row(answers: Sequence[Verdict], lowest: float) -> None:
+    """C8, C9: one failed request is nobody's fault; a success in between begins anew."""
+    budget, left, factors = fast_budget(), list(answers), []
+
+    def api(_request: Request) -> Verdict:
+        factors.append(budget.state.factor)
+        return left.pop(0) if left else Accepted()
+
+    carry(ten(), api, budget=budget, concurrency=1)
+    assert min(factors) == lowest
