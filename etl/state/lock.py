@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,16 +34,22 @@ _MOST_NAME_LETTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock. `since` is aware, UTC. `here`: on this host, so that `pid` means something to its people."""
+    """Who holds a lock. `since` is aware, UTC. `for_one_host`: the lock is a file's, which only one host respects."""
 
     pid: int
     host: str
     since: datetime
-    here: bool = True
+    for_one_host: bool = True
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on this host, so that `pid` means something to its people."""
+        return self.host == host_name()
 
     def __str__(self) -> str:
         """For people: who, where and since when."""
-        warning = "" if self.here else " (another host: locks of files are made for one host)"
+        astray = self.for_one_host and not self.here
+        warning = " (another host: locks of files are made for one host)" if astray else ""
         return f"process {self.pid} on {self.host}{warning}, since {self.since.isoformat(timespec='seconds')}"
 
 
@@ -102,17 +109,7 @@ class FileLock:
             except BlockingIOError:
                 continue
             return
-        raise locked(self._what, self._named_holder(descriptor))
-
-    def _named_holder(self, descriptor: int) -> Holder | None:
-        holder = None
-        for wait_seconds in _NAMED_AFTER_SECONDS:
-            if wait_seconds:
-                self._clock.wait(wait_seconds)
-            holder = _read_holder(descriptor)
-            if holder is not None and _may_live(holder):
-                break
-        return holder
+        raise locked(self._what, named_holder(lambda: _read_holder(descriptor), self._clock))
 
 
 def file_holder(path: Path) -> Holder | None:
@@ -124,7 +121,7 @@ def file_holder(path: Path) -> Holder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _read_holder(descriptor) or Holder(0, "?", datetime.fromtimestamp(0).astimezone(), here=False)
+        return _read_holder(descriptor) or Holder(0, "?", datetime.fromtimestamp(0).astimezone())
     else:
         return None
     finally:
@@ -150,6 +147,18 @@ def _safe(mapping: str) -> str:
     if len(name) > _MOST_NAME_LETTERS:
         name = name[:_MOST_NAME_LETTERS] + "~" + blake2b(mapping.encode(), digest_size=8).hexdigest()
     return name
+
+
+def named_holder(read: Callable[[], Holder | None], clock: Clock) -> Holder | None:
+    """What `read` tells of the holder, asked again for a moment while that is nobody or somebody who is gone."""
+    holder = None
+    for wait_seconds in _NAMED_AFTER_SECONDS:
+        if wait_seconds:
+            clock.wait(wait_seconds)
+        holder = read()
+        if holder is not None and _may_live(holder):
+            break
+    return holder
 
 
 def locked(what: str, holder: Holder | None) -> MappingLocked:
@@ -183,7 +192,6 @@ def _may_live(holder: Holder) -> bool:
 def _read_holder(descriptor: int) -> Holder | None:
     try:
         found = json.loads(os.pread(descriptor, 4096, 0))
-        since = datetime.fromisoformat(found["since"])
-        return Holder(int(found["pid"]), str(found["host"]), since, here=found["host"] == host_name())
+        return Holder(int(found["pid"]), str(found["host"]), datetime.fromisoformat(found["since"]))
     except (OSError, ValueError, LookupError, TypeError):
         return None  # not written yet, or not by us

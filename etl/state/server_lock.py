@@ -11,12 +11,12 @@ from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from types import TracebackType
-from typing import Final, NoReturn
+from typing import Final
 
 from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state.database import Database
-from etl.state.lock import Holder, host_name, locked
+from etl.state.lock import Holder, host_name, locked, named_holder
 
 
 class ServerLock:
@@ -38,15 +38,16 @@ class ServerLock:
         """Take the lock. Raises `MappingLocked`."""
         assert not self._held, "the lock is held already"
         with self._database.transaction("lock") as transaction:
-            if not transaction.rows("SELECT pg_try_advisory_lock(?)", (self._number,))[0][0]:
-                self._refuse()
-            transaction.run(
-                "INSERT INTO etl_holder (mapping_id, track, pid, host, since) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (mapping_id, track) DO UPDATE "
-                "SET pid = excluded.pid, host = excluded.host, since = excluded.since",
-                (self._mapping_id, self._track, os.getpid(), host_name(), self._clock.utc_now().isoformat()),
-            )
-        self._held = True
+            self._held = bool(transaction.rows("SELECT pg_try_advisory_lock(?)", (self._number,))[0][0])
+            if self._held:
+                transaction.run(
+                    "INSERT INTO etl_holder (mapping_id, track, pid, host, since) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT (mapping_id, track) DO UPDATE "
+                    "SET pid = excluded.pid, host = excluded.host, since = excluded.since",
+                    (self._mapping_id, self._track, os.getpid(), host_name(), self._clock.utc_now().isoformat()),
+                )
+        if not self._held:
+            raise locked(self._mapping, named_holder(self._holder, self._clock))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -54,11 +55,16 @@ class ServerLock:
         """Give the lock back."""
         if self._held:
             self._held = False
-            with suppress(StateUnusable), self._database.transaction("unlock") as transaction:
-                transaction.rows("SELECT pg_advisory_unlock(?)", (self._number,))
+            with suppress(StateUnusable):
+                # The name goes first and visibly, so that nobody takes it for the next holder's.
+                with self._database.transaction("unlock") as transaction:
+                    sql = "DELETE FROM etl_holder WHERE mapping_id = ? AND track = ?"
+                    transaction.run(sql, (self._mapping_id, self._track))
+                with self._database.transaction("unlock") as transaction:
+                    transaction.rows("SELECT pg_advisory_unlock(?)", (self._number,))
 
-    def _refuse(self) -> NoReturn:
-        raise locked(self._mapping, server_holder(self._database, self._mapping_id, self._mapping, self._track))
+    def _holder(self) -> Holder | None:
+        return server_holder(self._database, self._mapping_id, self._mapping, self._track)
 
 
 def server_holder(database: Database, mapping_id: int, mapping: str, track: str) -> Holder | None:
@@ -74,7 +80,7 @@ def server_holder(database: Database, mapping_id: int, mapping: str, track: str)
     if not rows:
         return None
     pid, host, since = rows[0]
-    return Holder(int(pid), host, datetime.fromisoformat(since), here=host == host_name())
+    return Holder(int(pid), host, datetime.fromisoformat(since), for_one_host=False)
 
 
 def lock_number(mapping: str, track: str) -> int:

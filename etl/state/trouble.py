@@ -40,12 +40,14 @@ def told_as_state(operation: str, place: str) -> Iterator[None]:
     """Turn the database's errors inside into `StateUnusable`: `cannot <operation> the state <place>: <cause>`."""
     try:
         yield
-    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, UnicodeDecodeError) as error:
         cause, hint = _cause(error)
         raise StateUnusable(f"cannot {operation} the state {place}: {cause}", hint=hint) from error
 
 
 def _cause(error: Exception) -> tuple[str, str]:
+    if isinstance(error, UnicodeDecodeError):  # SQLite quotes the damaged schema in its message, and Python reads it
+        return _CAUSES[sqlite3.SQLITE_CORRUPT]
     origin = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     # Once lost, it is not made anew: the lock on the mapping was its, and another run may have begun.
     if isinstance(error, sa.exc.PendingRollbackError) or (

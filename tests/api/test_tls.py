@@ -46,6 +46,15 @@ def test_a_private_authority_is_trusted_when_named(open_client: Any, authority: 
         assert server.connections == 1
 
 
+def test_an_authority_that_the_system_was_told_to_trust(
+    open_client: Any, authority: trustme.CA, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL's own variable; it adds an authority, and nothing can take verification away."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    with ScriptedServer(tls=server_context(authority.issue_cert("127.0.0.1"))) as server:
+        assert judge(open_client(server.url).track(BODY), events=1) == Accepted()
+
+
 def test_an_unknown_authority(open_client: Any, authority: trustme.CA) -> None:
     with ScriptedServer(tls=server_context(authority.issue_cert("127.0.0.1"))) as server:
         assert open_client(server.url).track(BODY) is Failure.TLS_UNTRUSTED

@@ -224,6 +224,14 @@ def test_a_flipped_bit_is_refused_or_costs_nothing_but_repeats(filled: Path, clo
     assert refusals > 20
 
 
+def test_a_schema_that_is_no_text_any_more_is_refused(filled: Path, clock: SteppingClock) -> None:
+    """D3. SQLite quotes the damaged statement in its message, which Python cannot decode."""
+    whole = filled.read_bytes()
+    name = whole.index(b"CREATE TABLE etl_meta") + 8
+    filled.write_bytes(whole[:name] + b"\xc9" + whole[name + 1 :])
+    assert refused(filled, clock).message == f"cannot open the state {filled}: the file is damaged"
+
+
 def test_a_checkpoint_that_was_edited_by_hand_is_refused(filled: Path, clock: SteppingClock) -> None:
     """D13."""
     with closing(sqlite3.connect(filled)) as editor:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from etl.errors import MappingLocked
 from etl.state.lock import lock_path
@@ -28,4 +29,17 @@ def test_a_holder_on_another_host_is_named_with_a_warning(path: Path, clock: Ste
     assert caught.value.message == (
         "customers is already at work: process 4711 on another (another host: locks of files are made for one host), "
         "since 2026-05-04T12:00:00+00:00"
+    )
+
+
+def test_a_server_locks_for_all_hosts(postgresql_url: str, clock: SteppingClock) -> None:
+    """D8: so there is nothing to warn of."""
+    with open_state(postgresql_url, clock=clock, write=True) as store, store.mapping("customers").lock("run"):
+        engine = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("UPDATE etl_holder SET host = 'another', pid = 4711")
+        with open_state(postgresql_url, clock=clock, write=True) as second, pytest.raises(MappingLocked) as caught:
+            second.mapping("customers").lock("run").__enter__()
+    assert caught.value.message == (
+        "customers is already at work: process 4711 on another, since 2026-05-04T12:00:00+00:00"
     )
