@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check lint types layers docs format lock golden bench bench-peers clean
+.PHONY: help install dev demo test check lint types layers docs format lock golden bench bench-growth bench-peers clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lock: .venv/.dev ## write the lock files anew
 
 bench: .venv/.dev ## measure against the floor and a naive script; writes tests/benchmarks/results.md
 	$(BIN)/python -m tests.benchmarks.bench --into tests/benchmarks/results.md
+
+bench-growth: .venv/.dev ## measure memory only: 5 million rows of each database, 10 million keys in the ledger
+	$(BIN)/python -m tests.benchmarks.bench --sections growth,ledger
 
 bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and dlt too
 	$(BIN)/python -m tests.benchmarks.bench --peers --into tests/benchmarks/results.md

@@ -10,9 +10,11 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,7 +30,7 @@ from tests.benchmarks.measure import measure
 from tests.benchmarks.rounds import Results, compete
 from tests.databases import shared_server, stop_servers
 
-SECTIONS = ("speed", "latency", "stages", "throttle", "growth")
+SECTIONS = ("speed", "latency", "stages", "throttle", "growth", "ledger")
 BATCH_SIZES = (1000, 100)
 DELAY_SECONDS = 0.05
 SAMPLE_ROWS = 2_000
@@ -45,10 +47,11 @@ class Sizes:
     latency_runs: int
     throttled_rows: int
     growth_rows: tuple[int, int]
+    ledger_keys: tuple[int, int]
 
 
-FULL = Sizes(500_000, 5, 250_000, 3, 30_000, (500_000, 5_000_000))
-QUICK = Sizes(10_000, 1, 4_000, 1, 2_000, (10_000, 20_000))
+FULL = Sizes(500_000, 5, 250_000, 3, 30_000, (500_000, 5_000_000), (1_000_000, 10_000_000))
+QUICK = Sizes(10_000, 1, 4_000, 1, 2_000, (10_000, 20_000), (10_000, 20_000))
 
 
 @dataclass(frozen=True)
@@ -125,27 +128,49 @@ def throttle(bench: Bench, peers: tuple[str, ...]) -> str:
 
 def growth(bench: Bench, peers: tuple[str, ...]) -> str:
     """Memory and time do not grow with the table."""
-    source, url = next(iter(bench.sources.items()))
     rows = []
-    for count in bench.sizes.growth_rows:
-        fill(url, count)
-        mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=1000, concurrency=4)
-        with ours.fresh_state(bench.folder) as state:
-            for title in ("sent", "nothing changed"):
-                bench.sink.begin()
-                cost = measure(ours.command(mapping, state), environment=ours.environment(url, bench.sink.url))
-                seconds = ours.summary(cost.output)["duration_seconds"] / count * 1e6
-                size = sum(file.stat().st_size for file in state.parent.glob("state.sqlite*") if file.is_file())
-                rows.append(
-                    [
-                        f"{source}, {count:,} rows, {title}",
-                        f"{seconds:.1f}",
-                        f"{cost.peak_bytes / 2**20:.0f}",
-                        f"{size / count:.1f}",
-                    ]
-                )
-                print("  " + " | ".join(rows[-1]), flush=True)
-    return report.markdown(["run", "seconds a million rows", "peak MiB", "bytes of state a key"], rows)
+    peaks: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for source, url in bench.sources.items():
+        for count in bench.sizes.growth_rows:
+            fill(url, count)
+            mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=1000, concurrency=4)
+            with ours.fresh_state(bench.folder) as state:
+                for title in ("sent", "nothing changed"):
+                    bench.sink.begin()
+                    cost = measure(ours.command(mapping, state), environment=ours.environment(url, bench.sink.url))
+                    seconds = ours.summary(cost.output)["duration_seconds"] / count * 1e6
+                    size = sum(file.stat().st_size for file in state.parent.glob("state.sqlite*") if file.is_file())
+                    peaks[source, title].append(cost.peak_bytes)
+                    rows.append(
+                        [
+                            f"{source}, {count:,} rows, {title}",
+                            f"{seconds:.1f}",
+                            f"{cost.peak_bytes / 2**20:.0f}",
+                            f"{size / count:.1f}",
+                        ]
+                    )
+                    print("  " + " | ".join(rows[-1]), flush=True)
+    table = report.markdown(["run", "seconds a million rows", "peak MiB", "bytes of state a key"], rows)
+    fewer, more = bench.sizes.growth_rows
+    more_memory = [
+        [f"{source}, {title}, {more:,} rows over {fewer:,}", "≤ 30", f"{(high - low) / 2**20:+.1f}"]
+        for (source, title), (low, high) in peaks.items()
+    ]
+    return f"{table}\n\n{report.markdown(['memory', 'target, MiB', 'measured, MiB'], more_memory)}"
+
+
+def ledger(bench: Bench, peers: tuple[str, ...]) -> str:
+    """The ledger alone, with keys without neighbours: its memory does not grow with its keys."""
+    rows = []
+    for count in bench.sizes.ledger_keys:
+        command = [sys.executable, "-m", "tests.benchmarks.ledger", "--keys", str(count), "--random"]
+        cost = measure(command, environment={"PATH": os.environ["PATH"], "PYTHONPATH": str(ours.ROOT)})
+        found = re.search(r"([\d.]+) bytes a key", cost.output)
+        assert found is not None, cost.output
+        seconds = cost.cpu_seconds / count * 1e6
+        rows.append([f"{count:,} keys", f"{seconds:.1f}", f"{cost.peak_bytes / 2**20:.0f}", found[1]])
+        print("  " + " | ".join(rows[-1]), flush=True)
+    return report.markdown(["ledger", "CPU seconds a million keys", "peak MiB", "bytes a key"], rows)
 
 
 def _each(bench: Bench, names: list[str], *, runs: int, rows: int, delay_seconds: float = 0.0) -> list[Results]:
@@ -209,6 +234,7 @@ SECTION_TITLES = {
     "stages": ("Where the time goes, in one thread", profile),
     "throttle": ("At the default rate limit", throttle),
     "growth": ("Growth", growth),
+    "ledger": ("The ledger alone", ledger),
 }
 
 

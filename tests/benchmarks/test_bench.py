@@ -17,6 +17,13 @@ def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     text = results.read_text()
     titles = [line for line in text.splitlines() if line.startswith("#### ")]
-    assert len(titles) == 5
-    for words in ("floor, by hand", "naive script", "ours, nothing changed", "PostgreSQL, 100 a batch", "encode: JSON"):
+    assert len(titles) == 6
+    for words in (
+        "floor, by hand",
+        "naive script",
+        "ours, nothing changed",
+        "PostgreSQL, 100 a batch",
+        "encode: JSON",
+        "20,000 keys",
+    ):
         assert words in text
