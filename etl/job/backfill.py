@@ -57,11 +57,7 @@ def backfill_mapping(
         nonlocal windows
         if record.finished_at is not None:
             return ()
-        bound = source.upper_bound()
-        windows = source.backfill_windows(start, end, options.window, bound=bound)
-        if windows != whole and bound.until is not None:
-            above = Window(start=start, after=Position(bound.until, ()), until=end, until_open=True)
-            books.held = source.count(above)
+        windows = _settled(source, start, end, options, books=books)
         left = list(windows[done:])
         checkpoint = state.checkpoint(record.track)
         if left and checkpoint is not None and checkpoint.position is not None:
@@ -109,7 +105,7 @@ def forecast_backfill(
         shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse
     )
     by_window: list[WindowForecast] = []
-    windows = source.backfill_windows(start, end, options.window, bound=source.upper_bound())
+    windows = _settled(source, start, end, options, books=forecaster.books)
     planned(windows)
     for window in windows:
         rows, events = forecaster.books.read, forecaster.events
@@ -131,3 +127,14 @@ def forecast_backfill(
 
 def _range(source: RunSource, options: BackfillOptions) -> tuple[Scalar, Scalar]:
     return source.parse_cursor(options.start), source.parse_cursor(options.end)
+
+
+def _settled(
+    source: RunSource, start: Scalar, end: Scalar, options: BackfillOptions, *, books: Books
+) -> Sequence[Window]:
+    """The windows up to the bound of a run that starts now; `books` get the rows of the range that lie above it."""
+    bound = source.upper_bound()
+    if bound.until is not None:
+        above = Window(start=start, after=Position(bound.until, ()), until=end, until_open=True)
+        books.held = source.count(above)
+    return source.backfill_windows(start, end, options.window, bound=bound)

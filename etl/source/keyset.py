@@ -101,11 +101,9 @@ class Keyset:
         return statement if ignore_where else self._filtered(statement)
 
     def any_from(self, cursor: Any) -> sa.Select[Any]:  # noqa: ANN401  # a driver's value
-        """One row when any row's cursor is `cursor` or above, none otherwise."""
+        """One row when the cursor of any row, filtered out or not, is `cursor` or above; none otherwise."""
         assert self._cursor is not None
-        return self._filtered(
-            sa.select(sa.literal(1)).select_from(self._from).where(self._cursor >= _bound(cursor))
-        ).limit(1)
+        return sa.select(sa.literal(1)).select_from(self._from).where(self._cursor >= _bound(cursor)).limit(1)
 
     def _ordered(self, columns: Sequence[Any], window: Window) -> sa.Select[Any]:
         return self._selected(columns, window).order_by(*self._order())

@@ -239,7 +239,7 @@ class Source:
             return
         raise StateUnusable(
             f"the highest {self._domain.name} of {self._plan.subject} lies below the checkpoint: the table went back",
-            hint="after a restore move the checkpoint back: state set; "
+            hint="after a restore, or when its newest rows were deleted, move the checkpoint back: state set; "
             "the ledger keeps rows that did not change from being sent again",
         )
 

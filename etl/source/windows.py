@@ -81,6 +81,8 @@ def _edges(domain: CursorDomain, start: Scalar, end: Scalar, step: str | int) ->
         yield from _integer_edges(start, end, step)
         return
     amount, unit = _calendar_step(step)
+    if domain.kind == "date" and unit == "h":
+        raise UsageProblem(f"{domain.name} holds days, which have no hours", hint="for example 1d, 1w or 1mo")
     first, last = _wall(domain, start), _wall(domain, end)
     yield start
     for count in range(1, MOST_WINDOWS + 1):

@@ -155,6 +155,8 @@ def test_what_lies_above_the_bound_is_held_and_sent_by_the_same_command_later(da
         put(key, now + timedelta(hours=hours))
     job = make_job(database_url)
     start, end = str((now - DAY * 3).date()), str((now + DAY * 3).date())
+    forecast = job.forecast_backfill(start, end, "1d")
+    assert (forecast.forecast.events, forecast.books.held) == (3, 1)
     first = job.backfill(start, end, "1d").books
     assert (first.sent, first.held) == (3, 1)
     put(6, now - timedelta(minutes=1))

@@ -104,6 +104,16 @@ def test_a_table_that_went_back_is_refused_with_advice(database_url: str) -> Non
         source.check_not_backwards(later)
 
 
+def test_rows_that_where_leaves_out_show_that_the_table_did_not_go_back(database_url: str) -> None:
+    """A13, A17: a row marked as deleted after it was sent is no restore."""
+    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, gone INTEGER)")
+    insert(database_url, "t", [{"id": 1, "n": 1, "gone": 0}, {"id": 2, "n": 9, "gone": 1}])
+    with opened(database_url, cursor_field="n", where="gone = 0") as source:
+        source.check_not_backwards(Position(9, (2,)))
+        with pytest.raises(StateUnusable):
+            source.check_not_backwards(Position(10, (2,)))
+
+
 def test_the_fingerprint_names_what_gives_a_checkpoint_its_meaning(database_url: str) -> None:
     """A27, D11: no secret, and nothing that changes from run to run."""
     run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, m VARCHAR(9))")

@@ -245,7 +245,11 @@ def test_an_empty_range_is_a_mistake_of_the_call(domain: CursorDomain, start: An
 )
 def test_a_step_that_does_not_fit_is_a_mistake_of_the_call(kind: Any, step: str | int) -> None:
     domain = CursorDomain("c", kind, UTC_ZONE)
-    ends: dict[str, tuple[Any, Any]] = {"integer": (1, 10), "text": ("a", "b")}
+    ends: dict[str, tuple[Any, Any]] = {
+        "integer": (1, 10),
+        "text": ("a", "b"),
+        "date": (date(2024, 1, 1), date(2024, 1, 9)),
+    }
     start, end = ends.get(kind, (at("1900-01-01"), at("2100-01-01")))
     with pytest.raises(UsageProblem):
         range_windows(domain, start=start, end=end, step=step)
