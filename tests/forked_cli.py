@@ -81,6 +81,8 @@ class ForkedCli:
         """Start the command line in `folder`, which gets its output; `gate` is a file whose lock it waits for."""
         self._calls += 1
         out, err = folder / f"call-{self._calls}.out", folder / f"call-{self._calls}.err"
+        for path in (out, err):
+            path.touch()  # a child may be killed before it opens them
         call = {
             "do": "fork",
             "arguments": arguments,

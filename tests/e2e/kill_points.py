@@ -1,0 +1,109 @@
+"""Where the sweep of `test_kill_sweep.py` kills: each point has a name, and the stages of `tests/crash_points.py`.
+
+A function that is renamed fails the sweep, so that no point is lost unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Stages = Sequence[Mapping[str, Any]]
+
+_STORE = "etl.state.store"
+_STATE = "etl.state.mapping_state:MappingState"
+
+
+def _around(words: str, place: str) -> dict[str, Stages]:
+    return {f"before {words}": [{"call": place}], f"after {words}": [{"return": place}]}
+
+
+def _written(words: str, place: str) -> dict[str, Stages]:
+    """Around a call that writes in one transaction, and on both sides of its commit."""
+    return {
+        **_around(words, place),
+        f"before the commit of {words}": [{"call": place}, {"before": "COMMIT"}],
+        f"after the commit of {words}": [{"call": place}, {"after": "COMMIT"}],
+    }
+
+
+# The state's file does not exist yet, or is not whole.
+MAKING: dict[str, Stages] = {
+    **_around("the tables are made", "etl.state.schema:upgrade"),
+    "in the middle of the tables": [{"after": "CREATE TABLE", "nth": 4}],
+    "before the commit of the tables": [{"call": "etl.state.schema:upgrade"}, {"before": "COMMIT"}],
+    "after the commit of the tables": [{"call": "etl.state.schema:upgrade"}, {"after": "COMMIT"}],
+    **_around("the new file gets its name", "pathlib:Path.rename"),
+    "before the new file is opened": [{"call": "etl.state.sqlite:for_writing"}],
+    **_around("the log is opened", "etl.state.sqlite:_enter_wal"),
+    "after the hash key": [{"return": f"{_STORE}:_hash_key"}],
+    "before the mapping is entered": [{"before": "INSERT INTO etl_mapping"}],
+    "after the mapping is entered": [{"after": "INSERT INTO etl_mapping"}],
+    **_written("the fingerprint", f"{_STATE}.confirm_fingerprint"),
+    **_written("the mark of a first run", f"{_STATE}.set_checkpoint"),
+}
+
+# In every run that has something to send.
+ANY: dict[str, Stages] = {
+    "before the state is opened": [{"call": f"{_STORE}:open_state"}],
+    **_written("the touch", f"{_STORE}:StateStore.touch"),
+    **_around("the lock", "etl.state.lock:FileLock.__enter__"),
+    "with the lock, before its holder's name": [{"call": "etl.state.lock:_holder_text"}],
+    **_around("the source is opened", "etl.source.open:open_source"),
+    **_written("the run's record", f"{_STATE}.start_run"),
+    "before a page is prepared": [{"call": "etl.job.prepare:Preparer.__call__"}],
+    "after a page is prepared": [{"return": "etl.job.prepare:Preparer.__call__"}],
+    **_around("a page is taken in", "etl.job.deliver:Delivery._take_in"),
+    **_around("a request", "etl.api.client:ApiClient.track"),
+    "after the second request": [{"return": "etl.api.client:ApiClient.track", "nth": 2}],
+    "before an answer is judged": [{"call": "etl.delivery.verdict:judge"}],
+    **_written("a settlement", f"{_STATE}.settle"),
+    "before the commit of the second settlement": [{"call": f"{_STATE}.settle", "nth": 2}, {"before": "COMMIT"}],
+    "after the commit of the second settlement": [{"call": f"{_STATE}.settle", "nth": 2}, {"after": "COMMIT"}],
+    **_written("the end of the run's record", f"{_STATE}.finish_run"),
+    **_around("the note of the last run", "etl.state.last_run:write_note"),
+    "after the result": [{"return": "etl.cli.summary:summary_json"}],
+    "before the lock is given back": [{"call": "etl.state.lock:FileLock.__exit__"}],
+    "after the lock is given back": [{"return": "etl.state.lock:FileLock.__exit__"}],
+    **_around("the state is closed", "etl.state.database:Database.close"),
+    "before the log is put away": [{"before": "PRAGMA journal_mode = DELETE"}],
+    "after the log is put away": [{"after": "PRAGMA journal_mode = DELETE"}],
+}
+
+# With a ledger.
+LEDGER: dict[str, Stages] = {
+    **_written("a stamp", f"{_STATE}.next_stamp"),
+    **_around("the ledger's entries", "etl.state.ledger:Ledger.record"),
+}
+
+# With invalid rows among the others, and events that the API refuses.
+BROKEN: dict[str, Stages] = {
+    **_written("dead letters of invalid rows", f"{_STATE}.bury"),
+    **_around("a dead letter is opened", "etl.state.dead_letters:DeadLetters.open"),
+}
+
+# With a cursor.
+PAGES: dict[str, Stages] = {
+    **_around("a page is read", "etl.source.pages:PageReader._page"),
+    "before the second page is read": [{"call": "etl.source.pages:PageReader._page", "nth": 2}],
+    **_around("the checkpoint is written", "etl.state.checkpoints:Checkpoints.set"),
+}
+
+BACKFILL: dict[str, Stages] = {
+    **_around("the backfill is looked up", f"{_STATE}.backfill"),
+    **_written("a window is entered", f"{_STATE}.enter_window"),
+}
+
+BACKFILL_END: dict[str, Stages] = _written("the backfill's end", f"{_STATE}.finish_backfill")
+
+RETRY: dict[str, Stages] = {
+    **_around("the dead letters are listed", f"{_STATE}.open_dead_letters"),
+    **_around("the rows of dead letters are read", "etl.job.retry:RowsOfDeadLetters.pages"),
+    **_around("dead letters are closed", "etl.state.dead_letters:DeadLetters.close"),
+}
+
+# By the server, at the n-th request of the run.
+LOCK = "etl.state.lock:FileLock.__enter__"
+SERVER = ("before the events are accepted", "after the events are accepted", "in the middle of the answer")
+
+TABLES = (MAKING, ANY, LEDGER, BROKEN, PAGES, BACKFILL, BACKFILL_END, RETRY)

@@ -1,0 +1,151 @@
+"""kill -9 of the real command line at every named point and at random, and of the runs that recover (D1, D2, E3).
+
+`KILL_SWEEP_SEED` in the environment replays a sweep; its seed stands in every failure. Some kills are writes that end
+in the middle, by the kernel's limit for a file's length: a write that is torn at a given byte (D2).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.e2e import kill_points as points
+from tests.e2e.shop_life import Kill, Life
+from tests.forked_cli import Ended, ForkedCli
+
+SEED = os.environ.get("KILL_SWEEP_SEED") or str(secrets.randbelow(10**6))
+KILLS_A_LIFE = 12
+# The command, the named points, and how many kills by chance.
+SWEEPS: dict[str, tuple[tuple[Mapping[str, points.Stages], ...], int]] = {
+    "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 48),
+    "run without a ledger": ((points.ANY, points.BROKEN, points.PAGES), 24),
+    "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 24),
+    "retry": ((points.ANY, points.RETRY), 24),
+}
+LEAST_KILLS = 300
+
+
+def test_the_sweeps_are_large_enough() -> None:
+    kills = [len(_kills(name)) for name in SWEEPS]
+    assert sum(kills) + len(points.MAKING) + len(points.BACKFILL_END) >= LEAST_KILLS
+
+
+@pytest.mark.parametrize("name", ["run", "run without a ledger"])
+def test_a_run_killed_anywhere_loses_nothing(name: str, tmp_path: Path, forked_cli: ForkedCli) -> None:
+    resend = "changed" if name == "run" else "always"
+
+    def step(life: Life, kill: Kill) -> Ended:
+        life.insert(14, broken=4)
+        life.update(2)
+        return life.run(kill)
+
+    def finish(life: Life) -> None:
+        life.run()
+        life.check_nothing_lost()
+
+    _sweep(name, step, finish, lambda folder, chance: Life(folder, forked_cli, chance, resend), tmp_path)
+
+
+def test_a_backfill_killed_anywhere_loses_nothing(tmp_path: Path, forked_cli: ForkedCli) -> None:
+    """D20: a day for each kill, in windows of six hours; then the same command goes on to its end."""
+    ends = [Kill(words, stages) for words, stages in points.BACKFILL_END.items()]
+
+    def step(life: Life, kill: Kill) -> Ended:
+        day = life.next_day()
+        life.insert(24, broken=4, seconds_apart=3000)
+        command = ("backfill", "--from", str(day), "--to", str(day + timedelta(days=1)), "--window", "6h")
+        killed = life.call(*command, kill=kill)
+        if ends and life.call(*command, kill=ends[-1]).code < 0:
+            ends.pop()
+        life.call(*command)
+        return killed
+
+    _sweep("backfill", step, Life.check_nothing_lost, lambda folder, chance: Life(folder, forked_cli, chance), tmp_path)
+    assert not ends
+
+
+def test_a_retry_killed_anywhere_loses_nothing(tmp_path: Path, forked_cli: ForkedCli) -> None:
+    """Rows are buried by an ordinary run, then mended or deleted; a killed retry leaves what it may to the next one."""
+
+    def step(life: Life, kill: Kill) -> Ended:
+        if not life.rows:
+            life.insert(8, broken=0)  # a run that begins with failures only would be stopped
+            life.run()
+        life.insert(16, broken=14)
+        assert life.run().code == 3
+        life.delete(1)
+        life.mend()
+        return life.call("retry", kill=kill)
+
+    def finish(life: Life) -> None:
+        assert life.call("retry").code == 0
+        life.check_nothing_lost()
+
+    _sweep("retry", step, finish, lambda folder, chance: Life(folder, forked_cli, chance), tmp_path)
+
+
+def test_a_state_killed_while_it_is_made_is_made_by_the_next_run(tmp_path: Path, forked_cli: ForkedCli) -> None:
+    """D2, D3: there is a whole state or none. The run that recovers is killed too."""
+    chance = Random(f"{SEED} making")
+    for number, (name, stages) in enumerate(points.MAKING.items()):
+        life = Life(tmp_path / str(number), forked_cli, chance)
+        life.log.append(f"KILL_SWEEP_SEED={SEED}")
+        with life.server:
+            life.insert(16, broken=4)
+            assert life.run(Kill(name, stages)).code == -9, life.told("survived")
+            again, more = chance.choice(list((points.ANY | points.MAKING).items()))
+            life.run(Kill(again, more))
+            life.run()
+            life.check_nothing_lost()
+
+
+def _kills(name: str) -> list[Kill | None]:
+    """Every named point, every one of the server's, and None for each by chance."""
+    tables, by_chance = SWEEPS[name]
+    named: list[Kill | None] = [Kill(words, stages) for table in tables for words, stages in table.items()]
+    by_server = [Kill(f"{when}, request {at}", request=at, when=when) for when in points.SERVER for at in (1, 2)]
+    return [*named, *by_server, *[None] * by_chance]
+
+
+def _by_chance(chance: Random) -> Kill:
+    match chance.randrange(4):
+        case 0:
+            seconds = chance.random() * 0.2
+            return Kill(f"after {seconds:.4f} s", after_seconds=seconds)
+        case 1:
+            size = chance.randrange(1, 150_000)
+            return Kill(f"at byte {size} of a file", [{"bytes": size}])
+        case _:
+            steps = chance.randrange(1, 15_000)
+            return Kill(f"{steps} steps after the lock", [{"return": points.LOCK}, {"steps": steps}])
+
+
+def _sweep(
+    name: str,
+    step: Callable[[Life, Kill], Ended],
+    finish: Callable[[Life], None],
+    begin: Callable[[Path, Random], Life],
+    folder: Path,
+) -> None:
+    chance = Random(f"{SEED} {name}")
+    left = _kills(name)
+    chance.shuffle(left)
+    for number in count():
+        if not left:
+            return
+        life = begin(folder / str(number), chance)
+        life.log.append(f"KILL_SWEEP_SEED={SEED}")
+        with life.server:
+            for kill in left[:KILLS_A_LIFE]:
+                ended = step(life, kill or _by_chance(chance))
+                if ended.code < 0:
+                    left.remove(kill)
+                assert ended.code < 0 or kill is None, life.told("survived")
+            finish(life)
