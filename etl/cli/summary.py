@@ -20,7 +20,7 @@ from etl.page import Position
 MOST_REASONS = 8
 MOST_WINDOWS = 36
 # Counted among the reasons, but no row that was read and failed.
-BESIDE_THE_BOOKS = ("gone", "overtaken", "null_cursor", "future_cursor")
+BESIDE_THE_BOOKS = ("dead_letter", "gone", "overtaken", "null_cursor", "future_cursor")
 COLOURS = {"done": "green", "stopped": "yellow", "failed": "red"}
 
 
@@ -93,7 +93,7 @@ def _books(outcome: Outcome) -> Table:
     counts = [
         ("read", books.read, "" if books.read else "nothing to read"),
         ("would be sent", forecast.events, "") if forecast else ("sent", books.sent, rate),
-        ("unchanged", books.unchanged, "the receiver has them already"),
+        ("unchanged", books.unchanged, _unchanged_note(outcome)),
         ("invalid", books.invalid, f"refused here{kept}"),
         ("rejected", books.rejected, f"refused by the API{kept}"),
         ("unsent", 0 if forecast else books.unsent, "left for the next run"),
@@ -123,6 +123,11 @@ def _add_reasons(table: Table, outcome: Outcome) -> None:
     if len(reasons) > MOST_REASONS:
         rest = sum(count for _, count in reasons[MOST_REASONS:])
         table.add_row(plain("  other reasons"), plain(f"{rest:,}"), plain("all of them with -o json", "dim"))
+
+
+def _unchanged_note(outcome: Outcome) -> str:
+    waiting = outcome.books.reasons["dead_letter"]
+    return f"the receiver has them already{f', but for {waiting:,} (see below)' if waiting else ''}"
 
 
 def _forecast_note(forecast: Forecast) -> str:
