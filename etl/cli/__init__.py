@@ -7,9 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with the contract's exit code."""
-    from etl.cli.streams import flush, open_missing_streams
+    from etl.cli.streams import flush, prepare_streams
 
-    open_missing_streams()
+    prepare_streams()
     from etl.cli.boundary import run
 
     code = run(sys.argv[1:])

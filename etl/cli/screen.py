@@ -16,6 +16,7 @@ from rich.text import Text
 from etl.exact import printable
 
 INDENT = 2
+LEAST_WIDTH = 40
 LABEL_WIDTH = 13
 
 
@@ -26,7 +27,7 @@ def paint(*parts: RenderableType, err: bool = False) -> str:
     """
     console = Console(
         file=sys.stderr if err else sys.stdout,
-        width=shutil.get_terminal_size().columns,
+        width=max(LEAST_WIDTH, shutil.get_terminal_size().columns),
         highlight=False,
         markup=False,
         emoji=False,

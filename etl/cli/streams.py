@@ -5,14 +5,15 @@ The rule: what is said to people never stops the work (failure-modes E9, E10).
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 import click
 
 
-def open_missing_streams() -> None:
-    """Give closed descriptors of the standard streams to the null device.
+def prepare_streams() -> None:
+    """Make UTF-8 of them whatever the locale says (E11), and give closed ones to the null device.
 
     A database or a socket would get the number otherwise, and a stray word to people would be written into it.
     """
@@ -24,6 +25,9 @@ def open_missing_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - the one argument of it
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - as Python's
+        stream = getattr(sys, name)
+        if mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def say(text: str, *, err: bool = False) -> None:

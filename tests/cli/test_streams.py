@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def started(desk: Any, *arguments: str, shell: str) -> subprocess.CompletedProcess[str]:
     """The command with its streams as `shell` leaves them; `$@` stands for the command."""
-    variables = {**desk.environment(), "COLUMNS": "80"}
+    variables = {"COLUMNS": "80", **desk.environment()}
     command = [sys.executable, "-m", "etl", *arguments]
     return subprocess.run(
         ["bash", "-c", shell, "bash", *command],
@@ -60,3 +60,14 @@ def test_an_error_that_nobody_hears_keeps_its_exit_code(office: Any) -> None:
     """E10."""
     shell = '{ "$@" 2>&1; echo "code $?" >&3; } 3>&2 | true'
     assert started(office, "run", "people.yaml", shell=shell).stderr == "code 4\n"
+
+
+def test_words_that_the_locale_cannot_write_stop_nothing(office: Any) -> None:
+    """E11: what is said is UTF-8, whatever cron's locale is, also at a width of nothing."""
+    office.fill(120)
+    office.variables |= {"PYTHONIOENCODING": "latin-1", "COLUMNS": "1"}
+    before = office.stats()["accepted"]
+    ended = started(office, "run", "people.yaml", "--start-from", "beginning", shell='"$@"')
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert office.stats()["accepted"] - before == 120
+    assert "→" in ended.stdout
