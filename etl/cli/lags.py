@@ -51,8 +51,18 @@ class NoLag:
 Answer: TypeAlias = Lag | NoLag
 
 
-def measure(mapping: MappingFile, checkpoint: Checkpoint | None, *, floor: Checkpoint | None, clock: Clock) -> Lag:
-    """Ask the database of `mapping`; `floor` is where `--start-from now` began. Raises what opening a source raises."""
+def measure(
+    mapping: MappingFile,
+    checkpoint: Checkpoint | None,
+    *,
+    floor: Checkpoint | None,
+    start: Checkpoint | None = None,
+    clock: Clock,
+) -> Lag:
+    """Ask the database of `mapping`. Raises what opening a source raises.
+
+    `floor` is where `--start-from now` began, `start` where `--start-from VALUE` did.
+    """
     with open_source(mapping, clock=clock, limits=GLANCE) as source:
         position = None if checkpoint is None else checkpoint.position
         fingerprint = fingerprint_of(mapping, source)
@@ -65,7 +75,8 @@ def measure(mapping: MappingFile, checkpoint: Checkpoint | None, *, floor: Check
             except StateUnusable as error:
                 went_back = error
         bound = source.upper_bound()
-        window = Window(after=position, until=bound.until)
+        begin = start.position.cursor if position is None and start and start.position else None
+        window = Window(after=position, start=begin, until=bound.until)
         rows = 0 if bound.empty else source.count(window)
         lowest = source.lowest(window) if rows else None
         oldest_at = None if lowest is None else source.instant(lowest)

@@ -26,7 +26,7 @@ from etl.mapping.quantities import parse_duration
 from etl.state.store import StateStore, open_state
 
 # A track that remembers where `--start-from now` was; the run's module is too heavy to be asked for its name.
-FLOOR = "floor"
+FLOOR, START = "floor", "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,12 @@ def _standings(
             case Mapping() as resolved:
                 state = store.mapping(mapping.name)
                 questions[mapping.name] = partial(
-                    measure, resolved, state.checkpoint(), floor=state.checkpoint(FLOOR), clock=clock
+                    measure,
+                    resolved,
+                    state.checkpoint(),
+                    floor=state.checkpoint(FLOOR),
+                    start=state.checkpoint(START),
+                    clock=clock,
                 )
     answers |= ask_all(questions, clock=clock)
     return [

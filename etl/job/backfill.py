@@ -14,7 +14,8 @@ from etl.errors import UsageProblem
 from etl.job.deliver import Delivery, Limits
 from etl.job.forecast import Forecaster
 from etl.job.outcome import Outcome, WindowForecast
-from etl.job.run import NO_LIMITS, Job, Plan, RunSource, Workshop, do
+from etl.job.ports import RunSource
+from etl.job.run import NO_LIMITS, Job, Plan, Workshop, do
 from etl.page import Position, Scalar, Window
 
 

@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from etl.batch.event import Event
-from etl.checkpoint import Checkpoint
+from etl.checkpoint import Backfill, Checkpoint, LastRun
 from etl.dead_letter import Closure, DeadLetter
 from etl.delivery.answer import Answer, Failure
 from etl.delivery.courier import Settlement
-from etl.page import Key, Page, Position, Window
+from etl.job.fingerprint import Fingerprinted
+from etl.page import Bound, Key, Page, Position, Scalar, Window
 from etl.transform.transformer import Transformed
 
 
@@ -101,3 +102,71 @@ class DeadLetters(Protocol):
 
     def close_dead_letters(self, keys: Sequence[Key], how: Closure) -> None:
         """Close the open ones of `keys`."""
+
+
+class RunSource(PageSource, Fingerprinted, Protocol):
+    """What a run asks of its source beyond pages."""
+
+    def upper_bound(self) -> Bound:
+        """The bound of this run."""
+
+    def windows(self, checkpoint: Position | None, bound: Bound, *, floor: Scalar | None = None) -> Sequence[Window]:
+        """What to read: what lies just below the checkpoint again, then what lies above it; nothing below `floor`."""
+
+    def start_windows(self, start: Scalar | None, bound: Bound) -> Sequence[Window]:
+        """What a first run reads, from the cursor value `start` on (None: the beginning)."""
+
+    def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
+        """The rows of `keys` that exist; with `ignore_where` also those that `where` filters out."""
+
+    def holds(self, window: Window, key: Key) -> bool:
+        """Whether `window` holds the row of `key`."""
+
+    def check_null_cursors(self) -> int:
+        """How many rows without a cursor are skipped. Raises `SourceFailed` where the mapping does not allow them."""
+
+    def backfill_windows(
+        self, start: Scalar, end: Scalar, step: str | int | None = None, *, bound: Bound | None = None
+    ) -> Sequence[Window]:
+        """Half-open windows over [start, end). Raises `UsageProblem`."""
+
+    def parse_cursor(self, text: str) -> Scalar:
+        """A cursor value from a person's text. Raises `UsageProblem`."""
+
+    def last_position(self, cursor: Scalar | None) -> Position | None:
+        """The highest position at or below `cursor`; None for an empty table."""
+
+    def check_not_backwards(self, position: Position) -> None:
+        """Raises `StateUnusable` when the table ends below `position`."""
+
+
+class RunState(JobState, DeadLetters, Protocol):
+    """What a run asks of its state beyond the loop."""
+
+    @property
+    def hash_key(self) -> bytes:
+        """The state's own random key for the keyed hashes."""
+
+    def field_names(self, wanted: Sequence[str]) -> Sequence[str]:
+        """The fields that have marks in the ledger, in the order of the marks; all of `wanted` are among them."""
+
+    def confirm_fingerprint(self, fingerprint: dict[str, str]) -> None:
+        """Raises `StateUnusable` naming each difference from the stored one."""
+
+    def backfill(self, start: Scalar, end: Scalar, step: str, *, restart: bool = False) -> Backfill:
+        """The latest backfill of this range and step, made when there is none or `restart` asks for a new one."""
+
+    def enter_window(self, backfill: Backfill, window_at: Scalar, *, windows_done: int) -> None:
+        """Record that a window is the current one."""
+
+    def finish_backfill(self, backfill: Backfill, *, windows_done: int) -> None:
+        """Record that every window is complete."""
+
+    def forgotten_run(self) -> LastRun | None:
+        """The last run that was finished with this state, when the state knows nothing of it."""
+
+    def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
+        """Open a run's record; returns its number."""
+
+    def finish_run(self, run_no: int, summary: dict[str, object]) -> None:
+        """Close a run's record."""

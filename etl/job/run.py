@@ -9,24 +9,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from etl.batch.digest import Hasher
 from etl.batch.marks import Marker
 from etl.books import Books
-from etl.checkpoint import Backfill, Checkpoint, LastRun
+from etl.checkpoint import Checkpoint
 from etl.clock import Clock
 from etl.delivery.courier import Courier
 from etl.errors import EtlError, FirstRunUndecided, StateUnusable
 from etl.job.deliver import Delivery, Limits, Line
-from etl.job.fingerprint import Fingerprinted, fingerprint_of
+from etl.job.fingerprint import fingerprint_of
 from etl.job.forecast import Forecaster
 from etl.job.fuse import Fuse
 from etl.job.outcome import Outcome, checkpoint_dict
-from etl.job.ports import DeadLetters, JobState, PageSource, Sender, Transform
+from etl.job.ports import PageSource, RunSource, RunState, Sender, Transform
 from etl.job.prepare import Preparer
 from etl.mapping.model import Mapping
-from etl.page import Bound, Key, Page, Position, Scalar, Window
+from etl.page import Bound, Position, Window
 
 LOG = logging.getLogger(__name__)
 NO_LIMITS = Limits()
@@ -34,74 +34,8 @@ NO_LIMITS = Limits()
 Plan: TypeAlias = Sequence[Window] | int
 # A track that remembers where `--start-from now` was: lookback reads nothing below it again.
 FLOOR = "floor"
-
-
-class RunSource(PageSource, Fingerprinted, Protocol):
-    """What a run asks of its source beyond pages."""
-
-    def upper_bound(self) -> Bound:
-        """The bound of this run."""
-
-    def windows(self, checkpoint: Position | None, bound: Bound) -> Sequence[Window]:
-        """What to read: what lies just below the checkpoint again, then what lies above it."""
-
-    def start_windows(self, start: Scalar | None, bound: Bound) -> Sequence[Window]:
-        """What a first run reads, from the cursor value `start` on (None: the beginning)."""
-
-    def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
-        """The rows of `keys` that exist; with `ignore_where` also those that `where` filters out."""
-
-    def holds(self, window: Window, key: Key) -> bool:
-        """Whether `window` holds the row of `key`."""
-
-    def check_null_cursors(self) -> int:
-        """How many rows without a cursor are skipped. Raises `SourceFailed` where the mapping does not allow them."""
-
-    def backfill_windows(
-        self, start: Scalar, end: Scalar, step: str | int | None = None, *, bound: Bound | None = None
-    ) -> Sequence[Window]:
-        """Half-open windows over [start, end). Raises `UsageProblem`."""
-
-    def parse_cursor(self, text: str) -> Scalar:
-        """A cursor value from a person's text. Raises `UsageProblem`."""
-
-    def last_position(self, cursor: Scalar | None) -> Position | None:
-        """The highest position at or below `cursor`; None for an empty table."""
-
-    def check_not_backwards(self, position: Position) -> None:
-        """Raises `StateUnusable` when the table ends below `position`."""
-
-
-class RunState(JobState, DeadLetters, Protocol):
-    """What a run asks of its state beyond the loop."""
-
-    @property
-    def hash_key(self) -> bytes:
-        """The state's own random key for the keyed hashes."""
-
-    def field_names(self, wanted: Sequence[str]) -> Sequence[str]:
-        """The fields that have marks in the ledger, in the order of the marks; all of `wanted` are among them."""
-
-    def confirm_fingerprint(self, fingerprint: dict[str, str]) -> None:
-        """Raises `StateUnusable` naming each difference from the stored one."""
-
-    def backfill(self, start: Scalar, end: Scalar, step: str, *, restart: bool = False) -> Backfill:
-        """The latest backfill of this range and step, made when there is none or `restart` asks for a new one."""
-
-    def enter_window(self, backfill: Backfill, window_at: Scalar, *, windows_done: int) -> None:
-        """Record that a window is the current one."""
-
-    def finish_backfill(self, backfill: Backfill, *, windows_done: int) -> None:
-        """Record that every window is complete."""
-
-    def forgotten_run(self) -> LastRun | None:
-        """The last run that was finished with this state, when the state knows nothing of it."""
-
-    def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
-        """Open a run's record; returns its number."""
-
-    def finish_run(self, run_no: int, summary: dict[str, object]) -> None:
-        """Close a run's record."""
+# A track that remembers the value of `--start-from VALUE`: also a run that never got there begins at it, not below.
+START = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,11 +280,19 @@ def _require_start(name: str, before: Checkpoint | None, options: RunOptions) ->
 
 def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
     # A first run leaves its mark at once: a kill before the first batch must not make the next run ask again.
-    if options.start_from == "now":
-        begin = shop.source.last_position(bound.until)
-        shop.state.set_checkpoint("run", begin, run_id=options.run_id)
-        shop.state.set_checkpoint(FLOOR, begin, run_id=options.run_id)
-    elif before is None or shop.mapping.source.cursor_field is None:
+    match options.start_from:
+        case "now":
+            begin = shop.source.last_position(bound.until)
+            shop.state.set_checkpoint("run", begin, run_id=options.run_id)
+            _mark_begin(shop, options, floor=begin)
+            return ()
+        case None:
+            pass
+        case "beginning":
+            _mark_begin(shop, options)
+        case text:
+            _mark_begin(shop, options, start=Position(shop.source.parse_cursor(text), ()))
+    if before is None or shop.mapping.source.cursor_field is None:
         shop.state.set_checkpoint("run", None, run_id=options.run_id)
     elif options.start_from is None and not options.full_refresh and before.position is not None:
         floor = shop.state.checkpoint(FLOOR)
@@ -358,6 +300,14 @@ def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: R
         if floor is None or floor.position != before.position:
             shop.source.check_not_backwards(before.position)
     return _plan(shop, before, bound, options)
+
+
+def _mark_begin(
+    shop: Workshop, options: RunOptions, *, floor: Position | None = None, start: Position | None = None
+) -> None:
+    for track, position in ((FLOOR, floor), (START, start)):
+        if position is not None or shop.state.checkpoint(track) is not None:
+            shop.state.set_checkpoint(track, position, run_id=options.run_id)
 
 
 def next_windows(shop: Workshop, bound: Bound) -> Sequence[Window]:
@@ -374,10 +324,13 @@ def _plan(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunO
         case "beginning":
             return shop.source.start_windows(None, bound)
         case None:
-            position = before.position if before and not options.full_refresh else None
-            windows = shop.source.windows(position, bound)
+            if options.full_refresh:
+                return shop.source.windows(None, bound)
+            start = shop.state.checkpoint(START)
+            value = start.position.cursor if start and start.position else None
+            windows = shop.source.windows(before.position if before else None, bound, floor=value)
             floor = shop.state.checkpoint(FLOOR)
-            if options.full_refresh or floor is None:
+            if floor is None:
                 return windows
             return [replace(window, after=window.after or floor.position) for window in windows]
         case text:

@@ -77,10 +77,13 @@ class Source:
         """The database's clock, aware, in UTC."""
         return database_now(self._database)
 
-    def windows(self, checkpoint: Position | None, bound: Bound) -> list[Window]:
-        """The windows of a run: the lookback below `checkpoint` again, then everything new up to `bound`."""
+    def windows(self, checkpoint: Position | None, bound: Bound, *, floor: Scalar | None = None) -> list[Window]:
+        """The windows of a run: the lookback below `checkpoint` again, then everything new up to `bound`.
+
+        They do not begin below the cursor value `floor` (None: no such value).
+        """
         lookback = 0 if self._domain is None else self._domain.lookback(self._plan)
-        return run_windows(self._domain, checkpoint=checkpoint, bound=bound, lookback=lookback)
+        return run_windows(self._domain, checkpoint=checkpoint, bound=bound, lookback=lookback, floor=floor)
 
     def start_windows(self, start: Scalar | None, bound: Bound) -> list[Window]:
         """The windows of a first run, from the cursor value `start` on (inclusive; None: the beginning)."""

@@ -20,22 +20,32 @@ MOST_WINDOWS = 100_000
 
 
 def run_windows(
-    domain: CursorDomain | None, *, checkpoint: Position | None, bound: Bound, lookback: timedelta | int
+    domain: CursorDomain | None,
+    *,
+    checkpoint: Position | None,
+    bound: Bound,
+    lookback: timedelta | int,
+    floor: Scalar | None = None,
 ) -> list[Window]:
     """The windows of a run: what lies `lookback` below the checkpoint again, then what is new up to the bound.
 
+    Neither begins below the cursor value `floor` (None: no such value), unless the checkpoint itself lies there.
     Without a cursor one window of all rows, which moves no checkpoint. Empty when there is nothing to read.
     """
     if domain is None:
         return [Window(moves_checkpoint=False, label="all rows")]
     if bound.empty:
         return []
+    if checkpoint is None:
+        return start_windows(start=floor, bound=bound)
     new = Window(after=checkpoint, until=bound.until, label="new rows")
-    if checkpoint is None or checkpoint.cursor is None or not lookback:
+    if checkpoint.cursor is None or not lookback:
         return [new]
     start = domain.below(checkpoint.cursor, lookback)
     if start is None:
         return [new]
+    if floor is not None and _lower(domain, start, floor) and not _lower(domain, checkpoint.cursor, floor):
+        start = floor
     again = Window(start=start, upto=checkpoint, until=bound.until, moves_checkpoint=False, label="lookback")
     return [again, new]
 

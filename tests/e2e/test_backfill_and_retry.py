@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tests.scripted_server import ScriptedServer
+
 A_DAY = timedelta(days=1)
 
 
@@ -143,3 +145,28 @@ def test_retry_reads_the_row_again_and_closes_what_is_sent_or_gone(desk: Any) ->
     status = json.loads(desk.call("status", "-o", "json").out)
     assert status["dead_letters"] == {"invalid_email": 1}
     assert "nobody" not in ended.err + ended.out
+
+
+def test_a_backfill_leaves_the_rate_to_the_nightly_run(desk: Any) -> None:
+    """Contract §3: both share one rate, and while the nightly run needs it the backfill hardly sends."""
+    fill_days(desk, days=3, a_day=100)
+    with ScriptedServer(credentials=("shop-1", "key-of-the-shop")) as api:
+        desk.api_url = api.url
+        desk.write_mapping(destination="  batch_size: 1\n  concurrency: 2")
+        slow = desk.mapping.read_text().replace("requests_per_second: 10000", "requests_per_second: 25")
+        desk.mapping.write_text(slow)
+        a_moment_ago = datetime.now(UTC) - timedelta(minutes=5)
+        assert desk.run("--start-from", a_moment_ago.isoformat()).code == 0
+        desk.fill(75, first=10_000, minutes=1)
+        process = desk.start("backfill", str(desk.mapping), "--from", day(-3), "--to", day(0))
+        while not api.accepted and process.poll() is None:
+            time.sleep(0.01)
+        nightly = desk.run()
+        process.kill()
+        process.communicate()
+    assert (nightly.code, nightly.summary["sent"]) == (0, 75), nightly.err
+    numbers = [int(event["firstname"].removeprefix("Name ")) for event in api.accepted]
+    ours = [place for place, number in enumerate(numbers) if number >= 10_000]
+    # What was on its way when the nightly run came, and now and then one.
+    assert ours[-1] - ours[0] + 1 - 75 <= 15
+    assert ours[0] > 0

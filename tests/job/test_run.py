@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from etl.cli.summary import summary_text
 from etl.errors import SourceFailed
+from tests.scripted_rules import unauthorized_from
 from tests.scripted_server import Exchange, ScriptedServer, like_squeezely
 from tests.source.tables import DATETIME, dialect_of, insert, run_sql, writer
 
@@ -76,3 +77,32 @@ def test_no_transaction_is_open_while_an_event_is_on_its_way(database_url: str, 
         outcome = make_job(database_url, api, source=source).run("beginning")
     assert (outcome.error, outcome.books.sent) == (None, 2)
     assert seen == ([] if dialect_of(database_url) == "sqlite" else [0])
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_that_starts_from_a_value_never_sends_what_lies_below(
+    database_url: str, make_job: Any, *, stopped: bool
+) -> None:
+    """Contract §3: not when nothing was there yet, not after a stop before the first event, and not by lookback."""
+    column = DATETIME[dialect_of(database_url)]
+    run_sql(database_url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {column})")
+    run_sql(database_url, *(f"INSERT INTO t VALUES ({n}, '2024-01-01 11:{n}:00')" for n in range(10, 20)))
+    job = make_job(database_url)
+    if stopped:
+        run_sql(database_url, "INSERT INTO t VALUES (30, '2024-01-01 12:00:00')")
+        with ScriptedServer(unauthorized_from(1)) as api:
+            outcome = make_job(database_url, api).run("2024-01-01T12:00:00")
+            assert (outcome.exit_code, outcome.books.sent) == (5, 0)
+    else:
+        assert job.run("2024-01-01T12:00:00").books.read == 0
+        assert job.run().books.read == 0
+        run_sql(database_url, "INSERT INTO t VALUES (30, '2024-01-01 12:00:00')")
+    assert job.run().books.sent == 1
+    run_sql(database_url, "INSERT INTO t VALUES (31, '2024-01-01 12:20:00')")
+    run_sql(database_url, "INSERT INTO t VALUES (32, '2024-01-01 12:00:00')")
+    assert job.run().books.sent == 2
+    assert sorted(job.taken()) == ["30", "31", "32"]
+    assert job.run("beginning").books.sent == 10
+    # The beginning was asked for: lookback reads the rows of the hour before, too.
+    run_sql(database_url, "UPDATE t SET id = 29, at = '2024-01-01 11:40:00' WHERE id = 19")
+    assert job.run().books.sent == 1
