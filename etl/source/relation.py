@@ -6,6 +6,7 @@ Every name that reaches a statement was found here first, and goes through SQLAl
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,7 +108,9 @@ def _literal(sql: str) -> sa.TextClause:
 
 def _reflected(database: Database, name: str, table: str, schema: str | None) -> Relation:
     try:
-        with database.engine.connect() as connection:
+        with database.engine.connect() as connection, warnings.catch_warnings():
+            # Of types and indexes that it does not know: such columns are of kind "other", such indexes unknown.
+            warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)
             inspector = sa.inspect(connection)
             return _inspected(inspector, database, name, table, schema)
     except sqlalchemy.exc.NoSuchTableError:

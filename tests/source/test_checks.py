@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,19 @@ def test_the_fingerprint_names_what_gives_a_checkpoint_its_meaning(database_url:
         assert one.fingerprint() == other.fingerprint() != plain
     with opened(database_url) as source:
         assert source.fingerprint()["cursor"] == "none"
+
+
+def test_columns_and_indexes_that_sqlalchemy_does_not_know_are_no_news(postgresql_url: str, mariadb_url: str) -> None:
+    """Its warnings would stand on stderr every night, with a line of our code."""
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id integer PRIMARY KEY, place point, name text)",
+        "CREATE INDEX by_name ON t (lower(name))",
+    )
+    run_sql(mariadb_url, "CREATE TABLE t (id integer PRIMARY KEY, place GEOMETRY, address INET6)")
+    for url in (postgresql_url, mariadb_url):
+        with warnings.catch_warnings(action="error"), opened(url, columns=("place",)) as source:
+            assert [one.kind for one in source.columns] == ["integer", "other"]
 
 
 def test_a_changed_type_of_the_cursor_shows_in_the_fingerprint(postgresql_url: str) -> None:

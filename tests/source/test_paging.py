@@ -72,6 +72,8 @@ def test_every_kind_of_cursor_is_paged_whole_from_every_stop(ties: Ties, request
         with opened(url, primary_key=ties.key, cursor_field="at", page_size=page_size) as source:
             pages = list(source.pages(Window()))
             assert keys_of(pages) == expected
+            if page_size not in {1, 4, 12}:
+                continue
             for stop in range(1, len(pages)):
                 stored = pages[stop - 1].position(-1)
                 after = Position(decode(encode(stored.cursor)), tuple(decode(encode(part)) for part in stored.key))
