@@ -32,24 +32,28 @@ class Progress:
     """Shows the books of one mapping while they grow.
 
     `count` tells the number of rows in windows. `dry`: nothing is sent, so what was read is done. `limit`: more rows
-    than these will not be read.
+    than these will not be read. `stopping` says whether somebody asked for the end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it shows, and by what clock
         self,
         mapping: str,
         *,
         count: Callable[[Sequence[Window]], int] | None = None,
         dry: bool = False,
         limit: int | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mapping = mapping
         self._count = count
         self._dry = dry
         self._limit = limit
+        self._stopping = stopping
+        self._monotonic = monotonic
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not in_json()
         self._quiet = is_quiet()
-        self._begun = self._told = time.monotonic()
+        self._begun = self._told = monotonic()
         self._total: int | None = None
         self._books = Books()
         self._live: Live | None = None
@@ -80,7 +84,7 @@ class Progress:
             if self._live is None:
                 self._start()
             return
-        now = time.monotonic()
+        now = self._monotonic()
         if now - self._told >= PLAIN_LINE_SECONDS:
             self._told = now
             tell(f"{self._mapping}: {', '.join([self.rows(), *self.figures()])}", **books.as_dict())
@@ -97,13 +101,15 @@ class Progress:
             return counted(self.done, "row")
         left = ""
         if 0 < self.done < self._total:
-            seconds = (self._total - self.done) * (time.monotonic() - self._begun) / self.done
+            seconds = (self._total - self.done) * (self._monotonic() - self._begun) / self.done
             left = f", {duration(seconds)} left"
         return f"{self.done:,} of {counted(self._total, 'row')}{left}"
 
     def figures(self) -> list[str]:
-        """What was sent, how fast, and what it took."""
-        books, seconds = self._books, time.monotonic() - self._begun
+        """What was sent, how fast, and what it took; or why it takes so long to stop."""
+        if self._stopping():
+            return ["stopping: what is under way is settled first; Ctrl-C again ends at once"]
+        books, seconds = self._books, self._monotonic() - self._begun
         figures = []
         if not self._dry:
             rate = books.sent / seconds if seconds > 0 else 0.0

@@ -37,7 +37,8 @@ class Standing:
     """One mapping. `lag` is None when the database was not asked; `runs` are the latest, newest first.
 
     other_source: the state belongs to another source or account than the mapping names now.
-    examples: a key of an open dead letter, by reason. place: for commands; None when no mapping file was named.
+    examples: a key of an open dead letter, by reason. ledger: its keys, None when nobody counted them. place: for
+    commands; None when no mapping file was named.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Standing:
     runs: list[RunRecord]
     dead_letters: Counter[str]
     examples: dict[str, Key]
-    ledger: int
+    ledger: int | None
     holders: dict[str, Holder | None]
     backfills: list[Backfill]
     forgotten: LastRun | None
@@ -55,8 +56,18 @@ class Standing:
     place: Place | None
 
 
-def standing_of(found: MappingState, *, lag: Answer | None, mapping: Mapping | None, place: Place | None) -> Standing:
-    """What `found` knows, together with the answer of the database. Raises `StateUnusable` for a damaged state."""
+def standing_of(
+    found: MappingState,
+    *,
+    lag: Answer | None = None,
+    mapping: Mapping | None = None,
+    place: Place | None = None,
+    count_ledger: bool = False,
+) -> Standing:
+    """What `found` knows, together with the answer of the database. Raises `StateUnusable` for a damaged state.
+
+    `count_ledger`: a large ledger takes a moment to be counted.
+    """
     runs = found.runs(LATEST_RUNS)
     letters = found.dead_letter_counts()
     other_source = None
@@ -72,8 +83,8 @@ def standing_of(found: MappingState, *, lag: Answer | None, mapping: Mapping | N
         forecast=forecast_of(lag, mapping, runs) if isinstance(lag, Lag) and mapping is not None else None,
         runs=runs,
         dead_letters=letters,
-        examples={reason: found.open_dead_letters(reason, 1)[0].key for reason in letters},
-        ledger=found.ledger_size(),
+        examples={reason: letter.key for reason in letters for letter in found.open_dead_letters(reason, 1)},
+        ledger=found.ledger_size() if count_ledger else None,
         holders={track: found.holder(track) for track in TRACKS},
         backfills=[backfill for backfill in found.backfills() if backfill.finished_at is None],
         forgotten=found.forgotten_run(),

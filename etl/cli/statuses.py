@@ -56,7 +56,7 @@ def show_status(paths: tuple[Path, ...], call: StatusCall, *, clock: Clock) -> i
         show_error(invalid)
         codes.append(invalid.exit_code)
     with open_state(call.state, clock=clock, write=False) as store:
-        found = _standings(store, mappings, paths, call, clock) if paths else _known(store)
+        found = _standings(store, mappings, paths, call, clock) if paths else _known(store, call)
         if not found and call.output == "text" and invalid is None:
             click.echo(f"no mapping has run with the state {store.place if store.names() else call.state} yet")
         if not found and not paths:
@@ -72,8 +72,8 @@ def show_status(paths: tuple[Path, ...], call: StatusCall, *, clock: Clock) -> i
     return worst_exit_code(codes)
 
 
-def _known(store: StateStore) -> list[Standing]:
-    return [standing_of(store.mapping(name), lag=None, mapping=None, place=None) for name in store.names()]
+def _known(store: StateStore, call: StatusCall) -> list[Standing]:
+    return [standing_of(store.mapping(name), count_ledger=call.output == "json") for name in store.names()]
 
 
 def _standings(
@@ -104,6 +104,7 @@ def _standings(
             lag=answers[mapping.name],
             mapping=mapping,
             place=Place(mapping.path, tuple(mapping.source.primary_key), call.state),
+            count_ledger=call.output == "json",
         )
         for mapping in mappings
     ]

@@ -132,7 +132,11 @@ def _one(  # noqa: PLR0913 - what all mappings share
             ease_collector()
             shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
             progress = Progress(
-                mapping.name, count=partial(_rows_in, mapping, clock=clock), dry=call.dry_run, limit=call.limit
+                mapping.name,
+                count=partial(_rows_in, mapping, clock=clock),
+                dry=call.dry_run,
+                limit=call.limit,
+                stopping=lambda: stopper.error is not None,
             )
             outcome = work(shop, run_id, stack.enter_context(progress), stopper)
     except EtlError as error:

@@ -5,6 +5,7 @@ The rule: a night that heals by itself is nobody's worry, and each worry says wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,20 +96,28 @@ def _last_run(standing: Standing) -> Worry | None:
 
 
 def _age(standing: Standing, max_age: timedelta, now: datetime) -> Worry | None:
-    good = next((run for run in standing.runs if run.command == "run" and run.outcome == "done"), None)
+    runs = [run for run in standing.runs if run.command == "run"]
+    good = next((run for run in runs if run.outcome == "done"), None)
     if good is None:
-        return Worry("never_done", "no run was ever done", (Step("the first run needs --start-from"),))
+        return Worry("never_done", "no run was ever done", (_what_holds_up(runs),))
     seconds = (now - (good.finished_at or good.started_at)).total_seconds()
     if seconds <= max_age.total_seconds():
         return None
-    message = f"the last run that was done ended {duration(seconds)} ago"
-    latest = standing.runs[0]
-    step = Step("does cron call it, and do the runs come to their end?")
-    if latest.outcome == "running":
-        step = Step("a run is under way: wait for its end")
-    elif latest.outcome == "stopped":
-        step = Step("the runs since then stopped early: give them more time, or see why the API did not answer")
-    return Worry("too_old", message, (step,))
+    return Worry("too_old", f"the last run that was done ended {duration(seconds)} ago", (_what_holds_up(runs),))
+
+
+def _what_holds_up(runs: Sequence[RunRecord]) -> Step:
+    match runs[0].outcome if runs else None:
+        case None:
+            return Step("the first run needs --start-from")
+        case "running":
+            return Step("a run is under way: wait for its end")
+        case "stopped":
+            return Step("the last runs stopped early: give them more time, or see why the API did not answer")
+        case "failed" | "died":
+            return Step("see why the last run ended")
+        case _:
+            return Step("nothing has called it since: does the scheduler?")
 
 
 def _dead_letters(standing: Standing) -> Worry | None:

@@ -104,6 +104,15 @@ def test_every_long_command_has_the_bar(slow: Any) -> None:
         assert re.search(r"people +[━╸╺]+ +[\d,]+( of [\d,]+)? rows?", plain(seen)), (arguments, seen)
 
 
+def test_whoever_stops_a_run_is_told_what_it_waits_for() -> None:
+    """E1: the first Ctrl-C lets settle what is under way, for up to 20 seconds."""
+    asked = False
+    progress = Progress("people", stopping=lambda: asked)
+    assert progress.figures() == ["0 sent", "0 events/s", "0 requests"]
+    asked = True
+    assert progress.figures() == ["stopping: what is under way is settled first; Ctrl-C again ends at once"]
+
+
 def test_no_color_is_heeded_and_a_dumb_terminal_gets_plain_text(slow: Any) -> None:
     code, seen = on_terminal(slow, "run", "people.yaml", "--start-from", "beginning", NO_COLOR="1")
     assert code == 0, seen
@@ -162,10 +171,8 @@ class Now:
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> Now:
-    clock = Now()
-    monkeypatch.setattr(time, "monotonic", clock)
-    return clock
+def now() -> Now:
+    return Now()
 
 
 REST = "8 requests, 3 failed, 3 retried, 4.2 s waited"
@@ -180,7 +187,7 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds_at_most(
 ) -> None:
     """Nothing in it moves a cursor: cron mails it."""
     configure_logs(level="warning", form="text")
-    with Progress("people") as progress:
+    with Progress("people", monotonic=now) as progress:
         progress.planned(2_259)
         for _ in range(35):
             now.seconds += 1
@@ -196,7 +203,7 @@ def test_in_json_the_line_is_a_record_and_quiet_has_none(
 ) -> None:
     for level, form, lines in (("warning", "json", 1), ("error", "json", 0), ("error", "text", 0)):
         configure_logs(level=level, form=form)
-        with Progress("people", dry=True) as progress:
+        with Progress("people", dry=True, monotonic=now) as progress:
             now.seconds += 10
             progress.report(books())
         found = capsys.readouterr().err.splitlines()

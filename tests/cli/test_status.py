@@ -155,7 +155,7 @@ def state(tmp_path: Path, clock: SteppingClock) -> Any:
 
 
 def worried(state: MappingState, lag: Lag | NoLag | None = None, max_lag: timedelta | None = None) -> list[str]:
-    standing = standing_of(state, lag=lag, mapping=None, place=None)
+    standing = standing_of(state, lag=lag)
     patience = Patience(timedelta(hours=26), max_lag)
     return [worry.code for worry in worries_about(standing, patience=patience, now=state._clock.utc_now())]
 
