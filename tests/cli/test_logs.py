@@ -24,6 +24,8 @@ def records(text: str) -> list[dict[str, Any]]:
 
 def test_every_record_has_the_five_keys_whoever_speaks(office: Any, capsys: Any) -> None:
     """Our own, other libraries' (also with extras of our names), Python's warnings, and threads."""
+    # pytest takes the hook on warnings away after each test, and logging believes that it is there still.
+    logging.captureWarnings(False)  # noqa: FBT003 - the library's own signature
     configure_logs(level="info", form="json")
     logging.getLogger("etl.job").info("page taken in", extra={"rows": 3})
     log_context(mapping="people", run_id="r1")

@@ -106,7 +106,7 @@ def test_a_table_that_went_back_is_refused_with_advice(database_url: str) -> Non
 
 
 def test_rows_that_where_leaves_out_show_that_the_table_did_not_go_back(database_url: str) -> None:
-    """A13, A17: a row marked as deleted after it was sent is no restore."""
+    """A13: a row marked as deleted after it was sent is no restore."""
     run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, gone INTEGER)")
     insert(database_url, "t", [{"id": 1, "n": 1, "gone": 0}, {"id": 2, "n": 9, "gone": 1}])
     with opened(database_url, cursor_field="n", where="gone = 0") as source:
