@@ -175,6 +175,9 @@ def _clamped(domain: CursorDomain, window: Window, limit: Scalar | None) -> Wind
     """The window, ending (inclusively) at `limit` where that is lower."""
     if limit is None or domain.kind == "text" or window.until is None or not _lower(domain, limit, window.until):
         return window
+    if isinstance(limit, int) and isinstance(window.until, int) and limit == window.until - 1:
+        # No integer lies between the two.
+        return window
     return Window(start=window.start, until=limit, label=window.label)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -212,6 +213,17 @@ def test_a_range_ends_at_the_bound() -> None:
     ]
     (whole,) = range_windows(naive(), start=at("2024-01-01"), end=at("2024-01-05"), step=None, bound=bound)
     assert (whole.until, whole.until_open) == (bound.until, False)
+
+
+@pytest.mark.parametrize(
+    ("highest", "cut"),
+    [(8, True), (9, False), (10, False), (Decimal("9.5"), True), (Decimal(10), False)],
+)
+def test_a_range_of_integers_that_reaches_the_highest_is_whole(highest: int | Decimal, *, cut: bool) -> None:
+    """No integer lies between 9 and the open end 10; of decimals some do."""
+    domain = CursorDomain("n", "integer", UTC_ZONE)
+    windows = range_windows(domain, start=0, end=10, step=5, bound=Bound(highest))
+    assert (windows != range_windows(domain, start=0, end=10, step=5)) == cut
 
 
 @pytest.mark.parametrize(
