@@ -25,6 +25,9 @@ import etl.cli.wiring
 from etl.cli import main
 from tests.crash_points import arm
 
+# A call that hangs ends by SIGALRM, so that its test tells what it did.
+LONGEST_SECONDS = 120
+
 
 def serve(connection: socket.socket) -> dict[str, Any] | None:
     """Fork a child for each call, and tell how children ended. Returns None at the end, and in each child its call."""
@@ -57,6 +60,7 @@ def become(call: dict[str, Any]) -> None:
     sys.argv = ["squeezely-etl", *call["arguments"]]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.alarm(LONGEST_SECONDS)
     if call["gate"]:
         # Whoever started us holds the gate, and lets everybody in at once.
         with Path(call["gate"]).open() as gate:

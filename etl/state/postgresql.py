@@ -19,7 +19,9 @@ def open_postgresql(url: sa.URL, *, write: bool) -> Database | None:
 
     Raises `StateUnusable`.
     """
-    place = url.render_as_string(hide_password=True)
+    # Neither user nor password, nor the options: some of those are secrets too.
+    bare = sa.URL.create("postgresql", host=url.host, port=url.port, database=url.database)
+    place = bare.render_as_string()
     options = "-c timezone=UTC -c client_encoding=UTF8" + ("" if write else " -c default_transaction_read_only=on")
     # Keepalives: the connection may be silent for hours while it holds a lock; the server must notice a dead one.
     arguments = {"options": options, "connect_timeout": 10, "keepalives_idle": 30, "application_name": "squeezely-etl"}
