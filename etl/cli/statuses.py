@@ -14,7 +14,7 @@ import click
 from etl.cli.advice import Place
 from etl.cli.lags import Answer, NoLag, ask_all, measure
 from etl.cli.loading import load_each, load_good
-from etl.cli.screen import paint
+from etl.cli.screen import paint, plain
 from etl.cli.standing import Standing, standing_of
 from etl.cli.status_text import status_dict, status_text
 from etl.cli.telling import show_error
@@ -61,14 +61,19 @@ def show_status(paths: tuple[Path, ...], call: StatusCall, *, clock: Clock) -> i
             click.echo(f"no mapping has run with the state {store.place if store.names() else call.state} yet")
         if not found and not paths:
             codes.append(3 if call.check else 0)
+        worried: list[str] = []
         for number, standing in enumerate(found):
             worries = worries_about(standing, patience=patience, now=clock.utc_now())
             codes.append(3 if worries and call.check else 0)
+            worried.extend([standing.name] if worries else [])
             if call.output == "json":
                 click.echo(json.dumps(status_dict(standing, worries, history=call.history), ensure_ascii=False))
             else:
                 parts = status_text(standing, worries, history=call.history, now=clock.utc_now())
                 click.echo(("\n" if number else "") + paint(*parts))
+        if len(found) > 1 and call.output == "text":
+            names = f": {', '.join(worried)}" if worried else ""
+            click.echo("\n" + paint(plain(f"{len(worried)} of {len(found)} mappings need a person{names}")))
     return worst_exit_code(codes)
 
 

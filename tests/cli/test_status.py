@@ -77,6 +77,14 @@ def test_the_keys_of_the_json_are_stable(office: Any) -> None:
     assert [worry["code"] for worry in other["worries"]] == ["never_done"]
 
 
+def test_several_mappings_end_with_who_needs_a_person(office: Any) -> None:
+    office.fill(3)
+    (office.folder / "other.yaml").write_text(office.mapping.read_text().replace("name: people", "name: other"))
+    office.call("run", "people.yaml", "--start-from", "beginning")
+    ended = office.call("status", "people.yaml", "other.yaml", "--check")
+    assert (ended.code, ended.out.splitlines()[-1]) == (3, "1 of 2 mappings need a person: other")
+
+
 def test_without_a_cursor_there_is_nothing_to_be_behind(office: Any) -> None:
     office.mapping.write_text(office.mapping.read_text().replace("  cursor_field: updated_at\n", ""))
     office.fill(12)
