@@ -197,6 +197,7 @@ def test_a_bug_in_a_thread_ends_the_run_and_hides_nothing(
 def test_the_next_page_is_read_and_transformed_while_the_last_one_is_sent(tmp_path: Path) -> None:
     transformed: list[int] = []
     third_page = threading.Event()
+    went_on: list[bool] = []
 
     def watching(shop: Workshop) -> Workshop:
         def transform(page: Any) -> Any:
@@ -209,13 +210,14 @@ def test_the_next_page_is_read_and_transformed_while_the_last_one_is_sent(tmp_pa
 
     def first(exchange: Exchange) -> None:
         # Answered only when the reader has gone on meanwhile.
-        assert third_page.wait(60)
+        went_on.append(third_page.wait(60))
         like_squeezely(exchange)
 
     with ScriptedServer([first]) as server:
         nights = Nights(tmp_path, server.url, destination=ONE_BY_ONE, alter=watching)
         nights.fill(200)
         assert nights.run("beginning").books.sent == 200
+        assert went_on == [True]
 
 
 @pytest.mark.parametrize(

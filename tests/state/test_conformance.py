@@ -154,6 +154,7 @@ def test_an_older_reading_never_replaces_a_newer_one_and_is_told(state: MappingS
     assert state.settle(settled([older, harmless], upto=2), track="backfill", run_no=0) == [older]
     assert state.digests([newer.ledger_key]) == {}
     assert [(each.key, each.reason) for each in state.open_dead_letters()] == [((1,), "overtaken")]
+    assert state.refused([newer.ledger_key]) == {}, "it was accepted: nothing holds its resend back"
     again = event(state, 1, stamp=6, content=b"new")
     assert state.settle(settled([again]), track="run", run_no=0) == []
     assert state.open_dead_letters() == []
@@ -258,6 +259,16 @@ def test_a_dead_letter_of_another_process_is_closed_too(
         other.mapping("customers").bury([letter((1,))])
     state.settle(settled([event(state, 1)]), track="run", run_no=0)
     assert state.open_dead_letters() == []
+
+
+def test_only_an_open_dead_letter_tells_the_event_that_was_refused(state: MappingState) -> None:
+    bad, invalid = event(state, 1, content=b"bad"), event(state, 2)
+    state.settle(settled([], [bad]), track="run", run_no=0)
+    state.bury([letter((2,))])
+    asked = [bad.ledger_key, invalid.ledger_key, event(state, 3).ledger_key]
+    assert state.refused(asked) == {bad.ledger_key: bad.digest}
+    state.settle(settled([event(state, 1, content=b"good", stamp=2)]), track="run", run_no=0)
+    assert state.refused(asked) == {}
 
 
 def test_a_closed_dead_letter_opens_anew(state: MappingState) -> None:
