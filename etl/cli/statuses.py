@@ -58,7 +58,9 @@ def show_status(paths: tuple[Path, ...], call: StatusCall, *, clock: Clock) -> i
     with open_state(call.state, clock=clock, write=False) as store:
         found = _standings(store, mappings, paths, call, clock) if paths else _known(store, call)
         if not found and call.output == "text" and invalid is None:
-            click.echo(f"no mapping has run with the state {store.place if store.names() else call.state} yet")
+            # A URL may hold a password.
+            which = "of this URL" if "://" in call.state else call.state
+            click.echo(f"no mapping has run with the state {which} yet")
         if not found and not paths:
             codes.append(3 if call.check else 0)
         worried: list[str] = []

@@ -85,6 +85,17 @@ def test_several_mappings_end_with_who_needs_a_person(office: Any) -> None:
     assert (ended.code, ended.out.splitlines()[-1]) == (3, "1 of 2 mappings need a person: other")
 
 
+def test_the_password_of_a_states_url_is_not_shown(office: Any, postgresql_url: str) -> None:
+    """F2."""
+    url = sa.make_url(postgresql_url).set(password="secret-word").render_as_string(hide_password=False)
+    assert office.said("status", "--state", url) == "exit code 0\nno mapping has run with the state of this URL yet\n"
+    office.fill(3)
+    ended = office.call("run", "people.yaml", "--state", url, "--start-from", "now")
+    ended = office.call("state", "reset", "people.yaml", "--state", url, "--yes")
+    assert ended.code == 0
+    assert "secret-word" not in ended.out + ended.err
+
+
 def test_without_a_cursor_there_is_nothing_to_be_behind(office: Any) -> None:
     office.mapping.write_text(office.mapping.read_text().replace("  cursor_field: updated_at\n", ""))
     office.fill(12)
