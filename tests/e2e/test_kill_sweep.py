@@ -16,6 +16,7 @@ from random import Random
 
 import pytest
 
+from tests.crash_points import code_of
 from tests.e2e import kill_points as points
 from tests.e2e.shop_life import Kill, Life
 from tests.forked_cli import Ended, ForkedCli
@@ -35,6 +36,12 @@ LEAST_KILLS = 300
 def test_the_sweeps_are_large_enough() -> None:
     kills = [len(_kills(name)) for name in SWEEPS]
     assert sum(kills) + len(points.MAKING) + len(points.BACKFILL_END) >= LEAST_KILLS
+
+
+def test_every_named_point_is_there() -> None:
+    """Whoever renames a function finds it here at once."""
+    stages = [stage for table in points.TABLES for each in table.values() for stage in each]
+    assert all(code_of(place) for stage in stages for when, place in stage.items() if when in ("call", "return"))
 
 
 @pytest.mark.parametrize("name", ["run", "run without a ledger"])
