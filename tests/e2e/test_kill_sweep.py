@@ -27,8 +27,8 @@ KILLS_A_LIFE = 12
 SWEEPS: dict[str, tuple[tuple[Mapping[str, points.Stages], ...], int]] = {
     "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 48),
     "run without a ledger": ((points.ANY, points.BROKEN, points.PAGES), 24),
-    "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 24),
-    "retry": ((points.ANY, points.RETRY), 24),
+    "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 12),
+    "retry": ((points.ANY, points.RETRY), 12),
 }
 LEAST_KILLS = 300
 
