@@ -12,7 +12,6 @@ from datetime import datetime
 from etl.batch.event import Event
 from etl.checkpoint import Checkpoint
 from etl.dead_letter import Closure, DeadLetter
-from etl.job.prepare import Preparer
 from etl.job.run import Workshop, next_windows
 from etl.page import Key, Page, Window
 from etl.transform.transformer import FieldTrace, Problem, Transformer
@@ -85,7 +84,7 @@ def tell(shop: Workshop, transformer: Transformer, key: Key, memory: Memory) -> 
     events = shop.preparer(ledger=False, letters=False)(page, first_seq=0, stamp=0).events
     return Story(
         key,
-        _decision(shop, page, events, shop.preparer(ledger=shop.mapping.resend == "changed")),
+        _decision(shop, page, events, memory.accepted),
         memory,
         checkpoint,
         row=dict(zip((column.name for column in page.columns), page.rows[0], strict=True)),
@@ -96,16 +95,15 @@ def tell(shop: Workshop, transformer: Transformer, key: Key, memory: Memory) -> 
     )
 
 
-def _decision(shop: Workshop, page: Page, events: Sequence[Event], compare: Preparer) -> str:
+def _decision(shop: Workshop, page: Page, events: Sequence[Event], accepted: Accepted | None) -> str:
     if not events:
         return "invalid"
     if shop.mapping.resend == "always":
         return _unread(shop, page) or "always"
-    prepared = compare(page, first_seq=0, stamp=0)
+    prepared = shop.preparer(ledger=True)(page, first_seq=0, stamp=0)
     if not prepared.events:
         return "given up" if prepared.given_up else "unchanged"
-    known = shop.state.digests([event.ledger_key for event in events])
-    return _unread(shop, page) or ("changed" if known else "new")
+    return _unread(shop, page) or ("new" if accepted is None else "changed")
 
 
 def _unread(shop: Workshop, page: Page) -> str | None:

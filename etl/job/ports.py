@@ -52,8 +52,8 @@ class Sender(Protocol):
 class Ledger(Protocol):
     """What the state knows of the events that were accepted."""
 
-    def digests(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """The digest of the last accepted event of each known key."""
+    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> Sequence[bool]:
+        """For each of `ledger_keys`, whether the last accepted event has the digest that stands beside it."""
 
     def next_stamp(self) -> int:
         """A number above all that were given before; taken before a page is read."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
-from operator import eq, itemgetter, not_
+from operator import itemgetter, not_
 
 from etl.batch.digest import Hasher
 from etl.batch.encode import UnencodableError, encode_events, envelope
@@ -145,10 +145,9 @@ class Preparer:
             return rows.to_send(nothing, nothing, nothing, stamp), []
         keys = self._hasher.ledger_keys(rows.keys)
         digests = self._hasher.digests(self._contents(rows))
-        known = {} if self._ledger is None else self._ledger.digests(keys)
-        if not known:
+        same = [False] if self._ledger is None else self._ledger.same(keys, digests)
+        if not any(same):
             return rows.to_send(keys, digests, self._marks(rows), stamp), []
-        same = list(map(eq, map(known.get, keys), digests))
         changed = list(map(not_, same))
         rows.keep(changed)
         fresh = rows.to_send(compress(keys, changed), compress(digests, changed), self._marks(rows), stamp)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import add, eq
 from typing import Final
 
 from etl.batch.digest import DIGEST_BYTES, LEDGER_KEY_BYTES
@@ -22,6 +23,10 @@ _EACH_AT = "WITH RECURSIVE each(at) AS (SELECT 1 UNION ALL SELECT at + {0} FROM 
 _LOOK_UP = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, event FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES})"""  # noqa: S608 - numbers of ours
+_COUNT_SAME = f"""{_EACH_AT.format(_KEY_AND_EVENT_BYTES)}
+    SELECT count(*) FROM each CROSS JOIN etl_ledger
+    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES})
+        AND event = substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES})"""  # noqa: S608 - numbers of ours
 _NEWER = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, stamp FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
@@ -35,6 +40,8 @@ _UPSERT = f"""{_EACH_AT.format("?4")}
     FROM each WHERE true {_TAKE_OVER}"""  # noqa: S608 - numbers of ours
 
 _LOOK_UP_ARRAY = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?)"
+_COUNT_SAME_ARRAYS = """SELECT count(*) FROM unnest(?::bytea[], ?::bytea[]) AS each (key, event)
+    JOIN etl_ledger USING (key, event) WHERE mapping_id = ?"""
 _NEWER_ARRAY = "SELECT key, stamp FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?) AND stamp > ?"
 _UPSERT_ARRAYS = f"""INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
     SELECT ?, key, event, ?, marks FROM unnest(?::bytea[], ?::bytea[], ?::bytea[]) AS entry (key, event, marks)
@@ -75,6 +82,22 @@ class Ledger:
         else:
             rows = self._database.rows(_LOOK_UP, (b"".join(sorted(ledger_keys)), self._mapping_id))
         return dict(rows)  # type: ignore[arg-type]  # rows of two
+
+    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
+        """For each of `ledger_keys`, whether its entry has the digest that stands beside it.
+
+        Mostly all have or none has; then it costs half of telling them apart.
+        """
+        if self._database.postgresql:
+            arguments = (list(ledger_keys), list(digests), self._mapping_id)
+            found = self._database.rows(_COUNT_SAME_ARRAYS, arguments)
+        else:
+            packed = b"".join(sorted(map(add, ledger_keys, digests)))
+            found = self._database.rows(_COUNT_SAME, (packed, self._mapping_id))
+        count = int(found[0][0])
+        if count in (0, len(ledger_keys)):
+            return [bool(count)] * len(ledger_keys)
+        return list(map(eq, map(self.digests(ledger_keys).get, ledger_keys), digests))
 
     def overtaken(self, transaction: Transaction, events: Iterable[Event]) -> list[Event]:
         """Those of `events` whose key has an entry of a later reading of the row.

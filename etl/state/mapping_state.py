@@ -75,7 +75,7 @@ class Locks(Protocol):
 
 
 class MappingState:
-    """The state of one mapping. One thread writes; another may call `digests`, `next_stamp` and the other readers."""
+    """The state of one mapping. One thread writes; another may call `same`, `next_stamp` and the other readers."""
 
     def __init__(  # noqa: PLR0913 - what the store shares with every mapping
         self,
@@ -108,9 +108,9 @@ class MappingState:
         """The checkpoint of `track`; None before the first run. Raises `StateUnusable` for a damaged one."""
         return self._checkpoints.get(track)
 
-    def digests(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The digest of the last accepted event of each of `ledger_keys` that has one."""
-        return self._ledger.digests(ledger_keys)
+    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
+        """For each of `ledger_keys`, whether the last accepted event has the digest that stands beside it."""
+        return self._ledger.same(ledger_keys, digests)
 
     def refused(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """The digest of the refused event of each of `ledger_keys` with an open dead letter that speaks of one."""

@@ -11,8 +11,6 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-
 from etl.transform.cells import Cells
 from etl.transform.problem import RefusedValueError
 from etl.transform.text import clean_text
@@ -36,6 +34,8 @@ def normal_email(value: str) -> str | None:
         return None
     if _ORDINARY.fullmatch(text) or HASHED.fullmatch(text):
         return text
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - slow, and for odd addresses only
+
     try:
         checked = validate_email(text, check_deliverability=False).normalized
     except (EmailNotValidError, UnicodeError):

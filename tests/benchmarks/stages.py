@@ -140,7 +140,7 @@ def _timed_preparer(mapping: Any, source: Any, state: Any, watch: Stopwatch) -> 
         watch.timed("columns", transformer),
         marker=TimedParts(marker, watch, "ledger", ("marks",)) if ledger else None,  # type: ignore[arg-type]
         hasher=hasher,  # type: ignore[arg-type]
-        ledger=TimedParts(state, watch, "ledger", ("digests",)) if ledger else None,  # type: ignore[arg-type]
+        ledger=TimedParts(state, watch, "ledger", ("same",)) if ledger else None,  # type: ignore[arg-type]
         max_event_bytes=mapping.destination.max_batch_bytes,
     )
     return watch.timed("encode", preparer)

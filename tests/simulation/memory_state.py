@@ -36,8 +36,9 @@ class MemoryState:
         self._stamp += 1
         return self._stamp
 
-    def digests(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        return {key: self.ledger[key][0] for key in ledger_keys if key in self.ledger}
+    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> Sequence[bool]:
+        known = [self.ledger.get(key, (None, 0))[0] for key in ledger_keys]
+        return [before == now for before, now in zip(known, digests, strict=True)]
 
     def refused(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         return {key: self._refused[key] for key in ledger_keys if key in self._refused}

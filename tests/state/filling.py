@@ -75,3 +75,8 @@ def letter(
 
 def keys(letters: Sequence[DeadLetter]) -> list[Key]:
     return [each.key for each in letters]
+
+
+def digests_of(state: MappingState, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """What the ledger holds of `ledger_keys`, which the product only compares."""
+    return state._ledger.digests(ledger_keys)

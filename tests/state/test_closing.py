@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from etl.errors import StateUnusable
 from etl.state.mapping_state import MappingState
 from etl.state.store import open_state
-from tests.state.filling import SteppingClock, event, settled
+from tests.state.filling import SteppingClock, digests_of, event, settled
 
 
 def use_until_refused(
@@ -16,7 +16,7 @@ def use_until_refused(
 ) -> None:
     try:
         while True:
-            state.digests(keys)
+            digests_of(state, keys)
             state.next_stamp()
             started.set()
     except StateUnusable:

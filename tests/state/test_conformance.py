@@ -17,7 +17,7 @@ from etl.page import Position
 from etl.state.ledger import Entry
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
-from tests.state.filling import NOON, SteppingClock, event, keys, letter, settled
+from tests.state.filling import NOON, SteppingClock, digests_of, event, keys, letter, settled
 
 
 @pytest.fixture
@@ -79,15 +79,15 @@ def test_the_ledger_tells_the_last_accepted_event_of_each_key(state: MappingStat
     state.settle(settled([old, other]), track="run", run_no=0)
     state.settle(settled([new]), track="run", run_no=0)
     asked = [hasher.ledger_key((number,)) for number in (1, 2, 3)]
-    assert state.digests(asked) == {asked[0]: hasher.digest(b'{"a":2}'), asked[1]: hasher.digest(b"{}")}
-    assert state.digests([]) == {}
+    assert digests_of(state, asked) == {asked[0]: hasher.digest(b'{"a":2}'), asked[1]: hasher.digest(b"{}")}
+    assert digests_of(state, []) == {}
     assert state.ledger_size() == 2
 
 
 def test_a_page_of_any_size_is_looked_up(state: MappingState) -> None:
     events = [event(state, number) for number in range(12_000)]
     state.settle(settled(events), track="run", run_no=0)
-    assert state.digests([each.ledger_key for each in events]) == {each.ledger_key: each.digest for each in events}
+    assert digests_of(state, [each.ledger_key for each in events]) == {each.ledger_key: each.digest for each in events}
 
 
 def test_the_ledger_tells_which_run_sent_a_keys_event_and_the_marks_of_its_fields(
@@ -137,10 +137,21 @@ def test_a_field_keeps_its_place_among_the_marks_for_ever(
         assert looked.mapping("customers").field_names([]) == names
 
 
+@pytest.mark.parametrize("known", [0, 1, 3, 5])
+def test_the_ledger_tells_which_events_are_the_last_accepted_ones(state: MappingState, known: int) -> None:
+    """All of a page, none, or some; a key with another digest, or none, is not the same."""
+    events = [event(state, number, content=b"%d" % number) for number in range(5)]
+    changed = event(state, 4, content=b"other", stamp=1)
+    state.settle(settled([*events[:known], *([changed] if known < 5 else [])]), track="run", run_no=0)
+    expected = [number < known for number in range(5)]
+    assert state.same([each.ledger_key for each in events], [each.digest for each in events]) == expected
+    assert state.same([], []) == []
+
+
 def test_mappings_do_not_see_each_others_ledgers(store: StateStore, state: MappingState) -> None:
     one = event(state, 1)
     state.settle(settled([one]), track="run", run_no=0)
-    assert store.mapping("orders").digests([one.ledger_key]) == {}
+    assert digests_of(store.mapping("orders"), [one.ledger_key]) == {}
 
 
 def test_an_older_reading_never_replaces_a_newer_one_and_is_told(state: MappingState) -> None:
@@ -152,7 +163,7 @@ def test_an_older_reading_never_replaces_a_newer_one_and_is_told(state: MappingS
     older, harmless = event(state, 1, stamp=4, content=b"old"), event(state, 2, stamp=4)
     assert state.settle(settled([newer]), track="run", run_no=0) == []
     assert state.settle(settled([older, harmless], upto=2), track="backfill", run_no=0) == [older]
-    assert state.digests([newer.ledger_key]) == {}
+    assert digests_of(state, [newer.ledger_key]) == {}
     assert [(each.key, each.reason) for each in state.open_dead_letters()] == [((1,), "overtaken")]
     assert state.refused([newer.ledger_key]) == {}, "it was accepted: nothing holds its resend back"
     again = event(state, 1, stamp=6, content=b"new")
@@ -164,7 +175,7 @@ def test_one_settlement_may_hold_two_versions_of_a_row(state: MappingState) -> N
     """The lookback window and the main one may both read a row that changed in between."""
     old, new = event(state, 1, stamp=1, seq=0, content=b"1"), event(state, 1, stamp=2, seq=9, content=b"2")
     assert state.settle(settled([new, old]), track="run", run_no=0) == []
-    assert state.digests([new.ledger_key]) == {new.ledger_key: new.digest}
+    assert digests_of(state, [new.ledger_key]) == {new.ledger_key: new.digest}
 
 
 def test_events_without_ledger_key_leave_no_entry(state: MappingState) -> None:
@@ -189,7 +200,7 @@ def test_the_ledger_is_read_by_one_thread_while_another_writes(state: MappingSta
     def look() -> None:
         for _ in range(40):
             state.next_stamp()
-            seen.append(len(state.digests([each.ledger_key for each in events])))
+            seen.append(len(digests_of(state, [each.ledger_key for each in events])))
 
     reader = threading.Thread(target=look)
     reader.start()
@@ -211,7 +222,7 @@ def test_rejected_events_become_dead_letters_with_the_checkpoint(state: MappingS
     (found,) = state.open_dead_letters()
     assert (found.key, found.reason, found.words, found.attempts) == ((3,), "rejected", "invalid\\tfield", 1)
     assert (found.opened_at, found.last_at, found.digest, found.run_id) == (NOON, NOON, bad.digest, "r7")
-    assert state.digests([bad.ledger_key]) == {}
+    assert digests_of(state, [bad.ledger_key]) == {}
 
 
 def test_dead_letters_are_listed_oldest_first_and_counted_by_reason(state: MappingState) -> None:
@@ -432,7 +443,7 @@ def test_looking_sees_what_a_live_writer_has_committed(location: str, store: Sta
         checkpoint = seen.checkpoint()
         assert checkpoint is not None
         assert checkpoint.position == Position(1, (1,))
-        assert seen.digests([one.ledger_key]) == {one.ledger_key: one.digest}
+        assert digests_of(seen, [one.ledger_key]) == {one.ledger_key: one.digest}
         assert seen.hash_key == state.hash_key
 
 
@@ -456,7 +467,7 @@ def test_a_missing_state_looks_empty(location: str, clock: SteppingClock) -> Non
     with open_state(location, clock=clock, write=False) as looking:
         state = looking.mapping("customers")
         assert (state.checkpoint(), state.runs(), state.open_dead_letters(), state.holder()) == (None, [], [], None)
-        assert state.digests([b"0123456789"]) == {}
+        assert digests_of(state, [b"0123456789"]) == {}
         assert looking.names() == []
     with open_state(location, clock=clock, write=True) as store:
         assert store.names() == []

@@ -24,7 +24,7 @@ from etl.state.database import Database, Transaction
 from etl.state.schema import STEPS, upgrade
 from etl.state.sqlite import for_writing
 from etl.state.store import open_state
-from tests.state.filling import SteppingClock, event, letter, settled
+from tests.state.filling import SteppingClock, digests_of, event, letter, settled
 
 UMASKS = (0o000, 0o022, 0o077, 0o777)
 
@@ -214,7 +214,7 @@ def test_a_flipped_bit_is_refused_or_costs_nothing_but_repeats(filled: Path, clo
                 state = store.mapping("customers")
                 checkpoint = state.checkpoint()
                 letters = state.open_dead_letters()
-                state.digests([b"0123456789"])
+                digests_of(state, [b"0123456789"])
         except StateUnusable:
             refusals += 1
         else:

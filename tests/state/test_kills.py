@@ -14,7 +14,7 @@ import pytest
 from etl.state.mapping_state import MappingState
 from etl.state.sqlite import for_writing
 from etl.state.store import open_state
-from tests.state.filling import SteppingClock, event
+from tests.state.filling import SteppingClock, digests_of, event
 
 KILLS = {"sqlite": 32, "postgresql": 5}
 
@@ -84,7 +84,7 @@ def _check(state: MappingState) -> int:
         return -1
     last = int(checkpoint.position.key[0])
     events = [event(state, number) for number in range(last + 1)]
-    known = state.digests([each.ledger_key for each in events])
+    known = digests_of(state, [each.ledger_key for each in events])
     dead = {each.key for each in state.open_dead_letters()}
     missing = [each.seq for each in events if each.ledger_key not in known and each.key not in dead]
     assert missing == []
