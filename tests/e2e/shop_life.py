@@ -31,6 +31,7 @@ from etl.state.store import open_state
 from tests.forked_cli import Ended, ForkedCli
 from tests.scripted_rules import picky
 from tests.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer, head
+from tests.state.filling import digests_of
 
 BATCH_SIZE = 4
 CONCURRENCY = 3
@@ -249,7 +250,7 @@ class Life:
             if within is not None and within.position is not None:
                 self._check_passed(within.position, dead)
         ledger_key = Hasher(state.hash_key).ledger_key
-        known = state.digests([ledger_key((number,)) for number in self.rows])
+        known = digests_of(state, [ledger_key((number,)) for number in self.rows])
         ever = {number for number, _ in self._accepted}
         false = [number for number in self.rows if ledger_key((number,)) in known and number not in ever]
         assert not false, self.told(f"in the ledger and never accepted: {false}")

@@ -89,7 +89,7 @@ def running(stage: Stage, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]], ids=["one", "two"])
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGTERM]], ids=["one", "two"])
 def test_a_signal_and_the_list_of_processes(stage: Stage, signals: list[signal.Signals]) -> None:
     """F1: at work, and while it ends."""
     stage.behave = lambda _: Exchange.hang
