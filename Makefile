@@ -48,13 +48,14 @@ lock: .venv/.dev ## write the lock files anew
 	  --no-annotate --no-strip-extras --all-extras --group dev --upgrade -q -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 bench: .venv/.dev ## measure against the floor and a naive script; writes tests/benchmarks/results.md
-	$(BIN)/python -m tests.benchmarks.bench --into tests/benchmarks/results.md
+	$(BIN)/python -m tests.benchmarks.bench --sections speed,latency,stages,throttle --into tests/benchmarks/results.md
 
-bench-growth: .venv/.dev ## measure memory only: 5 million rows of each database, 10 million keys in the ledger
-	$(BIN)/python -m tests.benchmarks.bench --sections growth,ledger
+bench-growth: .venv/.dev ## measure growth: 5 million rows of each database, 10 million keys in the ledger
+	$(BIN)/python -m tests.benchmarks.bench --sections growth,ledger --into tests/benchmarks/results-growth.md
 
-bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and dlt too
-	$(BIN)/python -m tests.benchmarks.bench --peers --into tests/benchmarks/results.md
+bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and dlt
+	$(BIN)/python -m tests.benchmarks.bench --peers --sections speed --rows 200000 --runs 3 \
+	  --into tests/benchmarks/results-peers.md
 
 clean: ## remove what make made
 	rm -rf .venv .venv-peers .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -5,16 +5,20 @@ The rule: what the row held is what stands in the request; no number passes thro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import chain, repeat
+from itertools import repeat
 
 import orjson
 
 PREFIX = b'{"events":['
 SUFFIX = b"]}"
-_MARK = orjson.Fragment(b"\n")
-_CUT = b",\n,"
+# The text of a value that is missing.
+NOTHING = b"null"
+# [⏎  1,⏎  2⏎], and deeper for what is inside a value.
+_OPEN, _CUT, _CLOSE, _INSIDE = b"[\n  ", b",\n  ", b"\n]", b"\n   "
+_PLAIN = re.compile(r"[-0-9.\n]*+")
 
 
 def encode_event(event: object) -> bytes:
@@ -28,21 +32,37 @@ def encode_event(event: object) -> bytes:
         return _encode_big_integers(event)
 
 
-def encode_events(events: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]]:
-    """What `encode_event` makes of each of `events`, and by index what it raises for some, whose bytes are b"".
+def encode_column(values: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]]:
+    """What `encode_event` makes of each of `values`, and by index what it raises for some, whose text is b"".
 
-    Any other JSON values are encoded as well.
-
-    All at once, 0.5 µs an event instead of 2: the encoder's time is in its calls, so it is called once, with marks
-    between the events to cut at. A mark is a bare line break: inside a text it would be escaped, and the encoder
-    writes none itself.
+    A page's column of texts, truth values or small numbers is encoded by one call and cut, 0.05 µs a value. A line
+    break in a text would be escaped, so that the encoder's own, between the values, cannot be mistaken.
     """
+    if not values:
+        return [], {}
     try:
-        whole = orjson.dumps(list(chain.from_iterable(zip(events, repeat(_MARK)))), default=_exact_number)
+        whole = orjson.dumps(values, option=orjson.OPT_INDENT_2)
     except TypeError:
-        return _encode_one_by_one(events)
-    # [{…},⏎,{…},⏎]
-    return whole[1:-3].split(_CUT) if events else [], {}
+        return _encode_decimals(values) or _encode_one_by_one(values)
+    if _INSIDE in whole:
+        return _encode_one_by_one(values)
+    return whole[len(_OPEN) : -len(_CLOSE)].split(_CUT), {}
+
+
+def join_fields(fields: Mapping[str, Sequence[bytes]]) -> list[bytes]:
+    """JSON objects from the texts of their `fields` by column, in this order; what is `NOTHING` is left out.
+
+    The first field is missing in none.
+    """
+    parts: list[Iterable[bytes]] = []
+    for name, texts in fields.items():
+        head = (b"," if parts else b"{") + orjson.dumps(name) + b":"
+        if NOTHING in texts:
+            assert parts, "the first field is missing in none"
+            parts.append([b"" if text == NOTHING else head + text for text in texts])
+        else:
+            parts += (repeat(head), texts)
+    return list(map(b"".join, zip(*parts, repeat(b"}"))))
 
 
 def envelope(bodies: Sequence[bytes]) -> bytes:
@@ -54,15 +74,23 @@ class UnencodableError(ValueError):
     """A value that no JSON text can hold. Its text names the type only."""
 
 
-def _encode_one_by_one(events: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]]:
-    bodies = [b""] * len(events)
+def _encode_decimals(values: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]] | None:
+    # The encoder would ask for each; a Decimal's text is JSON's, unless it has an exponent or is not finite.
+    if set(map(type, values)) != {Decimal}:
+        return None
+    digits = "\n".join(map(str, values))
+    return (digits.encode().split(b"\n"), {}) if _PLAIN.fullmatch(digits) else None
+
+
+def _encode_one_by_one(values: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]]:
+    texts = [b""] * len(values)
     faults = {}
-    for at, event in enumerate(events):
+    for at, value in enumerate(values):
         try:
-            bodies[at] = encode_event(event)
+            texts[at] = encode_event(value)
         except UnencodableError as problem:
             faults[at] = problem
-    return bodies, faults
+    return texts, faults
 
 
 def _exact_number(value: object) -> orjson.Fragment:

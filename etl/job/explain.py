@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etl.batch.event import Event
+from etl.batch.marks import Marker
 from etl.checkpoint import Checkpoint
 from etl.dead_letter import Closure, DeadLetter
 from etl.job.run import Workshop, next_windows
@@ -125,4 +126,4 @@ def _unread(shop: Workshop, page: Page) -> str | None:
 def _changed(shop: Workshop, events: Sequence[Event], accepted: Accepted | None) -> Sequence[str]:
     if accepted is None or not events:
         return ()
-    return shop.marker().differing(accepted.marks, events[0].marks)
+    return Marker(shop.marked_fields()).differing(accepted.marks, events[0].marks)

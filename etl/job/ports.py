@@ -22,6 +22,10 @@ from etl.transform.transformer import Transformed
 class PageSource(Protocol):
     """The reading side of one mapping."""
 
+    @property
+    def remote(self) -> bool:
+        """Whether reading waits for another process, so that it pays to read the next page meanwhile."""
+
     def pages(self, window: Window) -> Iterator[Page]:
         """Yield the pages of `window` in order; no transaction is open while one is being worked on."""
 

@@ -7,19 +7,22 @@ balance.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
 from operator import itemgetter, not_
 
-from etl.batch.digest import Hasher
-from etl.batch.encode import UnencodableError, encode_events, envelope
-from etl.batch.event import Event
-from etl.batch.marks import Marker
+import numpy as np
+
+from etl.batch.content import FieldHashes, digests
+from etl.batch.encode import encode_column, envelope, join_fields
+from etl.batch.event import Event, events_of
+from etl.batch.hashers import Hashers
 from etl.job.ports import Ledger, OpenLetters, Transform
+from etl.mapping.catalogue import IDENTITY_FIELDS
 from etl.page import Key, Page, Position
 from etl.transform.identities import identities_of
-from etl.transform.transformer import Problem
+from etl.transform.transformer import Problem, Transformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Prepared:
 class Preparer:
     """Transforms, encodes and filters pages of one mapping.
 
-    `hasher` and `marker` are None with `resend: always`; `ledger` is None when nothing counts as unchanged; `letters`
+    `hashers` is None with `resend: always`; `ledger` is None when nothing counts as unchanged; `letters`
     is None when what was refused before is to be sent again. `resend_ignores` names the top-level fields that alone do
     not make an event "changed". An event whose request would exceed `max_event_bytes` is invalid.
     """
@@ -70,16 +73,14 @@ class Preparer:
         self,
         transform: Transform,
         *,
-        hasher: Hasher | None,
-        marker: Marker | None = None,
+        hashers: Hashers | None,
         ledger: Ledger | None,
         letters: OpenLetters | None = None,
         resend_ignores: Sequence[str] = (),
         max_event_bytes: int,
     ) -> None:
         self._transform = transform
-        self._hasher = hasher
-        self._marker = marker
+        self._hashers = hashers
         self._ledger = ledger
         self._letters = letters
         self._ignored = frozenset(resend_ignores)
@@ -91,11 +92,11 @@ class Preparer:
         invalid = list(_invalid_rows(page, transformed.problems))
         reasons = Counter(problem.code for problem in transformed.problems)
         reasons.update(row.reason for row in invalid[: len(page.unreadable)])
-        rows = self._encoded(page, transformed.events, first_seq)
-        if rows.refused:
-            invalid += rows.refused
-            reasons.update(row.reason for row in rows.refused)
-        events, unchanged = self._filtered(rows, stamp)
+        rows = self._encoded(page, transformed, first_seq)
+        unchanged = self._drop_unchanged(rows)
+        events = self._events(rows, stamp)
+        invalid += rows.refused
+        reasons.update(row.reason for row in rows.refused)
         given_up = self._given_up(events)
         if given_up:
             events = [event for event in events if event.ledger_key not in given_up]
@@ -112,86 +113,103 @@ class Preparer:
             moves_checkpoint=moves_checkpoint,
         )
 
-    def _encoded(self, page: Page, events: Sequence[dict[str, object] | None], first_seq: int) -> _Rows:
-        valid = [event for event in events if event is not None]
-        bodies, faults = encode_events(valid)
-        rows = _Rows(range(first_seq, first_seq + len(events)), _keys(page), valid, bodies)
-        if len(valid) != len(events):
-            present = [event is not None for event in events]
-            rows.seqs, rows.keys = list(compress(rows.seqs, present)), list(compress(rows.keys, present))
-        if faults or max(map(len, bodies), default=0) > self._max_body_bytes:
-            rows.refuse([self._refusal(faults.get(at), body) for at, body in enumerate(bodies)])
+    def _encoded(self, page: Page, transformed: Transformed, first_seq: int) -> _Rows:
+        columns: Mapping[str, Sequence[object]] = transformed.columns
+        seqs, keys = range(first_seq, first_seq + len(page.rows)), _keys(page)
+        if transformed.invalid:
+            valid = [row not in transformed.invalid for row in range(len(page.rows))]
+            columns = {name: list(compress(column, valid)) for name, column in columns.items()}
+            rows = _Rows(list(compress(seqs, valid)), list(compress(keys, valid)))
+        else:
+            rows = _Rows(seqs, keys)
+        rows.people = {name: columns[name] for name in IDENTITY_FIELDS if name in columns}
+        faults: dict[int, str] = {}
+        for name, column in columns.items():
+            rows.fields[name], found = encode_column(column)
+            faults.update((at, str(fault)) for at, fault in found.items())
+        if faults:
+            rows.refuse("unsupported_type", faults)
         return rows
 
-    def _refusal(self, fault: UnencodableError | None, body: bytes) -> tuple[str, str] | None:
-        if fault is not None:
-            return "unsupported_type", str(fault)
-        if len(body) > self._max_body_bytes:
-            return "event_too_large", f"the event has {len(body)} bytes; a request may have {self._max_body_bytes}"
-        return None
-
-    def _contents(self, rows: _Rows) -> Sequence[bytes]:
-        # The bytes that decide whether an event changed.
-        ignored = self._ignored
-        if not ignored:
-            return rows.bodies
-        kept = [{name: value for name, value in event.items() if name not in ignored} for event in rows.events]
-        contents, _ = encode_events(kept)
-        return contents
-
-    def _filtered(self, rows: _Rows, stamp: int) -> tuple[list[Event], list[bytes]]:
-        if self._hasher is None:
-            nothing = [b""] * len(rows.bodies)  # a list: an iterator in two columns would lose every second row
-            return rows.to_send(nothing, nothing, nothing, stamp), []
-        keys = self._hasher.ledger_keys(rows.keys)
-        digests = self._hasher.digests(self._contents(rows))
-        same = [False] if self._ledger is None else self._ledger.same(keys, digests)
+    def _drop_unchanged(self, rows: _Rows) -> list[bytes]:
+        """Hash `rows`; drop those that the receiver has already and return their ledger keys."""
+        if self._hashers is None:
+            return []
+        rows.ledger_keys = self._hashers.keys.ledger_keys(rows.keys)
+        rows.hashes = self._hashers.content.field_hashes(rows.fields)
+        rows.digests = digests(hashes for name, hashes in rows.hashes.items() if name not in self._ignored)
+        same = [False] if self._ledger is None else self._ledger.same(rows.ledger_keys, rows.digests)
         if not any(same):
-            return rows.to_send(keys, digests, self._marks(rows), stamp), []
-        changed = list(map(not_, same))
-        rows.keep(changed)
-        fresh = rows.to_send(compress(keys, changed), compress(digests, changed), self._marks(rows), stamp)
-        return fresh, list(compress(keys, same))
+            return []
+        unchanged = list(compress(rows.ledger_keys, same))
+        rows.keep(list(map(not_, same)))
+        return unchanged
+
+    def _events(self, rows: _Rows, stamp: int) -> list[Event]:
+        bodies = join_fields(rows.fields)
+        if max(map(len, bodies), default=0) > self._max_body_bytes:
+            room = self._max_body_bytes
+            words = "the event has {} bytes; a request may have {}"
+            large = {at: words.format(len(body), room) for at, body in enumerate(bodies) if len(body) > room}
+            bodies = [body for at, body in enumerate(bodies) if at not in large]
+            rows.refuse("event_too_large", large)
+        count = len(bodies)
+        hashes: tuple[Iterable[bytes], Iterable[bytes]] = repeat(b"", count), repeat(b"", count)
+        marks: Iterable[bytes] = repeat(b"", count)
+        if self._hashers is not None:
+            hashes = rows.ledger_keys, rows.digests
+            marks = self._hashers.marker.marks(rows.hashes, count)
+        whom = identities_of(rows.people.get("email"), rows.people.get("userid"), count)
+        columns = (rows.seqs, rows.keys, bodies, whom, *hashes, repeat(stamp, count), marks)
+        return events_of(zip(*columns, strict=True))
 
     def _given_up(self, events: Sequence[Event]) -> frozenset[bytes]:
         # A resend would be refused again, or repeat what was taken in part (`partly_accepted`).
-        if self._letters is None or self._hasher is None or not events:
+        if self._letters is None or self._hashers is None or not events:
             return frozenset()
         refused = self._letters.refused([event.ledger_key for event in events])
         if not refused:
             return frozenset()
         return frozenset(event.ledger_key for event in events if refused.get(event.ledger_key) == event.digest)
 
-    def _marks(self, rows: _Rows) -> Sequence[bytes]:
-        return [b""] * len(rows.bodies) if self._marker is None else self._marker.marks(rows.events)
-
 
 @dataclass(slots=True)
 class _Rows:
-    """The valid rows of a page as columns of one length: by row a running number, a key, an event, its bytes."""
+    """The valid rows of a page as columns of one length.
+
+    By row a running number, a key, the JSON texts of the fields, the values that say whom the event is about, and what
+    the ledger compares, empty before it was asked.
+    """
 
     seqs: Sequence[int]
     keys: Sequence[Key]
-    events: Sequence[dict[str, object]]
-    bodies: Sequence[bytes]
+    fields: dict[str, Sequence[bytes]] = field(default_factory=dict)
+    people: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    ledger_keys: Sequence[bytes] = ()
+    digests: Sequence[bytes] = ()
+    hashes: FieldHashes = field(default_factory=dict)
     refused: list[InvalidRow] = field(default_factory=list)
 
-    def refuse(self, refusals: Sequence[tuple[str, str] | None]) -> None:
-        """Move the rows that have a refusal (code, words) to `refused`."""
-        self.refused = [InvalidRow(key, *found) for key, found in zip(self.keys, refusals, strict=True) if found]
-        self.keep([found is None for found in refusals])
+    def refuse(self, code: str, words: Mapping[int, str]) -> None:
+        """Move rows, by index, to `refused`, for a reason in words."""
+        self.refused += [InvalidRow(self.keys[at], code, words[at]) for at in sorted(words)]
+        self.keep([at not in words for at in range(len(self.keys))])
 
     def keep(self, wanted: Sequence[bool]) -> None:
         """Drop the rows that are not wanted."""
+        if not any(wanted):
+            # Most pages of a nightly run.
+            self.seqs = self.keys = self.ledger_keys = self.digests = ()
+            self.fields, self.people = dict.fromkeys(self.fields, ()), dict.fromkeys(self.people, ())
+            self.hashes = {}
+            return
         self.seqs, self.keys = list(compress(self.seqs, wanted)), list(compress(self.keys, wanted))
-        self.events, self.bodies = list(compress(self.events, wanted)), list(compress(self.bodies, wanted))
-
-    def to_send(
-        self, ledger_keys: Iterable[bytes], digests: Iterable[bytes], marks: Iterable[bytes], stamp: int
-    ) -> list[Event]:
-        """The rows as events."""
-        columns = (self.seqs, self.keys, self.bodies, identities_of(self.events), ledger_keys, digests)
-        return list(map(Event._make, zip(*columns, repeat(stamp, len(self.bodies)), marks, strict=True)))
+        self.fields = {name: list(compress(texts, wanted)) for name, texts in self.fields.items()}
+        self.people = {name: list(compress(values, wanted)) for name, values in self.people.items()}
+        self.ledger_keys = list(compress(self.ledger_keys, wanted))
+        self.digests = list(compress(self.digests, wanted))
+        mask = np.array(wanted, dtype=bool)
+        self.hashes = {name: hashes[mask] for name, hashes in self.hashes.items()}
 
 
 def _keys(page: Page) -> list[Key]:

@@ -1,7 +1,8 @@
-"""The thread that reads and prepares the next pages while the last ones are being sent.
+"""The threads that read and prepare the next pages while the last ones are being sent.
 
-The rule: at most `ahead` prepared pages wait, so memory does not grow with the table; and the stamp of a page is
-taken before the page is read.
+The rule: at most a few pages wait, so memory does not grow with the table; and the stamp of a page is taken before the
+page is read. Where reading waits for a database server, the next page is read while one is prepared; an embedded
+database computes in this process, where two threads would only take the interpreter from each other.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
+from queue import SimpleQueue
 
 from etl.errors import EtlError
 from etl.job.ports import Ledger, PageSource
 from etl.job.prepare import Prepared, Preparer
 from etl.job.senders import Crashed
 from etl.page import Page, Window
+
+# Pages between the database and the coordinator: one prepared and one being prepared; beside them one being read.
+AHEAD = 2
+AHEAD_OF_REMOTE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,21 @@ class InputDone:
     error: EtlError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _PageRead:
+    """A page that `stamp` was taken for, whose first row has the number `first_seq`."""
+
+    page: Page
+    first_seq: int
+    stamp: int
+    moves_checkpoint: bool
+
+
+_Message = _PageRead | WindowDone | InputDone | Crashed
+
+
 class Reader:
-    """Reads `windows` page by page in a thread of its own; `limit` stops after so many rows (None: all)."""
+    """Reads `windows` page by page in threads of its own; `limit` stops after so many rows (None: all)."""
 
     def __init__(  # noqa: PLR0913 - the parts of one assembly line
         self,
@@ -51,7 +70,6 @@ class Reader:
         ledger: Ledger | None,
         deliver: Callable[[object], None],
         limit: int | None = None,
-        ahead: int = 2,
     ) -> None:
         self._source = source
         self._windows = windows
@@ -59,10 +77,14 @@ class Reader:
         self._ledger = ledger
         self._deliver = deliver
         self._left = limit
-        self._places = threading.Semaphore(ahead)
+        self._places = threading.Semaphore(AHEAD_OF_REMOTE if source.remote else AHEAD)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="reader", daemon=True)
-        self._thread.start()
+        self._read_pages: SimpleQueue[_Message] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._read, name="reader", daemon=True)]
+        if source.remote:
+            self._threads.append(threading.Thread(target=self._prepare_each, name="preparer", daemon=True))
+        for thread in self._threads:
+            thread.start()
 
     def taken(self) -> None:
         """Tell that a page was admitted, so that another may be read."""
@@ -74,19 +96,21 @@ class Reader:
         self._places.release()
 
     def join(self, timeout_seconds: float) -> None:
-        """Wait for the thread's end; a query that the database never answers must not hold the process."""
-        self._thread.join(timeout_seconds)
-
-    def _work(self) -> None:
-        try:
-            self._read()
-            self._deliver(InputDone())
-        except EtlError as error:
-            self._deliver(InputDone(error))
-        except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
-            self._deliver(Crashed(error))
+        """Wait for the threads' end; a query that the database never answers must not hold the process."""
+        for thread in self._threads:
+            thread.join(timeout_seconds)
 
     def _read(self) -> None:
+        hand_on = self._read_pages.put if self._source.remote else self._take
+        try:
+            self._read_windows(hand_on)
+            hand_on(InputDone())
+        except EtlError as error:
+            hand_on(InputDone(error))
+        except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+            hand_on(Crashed(error))
+
+    def _read_windows(self, hand_on: Callable[[_Message], None]) -> None:
         seq = 0
         for window in self._windows:
             pages = self._source.pages(window)
@@ -100,10 +124,30 @@ class Reader:
                     self._places.release()
                     break
                 page = self._cut(page)
-                prepared = self._prepare(page, first_seq=seq, stamp=stamp, moves_checkpoint=window.moves_checkpoint)
-                seq += prepared.rows
-                self._deliver(PageReady(prepared))
-            self._deliver(WindowDone(window))
+                hand_on(_PageRead(page, seq, stamp, window.moves_checkpoint))
+                seq += len(page.rows) + len(page.unreadable)
+            hand_on(WindowDone(window))
+
+    def _prepare_each(self) -> None:
+        try:
+            message: _Message | None = None
+            while not isinstance(message, InputDone | Crashed):
+                message = self._read_pages.get()
+                self._take(message)
+        except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+            self._deliver(InputDone(error) if isinstance(error, EtlError) else Crashed(error))
+
+    def _take(self, message: _Message) -> None:
+        if isinstance(message, _PageRead):
+            prepared = self._prepare(
+                message.page,
+                first_seq=message.first_seq,
+                stamp=message.stamp,
+                moves_checkpoint=message.moves_checkpoint,
+            )
+            self._deliver(PageReady(prepared))
+        else:
+            self._deliver(message)
 
     def _cut(self, page: Page) -> Page:
         if self._left is None:

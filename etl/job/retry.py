@@ -27,6 +27,11 @@ class RowsOfDeadLetters:
         self._keys = keys
         self._books = books
 
+    @property
+    def remote(self) -> bool:
+        """No: these pages write to the state."""
+        return False
+
     def pages(self, window: Window) -> Iterator[Page]:
         """Yield the rows that still exist, 500 keys at a time; `window` says nothing here."""
         del window

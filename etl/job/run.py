@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from etl.batch.digest import Hasher
-from etl.batch.marks import Marker
+from etl.batch.hashers import hashers
 from etl.books import Books
 from etl.checkpoint import Checkpoint
 from etl.clock import Clock
@@ -80,18 +79,17 @@ class Workshop:
         hashed = self.mapping.resend == "changed"
         return Preparer(
             self.transform,
-            hasher=Hasher(self.state.hash_key) if hashed else None,
-            marker=self.marker() if hashed else None,
+            hashers=hashers(self.state.hash_key, self.marked_fields()) if hashed else None,
             ledger=self.state if ledger else None,
             letters=self.state if letters else None,
             resend_ignores=self.mapping.resend_ignores,
             max_event_bytes=self.mapping.destination.max_batch_bytes,
         )
 
-    def marker(self) -> Marker:
-        """What marks the events' fields, so that the ledger can tell later which of them changed."""
+    def marked_fields(self) -> Sequence[str]:
+        """The fields whose marks the ledger keeps, so that it can tell later which of them changed; in their order."""
         wanted = ["event", *self.mapping.fields, *([] if self.mapping.products is None else ["products"])]
-        return Marker(self.state.field_names(wanted), self.state.hash_key)
+        return self.state.field_names(wanted)
 
 
 @dataclass(frozen=True, slots=True)

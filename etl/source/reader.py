@@ -130,6 +130,11 @@ class Source:
         """The moment that a cursor value names, aware, in UTC; None for cursors without a clock."""
         return None if self._domain is None or not self._domain.is_time else self._domain.instant(cursor)
 
+    @property
+    def remote(self) -> bool:
+        """Whether the database is a server, so that reading waits for another process."""
+        return self.dialect != "sqlite"
+
     def pages(self, window: Window) -> Iterator[Page]:
         """The pages of `window` in order, none empty. When one is handed out its transaction has ended.
 

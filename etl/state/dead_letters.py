@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from etl.batch.digest import Hasher
+from etl.batch.key_hash import KeyHasher
 from etl.dead_letter import Closure, DeadLetter
 from etl.exact import key_text, parse_key_text, printable
 from etl.page import Key
@@ -42,7 +42,7 @@ class DeadLetters:
         self._database: Final = database
         self._mapping_id: Final = mapping_id
         self._hash_key: Final = hash_key
-        self._hasher: Final = Hasher(hash_key)
+        self._hasher: Final = KeyHasher(hash_key)
         # The number of the newest open one, and the keys of all (None: too many to remember). One value, because two
         # threads may look at once.
         self._known: tuple[int, frozenset[bytes] | None] = (0, frozenset())

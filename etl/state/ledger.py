@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from operator import add, eq
 from typing import Final
 
-from etl.batch.digest import DIGEST_BYTES, LEDGER_KEY_BYTES
-from etl.batch.event import Event
+from etl.batch.event import DIGEST_BYTES, Event
+from etl.batch.key_hash import LEDGER_KEY_BYTES
 from etl.state.database import Database, Transaction
 
 _KEY_AND_EVENT_BYTES = LEDGER_KEY_BYTES + DIGEST_BYTES

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -26,17 +25,16 @@ class Frame:
 
     def __init__(self, columns: Sequence[Column], rows: Sequence[tuple[object, ...]]) -> None:
         self.length = len(rows)
-        self._rows = rows
-        self._at = {column.name: at for at, column in enumerate(columns)}
+        names = [column.name for column in columns]
+        self._values: dict[str, Sequence[Any]] = dict(zip(names, zip(*rows, strict=True), strict=bool(rows)))
         self._made: dict[str, Cells] = {}
 
     def column(self, name: str) -> Cells:
         """The column `name`."""
         made = self._made.get(name)
         if made is None:
-            at = self._at.get(name)
-            values = [None] * self.length if at is None else list(map(itemgetter(at), self._rows))
-            made = self._made[name] = without_missing(values)
+            values = self._values.get(name)
+            made = self._made[name] = without_missing([None] * self.length if values is None else list(values))
         return made
 
     def put(self, name: str, column: Cells) -> None:

@@ -31,6 +31,8 @@ _DAY_FIRST = re.compile(r"(\d\d)-(\d\d)-(\d{4})", re.ASCII)
 _ORDINARY = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?\n)*+", re.ASCII)
 _MILLISECONDS = re.compile(r"\.\d{3}\n", re.ASCII)
 _ORDINARY_DATES = re.compile(r"(?:\d{4}-\d\d-\d\d\n)*", re.ASCII)
+# A century.
+_MOST_DATES_REMEMBERED = 36_525
 _LAST_UNIX_SECOND = 4_102_444_800
 
 
@@ -138,6 +140,14 @@ class DatetimeRule:
         raise RefusedValueError("not_a_datetime", f"a value of type {type(value).__name__} is not a date with a time")
 
 
+class _DateTexts(dict[date | None, str | None]):
+    """Dates as texts, each written once; None stays None."""
+
+    def __missing__(self, day: date | None) -> str | None:
+        text = self[day] = None if day is None else day.isoformat()
+        return text
+
+
 class DateRule:
     """Type date. `zone` tells on which day an aware datetime falls."""
 
@@ -145,13 +155,14 @@ class DateRule:
 
     def __init__(self, zone: LocalTime) -> None:
         self._zone = zone
+        self._texts = _DateTexts()
 
     def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Dates, and texts that are dates."""
         if cells.kinds == {date}:
-            if cells.has_missing:
-                return [None if day is None else day.isoformat() for day in cells.items], ()
-            return list(map(date.isoformat, cells.items)), ()
+            if len(self._texts) > _MOST_DATES_REMEMBERED:
+                self._texts = _DateTexts()
+            return list(map(self._texts.__getitem__, cells.items)), ()
         if cells.kinds == {str} and _ORDINARY_DATES.fullmatch("\n".join(cells.present()) + "\n"):
             try:
                 # Only whether they exist: the text is already what is sent.

@@ -6,10 +6,10 @@ bad row costs itself only. Nobody looks at a row until the events are put togeth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from itertools import repeat
+from functools import cached_property
 from typing import Any
 
 from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS
@@ -31,17 +31,27 @@ Event = dict[str, object]
 _NO_IDENTITY = "the event has neither email nor userid"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transformed:
-    """A page after the transform.
+    """A page after the transform, by column.
 
-    `events[i]` belongs to row `i` of the page and is None when the row is invalid; its keys are `event`, the mapping's
-    fields in their order, `products`, without those that are missing; its values are JSON's, with Decimals and integers
-    of any size. `problems` are by row, then in the order of the fields.
+    `columns`: `event`, the mapping's fields in their order, `products`; each with a value for every row of the page,
+    None where the field is left out; the values are JSON's, with Decimals and integers of any size. `invalid`: the rows
+    that make no event. `problems` are by row, then in the order of the fields.
     """
 
-    events: list[Event | None]
+    columns: Mapping[str, list[Any]]
+    invalid: AbstractSet[int]
     problems: list[Problem]
+
+    @cached_property
+    def events(self) -> list[Event | None]:
+        """Row by row, for people to look at: the event without what is left out, or None for an invalid row."""
+        rows = enumerate(zip(*self.columns.values(), strict=True))
+        return [None if at in self.invalid else self._event(values) for at, values in rows]
+
+    def _event(self, values: tuple[Any, ...]) -> Event:
+        return {name: value for name, value in zip(self.columns, values, strict=True) if value is not None}
 
 
 class Transformer:
@@ -81,7 +91,7 @@ class Transformer:
         problems += [Problem(row, "email", "missing_identity", _NO_IDENTITY) for row in nobody]
         invalid.update(nobody)
         problems.sort(key=lambda problem: problem.row)
-        return Transformed(_events(columns, complete, invalid), problems)
+        return Transformed(columns, invalid, problems)
 
     def trace(self, page: Page, row: int) -> list[FieldTrace]:
         """How each field of row `row` of the page came about, products last. For one row; slow."""
@@ -102,16 +112,3 @@ def _without_identity(columns: Mapping[str, list[Any]], complete: AbstractSet[st
     if not present:
         return list(range(length))
     return [row for row, values in enumerate(zip(*present, strict=True)) if all(one is None for one in values)]
-
-
-def _events(columns: Mapping[str, list[Any]], complete: AbstractSet[str], invalid: Iterable[int]) -> list[Event | None]:
-    # dict, zip and map do it without a line of Python a row; the missing values, which are fewer, leave afterwards.
-    events: list[Any] = list(map(dict, map(zip, repeat(tuple(columns)), zip(*columns.values(), strict=True))))
-    for name, column in columns.items():
-        if name not in complete:
-            for event, value in zip(events, column, strict=True):
-                if value is None:
-                    del event[name]
-    for row in invalid:
-        events[row] = None
-    return events

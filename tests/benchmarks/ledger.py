@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from etl.batch.digest import Hasher
 from etl.batch.event import Event
+from etl.batch.key_hash import KeyHasher
 from etl.delivery.settlement import Settlement
 from etl.host.system_clock import SystemClock
 from etl.page import Position
@@ -44,7 +44,7 @@ def main() -> None:
 
 def fill(state: MappingState, *, count: int, at_random: bool, first: int = 0) -> None:
     """Look up and settle `count` rows with keys from `first` on."""
-    hasher, chance = Hasher(state.hash_key), random.Random(1)
+    hasher, chance = KeyHasher(state.hash_key), random.Random(1)
     run_no = state.start_run(run_id="bench", command="run", before=None)
     looking = settling = waiting = 0.0
     rows = 0

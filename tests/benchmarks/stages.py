@@ -18,8 +18,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from etl.api.client import ApiClient
-from etl.batch.digest import Hasher
-from etl.batch.marks import Marker
+from etl.batch.hashers import Hashers, hashers
 from etl.cli.wiring import courier_settings
 from etl.delivery.courier import AdmittedPage, Courier
 from etl.delivery.throttle import MemoryBudget
@@ -134,12 +133,15 @@ def _timed_preparer(mapping: Any, source: Any, state: Any, watch: Stopwatch) -> 
         cells, rule, findings
     )
     ledger = mapping.resend == "changed"
-    hasher = TimedParts(Hasher(state.hash_key), watch, "ledger", ("ledger_keys", "digests")) if ledger else None
-    marker = Marker(state.field_names(["event", *mapping.fields]), state.hash_key)
+    plain = hashers(state.hash_key, state.field_names(["event", *mapping.fields]))
+    timed_hashers: Any = Hashers(
+        TimedParts(plain.keys, watch, "ledger", ("ledger_keys",)),  # type: ignore[arg-type]
+        TimedParts(plain.content, watch, "ledger", ("field_hashes",)),  # type: ignore[arg-type]
+        TimedParts(plain.marker, watch, "ledger", ("marks",)),  # type: ignore[arg-type]
+    )
     preparer = Preparer(
         watch.timed("columns", transformer),
-        marker=TimedParts(marker, watch, "ledger", ("marks",)) if ledger else None,  # type: ignore[arg-type]
-        hasher=hasher,  # type: ignore[arg-type]
+        hashers=timed_hashers if ledger else None,
         ledger=TimedParts(state, watch, "ledger", ("same",)) if ledger else None,  # type: ignore[arg-type]
         max_event_bytes=mapping.destination.max_batch_bytes,
     )

@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from etl.batch.digest import Hasher
+from etl.batch.key_hash import KeyHasher
 from etl.host.system_clock import SystemClock
 from etl.page import Position
 from etl.state.mapping_state import MappingState
@@ -249,7 +249,7 @@ class Life:
             within = state.checkpoint(backfill.track)
             if within is not None and within.position is not None:
                 self._check_passed(within.position, dead)
-        ledger_key = Hasher(state.hash_key).ledger_key
+        ledger_key = KeyHasher(state.hash_key).ledger_key
         known = digests_of(state, [ledger_key((number,)) for number in self.rows])
         ever = {number for number, _ in self._accepted}
         false = [number for number in self.rows if ledger_key((number,)) in known and number not in ever]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from etl.batch.digest import Hasher
 from etl.batch.event import Event
+from etl.batch.key_hash import KeyHasher
 from etl.dead_letter import DeadLetter
 from etl.delivery.courier import Settlement
 from etl.page import Key, Position
@@ -25,7 +25,7 @@ class MemoryState:
         self.positions: dict[str, Position] = {}
         self.ledger: dict[bytes, tuple[bytes, int]] = {}
         self.dead: dict[Key, str] = {}
-        self._hasher = Hasher(HASH_KEY)
+        self._hasher = KeyHasher(HASH_KEY)
         self._refused: dict[bytes, bytes] = {}
         self.settled: Callable[[Settlement, str], None] = lambda _settlement, _track: None
         self._key_of: dict[bytes, Key] = {}

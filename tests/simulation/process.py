@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from etl.batch.digest import Hasher
 from etl.batch.event import Event
+from etl.batch.hashers import hashers
 from etl.delivery.courier import Courier, CourierSettings, Request
 from etl.delivery.throttle import Budget
 from etl.errors import EtlError
@@ -75,13 +75,12 @@ class Process:
         self.budget = budget
         settings = world.settings
         self.courier = Courier(settings=settings, budget=budget)
-        hasher = Hasher(world.state.hash_key) if world.ledger else None
         self.delivery = Delivery(
             Line(
                 source=None,  # type: ignore[arg-type]  # the pages are handed over by `read`
                 prepare=Preparer(
                     rows.transform,
-                    hasher=hasher,
+                    hashers=hashers(world.state.hash_key, ("event",)) if world.ledger else None,
                     ledger=world.state if world.ledger else None,
                     letters=world.state,
                     max_event_bytes=settings.max_batch_bytes,

@@ -82,6 +82,9 @@ def place_of(position: Position) -> tuple[float, float]:
     return position.cursor, position.key[0] if position.key else math.inf  # type: ignore[return-value]
 
 
+_FIELDS = ("event", "email", "userid", "custom_version", "custom_key", "custom_poison", "custom_padding")
+
+
 def event_of(row: Row) -> dict[str, object] | None:
     """The event of `row`; None without identity."""
     _, _, version, email, userid, poison, padding = row
@@ -111,7 +114,8 @@ def transform(page: Page) -> Transformed:
     """The step from rows to events, without pandas."""
     events = [event_of(row) for row in page.rows]
     problems = [Problem(at, "email", "missing_identity", _NO_IDENTITY) for at, one in enumerate(events) if one is None]
-    return Transformed(events, problems)
+    columns = {name: [one and one.get(name) for one in events] for name in _FIELDS}
+    return Transformed(columns, {problem.row for problem in problems}, problems)
 
 
 class Shop:

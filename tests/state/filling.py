@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 
-from etl.batch.digest import Hasher
-from etl.batch.event import Event
+from etl.batch.event import DIGEST_BYTES, Event
+from etl.batch.key_hash import KeyHasher
 from etl.dead_letter import DeadLetter
 from etl.delivery.settlement import RejectedEvent, Settlement
 from etl.page import Key, Position
@@ -40,6 +41,11 @@ class SteppingClock:
         self.now += timedelta(**span)
 
 
+def digest_of(content: bytes) -> bytes:
+    """Eight bytes that stand for `content`."""
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
 def event(
     state: MappingState,
     number: int,
@@ -50,9 +56,9 @@ def event(
     ledger: bool = True,
 ) -> Event:
     """The event of the row whose key is `number`."""
-    hasher = Hasher(state.hash_key)
+    hasher = KeyHasher(state.hash_key)
     key = (number,)
-    entry = (hasher.ledger_key(key), hasher.digest(content)) if ledger else (b"", b"")
+    entry = (hasher.ledger_key(key), digest_of(content)) if ledger else (b"", b"")
     return Event(number if seq is None else seq, key, content, (), *entry, stamp)
 
 

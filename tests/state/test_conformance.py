@@ -10,14 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from etl.batch.digest import Hasher
+from etl.batch.key_hash import KeyHasher
 from etl.checkpoint import Checkpoint
 from etl.errors import MappingLocked, StateUnusable
 from etl.page import Position
 from etl.state.ledger import Entry
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
-from tests.state.filling import NOON, SteppingClock, digests_of, event, keys, letter, settled
+from tests.state.filling import NOON, SteppingClock, digest_of, digests_of, event, keys, letter, settled
 
 
 @pytest.fixture
@@ -73,13 +73,13 @@ def test_settling_without_a_position_leaves_the_checkpoint(state: MappingState) 
 
 
 def test_the_ledger_tells_the_last_accepted_event_of_each_key(state: MappingState) -> None:
-    hasher = Hasher(state.hash_key)
+    hasher = KeyHasher(state.hash_key)
     old, new = event(state, 1, content=b'{"a":1}'), event(state, 1, stamp=2, content=b'{"a":2}')
     other = event(state, 2, content=b"{}")
     state.settle(settled([old, other]), track="run", run_no=0)
     state.settle(settled([new]), track="run", run_no=0)
     asked = [hasher.ledger_key((number,)) for number in (1, 2, 3)]
-    assert digests_of(state, asked) == {asked[0]: hasher.digest(b'{"a":2}'), asked[1]: hasher.digest(b"{}")}
+    assert digests_of(state, asked) == {asked[0]: digest_of(b'{"a":2}'), asked[1]: digest_of(b"{}")}
     assert digests_of(state, []) == {}
     assert state.ledger_size() == 2
 

@@ -262,10 +262,10 @@ def test_a_row_may_be_its_own_product(make_mapping: MakeMapping, make_page: Make
 
 
 def test_identities_say_whom_an_event_is_about() -> None:
-    assert identities({"email": "a@b.nl", "userid": "7"}) == ("u:7", "e:a@b.nl")
-    assert identities({"email": "a@b.nl"}) == ("e:a@b.nl",)
-    assert identities({"userid": "7"}) == ("u:7",)
-    assert identities({}) == ()
+    assert identities("a@b.nl", "7") == ("u:7", "e:a@b.nl")
+    assert identities("a@b.nl", None) == ("e:a@b.nl",)
+    assert identities(None, "7") == ("u:7",)
+    assert identities(None, None) == ()
 
 
 def test_a_trace_tells_each_step_of_one_row(make_mapping: MakeMapping, make_page: MakePage) -> None:

@@ -1,7 +1,7 @@
-"""Keyed hashes of keys and contents, so that the ledger can compare without knowing.
+"""Keyed hashes of primary keys, so that the ledger can find a row without knowing it.
 
-The rule: what the state file holds cannot be turned back into a key or an address without the file's own random key,
-and not by guessing values either.
+The rule: what the state file holds cannot be turned back into a key without the file's own random key, and not by
+guessing keys either.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from etl.exact import key_text
 from etl.page import Key
 
 LEDGER_KEY_BYTES = 10
-DIGEST_BYTES = 8
 
 _BUCKET_BITS = 12
 _OFFSET_MASK = (1 << _BUCKET_BITS) - 1
@@ -22,11 +21,10 @@ _HEAD_BYTES = 8
 _MOST_HEADS = 4096
 
 
-class Hasher:
-    """The two hashes of one mapping, keyed with the state file's `secret_key` (16 to 64 bytes). For one thread.
+class KeyHasher:
+    """The hashes of one mapping's keys, with the state file's `secret_key` (16 to 64 bytes). For one thread.
 
-    Ten bytes for keys: with 10 million keys the chance that any two share one is below 1e-8. Eight bytes for contents:
-    one is compared with one, so a change goes unseen once in 2**64.
+    Ten bytes: with 10 million keys the chance that any two share one is below 1e-8.
 
     Keys that are neighbours (4096 numbers in a row, texts that differ in their last two digits) share the first eight
     bytes of their hash, so that they are neighbours in the ledger too: rows mostly come in the order of their keys, and
@@ -38,7 +36,6 @@ class Hasher:
     def __init__(self, secret_key: bytes) -> None:
         self._key = blake2b(digest_size=LEDGER_KEY_BYTES, key=secret_key, person=b"ledger key")
         self._neighbours = blake2b(digest_size=LEDGER_KEY_BYTES, key=secret_key, person=b"neighbours")
-        self._content = blake2b(digest_size=DIGEST_BYTES, key=secret_key, person=b"content")
         self._heads: dict[int | str, tuple[bytes, int]] = {}
 
     def ledger_key(self, key: Key) -> bytes:
@@ -69,16 +66,6 @@ class Hasher:
             head, mask = heads.get(shared) or remembered(shared)
             found.append(head + ((last & _OFFSET_MASK) ^ mask).to_bytes(2))  # type: ignore[operator]
         return found
-
-    def digest(self, content: bytes) -> bytes:
-        """The hash of an encoded event (less what `resend_ignores` names), 8 bytes."""
-        state = self._content.copy()
-        state.update(content)
-        return state.digest()
-
-    def digests(self, contents: Sequence[bytes]) -> list[bytes]:
-        """`digest` of each of `contents`."""
-        return list(map(self.digest, contents))
 
     def _remembered(self, shared: int | str) -> tuple[bytes, int]:
         if len(self._heads) >= _MOST_HEADS:
