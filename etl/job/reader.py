@@ -1,7 +1,7 @@
 """The threads that read and prepare the next pages while the last ones are being sent.
 
-The rule: at most a few pages wait, so memory does not grow with the table; and the stamp of a page is taken before the
-page is read. Where reading waits for a database server, the next page is read while one is prepared; an embedded
+The rule: at most `AHEAD` pages wait, so memory does not grow with the table; and the stamp of a page is taken before
+the page is read. Where reading waits for a database server, the next page is read while one is prepared; an embedded
 database computes in this process, where two threads would only take the interpreter from each other.
 """
 
@@ -19,9 +19,8 @@ from etl.job.prepare import Prepared, Preparer
 from etl.job.senders import Crashed
 from etl.page import Page, Window
 
-# Pages between the database and the coordinator: one prepared and one being prepared; beside them one being read.
+# Pages between the database and the coordinator.
 AHEAD = 2
-AHEAD_OF_REMOTE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Reader:
         self._ledger = ledger
         self._deliver = deliver
         self._left = limit
-        self._places = threading.Semaphore(AHEAD_OF_REMOTE if source.remote else AHEAD)
+        self._places = threading.Semaphore(AHEAD)
         self._stop = threading.Event()
         self._read_pages: SimpleQueue[_Message] = SimpleQueue()
         self._threads = [threading.Thread(target=self._read, name="reader", daemon=True)]
