@@ -47,10 +47,11 @@ lock: .venv/.dev ## write the lock files anew
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --no-annotate --no-strip-extras --all-extras --group dev --upgrade -q -c requirements.lock -o requirements-dev.lock pyproject.toml
 
-bench: .venv/.dev ## measure against the floor and a naive script; writes tests/benchmarks/results.md
+bench: .venv/.dev ## measure against the floor and a naive script, and growth; writes tests/benchmarks/results*.md
 	$(BIN)/python -m tests.benchmarks.bench --sections speed,latency,stages,throttle --into tests/benchmarks/results.md
+	$(MAKE) bench-growth
 
-bench-growth: .venv/.dev ## measure growth: 5 million rows of each database, 10 million keys in the ledger
+bench-growth: .venv/.dev ## only growth: 5 million rows of each database, 10 million keys in the ledger
 	$(BIN)/python -m tests.benchmarks.bench --sections growth,ledger --into tests/benchmarks/results-growth.md
 
 bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and dlt

@@ -45,7 +45,9 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an endin
             return end.code if isinstance(end.code, int) else 0
         silence(err=False)
         return BROKEN_PIPE
-    except Exception:  # noqa: BLE001 - the one place where a bug becomes an exit code
-        say(traceback.format_exc() + BUG, err=True)
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
+        # Where it happened and what kind it is; its text may quote a row (F3).
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        say(f"Traceback (most recent call last):\n{frames}{type(error).__name__}\n{BUG}", err=True)
         return 1
     return code if isinstance(code, int) else 0

@@ -19,12 +19,15 @@ from etl.cli.summary import position_text
 from etl.cli.wiring import workshop
 from etl.exact import show_key
 from etl.host.system_clock import SystemClock
-from etl.job.explain import DECISIONS, Accepted, Memory, Story, tell
+from etl.job.explain import DECISIONS, Memory, Sending, Story, tell
 from etl.page import Key
 from etl.source.open import open_source
 from etl.state.mapping_state import MappingState
+from etl.state.runs import RunRecord
 from etl.state.store import open_state
 from etl.transform.transformer import Transformer
+
+_MOST_EARLIER = 5
 
 
 def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) -> int:
@@ -46,30 +49,28 @@ def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) ->
 
 
 def _memory(state: MappingState, key: Key) -> Memory:
+    letters = state.dead_letters_of(key)
     found = state.last_accepted(key)
-    accepted = None
-    if found is not None:
-        entry, run = found
-        accepted = Accepted(entry.marks)
-        if run is not None:
-            accepted = Accepted(entry.marks, run.run_id, run.command, run.started_at)
-    return Memory(state.dead_letters_of(key), accepted)
+    if found is None:
+        return Memory(letters)
+    entry, run = found
+    earlier = [_sending(one) for one in state.earlier_runs(key) if run is None or one.run_no != run.run_no]
+    return Memory(letters, entry.marks, None if run is None else _sending(run), earlier)
+
+
+def _sending(run: RunRecord) -> Sending:
+    return Sending(run.run_id, run.command, run.started_at)
 
 
 def _as_dict(story: Story, *, mask: bool) -> dict[str, object]:
     hide = masked if mask else readable
-    accepted = story.memory.accepted
+    memory = story.memory
     return {
         "key": [readable(part) for part in story.key],
         "decision": story.decision,
         "changed": list(story.changed),
-        "accepted": None
-        if accepted is None
-        else {
-            "run_id": accepted.run_id,
-            "command": accepted.command,
-            "started_at": None if accepted.started_at is None else accepted.started_at.isoformat(),
-        },
+        "accepted": None if memory.marks is None else _run_as_dict(memory.sent_by),
+        "sent_before": [_run_as_dict(one) for one in memory.sent_before_by],
         "row": hide(story.row),
         "fields": [
             {
@@ -95,6 +96,16 @@ def _as_dict(story: Story, *, mask: bool) -> dict[str, object]:
             }
             for letter, closure in story.memory.dead_letters
         ],
+    }
+
+
+def _run_as_dict(sending: Sending | None) -> dict[str, str | None]:
+    if sending is None:
+        return {"run_id": None, "command": None, "started_at": None}
+    return {
+        "run_id": sending.run_id,
+        "command": sending.command,
+        "started_at": sending.started_at.isoformat(),
     }
 
 
@@ -134,18 +145,25 @@ def _verdict(story: Story) -> dict[str, str]:
         found["what changed"] = ", ".join(story.changed)
     elif story.decision == "changed":
         found["what changed"] = "cannot be told: no field's mark differs"
-    found["last accepted"] = _accepted(story.memory.accepted)
+    found["last accepted"] = _last_accepted(story.memory)
+    earlier = story.memory.sent_before_by
+    if earlier:
+        shown = ", ".join(f"by {_run(one)}" for one in earlier[:_MOST_EARLIER])
+        more = len(earlier) - _MOST_EARLIER
+        found["sent before"] = f"{shown}, and by {more} more" if more > 0 else shown
     if story.checkpoint is not None:
         found["checkpoint"] = position_text(story.checkpoint.position)
     return found
 
 
-def _accepted(accepted: Accepted | None) -> str:
-    if accepted is None:
+def _last_accepted(memory: Memory) -> str:
+    if memory.marks is None:
         return "never, as far as the ledger knows"
-    if accepted.started_at is None:
-        return "by a run whose record is gone"
-    return f"by run {accepted.run_id}, a {accepted.command} of {accepted.started_at:%Y-%m-%d %H:%M} UTC"
+    return "by a run whose record is gone" if memory.sent_by is None else f"by {_run(memory.sent_by)}"
+
+
+def _run(sending: Sending) -> str:
+    return f"run {sending.run_id}, a {sending.command} of {sending.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _pairs(pairs: dict[str, str], *, indent: int = 2) -> Iterator[str]:

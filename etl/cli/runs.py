@@ -95,6 +95,9 @@ def run_all(paths: tuple[Path, ...], call: RunCall) -> int:
         dry_run=call.dry_run,
         if_locked=call.if_locked,
         limit=call.limit,
+        out_of_time=lambda: (
+            (deadline is not None and clock.monotonic() >= deadline) or (until is not None and clock.utc_now() >= until)
+        ),
     )
     return each(paths, job, work, clock=clock)
 

@@ -71,7 +71,10 @@ class Stopper:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What all commands that work through mappings share. `track` is what is locked, unless in a dry run."""
+    """What all commands that work through mappings share.
+
+    track: what is locked, unless in a dry run. out_of_time: whether the time for all of it is over.
+    """
 
     command: str
     state: str
@@ -81,6 +84,7 @@ class Call:
     track: str = "run"
     if_locked: str = "fail"
     limit: int | None = None
+    out_of_time: Callable[[], bool] = lambda: False
 
 
 Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
@@ -224,7 +228,7 @@ def _locked(state: MappingState, call: Call, clock: Clock) -> ExitStack:
             if not told:
                 tell(f"{error.message}; waiting for its end")
                 told = True
-            if clock.wait(LOCK_POLL_SECONDS):
+            if clock.wait(LOCK_POLL_SECONDS) or call.out_of_time():
                 raise
         else:
             return stack

@@ -34,24 +34,27 @@ DECISIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """The last event accepted for a key: its fields' `marks`, and the run that sent it.
+class Sending:
+    """A run that sent an event of the row; `started_at` is in UTC."""
 
-    run_id, command and started_at (UTC) are None when the record of the run is gone.
-    """
-
-    marks: bytes
-    run_id: str | None = None
-    command: str | None = None
-    started_at: datetime | None = None
+    run_id: str
+    command: str
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the state remembers of a key: its dead letters, oldest first, and what was accepted last (None: nothing)."""
+    """What the state remembers of a key.
+
+    dead_letters: oldest first. marks: those of the last accepted event's fields; None when nothing was accepted yet.
+    sent_by: the run that sent this event; None when its record is gone. sent_before_by: the runs that sent events which
+    it replaced, newest first, as far as the state remembers.
+    """
 
     dead_letters: Sequence[tuple[DeadLetter, Closure | None]] = ()
-    accepted: Accepted | None = None
+    marks: bytes | None = None
+    sent_by: Sending | None = None
+    sent_before_by: Sequence[Sending] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +88,18 @@ def tell(shop: Workshop, transformer: Transformer, key: Key, memory: Memory) -> 
     events = shop.preparer(ledger=False, letters=False)(page, first_seq=0, stamp=0).events
     return Story(
         key,
-        _decision(shop, page, events, memory.accepted),
+        _decision(shop, page, events, memory.marks),
         memory,
         checkpoint,
         row=dict(zip((column.name for column in page.columns), page.rows[0], strict=True)),
         fields=transformer.trace(page, 0),
         event=transformed.events[0],
         problems=transformed.problems,
-        changed=_changed(shop, events, memory.accepted),
+        changed=_changed(shop, events, memory.marks),
     )
 
 
-def _decision(shop: Workshop, page: Page, events: Sequence[Event], accepted: Accepted | None) -> str:
+def _decision(shop: Workshop, page: Page, events: Sequence[Event], marks: bytes | None) -> str:
     if not events:
         return "invalid"
     if shop.mapping.resend == "always":
@@ -104,7 +107,7 @@ def _decision(shop: Workshop, page: Page, events: Sequence[Event], accepted: Acc
     prepared = shop.preparer(ledger=True)(page, first_seq=0, stamp=0)
     if not prepared.events:
         return "given up" if prepared.given_up else "unchanged"
-    return _unread(shop, page) or ("new" if accepted is None else "changed")
+    return _unread(shop, page) or ("new" if marks is None else "changed")
 
 
 def _unread(shop: Workshop, page: Page) -> str | None:
@@ -123,7 +126,7 @@ def _unread(shop: Workshop, page: Page) -> str | None:
     return None if any(shop.source.holds(window, position.key) for window in windows) else "behind"
 
 
-def _changed(shop: Workshop, events: Sequence[Event], accepted: Accepted | None) -> Sequence[str]:
-    if accepted is None or not events:
+def _changed(shop: Workshop, events: Sequence[Event], marks: bytes | None) -> Sequence[str]:
+    if marks is None or not events:
         return ()
-    return Marker(shop.marked_fields()).differing(accepted.marks, events[0].marks)
+    return Marker(shop.marked_fields()).differing(marks, events[0].marks)

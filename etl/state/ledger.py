@@ -1,6 +1,7 @@
 """What the receiver already has: per key, the hash of the last accepted event, its fields' marks and which run sent it.
 
-The rule: an entry is never replaced by an older reading of its row, whoever writes.
+The rule: an entry is never replaced by an older reading of its row, whoever writes. Of the entries that were replaced
+only the runs that sent them are kept, for two months, in a table that holds nothing for rows that never change.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ _UPSERT = f"""{_EACH_AT.format("?4")}
         substr(?1, at + {_KEY_AND_EVENT_BYTES}, ?4 - {_KEY_AND_EVENT_BYTES})
     FROM each WHERE true {_TAKE_OVER}"""  # noqa: S608 - numbers of ours
 
+# Of each entry that is about to be replaced, the run that sent it.
+_KEEP_RUNS = f"""{_EACH_AT.format("?4")}
+    INSERT INTO etl_earlier_run (mapping_id, run_no, key)
+    SELECT mapping_id, run_no, key FROM each CROSS JOIN etl_ledger JOIN etl_reading USING (mapping_id, stamp)
+    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND run_no <> ?3
+    ON CONFLICT DO NOTHING"""  # noqa: S608 - numbers of ours
+
 _LOOK_UP_ARRAY = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?)"
 _COUNT_SAME_ARRAYS = """SELECT count(*) FROM unnest(?::bytea[], ?::bytea[]) AS each (key, event)
     JOIN etl_ledger USING (key, event) WHERE mapping_id = ?"""
@@ -46,6 +54,10 @@ _NEWER_ARRAY = "SELECT key, stamp FROM etl_ledger WHERE mapping_id = ? AND key =
 _UPSERT_ARRAYS = f"""INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
     SELECT ?, key, event, ?, marks FROM unnest(?::bytea[], ?::bytea[], ?::bytea[]) AS entry (key, event, marks)
     {_TAKE_OVER}"""  # noqa: S608 - a constant
+
+_KEEP_RUNS_ARRAY = """INSERT INTO etl_earlier_run (mapping_id, run_no, key)
+    SELECT mapping_id, run_no, key FROM etl_ledger JOIN etl_reading USING (mapping_id, stamp)
+    WHERE mapping_id = ? AND key = ANY(?) AND run_no <> ? ON CONFLICT DO NOTHING"""
 
 _ENTRY = """SELECT event, marks, run_no FROM etl_ledger LEFT JOIN etl_reading USING (mapping_id, stamp)
     WHERE mapping_id = ? AND key = ?"""
@@ -135,16 +147,30 @@ class Ledger:
         for stamp in sorted(by_stamp):
             entries = by_stamp[stamp].values()
             if transaction.postgresql:
-                columns = zip(*((event.ledger_key, event.digest, event.marks) for event in entries), strict=True)
-                transaction.run(_UPSERT_ARRAYS, (self._mapping_id, stamp, *map(list, columns)))
+                columns = [
+                    list(column)
+                    for column in zip(
+                        *((event.ledger_key, event.digest, event.marks) for event in entries), strict=True
+                    )
+                ]
+                transaction.run(_KEEP_RUNS_ARRAY, (self._mapping_id, columns[0], run_no))
+                transaction.run(_UPSERT_ARRAYS, (self._mapping_id, stamp, *columns))
             else:
                 # In the order of the table: neighbours are written to a page that is at hand.
                 packed = b"".join(sorted([event.ledger_key + event.digest + event.marks for event in entries]))
-                transaction.run(_UPSERT, (packed, self._mapping_id, stamp, len(packed) // len(entries)))
+                entry_bytes = len(packed) // len(entries)
+                transaction.run(_KEEP_RUNS, (packed, self._mapping_id, run_no, entry_bytes))
+                transaction.run(_UPSERT, (packed, self._mapping_id, stamp, entry_bytes))
         sql = "INSERT INTO etl_reading (mapping_id, stamp, run_no) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         transaction.many(sql, [(self._mapping_id, stamp, run_no) for stamp in by_stamp])
         sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ? AND recorded_stamp < ?"
         transaction.run(sql, (max(by_stamp), self._mapping_id, max(by_stamp)))
+
+    def forget_runs(self, transaction: Transaction, *, started_before: str) -> None:
+        """Forget which runs sent earlier events, as far as those started before an ISO 8601 time in UTC."""
+        sql = """DELETE FROM etl_earlier_run WHERE mapping_id = ? AND run_no <
+            (SELECT min(run_no) FROM etl_run WHERE mapping_id = ? AND started_at >= ?)"""
+        transaction.run(sql, (self._mapping_id, self._mapping_id, started_before))
 
     def field_names(self, wanted: Sequence[str], transaction: Transaction | None = None) -> list[str]:
         """The fields that have marks, in the order of the marks: those of before, then what is new of `wanted`.
@@ -167,5 +193,5 @@ class Ledger:
 
     def clear(self, transaction: Transaction) -> None:
         """Forget every entry."""
-        for table in ("etl_ledger", "etl_reading", "etl_field"):
+        for table in ("etl_ledger", "etl_reading", "etl_earlier_run", "etl_field"):
             transaction.run(f"DELETE FROM {table} WHERE mapping_id = ?", (self._mapping_id,))  # noqa: S608 - ours

@@ -164,7 +164,7 @@ def named_holder(read: Callable[[], Holder | None], clock: Clock) -> Holder | No
 def locked(what: str, holder: Holder | None) -> MappingLocked:
     """The error for the loser."""
     who = "another process" if holder is None else str(holder)
-    return MappingLocked(f"{what} is already at work: {who}", hint="wait for it, or see --if-locked")
+    return MappingLocked(f"{what} is already at work: {who}", hint="wait for it to end (`run --if-locked wait` does)")
 
 
 def host_name() -> str:

@@ -23,7 +23,7 @@ from etl.state.dead_letters import DeadLetters
 from etl.state.fingerprint import confirm, fingerprint_text
 from etl.state.ledger import Entry, Ledger
 from etl.state.lock import Holder, Lock
-from etl.state.runs import KEPT, RunRecord, Runs
+from etl.state.runs import EARLIER_KEPT, KEPT, RunRecord, Runs
 
 
 class RejectedEvent(Protocol):
@@ -225,6 +225,7 @@ class MappingState:
         with self._database.transaction("record a run in") as transaction:
             self._letters.forget(transaction, closed_before=self._clock.utc_now() - KEPT)
             run_no = self._runs.start(transaction, run_id=run_id, command=command, before=before)
+            self._ledger.forget_runs(transaction, started_before=(self._clock.utc_now() - EARLIER_KEPT).isoformat())
         self._run_ids[run_no] = run_id
         return run_no
 
@@ -282,6 +283,10 @@ class MappingState:
         if entry is None:
             return None
         return entry, None if entry.run_no is None else self._runs.numbered(entry.run_no, self.holder)
+
+    def earlier_runs(self, key: Key) -> list[RunRecord]:
+        """The runs of the last two months that sent an event of `key` which a later run replaced, newest first."""
+        return self._runs.earlier(self._letters.ledger_key(key), self.holder)
 
     def ledger_size(self) -> int:
         """How many keys the ledger holds."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,8 @@ from etl.state.database import Database, Transaction
 from etl.state.lock import Holder, host_name
 
 KEPT = timedelta(days=400)
+# Which runs sent earlier events of a row: some 30 bytes for each row that changed in a night.
+EARLIER_KEPT = timedelta(days=60)
 _COLUMNS = "run_no, run_id, command, started_at, finished_at, outcome, exit_code, summary, before, pid, host"
 
 
@@ -82,8 +84,17 @@ class Runs:
     def numbered(self, run_no: int, holder: Callable[[str], Holder | None]) -> RunRecord | None:
         """The record of run `run_no`; None when it is gone."""
         sql = f"SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? AND run_no = ?"  # noqa: S608 - constants
-        rows = self._database.rows(sql, (self._mapping_id, run_no))
-        return _record(rows[0], {track_of(rows[0][2]): holder(track_of(rows[0][2]))}) if rows else None
+        found = _records(self._database.rows(sql, (self._mapping_id, run_no)), holder)
+        return found[0] if found else None
+
+    def earlier(self, ledger_key: bytes, holder: Callable[[str], Holder | None]) -> list[RunRecord]:
+        """The records of runs that sent an event of `ledger_key` which a later run replaced, newest first."""
+        columns = ", ".join(f"etl_run.{name}" for name in _COLUMNS.split(", "))
+        sql = f"""SELECT {columns} FROM etl_run JOIN etl_earlier_run ON etl_earlier_run.mapping_id = etl_run.mapping_id
+            AND etl_earlier_run.run_no = etl_run.run_no AND etl_earlier_run.key = ?
+            WHERE etl_run.mapping_id = ? ORDER BY etl_run.run_no DESC"""  # noqa: S608 - constants
+        rows = self._database.rows(sql, (ledger_key, self._mapping_id))
+        return _records(rows, holder)
 
     def listed(self, limit: int | None, holder: Callable[[str], Holder | None]) -> list[RunRecord]:
         """The latest `limit` runs (None: all), newest first; `holder` tells who holds a track's lock now."""
@@ -91,8 +102,7 @@ class Runs:
         rows = self._database.rows(
             sql + (" LIMIT ?" if limit is not None else ""), (self._mapping_id, limit)[: 2 if limit is not None else 1]
         )
-        holders = {track: holder(track) for track in {track_of(row[2]) for row in rows if row[4] is None}}
-        return [_record(row, holders) for row in rows]
+        return _records(rows, holder)
 
     def knows(self, run_id: str) -> bool:
         """Whether there is a record of the run `run_id`."""
@@ -103,6 +113,12 @@ class Runs:
         """The id of run `run_no`; "" when there is no such run."""
         rows = self._database.rows("SELECT run_id FROM etl_run WHERE run_no = ?", (run_no,))
         return str(rows[0][0]) if rows else ""
+
+
+def _records(rows: Sequence[Any], holder: Callable[[str], Holder | None]) -> list[RunRecord]:
+    # Who holds a lock now is asked once a track, and only for runs that have no end.
+    holders = {track: holder(track) for track in {track_of(row[2]) for row in rows if row[4] is None}}
+    return [_record(row, holders) for row in rows]
 
 
 def _record(row: Any, holders: Mapping[str, Holder | None]) -> RunRecord:  # noqa: ANN401 - a row of the database

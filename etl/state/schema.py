@@ -35,6 +35,9 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE etl_reading (
             mapping_id INTEGER NOT NULL, stamp BIGINT NOT NULL, run_no BIGINT NOT NULL,
             PRIMARY KEY (mapping_id, stamp)){clustered}""",
+        """CREATE TABLE etl_earlier_run (
+            mapping_id INTEGER NOT NULL, run_no BIGINT NOT NULL, key {bytes} NOT NULL,
+            PRIMARY KEY (mapping_id, run_no, key)){clustered}""",
         """CREATE TABLE etl_field (
             mapping_id INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL,
             PRIMARY KEY (mapping_id, place)){clustered}""",

@@ -11,11 +11,11 @@ from tests.benchmarks.rounds import Results
 # In the order of a row's way; each with what is in it.
 STAGES = {
     "read": "the database's query, the driver, the rows' tuples",
-    "columns": "columns of the rows, and events of the columns",
+    "columns": "the rows' values by column, and which rows make no event",
     "transforms": "the steps of the mapping",
     "checks": "the types: e-mail, language, currency, yes/no, dates, numbers, texts",
-    "encode": "JSON",
-    "ledger": "keyed hashes of keys and contents, and the look-up of what was accepted",
+    "encode": "the JSON texts of each column, joined into events",
+    "ledger": "keyed hashes of keys and fields, and the look-up of what was accepted",
     "deliver": "lanes, batches, settlement",
     "send": "HTTP over the loopback address, the sink's own time included",
     "state": "the ledger's new entries and the checkpoint, on disk",
@@ -93,18 +93,23 @@ def targets(results: Sequence[Results]) -> str:
         title = task_title(result)
         costs = result.costs
         if LEDGER in costs and FLOOR in costs:
-            rows.append([title, "ours / floor", "≥ 0.25", f"{result.ratio(LEDGER, FLOOR):.2f}"])
+            rows.append([title, "ours / floor", wanted(0.25, result), f"{result.ratio(LEDGER, FLOOR):.2f}"])
         if "ours, resend: always" in costs and FLOOR in costs:
             value = result.ratio("ours, resend: always", FLOOR)
-            rows.append([title, "ours, resend: always / floor", "≥ 0.35", f"{value:.2f}"])
+            rows.append([title, "ours, resend: always / floor", wanted(0.35, result), f"{value:.2f}"])
         if UNCHANGED in costs:
             rows.append([title, "nothing changed / ours", "≥ 1.5", f"{result.ratio(UNCHANGED, LEDGER):.2f}"])
         if DRT in costs:
-            wanted = "≥ 3" if result.task.batch_size >= 1000 else "≥ 12"
-            rows.append([title, "ours / drt-core", wanted, f"{result.ratio(LEDGER, DRT):.1f}"])
+            least = "≥ 3" if result.task.batch_size >= 1000 else "≥ 12"
+            rows.append([title, "ours / drt-core", least, f"{result.ratio(LEDGER, DRT):.1f}"])
             rows.append([title, f"ours / {DRT_TUNED}", "-", f"{result.ratio(LEDGER, DRT_TUNED):.1f}"])
             rows.append([title, "ours / dlt", "-", f"{result.ratio(LEDGER, DLT):.1f}"])
     return markdown(["task", "ratio", "target", "measured"], rows)
+
+
+def wanted(least: float, result: Results) -> str:
+    """The target where one is set: small batches measure the HTTP client, and have none."""
+    return f"≥ {least}" if result.task.batch_size >= 1000 else "-"
 
 
 def task_title(result: Results) -> str:

@@ -18,7 +18,8 @@ def command_with_a_bug() -> Iterator[str]:
 
     @click.command("explode")
     def explode() -> None:
-        raise ZeroDivisionError
+        row = ("eva", "example.com")
+        raise ZeroDivisionError("@".join(row))
 
     squeezely_etl.add_command(explode)
     yield "explode"
@@ -26,12 +27,13 @@ def command_with_a_bug() -> Iterator[str]:
 
 
 def test_a_bug_shows_its_traceback_and_ends_with_1(command_with_a_bug: str, capsys: Any) -> None:
-    """E12, E13: the only way to an exit code 1, and the only traceback."""
+    """E12, E13: the only way to an exit code 1, and the only traceback, without its text: that may quote a row (F3)."""
     assert run([command_with_a_bug]) == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith("Traceback (most recent call last):\n")
     assert told.err.endswith(f"ZeroDivisionError\n{BUG}\n")
+    assert "eva@example.com" not in told.err
 
 
 def test_validate_connect_names_host_and_account_but_not_the_key(office: Any) -> None:

@@ -33,6 +33,13 @@ class OptionRow:
     variable: str
 
 
+def results() -> str:
+    """The benchmarks' results, as `make bench` and `make bench-peers` wrote them."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    written = [folder / f"results{name}.md" for name in ("", "-growth", "-peers")]
+    return "\n".join(file.read_text(encoding="utf-8") for file in written if file.exists())
+
+
 def options() -> str:
     """The options of single commands."""
     rows = [

@@ -40,7 +40,7 @@ def test_explain_says_whether_a_row_would_be_sent_and_why(desk: Any) -> None:
     assert explained(desk, "999")["decision"] == "missing"
 
 
-def test_explain_names_the_fields_that_changed_and_the_run_that_sent_the_last_event(desk: Any) -> None:
+def test_explain_names_the_fields_that_changed_and_the_runs_that_sent_the_row(desk: Any) -> None:
     desk.fill(20)
     assert explained(desk, "1")["accepted"] is None
     run_id = desk.run("--start-from", "beginning").summary["run_id"]
@@ -49,6 +49,12 @@ def test_explain_names_the_fields_that_changed_and_the_run_that_sent_the_last_ev
     assert (sent["accepted"], sent["changed"]) == ({"run_id": run_id, "command": "run"}, [])
     change(desk, "UPDATE people SET name = 'Other', points = NULL WHERE id = 1")
     assert explained(desk, "1")["changed"] == ["firstname", "custom_points"]
+    assert explained(desk, "1")["sent_before"] == []
+    second = desk.run().summary["run_id"]
+    again = explained(desk, "1")
+    assert again["accepted"]["run_id"] == second
+    assert [one["run_id"] for one in again["sent_before"]] == [run_id]
+    assert re.search(rf"sent before +by run {run_id}, a run of ", desk.call("explain", str(desk.mapping), "1").out)
 
 
 def test_explain_tells_when_a_change_lies_below_what_the_next_run_reads(desk: Any) -> None:

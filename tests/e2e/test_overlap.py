@@ -23,7 +23,9 @@ PROCESSES = 20
 ROUNDS = 25
 CREDENTIALS = ("shop-1", "key-of-the-shop")
 HERE = re.escape(socket.gethostname())
-HELD = re.compile(rf"error: people is already at work: process (\d+) on {HERE}, since \S+\nhint: .*--if-locked\n")
+HELD = re.compile(
+    rf"error: people is already at work: process (\d+) on {HERE}, since \S+\nhint: .*--if-locked wait.*\n"
+)
 ME = f"people is already at work: process {os.getpid()} on {socket.gethostname()}, since "
 
 
@@ -101,6 +103,15 @@ def test_wait_ends_at_a_signal(busy: Any) -> None:
     assert process.returncode == 143, err
     assert "stopped by a signal" in err
     assert Ended(143, out, err).summary["outcome"] == "stopped"
+
+
+def test_wait_ends_with_the_time_for_the_run(busy: Any) -> None:
+    """E8: a cron line that waits for the night before must not wait for ever."""
+    with open_state(str(busy.state), clock=SystemClock(), write=True) as store, store.mapping("people").lock("run"):
+        ended = busy.run("--start-from", "beginning", "--if-locked", "wait", "--max-runtime", "1s")
+    assert ended.code == 7
+    assert ME in ended.err
+    assert busy.stats()["requests"] == 0
 
 
 def started_together(desk: Any, cli: ForkedCli, *options: str) -> list[Child]:

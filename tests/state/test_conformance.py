@@ -123,6 +123,33 @@ def test_the_run_of_an_entry_may_be_forgotten(state: MappingState, clock: Steppi
     assert state.last_accepted((1,)) == (Entry(one.digest, b"", old), None)
 
 
+def test_the_state_remembers_for_two_months_who_sent_earlier_events(state: MappingState, clock: SteppingClock) -> None:
+    """For the person who asks which nights sent this customer."""
+
+    def send(run_id: str, number: int, stamp: int) -> None:
+        run_no = state.start_run(run_id=run_id, command="run", before=None)
+        for content in (run_id.encode(), b"again"):
+            sent = event(state, number, stamp=stamp, content=content)
+            state.settle(settled([sent]), track="run", run_no=run_no)
+
+    def earlier(number: int) -> list[str]:
+        return [run.run_id for run in state.earlier_runs((number,))]
+
+    send("r1", 1, 1)
+    assert earlier(1) == []
+    clock.move(days=1)
+    send("r2", 1, 2)
+    send("r3", 2, 3)
+    clock.move(days=58)
+    send("r4", 1, 4)
+    assert (earlier(1), earlier(2), earlier(3)) == (["r2", "r1"], [], [])
+    clock.move(days=2, hours=1)
+    send("r5", 1, 5)
+    assert earlier(1) == ["r4"]
+    state.reset()
+    assert earlier(1) == []
+
+
 def test_a_field_keeps_its_place_among_the_marks_for_ever(
     location: str, store: StateStore, clock: SteppingClock
 ) -> None:

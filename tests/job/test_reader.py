@@ -1,0 +1,152 @@
+"""The threads between the database and the coordinator: how far they go ahead, and what becomes of trouble."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import pytest
+
+from etl.errors import SourceFailed
+from etl.job.prepare import Prepared
+from etl.job.reader import AHEAD, InputDone, PageReady, Reader, WindowDone
+from etl.job.senders import Crashed
+from etl.page import Column, Page, Window
+
+LONGEST_SECONDS = 10.0
+A_MOMENT_SECONDS = 0.2
+
+
+class Source:
+    """Pages of one row, numbered from 0; `reads` hears of each before it is read."""
+
+    def __init__(self, *, remote: bool, pages: int = 5, trouble: BaseException | None = None) -> None:
+        self.remote = remote
+        self.reads: SimpleQueue[int] = SimpleQueue()
+        self._pages = pages
+        self._trouble = trouble
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        for number in range(self._pages):
+            self.reads.put(number)
+            yield Page((Column("id", None),), [(number,)], (0,), None)
+        if self._trouble is not None:
+            raise self._trouble
+
+
+class Stamps:
+    """Counts the stamps."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def next_stamp(self) -> int:
+        self.taken += 1
+        return self.taken
+
+
+class Assembly:
+    """A reader with what it delivers."""
+
+    def __init__(self, source: Source, prepare: Callable[..., Any] | None = None) -> None:
+        self.delivered: SimpleQueue[object] = SimpleQueue()
+        self.stamps = Stamps()
+        self.reader = Reader(
+            source,  # type: ignore[arg-type]  # the part of it that a reader uses
+            [Window()],
+            prepare=prepare or prepared,  # type: ignore[arg-type]
+            ledger=self.stamps,  # type: ignore[arg-type]
+            deliver=self.delivered.put,
+        )
+
+    def next(self) -> Any:
+        return self.delivered.get(timeout=LONGEST_SECONDS)
+
+    def all(self) -> list[Any]:
+        """What comes until the end, each page making room for another."""
+        found = []
+        while not found or not isinstance(found[-1], InputDone | Crashed):
+            found.append(self.next())
+            if isinstance(found[-1], PageReady):
+                self.reader.taken()
+        self.reader.join(LONGEST_SECONDS)
+        return found
+
+
+def prepared(page: Page, *, first_seq: int, stamp: int, moves_checkpoint: bool) -> Prepared:
+    return Prepared(page, first_seq, 1, [], [(b"%d" % stamp)], [], moves_checkpoint=moves_checkpoint)
+
+
+both = pytest.mark.parametrize("remote", [False, True], ids=["embedded", "remote"])
+
+
+@both
+def test_pages_arrive_in_order_each_with_a_stamp_from_before_it_was_read(*, remote: bool) -> None:
+    assembly = Assembly(Source(remote=remote))
+    *pages, window, end = assembly.all()
+    assert [one.prepared.page.rows for one in pages] == [[(number,)] for number in range(5)]
+    assert [one.prepared.first_seq for one in pages] == list(range(5))
+    assert [one.prepared.unchanged_keys for one in pages] == [[b"%d" % stamp] for stamp in range(1, 6)]
+    assert (type(window), end) == (WindowDone, InputDone(None))
+
+
+@both
+def test_two_pages_go_ahead_of_the_coordinator_and_no_third(*, remote: bool) -> None:
+    """The next page is ready while the last one is being sent, in memory that does not grow."""
+    source = Source(remote=remote)
+    assembly = Assembly(source)
+    for _ in range(AHEAD):
+        assert isinstance(assembly.next(), PageReady)
+    assert AHEAD == 2
+    assert [source.reads.get(timeout=LONGEST_SECONDS) for _ in range(2)] == [0, 1]
+    with pytest.raises(Empty):
+        source.reads.get(timeout=A_MOMENT_SECONDS)
+    assembly.reader.taken()
+    assert source.reads.get(timeout=LONGEST_SECONDS) == 2
+    assembly.reader.stop()
+    assembly.reader.join(LONGEST_SECONDS)
+
+
+def test_a_page_of_a_server_is_read_while_another_is_prepared() -> None:
+    source, may_prepare = Source(remote=True), threading.Event()
+
+    def slowly(page: Page, **more: Any) -> Prepared:
+        may_prepare.wait(LONGEST_SECONDS)
+        return prepared(page, **more)
+
+    assembly = Assembly(source, slowly)
+    assert [source.reads.get(timeout=LONGEST_SECONDS) for _ in range(2)] == [0, 1]
+    assert assembly.delivered.empty()
+    may_prepare.set()
+    assert len(assembly.all()) == 7
+
+
+@both
+@pytest.mark.parametrize(
+    ("trouble", "told"), [(SourceFailed("gone"), InputDone), (ZeroDivisionError(), Crashed)], ids=["trouble", "bug"]
+)
+def test_trouble_of_reading_arrives_after_the_pages_that_were_read(
+    *, remote: bool, trouble: BaseException, told: type
+) -> None:
+    found = Assembly(Source(remote=remote, pages=3, trouble=trouble)).all()
+    assert [type(one) for one in found] == [PageReady, PageReady, PageReady, told]
+    assert found[-1].error is trouble
+
+
+@both
+def test_a_bug_of_preparing_ends_the_input(*, remote: bool) -> None:
+    bug = ZeroDivisionError()
+
+    def broken(page: Page, **more: Any) -> Prepared:
+        if page.rows == [(1,)]:
+            raise bug
+        return prepared(page, **more)
+
+    assembly = Assembly(Source(remote=remote), broken)
+    assert isinstance(assembly.next(), PageReady)
+    assert assembly.next() == Crashed(bug)
+    assembly.reader.stop()
+    assembly.reader.join(LONGEST_SECONDS)
+    assert assembly.delivered.empty()
