@@ -15,7 +15,7 @@ import shlex
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -219,13 +219,14 @@ def made(sizes: Sizes, names: list[str]) -> Iterator[Bench]:
                 stop_servers(servers)
 
 
-def heading(sizes: Sizes, *, peers: tuple[str, ...]) -> str:
+def heading(sizes: Sizes, sections: Sequence[str], *, peers: tuple[str, ...]) -> str:
     """When, how and on what the figures were made."""
+    medians = f"{sizes.rows:,} rows of 12 columns, 12 fields an event, medians of {sizes.runs}, "
     packages = ", ".join(f"{name} {version(name)}" for name in ("pandas", "SQLAlchemy", "orjson", "httpcore"))
     words = shlex.join(["make", "bench-peers" if peers else "bench"])
     return (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{words}`: {sizes.rows:,} rows of 12 columns, 12 fields an "
-        f"event, medians of {sizes.runs}, whole processes with their start, in turn on the same {os.cpu_count()} cores "
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{words}`: {medians if 'speed' in sections else ''}whole "
+        f"processes with their start, in turn on the same {os.cpu_count()} cores "
         f"({platform.machine()}, Python {platform.python_version()}, {packages})."
     )
 
@@ -255,9 +256,10 @@ def main() -> None:
     values = {name: value for name, value in vars(chosen).items() if name in ("rows", "runs") and value}
     sizes = replace(sizes, **values)
     peers = (DRT, DRT_TUNED, DLT) if chosen.peers else ()
-    parts = [heading(sizes, peers=peers)]
+    sections = chosen.sections.split(",")
+    parts = [heading(sizes, sections, peers=peers)]
     with made(sizes, chosen.sources.split(",")) as bench:
-        for section in chosen.sections.split(","):
+        for section in sections:
             title, work = SECTION_TITLES[section]
             parts.append(f"#### {title}\n\n{work(bench, peers)}")
     text = "\n\n".join(parts) + "\n"
