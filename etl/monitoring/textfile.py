@@ -54,6 +54,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                # At the very end of a command, for five seconds at most: no stop request has to wake it.
                 time.sleep(LOCK_POLL_SECONDS)
             except OSError as problem:
                 if problem.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF):

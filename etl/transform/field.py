@@ -77,10 +77,7 @@ class Field:
         self._stages.append((f"type {final_type}" if final_type else "value", self._final))
         self._keep_empty = rule.empty == "keep"
         self._template = () if rule.template is None else parse_template(rule.template)
-        self._format = "".join(
-            "{}" if isinstance(part, Placeholder) else part.replace("{", "{{").replace("}", "}}")
-            for part in self._template
-        )
+        self._format = "".join(map(_formatted, self._template))
         self._texts = {name: rule_for("text", kind=kind, zone=zone) for name, kind in kinds.items()}
         self._any_text = rule_for("text", kind=None, zone=zone)
         self._default, self._default_fault = self._finished(rule.default)

@@ -38,7 +38,7 @@ def with_utc(texts: list[str]) -> list[Any]:
 
 
 def iso_texts(moments: Cells) -> list[str]:
-    """As datetime.isoformat without the offset, for datetimes all in UTC or without a zone; in a fifth of the time."""
+    """As datetime.isoformat without the offset, for datetimes all in UTC or without a zone; in half the time."""
     exact = pd.to_datetime(moments.series, utc=True).to_numpy(dtype="datetime64[us]").astype(np.int64)
     seconds, rest = np.divmod(exact, 1_000_000)
     minutes, second = np.divmod(seconds, 60)
@@ -46,9 +46,9 @@ def iso_texts(moments: Cells) -> list[str]:
     distinct, at = np.unique(minutes, return_inverse=True)
     shown = np.datetime_as_string(distinct.astype("datetime64[m]"), unit="m").astype(object)
     texts: list[str] = (shown[at] + _SECONDS[second]).tolist()
-    for row in np.flatnonzero(rest).tolist():
-        texts[row] += f".{rest[row]:06}"
-    return texts
+    if not rest.any():
+        return texts
+    return [f"{text}.{part:06}" if part else text for text, part in zip(texts, rest.tolist(), strict=True)]
 
 
 class LocalTime:
