@@ -26,9 +26,9 @@ class Transaction:
         self._connection = connection
         self.postgresql = postgresql
 
-    def run(self, sql: str, parameters: Sequence[object] = ()) -> None:
-        """Execute one statement that returns nothing."""
-        self._connection.exec_driver_sql(self._dialect(sql), tuple(parameters))
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Execute one statement that returns nothing; how many rows it wrote, for one that begins with INSERT."""
+        return self._connection.exec_driver_sql(self._dialect(sql), tuple(parameters)).rowcount
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> Sequence[Row]:
         """Execute one statement and fetch all rows."""

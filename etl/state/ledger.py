@@ -7,7 +7,7 @@ only the runs that sent them are kept, for two months, in a table that holds not
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import add, eq
 from typing import Final
@@ -34,11 +34,12 @@ _NEWER = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
 _TAKE_OVER = """ON CONFLICT (mapping_id, key)
     DO UPDATE SET event = excluded.event, stamp = excluded.stamp, marks = excluded.marks
     WHERE excluded.stamp >= etl_ledger.stamp"""
-_UPSERT = f"""{_EACH_AT.format("?4")}
-    INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
+# `INSERT` stands first, because Python's driver counts the rows of a statement by its first word.
+_INSERT = f"""INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks) {_EACH_AT.format("?4")}
     SELECT ?2, substr(?1, at, {LEDGER_KEY_BYTES}), substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES}), ?3,
         substr(?1, at + {_KEY_AND_EVENT_BYTES}, ?4 - {_KEY_AND_EVENT_BYTES})
-    FROM each WHERE true {_TAKE_OVER}"""  # noqa: S608 - numbers of ours
+    FROM each WHERE true"""  # noqa: S608 - numbers of ours
+_ADD, _UPSERT = f"{_INSERT} ON CONFLICT DO NOTHING", f"{_INSERT} {_TAKE_OVER}"
 
 # Of each entry that is about to be replaced, the run that sent it.
 _KEEP_RUNS = f"""{_EACH_AT.format("?4")}
@@ -51,9 +52,9 @@ _LOOK_UP_ARRAY = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key
 _COUNT_SAME_ARRAYS = """SELECT count(*) FROM unnest(?::bytea[], ?::bytea[]) AS each (key, event)
     JOIN etl_ledger USING (key, event) WHERE mapping_id = ?"""
 _NEWER_ARRAY = "SELECT key, stamp FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?) AND stamp > ?"
-_UPSERT_ARRAYS = f"""INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
-    SELECT ?, key, event, ?, marks FROM unnest(?::bytea[], ?::bytea[], ?::bytea[]) AS entry (key, event, marks)
-    {_TAKE_OVER}"""  # noqa: S608 - a constant
+_INSERT_ARRAYS = """INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
+    SELECT ?, key, event, ?, marks FROM unnest(?::bytea[], ?::bytea[], ?::bytea[]) AS entry (key, event, marks)"""
+_ADD_ARRAYS, _UPSERT_ARRAYS = f"{_INSERT_ARRAYS} ON CONFLICT DO NOTHING", f"{_INSERT_ARRAYS} {_TAKE_OVER}"
 
 _KEEP_RUNS_ARRAY = """INSERT INTO etl_earlier_run (mapping_id, run_no, key)
     SELECT mapping_id, run_no, key FROM etl_ledger JOIN etl_reading USING (mapping_id, stamp)
@@ -111,14 +112,17 @@ class Ledger:
             return [bool(count)] * len(ledger_keys)
         return list(map(eq, map(self.digests(ledger_keys).get, ledger_keys), digests))
 
-    def overtaken(self, transaction: Transaction, events: Iterable[Event]) -> list[Event]:
+    def recorded_stamp(self, transaction: Transaction) -> int:
+        """The stamp of the latest reading of which anything was entered."""
+        sql = "SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?"
+        return int(transaction.rows(sql, (self._mapping_id,))[0][0])
+
+    def overtaken(self, transaction: Transaction, events: Iterable[Event], *, recorded_stamp: int) -> list[Event]:
         """Those of `events` whose key has an entry of a later reading of the row.
 
         Pages are settled almost in the order in which they were read, so that mostly one number tells it all.
         """
-        sql = "SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?"
-        recorded = int(transaction.rows(sql, (self._mapping_id,))[0][0])
-        late = [event for event in events if event.stamp < recorded and event.ledger_key]
+        late = [event for event in events if event.stamp < recorded_stamp and event.ledger_key]
         if not late:
             return []
         keys, oldest = sorted({event.ledger_key for event in late}), min(event.stamp for event in late)
@@ -139,32 +143,21 @@ class Ledger:
         rows = self._database.rows(_ENTRY, (self._mapping_id, ledger_key))
         return Entry(bytes(rows[0][0]), bytes(rows[0][1]), rows[0][2]) if rows else None
 
-    def record(self, transaction: Transaction, events: Iterable[Event], *, run_no: int) -> None:
+    def record(self, transaction: Transaction, events: Iterable[Event], *, run_no: int, recorded_stamp: int) -> None:
         """Enter accepted events, whose marks are of one length; an entry of a later reading stays."""
         by_stamp: dict[int, dict[bytes, Event]] = defaultdict(dict)
         for event in events:
             by_stamp[event.stamp][event.ledger_key] = event
+        enter = self._enter_arrays if transaction.postgresql else self._enter
         for stamp in sorted(by_stamp):
-            entries = by_stamp[stamp].values()
-            if transaction.postgresql:
-                columns = [
-                    list(column)
-                    for column in zip(
-                        *((event.ledger_key, event.digest, event.marks) for event in entries), strict=True
-                    )
-                ]
-                transaction.run(_KEEP_RUNS_ARRAY, (self._mapping_id, columns[0], run_no))
-                transaction.run(_UPSERT_ARRAYS, (self._mapping_id, stamp, *columns))
-            else:
-                # In the order of the table: neighbours are written to a page that is at hand.
-                packed = b"".join(sorted([event.ledger_key + event.digest + event.marks for event in entries]))
-                entry_bytes = len(packed) // len(entries)
-                transaction.run(_KEEP_RUNS, (packed, self._mapping_id, run_no, entry_bytes))
-                transaction.run(_UPSERT, (packed, self._mapping_id, stamp, entry_bytes))
-        sql = "INSERT INTO etl_reading (mapping_id, stamp, run_no) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        transaction.many(sql, [(self._mapping_id, stamp, run_no) for stamp in by_stamp])
-        sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ? AND recorded_stamp < ?"
-        transaction.run(sql, (max(by_stamp), self._mapping_id, max(by_stamp)))
+            enter(transaction, stamp, by_stamp[stamp].values(), run_no)
+        # The reading of the latest stamp was entered with it.
+        if unknown := [(self._mapping_id, stamp, run_no) for stamp in by_stamp if stamp != recorded_stamp]:
+            sql = "INSERT INTO etl_reading (mapping_id, stamp, run_no) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            transaction.many(sql, unknown)
+        if (latest := max(by_stamp)) > recorded_stamp:
+            sql = "UPDATE etl_mapping SET recorded_stamp = ? WHERE mapping_id = ?"
+            transaction.run(sql, (latest, self._mapping_id))
 
     def forget_runs(self, transaction: Transaction, *, started_before: str) -> None:
         """Forget which runs sent earlier events, as far as those started before an ISO 8601 time in UTC."""
@@ -195,3 +188,21 @@ class Ledger:
         """Forget every entry."""
         for table in ("etl_ledger", "etl_reading", "etl_earlier_run", "etl_field"):
             transaction.run(f"DELETE FROM {table} WHERE mapping_id = ?", (self._mapping_id,))  # noqa: S608 - ours
+
+    # Mostly all keys are new, or none: what is new is added by one statement, and only if that left some out, the runs
+    # of the entries to be replaced are looked up.
+
+    def _enter(self, transaction: Transaction, stamp: int, events: Collection[Event], run_no: int) -> None:
+        # In the order of the table: neighbours are written to a page that is at hand.
+        packed = b"".join(sorted([event.ledger_key + event.digest + event.marks for event in events]))
+        entry_bytes = len(packed) // len(events)
+        if transaction.run(_ADD, (packed, self._mapping_id, stamp, entry_bytes)) < len(events):
+            transaction.run(_KEEP_RUNS, (packed, self._mapping_id, run_no, entry_bytes))
+            transaction.run(_UPSERT, (packed, self._mapping_id, stamp, entry_bytes))
+
+    def _enter_arrays(self, transaction: Transaction, stamp: int, events: Collection[Event], run_no: int) -> None:
+        rows = ((event.ledger_key, event.digest, event.marks) for event in events)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        if transaction.run(_ADD_ARRAYS, (self._mapping_id, stamp, *columns)) < len(events):
+            transaction.run(_KEEP_RUNS_ARRAY, (self._mapping_id, columns[0], run_no))
+            transaction.run(_UPSERT_ARRAYS, (self._mapping_id, stamp, *columns))

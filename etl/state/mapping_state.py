@@ -327,10 +327,12 @@ class MappingState:
         now, run_id = self._clock.utc_now(), self._run_id(run_no)
         accepted, rejected = settlement.accepted, settlement.rejected
         # An event that was read before the one that the ledger holds of its key. Refused, it does not matter any more.
-        late = self._ledger.overtaken(transaction, (*accepted, *(each.event for each in rejected)))
+        recorded = self._ledger.recorded_stamp(transaction)
+        judged = (*accepted, *(each.event for each in rejected))
+        late = self._ledger.overtaken(transaction, judged, recorded_stamp=recorded)
         entries = [event for event in accepted if event.ledger_key]
         if entries:
-            self._ledger.record(transaction, entries, run_no=run_no)
+            self._ledger.record(transaction, entries, run_no=run_no, recorded_stamp=recorded)
         if accepted and self._letters.any_open(transaction):
             keys = [event.ledger_key or self._letters.ledger_key(event.key) for event in accepted]
             self._letters.close(transaction, self._letters.among(transaction, keys), "accepted", now)

@@ -17,8 +17,8 @@ def test_an_entry_of_a_later_reading_stays(store: StateStore) -> None:
     ledger = Ledger(store._database, 1)
     newer, older = event(state, 1, stamp=5, content=b"new"), event(state, 1, stamp=4, content=b"old")
     with store._database.transaction() as transaction:
-        ledger.record(transaction, [newer], run_no=1)
-        ledger.record(transaction, [older], run_no=1)
+        ledger.record(transaction, [newer], run_no=1, recorded_stamp=0)
+        ledger.record(transaction, [older], run_no=1, recorded_stamp=5)
     assert digests_of(state, [newer.ledger_key]) == {newer.ledger_key: newer.digest}
 
 
@@ -28,8 +28,8 @@ def test_an_entry_of_the_same_reading_is_replaced(store: StateStore) -> None:
     ledger = Ledger(store._database, 1)
     one, other = event(state, 1, stamp=5, content=b"1"), event(state, 1, stamp=5, content=b"2")
     with store._database.transaction() as transaction:
-        ledger.record(transaction, [one], run_no=1)
-        ledger.record(transaction, [other], run_no=1)
+        ledger.record(transaction, [one], run_no=1, recorded_stamp=0)
+        ledger.record(transaction, [other], run_no=1, recorded_stamp=5)
     assert digests_of(state, [one.ledger_key]) == {one.ledger_key: other.digest}
 
 
