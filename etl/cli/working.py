@@ -27,7 +27,7 @@ from etl.cli.streams import say
 from etl.cli.telling import show_error, tell
 from etl.clock import Clock
 from etl.errors import EtlError, Interrupted, MappingLocked, StateUnusable, worst_exit_code
-from etl.host.collector import ease_collector
+from etl.host.interpreter import ease_interpreter
 from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
@@ -133,7 +133,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
                 stack.enter_context(_locked(store.mapping(mapping.name), call, clock))
             from etl.cli.wiring import workshop
 
-            ease_collector()
+            ease_interpreter()
             shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
             progress = Progress(
                 mapping.name,

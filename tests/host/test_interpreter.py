@@ -1,4 +1,4 @@
-"""The garbage collector of a long run."""
+"""The interpreter of a long run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def test_the_collector_is_eased_but_not_switched_off() -> None:
     """E4: a library may make cycles, and memory must not grow with them."""
     code = """
 import gc, weakref
-from etl.host.collector import ease_collector
-ease_collector()
+from etl.host.interpreter import ease_interpreter
+ease_interpreter()
 class Cycle:
     def __init__(self): self.me = self
 first = weakref.ref(Cycle())
