@@ -70,9 +70,9 @@ def speed_table(results: Sequence[Results]) -> str:
 
 
 def latency_table(results: Sequence[Results]) -> str:
-    """Rows a second with a slow sink, and the share of what its delay allows."""
+    """Rows a second with a slow sink, and the share of what its delay allows; of ours also without the start."""
     names = list(dict.fromkeys(name for result in results for name in result.costs))
-    head = ["rows/s (of what the delay allows)", *(task_title(result) for result in results)]
+    head = ["rows/s (of what the delay allows; once started)", *(task_title(result) for result in results)]
     rows = []
     for name in names:
         cells = [name]
@@ -80,8 +80,9 @@ def latency_table(results: Sequence[Results]) -> str:
             if name not in result.costs:
                 cells.append("-")
                 continue
-            rate = result.rows_a_second(name)
-            cells.append(f"{rate:,.0f} ({rate / result.task.most_a_second:.2f})")
+            rate, most = result.rows_a_second(name), result.task.most_a_second
+            started = "" if name == FLOOR else f"; {result.rows_a_second_once_started(name) / most:.2f}"
+            cells.append(f"{rate:,.0f} ({rate / most:.2f}{started})")
         rows.append(cells)
     return markdown(head, rows)
 
