@@ -17,12 +17,13 @@ from etl.transform.text import clean_text
 
 HASHED = re.compile(r"[0-9a-f]{64}")
 # Lower-case ASCII, no label with "--", nothing at a special-use top level (RFC 6761), short enough for every limit.
+_LONGEST = 64
 _ADDRESS = (
-    r"(?=.{6,64}$)[a-z0-9]++(?:[._+-][a-z0-9]++)*+@(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+"
+    r"[a-z0-9]++(?:[._+-][a-z0-9]++)*+@(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+"
     r"(?!(?:arpa|invalid|local|localhost|onion|test)$)[a-z]{2,24}"
 )
-_ORDINARY = re.compile(_ADDRESS.replace("$", r"\Z"))
-# A whole column of such addresses, one a line.
+_ORDINARY = re.compile(rf"(?=.{{1,{_LONGEST}}}\Z)" + _ADDRESS.replace("$", r"\Z"))
+# A whole column of such addresses of any length, one a line.
 _ALL_ORDINARY = re.compile(rf"(?:{_ADDRESS}\n)*+", re.MULTILINE)
 # Zero-width characters and the soft hyphen: what copying from a web page leaves behind.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
@@ -58,7 +59,8 @@ class EmailRule:
         if not cells.has_missing:
             # It gives up at the first odd address.
             lowered = "\n".join(cells.items).lower()
-            if lowered.isascii() and _ALL_ORDINARY.fullmatch(lowered + "\n"):
+            short = max(map(len, cells.items)) <= _LONGEST
+            if short and lowered.isascii() and _ALL_ORDINARY.fullmatch(lowered + "\n"):
                 texts = lowered.split("\n")
                 if len(texts) == len(cells.items):
                     return (cells.items if texts == cells.items else texts), ()
