@@ -5,6 +5,7 @@ The rule: a reader never waits for a writer nor sees half of what it writes, and
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,27 +21,34 @@ Row = Sequence[Any]
 class Transaction:
     """Statements of one transaction. They are written for SQLite (`?`); `?` becomes `%s` for PostgreSQL."""
 
-    __slots__ = ("_connection", "postgresql")
+    __slots__ = ("_connection", "_sqlite", "postgresql")
 
     def __init__(self, connection: sa.Connection, *, postgresql: bool) -> None:
         self._connection = connection
+        # SQLite's driver is asked directly: what SQLAlchemy does besides takes longer than most of these statements.
+        self._sqlite: Any = None if postgresql else connection.connection.driver_connection
         self.postgresql = postgresql
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Execute one statement that returns nothing; how many rows it wrote, for one that begins with INSERT."""
-        return self._connection.exec_driver_sql(self._dialect(sql), tuple(parameters)).rowcount
+        return int(self._executed(sql, parameters).rowcount)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> Sequence[Row]:
         """Execute one statement and fetch all rows."""
-        return self._connection.exec_driver_sql(self._dialect(sql), tuple(parameters)).fetchall()
+        found: Sequence[Row] = self._executed(sql, parameters).fetchall()
+        return found
 
     def many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Execute one statement for each of `rows`; nothing for none."""
-        if rows:
-            self._connection.exec_driver_sql(self._dialect(sql), rows)
+        if self._sqlite is not None:
+            self._sqlite.executemany(sql, rows)
+        elif rows:
+            self._connection.exec_driver_sql(sql.replace("?", "%s"), rows)
 
-    def _dialect(self, sql: str) -> str:
-        return sql.replace("?", "%s") if self.postgresql else sql
+    def _executed(self, sql: str, parameters: Sequence[object]) -> Any:  # noqa: ANN401 - a cursor of either library
+        if self._sqlite is not None:
+            return self._sqlite.execute(sql, parameters)
+        return self._connection.exec_driver_sql(sql.replace("?", "%s"), tuple(parameters))
 
 
 class Database:
@@ -69,14 +77,16 @@ class Database:
         """All or nothing of what is executed inside. Raises `StateUnusable`; then nothing was changed."""
         assert self._writer is not None, "the state was opened for reading only"
         with self._writing, told_as_state(operation, self.place):
+            transaction = Transaction(self._writer, postgresql=self.postgresql)
             # IMMEDIATE: a transaction that begins as a reader may find itself unable to become a writer.
-            self._writer.exec_driver_sql("BEGIN" if self.postgresql else "BEGIN IMMEDIATE")
+            transaction.run("BEGIN" if self.postgresql else "BEGIN IMMEDIATE")
             try:
-                yield Transaction(self._writer, postgresql=self.postgresql)
-                self._writer.exec_driver_sql("COMMIT")
+                yield transaction
+                transaction.run("COMMIT")
             except BaseException:
-                with suppress(sa.exc.SQLAlchemyError):  # SQLite has rolled back already after some errors
-                    self._writer.exec_driver_sql("ROLLBACK")
+                # SQLite has rolled back already after some errors.
+                with suppress(sa.exc.SQLAlchemyError, sqlite3.Error):
+                    transaction.run("ROLLBACK")
                 raise
 
     def close(self, last_words: Iterable[str] = ()) -> None:
