@@ -22,9 +22,10 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
-import sqlalchemy as sa
-
 Stage = dict[str, Any]
+
+# How the interpreter tells of a statement of the state's.
+_EVENTS = {"before": "call", "after": "return"}
 
 
 def arm(stages: list[Stage]) -> None:
@@ -37,8 +38,6 @@ def arm(stages: list[Stage]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (stages[0]["bytes"], resource.RLIM_INFINITY))
         return
     crash = _Crash(stages)
-    sa.event.listen(sa.Engine, "before_cursor_execute", crash.before_statement)
-    sa.event.listen(sa.Engine, "after_cursor_execute", crash.after_statement)
     threading.setprofile(crash.profile)
     sys.setprofile(crash.profile)
 
@@ -58,20 +57,16 @@ class _Crash:
     def __init__(self, stages: list[Stage]) -> None:
         self._stages = [_prepared(stage) for stage in stages]
         self._event, self._what, self._left = self._stages.pop(0)
+        self._executing = {code_of(f"etl.state.database:Transaction.{name}") for name in ("_executed", "many")}
 
     def profile(self, frame: FrameType, event: str, _: object) -> None:
         if self._event == "steps" or (event == self._event and frame.f_code is self._what):
             self._hit()
-
-    def before_statement(self, *arguments: Any) -> None:
-        self._statement("before", arguments[2])
-
-    def after_statement(self, *arguments: Any) -> None:
-        self._statement("after", arguments[2])
-
-    def _statement(self, when: str, statement: str) -> None:
-        if self._event == when and statement.startswith(str(self._what)):
+        elif event == _EVENTS.get(self._event) and self._is_statement(frame):
             self._hit()
+
+    def _is_statement(self, frame: FrameType) -> bool:
+        return frame.f_code in self._executing and frame.f_locals["sql"].startswith(self._what)
 
     def _hit(self) -> None:
         self._left -= 1

@@ -98,9 +98,10 @@ class Database:
             with suppress(sa.exc.SQLAlchemyError):
                 self._reader.close()
             if self._writer is not None:
-                with suppress(sa.exc.SQLAlchemyError):
+                with suppress(sa.exc.SQLAlchemyError, sqlite3.Error):
+                    transaction = Transaction(self._writer, postgresql=self.postgresql)
                     for statement in last_words:
-                        self._writer.exec_driver_sql(statement)
+                        transaction.run(statement)
                 with suppress(sa.exc.SQLAlchemyError):
                     self._writer.close()
             self._engine.dispose()
