@@ -60,13 +60,14 @@ class _Crash:
         self._executing = {code_of(f"etl.state.database:Transaction.{name}") for name in ("_executed", "many")}
 
     def profile(self, frame: FrameType, event: str, _: object) -> None:
-        if self._event == "steps" or (event == self._event and frame.f_code is self._what):
-            self._hit()
-        elif event == _EVENTS.get(self._event) and self._is_statement(frame):
+        if self._event == "steps" or self._is_met(frame, event):
             self._hit()
 
-    def _is_statement(self, frame: FrameType) -> bool:
-        return frame.f_code in self._executing and frame.f_locals["sql"].startswith(self._what)
+    def _is_met(self, frame: FrameType, event: str) -> bool:
+        if self._event in _EVENTS:
+            expected = event == _EVENTS[self._event] and frame.f_code in self._executing
+            return expected and frame.f_locals["sql"].startswith(self._what)
+        return event == self._event and frame.f_code is self._what
 
     def _hit(self) -> None:
         self._left -= 1
