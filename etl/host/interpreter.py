@@ -13,15 +13,17 @@ import sys
 # took a quarter of a run's time.
 _YOUNG_OBJECTS = 100_000
 # An answer that came while a page is prepared waits so long for its turn, several times over; Python's own 5 ms cost
-# a tenth of the rate where the API takes 50 ms.
+# a twentieth of the rate where the API takes 50 ms.
 _TURN_SECONDS = 0.0005
 
 
 def ease_interpreter() -> None:
     """Collect more rarely from now on, never what is loaded by now, and let threads take shorter turns.
 
-    For a process that works through tables, once its modules are imported.
+    For a process that works through tables, once its modules are imported; a second call changes nothing.
     """
-    gc.freeze()
+    if not gc.get_freeze_count():
+        # Once only: later there may be garbage of an earlier mapping, which would be kept for good.
+        gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
     sys.setswitchinterval(_TURN_SECONDS)

@@ -43,12 +43,13 @@ class Transaction:
         if self._sqlite is not None:
             self._sqlite.executemany(sql, rows)
         elif rows:
-            self._connection.exec_driver_sql(sql.replace("?", "%s"), rows)
+            self._asked(sql, rows)
 
     def _executed(self, sql: str, parameters: Sequence[object]) -> Any:  # noqa: ANN401 - a cursor of either library
-        if self._sqlite is not None:
-            return self._sqlite.execute(sql, parameters)
-        return self._connection.exec_driver_sql(sql.replace("?", "%s"), tuple(parameters))
+        return self._asked(sql, tuple(parameters)) if self._sqlite is None else self._sqlite.execute(sql, parameters)
+
+    def _asked(self, sql: str, parameters: Any) -> Any:  # noqa: ANN401 - as SQLAlchemy's
+        return self._connection.exec_driver_sql(sql.replace("?", "%s"), parameters)
 
 
 class Database:

@@ -16,8 +16,9 @@ from etl.transform.problem import RefusedValueError
 from etl.transform.text import clean_text
 
 HASHED = re.compile(r"[0-9a-f]{64}")
-# Lower-case ASCII, no label with "--", nothing at a special-use top level (RFC 6761), short enough for every limit.
+# Short enough for every limit of RFC 5321.
 _LONGEST = 64
+# Lower-case ASCII, no label with "--", nothing at a special-use top level (RFC 6761).
 _ADDRESS = (
     r"[a-z0-9]++(?:[._+-][a-z0-9]++)*+@(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+"
     r"(?!(?:arpa|invalid|local|localhost|onion|test)$)[a-z]{2,24}"

@@ -154,7 +154,7 @@ class Field:
         return cells
 
     def _without_empty(self, cells: Cells) -> Cells:
-        # Mostly no value is empty, zero or missing, which is told in half the time.
+        # Mostly no value is empty, zero or missing, which is told in two thirds of the time.
         if self._keep_empty or str not in cells.kinds or all(cells.items) or "" not in cells.items:
             return cells
         return Cells([None if isinstance(value, str) and not value else value for value in cells.items])

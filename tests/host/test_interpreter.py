@@ -15,9 +15,24 @@ ease_interpreter()
 class Cycle:
     def __init__(self): self.me = self
 first = weakref.ref(Cycle())
-kept = 0
 for _ in range(500_000):
     Cycle()
 assert gc.isenabled() and first() is None and gc.get_freeze_count() > 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_one_mapping_left_behind_is_collected_during_the_next() -> None:
+    """E4: each mapping of a run eases the interpreter anew, and must not freeze the garbage of the one before."""
+    code = """
+import gc, weakref
+from etl.host.interpreter import ease_interpreter
+ease_interpreter()
+class Cycle:
+    def __init__(self): self.me = self
+left = weakref.ref(Cycle())
+ease_interpreter()
+gc.collect()
+assert left() is None
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -161,6 +161,14 @@ def test_an_ordinary_address_is_one_that_the_library_takes_unchanged() -> None:
     assert accepted > COUNT / 3
 
 
+def test_a_column_with_one_long_address_is_not_ordinary() -> None:
+    """The library refuses 65 characters before the @, which the pattern of a whole column does not count."""
+    long = "a" * 65 + "@shop.nl"
+    found = rule_for("email", kind=None, zone=LocalTime("UTC")).ordinary(Cells(["anna@shop.nl", long]))
+    assert found is not None
+    assert list(found[1]) == [1]
+
+
 def test_phone_numbers_that_are_rewritten_are_googles() -> None:
     """+31 (0)20… comes out in E.164, as `phonenumbers` writes it; otherwise digits stay as they are."""
     roll = random.Random(19)
