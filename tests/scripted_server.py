@@ -158,7 +158,7 @@ class ScriptedServer:
         self.connections = 0
         self.credentials = credentials
         self.closing = threading.Event()
-        self._script = script
+        self.script = script
         self._otherwise = otherwise
         self._tls = tls
         self._host = host
@@ -244,12 +244,12 @@ class ScriptedServer:
         self._behaviour(exchange)(exchange)
 
     def _behaviour(self, exchange: Exchange) -> Behaviour:
-        if callable(self._script):
+        if callable(self.script):
             exchange.read_body()
-            behaviour = self._script(exchange.request) or self._otherwise
+            behaviour = self.script(exchange.request) or self._otherwise
         else:
             place = exchange.request.number - 1
-            behaviour = (self._script[place] if place < len(self._script) else None) or self._otherwise
+            behaviour = (self.script[place] if place < len(self.script) else None) or self._otherwise
         if not getattr(behaviour, "early", False):
             exchange.read_body()
         return behaviour

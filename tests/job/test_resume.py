@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from etl.job.run import RunOptions, run_mapping
 from etl.page import Position
 from tests.job.in_process import InProcess
-from tests.scripted_server import ScriptedServer
+from tests.scripted_server import Exchange, ScriptedServer, like_squeezely
 from tests.source.ties import TIES, Ties
 
 FIELDS = 'userid: {template: "{id} {part}"}'
@@ -48,6 +49,7 @@ def test_every_checkpoint_ever_written_delivers_the_rest(
     sections = {"source": source, "fields": FIELDS, "destination": "concurrency: 2, batch_size: 3"}
     job: InProcess = make_job(url, **sections)
     watched: list[Watched] = []
+    in_pairs(api)
 
     def work(shop: Any) -> Any:
         watched.append(Watched(shop.state, api))
@@ -55,6 +57,7 @@ def test_every_checkpoint_ever_written_delivers_the_rest(
 
     first = job.do(work)
     assert (first.error, first.books.sent) == (None, len(keys))
+    api.script = ()
     everything = job.taken()
     order = [name_of(ties, key, everything) for key in keys]
     assert sorted(everything) == sorted(order)
@@ -71,6 +74,20 @@ def test_every_checkpoint_ever_written_delivers_the_rest(
             assert state.checkpoint().position == position
         assert later.run().error is None
         assert sorted(later.taken()) == sorted(order[passed:])
+
+
+def in_pairs(api: ScriptedServer) -> None:
+    """Let no connection run ahead: two requests are answered together, so that each pair leaves a checkpoint."""
+    pair = threading.Barrier(2)
+
+    def answer_with_the_other(exchange: Exchange) -> None:
+        try:
+            pair.wait(1.0)
+        except threading.BrokenBarrierError:
+            pair.reset()  # the last of an odd number stays alone
+        like_squeezely(exchange)
+
+    api.script = lambda _: answer_with_the_other
 
 
 def name_of(ties: Ties, key: tuple[Any, ...], names: list[str]) -> str:
