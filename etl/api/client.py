@@ -53,14 +53,16 @@ class ApiClient:
         base = f"{address.scheme}://{_host_header(address).decode()}{address.path.rstrip('/')}"
         self._urls = {path: httpx.URL(base + path) for path in (TRACK_PATH, VERIFY_PATH)}
         self._key = _header_value(destination.api_key.reveal(), "api_key")
-        self._headers = [
-            (b"Host", _host_header(address)),
-            (b"X-AUTH-ACCOUNT", _header_value(destination.account, "account")),
-            (b"X-AUTH-APIKEY", self._key),
-            (b"Content-Type", b"application/json"),
-            (b"Accept-Encoding", b"identity"),
-            (b"User-Agent", f"squeezely-etl/{etl.__version__}".encode()),
-        ]
+        self._headers = httpx.Headers(
+            [
+                (b"Host", _host_header(address)),
+                (b"X-AUTH-ACCOUNT", _header_value(destination.account, "account")),
+                (b"X-AUTH-APIKEY", self._key),
+                (b"Content-Type", b"application/json"),
+                (b"Accept-Encoding", b"identity"),
+                (b"User-Agent", f"squeezely-etl/{etl.__version__}".encode()),
+            ]
+        )
         pool = httpcore.ConnectionPool(
             ssl_context=_tls_context(destination) if address.scheme == "https" else None,
             proxy=proxy_for(address, environment=os.environ) if destination.proxy else None,

@@ -78,6 +78,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
                 sock.settimeout(share)
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setblocking(False)  # noqa: FBT003  # the standard library's signature
             except OSError as error:
                 sock.close()
                 failure = _connect_failure(error)
@@ -87,7 +88,10 @@ class DeadlineBackend(httpcore.NetworkBackend):
 
 
 class DeadlineStream(httpcore.NetworkStream):
-    """One connection, plain or TLS. The time-outs that httpcore hands in are ignored: the attempt's deadline rules."""
+    """One connection, plain or TLS, never blocking: every wait is for what the attempt's deadline leaves.
+
+    The time-outs that httpcore hands in are ignored.
+    """
 
     def __init__(self, sock: socket.socket, attempt: Attempt) -> None:
         self._sock = sock
@@ -99,11 +103,14 @@ class DeadlineStream(httpcore.NetworkStream):
         if self._early:
             early, self._early = self._early[:max_bytes], self._early[max_bytes:]
             return early
-        self._sock.settimeout(self._attempt.seconds_left(httpcore.ReadTimeout))
         try:
-            return self._sock.recv(max_bytes)
-        except TimeoutError:
-            raise httpcore.ReadTimeout from None
+            while True:
+                try:
+                    return self._sock.recv(max_bytes)
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    self._wait(select.POLLIN, httpcore.ReadTimeout)
+                except ssl.SSLWantWriteError:
+                    self._wait(select.POLLOUT, httpcore.ReadTimeout)
         except OSError:
             raise httpcore.ReadError from None
 
@@ -112,7 +119,6 @@ class DeadlineStream(httpcore.NetworkStream):
         if not buffer:
             return
         try:
-            self._sock.setblocking(False)  # noqa: FBT003  # the standard library's signature
             rest = memoryview(buffer)
             while rest:
                 try:
@@ -124,16 +130,20 @@ class DeadlineStream(httpcore.NetworkStream):
             raise (error if isinstance(error, httpcore.WriteTimeout) else httpcore.WriteError()) from None
 
     def _wait_to_write(self) -> None:
-        poll = select.poll()
-        poll.register(self._sock, select.POLLIN | select.POLLOUT)
-        seconds = self._attempt.seconds_left(httpcore.WriteTimeout)
-        ready = poll.poll(seconds * 1000 + 1)
-        if ready and ready[0][1] & select.POLLIN and not ready[0][1] & select.POLLOUT:
+        ready = self._wait(select.POLLIN | select.POLLOUT, httpcore.WriteTimeout)
+        if ready & select.POLLIN and not ready & select.POLLOUT:
             try:
                 self._early = self._sock.recv(65536)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return  # TLS spoke to itself (a session ticket), not to us
             raise httpcore.WriteError
+
+    def _wait(self, events: int, otherwise: type[httpcore.TimeoutException]) -> int:
+        """Wait until the connection is ready for one of `events`: which ones, or 0. Raises `otherwise` in time."""
+        poll = select.poll()
+        poll.register(self._sock, events)
+        ready = poll.poll(self._attempt.seconds_left(otherwise) * 1000 + 1)
+        return ready[0][1] if ready else 0
 
     def close(self) -> None:
         """Close the connection without a farewell, which could block."""
@@ -148,7 +158,9 @@ class DeadlineStream(httpcore.NetworkStream):
         """The same connection under TLS; it always verifies, because the context does."""
         try:
             self._sock.settimeout(self._attempt.seconds_left(httpcore.ConnectTimeout))
-            return DeadlineStream(ssl_context.wrap_socket(self._sock, server_hostname=server_hostname), self._attempt)
+            sock = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
+            sock.setblocking(False)  # noqa: FBT003  # the standard library's signature
+            return DeadlineStream(sock, self._attempt)
         except OSError as error:
             raise NotConnected(_connect_failure(error)) from None
         finally:
