@@ -1,16 +1,16 @@
 """The run loop: windows are read, events delivered, and what became certain is committed, until nothing is left.
 
-The rule: one thread decides. Pages, answers and stop requests arrive in one inbox; the courier says what may leave;
-the state is written before a place in flight is used again.
+The rule: one thread at a time decides. Pages, answers and stop requests arrive in one inbox; the courier says what may
+leave; the state is written before a place in flight is used again.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from queue import Empty, SimpleQueue
 
 from etl.books import Books
 from etl.clock import Clock
@@ -23,6 +23,7 @@ from etl.job.ports import JobState, PageSource, Sender
 from etl.job.prepare import InvalidRow, Prepared, Preparer
 from etl.job.reader import InputDone, PageReady, Reader, WindowDone
 from etl.job.senders import Answered, Crashed, Senders
+from etl.job.turns import Turns
 from etl.page import Window
 
 LOG = logging.getLogger(__name__)
@@ -85,8 +86,8 @@ class Delivery:
         window_done: Callable[[Window], None] = lambda _: None,
     ) -> None:
         self.books = Books()
-        self.inbox: SimpleQueue[object] = SimpleQueue()
         self._line = line
+        self._turns = Turns(self._decide, crashed=Crashed)
         self._limits = limits
         self._report = report
         self._window_done = window_done
@@ -95,26 +96,29 @@ class Delivery:
         self._unsaved: Settlement | None = None
         self._input_open = True
         self._end: EtlError | None = None
+        # When the loop's own thread looks again, on the monotonic clock.
+        self._looks_at = 0.0
 
     def stop(self, error: EtlError) -> None:
         """Ask for a clean end whose outcome is `error`. Safe from any thread, and in a signal handler."""
-        self.inbox.put(StopRequest(error))
+        self._turns.leave(StopRequest(error))
 
     def run(self, windows: Iterable[Window]) -> EtlError | None:
         """Deliver `windows`; None when all of it is done, otherwise why the run ended early. The books are closed."""
         line = self._line
-        senders = Senders(line.open_client, count=line.concurrency, deliver=self.inbox.put)
-        reader = Reader(
+        senders = self._senders = Senders(line.open_client, count=line.concurrency, deliver=self._turns.bring)
+        reader = self._reader = Reader(
             line.source,
             windows,
             prepare=line.prepare,
             ledger=line.state if line.ledger else None,
-            deliver=self.inbox.put,
+            deliver=self._turns.bring,
             limit=self._limits.rows,
         )
         try:
             try:
-                self._loop(senders, reader)
+                with self._turns.shared():
+                    self._loop()
             except StateUnusable as trouble:
                 # A full disk, a lost server: nothing new leaves, but what is in flight may still be saved.
                 self._stop(trouble)
@@ -128,36 +132,63 @@ class Delivery:
         self.books.close()
         return self._end
 
-    def _loop(self, senders: Senders, reader: Reader) -> None:
+    def _loop(self) -> None:
+        """What this thread does itself: it looks when a wait is over, and when another thread says that it must."""
         courier, clock = self._line.courier, self._line.clock
-        while self._end is None:
+        while True:
+            with self._turns.take():
+                self._take_turn()
+                if self._over:
+                    return
+                now = clock.monotonic()
+                wait = min(LONGEST_WAIT_SECONDS, self._seconds_left(now))
+                if courier.wake_at is not None:
+                    wait = min(wait, courier.wake_at - now)
+                self._looks_at = now + wait
+            self._turns.wait(wait)
+
+    def _decide(self) -> bool:
+        """A turn of any thread; whether the loop's own must look now: all is over, or it would look too late."""
+        self._take_turn()
+        wake_at = self._line.courier.wake_at
+        late = wake_at is not None and wake_at < self._looks_at
+        if wake_at is not None and late:
+            self._looks_at = wake_at
+        return late or self._over
+
+    def _take_turn(self) -> None:
+        courier, clock = self._line.courier, self._line.clock
+        while True:
+            self._receive()
+            if self._end is not None:
+                return
             # First, so that the places of what was answered are used at once; last, for pages without anything to send.
             self._commit()
-            self._admit(reader)
-            self._submit(senders)
+            self._admit(self._reader)
+            self._submit(self._senders)
             self._commit()
-            if self._end is not None or self._finished():
-                return
-            now = clock.monotonic()
-            wait = LONGEST_WAIT_SECONDS
-            if courier.wake_at is not None:
-                wait = min(wait, courier.wake_at - now)
-            if (left := self._seconds_left(now)) is not None:
-                wait = min(wait, left)
-                if left <= 0:
-                    self._stop(StoppedEarly("the time for this run is over", hint="the next run goes on from here"))
-                    return
-            self._receive(max(0.0, wait))
             self._take_tally()
             self._report(self.books)
+            if self._over:
+                return
+            now = clock.monotonic()
+            if self._seconds_left(now) <= 0:
+                self._stop(StoppedEarly("the time for this run is over", hint="the next run goes on from here"))
+                return
+            if courier.wake_at is None or courier.wake_at > now:
+                return
 
-    def _seconds_left(self, now: float) -> float | None:
-        limits, left = self._limits, []
+    @property
+    def _over(self) -> bool:
+        return self._end is not None or self._finished()
+
+    def _seconds_left(self, now: float) -> float:
+        limits, left = self._limits, math.inf
         if limits.deadline is not None:
-            left.append(limits.deadline - now)
+            left = limits.deadline - now
         if limits.until is not None:
-            left.append((limits.until - self._line.clock.utc_now()).total_seconds())
-        return min(left, default=None)
+            left = min(left, (limits.until - self._line.clock.utc_now()).total_seconds())
+        return left
 
     def _finished(self) -> bool:
         return not self._input_open and not self._waiting and self._line.courier.idle
@@ -170,15 +201,10 @@ class Delivery:
         if courier.trouble is not None:
             self._stop(courier.trouble)
 
-    def _receive(self, timeout_seconds: float) -> None:
-        # One wait, then everything that has arrived meanwhile: answers are committed together.
-        try:
-            message = self.inbox.get(timeout=timeout_seconds) if timeout_seconds > 0 else self.inbox.get_nowait()
-            while True:
-                self._handle(message)
-                message = self.inbox.get_nowait()
-        except Empty:
-            return
+    def _receive(self, timeout_seconds: float = 0.0) -> None:
+        # Everything that has arrived: answers are committed together.
+        for message in self._turns.arrived(timeout_seconds):
+            self._handle(message)
 
     def _handle(self, message: object) -> None:
         match message:

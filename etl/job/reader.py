@@ -19,7 +19,7 @@ from etl.job.prepare import Prepared, Preparer
 from etl.job.senders import Crashed
 from etl.page import Page, Window
 
-# Pages between the database and the coordinator.
+# Pages between the database and the loop.
 AHEAD = 2
 
 
@@ -106,7 +106,7 @@ class Reader:
             hand_on(InputDone())
         except EtlError as error:
             hand_on(InputDone(error))
-        except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+        except BaseException as error:  # noqa: BLE001 - handed to the loop, which raises it
             hand_on(Crashed(error))
 
     def _read_windows(self, hand_on: Callable[[_Message], None]) -> None:
@@ -133,7 +133,7 @@ class Reader:
             while not isinstance(message, InputDone | Crashed):
                 message = self._read_pages.get()
                 self._take(message)
-        except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+        except BaseException as error:  # noqa: BLE001 - handed to the loop, which raises it
             self._deliver(InputDone(error) if isinstance(error, EtlError) else Crashed(error))
 
     def _take(self, message: _Message) -> None:

@@ -126,7 +126,7 @@ def do(
 ) -> Outcome:
     """Do one job, with its record in the state. The lock is the caller's.
 
-    `started` gets the delivery, to stop it by its inbox; `planned` hears what is going to be read.
+    `started` gets the delivery, to stop it; `planned` hears what is going to be read.
     """
     begun = shop.clock.monotonic()
     before = shop.state.checkpoint(job.track)

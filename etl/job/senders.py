@@ -1,7 +1,7 @@
 """The threads that wait for the API, one connection each.
 
-The rule: a sender never decides anything; it carries bytes out and the answer back. Nothing that goes wrong in it is
-lost: an unexpected exception travels to the coordinator like an answer.
+The rule: a sender carries bytes out and brings the answer; what that means is not decided here. Nothing that goes
+wrong in it is lost: an unexpected exception travels to the loop like an answer.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Senders:
             while (request := self._requests.get()) is not None:
                 client = client or self._open_client()
                 self._deliver(Answered(request, client.track(request.body)))
-        except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+        except BaseException as error:  # noqa: BLE001 - handed to the loop, which raises it
             self._deliver(Crashed(error))
         finally:
             if client is not None:

@@ -14,7 +14,7 @@ import pytest
 
 from etl.errors import EtlError, Interrupted
 from etl.host.system_clock import SystemClock
-from etl.job.deliver import GRACE_SECONDS, Delivery, Limits, StopRequest
+from etl.job.deliver import GRACE_SECONDS, Delivery, Limits
 from etl.job.run import Workshop
 from etl.state.store import open_state
 from tests.job.nights import Nights
@@ -54,7 +54,7 @@ def test_what_is_in_flight_at_a_stop_settles_within_the_grace(tmp_path: Path) ->
     deliveries: list[Delivery] = []
 
     def second(exchange: Exchange) -> None:
-        deliveries[0].inbox.put(StopRequest(SIGNAL))
+        deliveries[0].stop(SIGNAL)
         while deliveries[0]._end is None:
             exchange.pause(0.05)
         like_squeezely(exchange)
@@ -76,7 +76,7 @@ def test_a_stop_waits_no_longer_than_the_grace(tmp_path: Path) -> None:
 
     def second(exchange: Exchange) -> None:
         asked.append(clock.monotonic())
-        deliveries[0].inbox.put(StopRequest(SIGNAL))
+        deliveries[0].stop(SIGNAL)
         exchange.hang()
 
     with ScriptedServer([None, second]) as server:

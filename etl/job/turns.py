@@ -1,0 +1,75 @@
+"""Whose turn it is to decide: one thread's at a time, and mostly that of the one which brings the news.
+
+The rule: nobody waits for a turn but the thread of the loop. Whoever brings a message while another decides leaves it
+to that one, which looks again before it goes. So an answer is settled, and its place used again, by the thread that
+received it; to wake another for that cost up to a twentieth of the rate.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+
+
+class Turns:
+    """The inbox of a loop, and the turn to work it off.
+
+    `decide` takes what `arrived` yields and says whether the thread of the loop must look, before it would by itself.
+    `crashed` makes the message that carries an exception of `decide` to that thread.
+    """
+
+    def __init__(self, decide: Callable[[], bool], *, crashed: Callable[[BaseException], object]) -> None:
+        self._decide = decide
+        self._crashed = crashed
+        self._inbox: SimpleQueue[object] = SimpleQueue()
+        self._turn = threading.Lock()
+        self._shared = False
+        self._attention: SimpleQueue[None] = SimpleQueue()
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Let every thread that brings something decide; before and afterwards only the thread of the loop does."""
+        self._shared = True
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._shared = False
+
+    def bring(self, message: object) -> None:
+        """Hand a message over, and work the inbox off unless somebody does. Not for signal handlers."""
+        self._inbox.put(message)
+        while self._shared and not self._inbox.empty() and self._turn.acquire(blocking=False):
+            try:
+                if self._shared and self._decide():
+                    self._attention.put(None)
+            except BaseException as error:  # noqa: BLE001 - handed to the thread of the loop, which raises it
+                self._shared = False
+                self.leave(self._crashed(error))
+            finally:
+                self._turn.release()
+
+    def leave(self, message: object) -> None:
+        """Hand a message over to the thread of the loop. Safe in a signal handler."""
+        self._inbox.put(message)
+        self._attention.put(None)
+
+    def take(self) -> threading.Lock:
+        """The turn, to be entered by the thread of the loop."""
+        return self._turn
+
+    def wait(self, timeout_seconds: float) -> None:
+        """Wait until the thread of the loop must look again."""
+        # What came during its own turn was left to it.
+        if timeout_seconds > 0 and self._inbox.empty():
+            with suppress(Empty):
+                self._attention.get(timeout=timeout_seconds)
+
+    def arrived(self, timeout_seconds: float = 0.0) -> Iterator[object]:
+        """All messages, after a wait for the first."""
+        with suppress(Empty):
+            yield self._inbox.get(timeout=timeout_seconds) if timeout_seconds > 0 else self._inbox.get_nowait()
+            while True:
+                yield self._inbox.get_nowait()
