@@ -15,11 +15,19 @@ from etl import exact
 from etl.page import Key, Position, Scalar
 
 ZONES = st.none() | st.just(UTC) | st.timezones() | st.just(timezone(timedelta(hours=-3, minutes=-7)))
+
+
+def with_its_offset(at: datetime) -> datetime:
+    """The same time with a fixed offset: Python holds no time of a repeated or skipped hour equal to another zone's."""
+    offset = at.utcoffset()
+    return at if offset is None else at.replace(tzinfo=timezone(offset), fold=0)
+
+
 SCALARS = st.one_of(
     st.integers(),
     st.text(st.characters()),
     st.decimals(allow_nan=False),
-    st.datetimes(timezones=ZONES),
+    st.datetimes(timezones=ZONES).map(with_its_offset),
     st.dates(),
     st.uuids(),
     st.binary(),
