@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeAlias
 
 from etl.checkpoint import Checkpoint
+from etl.cli.lag import Answer, Lag, NoLag
 from etl.clock import Clock
 from etl.errors import EtlError, StateUnusable
 from etl.job.fingerprint import fingerprint_of
@@ -21,34 +19,6 @@ from etl.source.connect import GLANCE
 from etl.source.open import open_source
 
 ASK_SECONDS = 12.0
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """`rows` lie between the checkpoint and where a run would stop now, `held` above that.
-
-    oldest_at, seconds: since when (aware, UTC) and for how long the first of them has been waiting; None when none is,
-    or the cursor is no time. every_row: the source has no cursor, so that each run reads all `rows`. fingerprint: what
-    the source is now. went_back: what is wrong when the table ends below the checkpoint.
-    """
-
-    rows: int
-    held: int
-    oldest_at: datetime | None
-    seconds: float | None
-    every_row: bool
-    fingerprint: dict[str, str]
-    went_back: StateUnusable | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NoLag:
-    """Why the lag is not known."""
-
-    why: str
-
-
-Answer: TypeAlias = Lag | NoLag
 
 
 def measure(

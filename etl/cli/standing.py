@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from etl.checkpoint import Backfill, Checkpoint, LastRun
 from etl.cli.advice import Place
-from etl.cli.lags import Answer, Lag
+from etl.cli.lag import Answer, Lag
 from etl.errors import StateUnusable
-from etl.mapping.model import Mapping
 from etl.page import Key
 from etl.state.lock import Holder
 from etl.state.mapping_state import MappingState
 from etl.state.runs import RunRecord
+
+if TYPE_CHECKING:
+    from etl.mapping.model import Mapping
 
 # Enough to find the last run that was done, and to know how fast runs are.
 LATEST_RUNS = 100

@@ -15,7 +15,8 @@ import click
 
 from etl.checkpoint import Checkpoint
 from etl.cli.advice import Place, Step, shown_steps
-from etl.cli.lags import NoLag, ask_all, measure
+from etl.cli.lag import NoLag
+from etl.cli.lags import ask_all, measure
 from etl.cli.loading import load, load_each
 from etl.cli.screen import labelled, paint, plain
 from etl.cli.summary import position_text

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from etl.checkpoint import Backfill
 from etl.cli.advice import shown_steps
-from etl.cli.lags import Lag, NoLag
+from etl.cli.lag import Lag, NoLag
 from etl.cli.screen import indented, labelled, plain
 from etl.cli.standing import Standing
 from etl.cli.summary import position_text

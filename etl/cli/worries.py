@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from etl.cli.advice import Step, dead_letter_steps
-from etl.cli.lags import Lag, NoLag
+from etl.cli.lag import Lag, NoLag
 from etl.cli.standing import Standing
 from etl.cli.wording import counted, duration
 from etl.state.runs import RunRecord

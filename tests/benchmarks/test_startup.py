@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from etl.host.system_clock import SystemClock
+from etl.state.store import open_state
 from tests.benchmarks.ours import ROOT
 
 HEAVY = (
@@ -26,9 +28,9 @@ HEAVY = (
 TELL = "; import sys; print(*(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)"
 
 
-def imported(arguments: list[str], folder: Path) -> set[str]:
-    """The heavy packages that the command line imports for `arguments`."""
-    code = f"from etl.cli.boundary import run; code = run({arguments!r})" + TELL.format(heavy=HEAVY)
+def imported(arguments: list[str], folder: Path, *, heavy: tuple[str, ...] = HEAVY) -> set[str]:
+    """Those of `heavy` that the command line imports for `arguments`."""
+    code = f"from etl.cli.boundary import run; code = run({arguments!r})" + TELL.format(heavy=heavy)
     variables = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -57,7 +59,21 @@ def test_deploy_needs_the_mappings_only(tmp_path: Path) -> None:
     assert imported(["deploy", "cron", str(ROOT / "mappings")], tmp_path) <= {"pydantic"}
 
 
-@pytest.mark.parametrize("arguments", [[], [str(ROOT / "mappings" / "customers.yaml")]], ids=["all", "one"])
-def test_status_needs_no_frames_and_no_http(arguments: list[str], tmp_path: Path) -> None:
+@pytest.fixture
+def state(tmp_path: Path) -> str:
+    """A state that knows a mapping."""
+    path = str(tmp_path / "state.sqlite")
+    with open_state(path, clock=SystemClock(), write=True) as store:
+        store.mapping("customers").start_run(run_id="r", command="run", before=None)
+    return path
+
+
+def test_status_of_a_state_needs_the_state_only(state: str, tmp_path: Path) -> None:
+    ours = ("etl.cli.lags", "etl.job.fingerprint", "etl.mapping.load", "etl.mapping.model", "etl.source", "yaml")
+    assert imported(["status", "--state", state], tmp_path, heavy=(*HEAVY, *ours)) == {"sqlalchemy"}
+
+
+def test_status_of_a_mapping_needs_no_frames_and_no_http(state: str, tmp_path: Path) -> None:
     """It looks at the state, and at the database for the lag."""
-    assert imported(["status", *arguments], tmp_path) <= {"pydantic", "sqlalchemy"}
+    arguments = ["status", "--state", state, str(ROOT / "mappings" / "customers.yaml")]
+    assert imported(arguments, tmp_path) == {"pydantic", "sqlalchemy"}

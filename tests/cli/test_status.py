@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.cli.lags import Lag, NoLag, ask_all
+from etl.cli.lag import Lag, NoLag
+from etl.cli.lags import ask_all
 from etl.cli.standing import standing_of
 from etl.cli.worries import Patience, worries_about
 from etl.errors import SourceFailed
