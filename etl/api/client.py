@@ -1,7 +1,7 @@
 """One connection to the API: a request goes out, an answer or a failure comes back; nothing is judged here.
 
-httpx carries the requests; its transport stands on a connection pool whose network holds one deadline for a whole
-attempt. No exception of either leaves this module: their texts hold the key.
+httpx carries the requests; its transport stands on a connection whose network holds one deadline for a whole attempt.
+No exception of either leaves this module: their texts hold the key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from etl.api.deadline import Attempt, DeadlineBackend
 from etl.api.failures import CLIENT_ERRORS, failure_of, forget
 from etl.api.proxy import proxy_for
 from etl.api.reading import BodyReader, read_head
-from etl.api.transport import PoolTransport
+from etl.api.transport import ConnectionTransport
 from etl.clock import Clock
 from etl.delivery.answer import Answer, Failure
 from etl.errors import DestinationMisconfigured
@@ -66,13 +66,12 @@ class ApiClient:
         pool = httpcore.ConnectionPool(
             ssl_context=_tls_context(destination) if address.scheme == "https" else None,
             proxy=proxy_for(address, environment=os.environ) if destination.proxy else None,
-            max_connections=1,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=DeadlineBackend(self._attempt),
         )
         # The transport alone: what a `httpx.Client` adds (cookies, redirects, the environment's proxy, authentication)
         # must not happen here, and to look for it costs a fifth of a request.
-        self._transport = PoolTransport(pool)
+        self._transport = ConnectionTransport(pool)
 
     def track(self, body: bytes) -> Answer | Failure:
         """Send one request of events: `body` as it is, once, without following anything."""
@@ -101,7 +100,8 @@ class ApiClient:
         head = read_head(response.headers.raw, now=self._clock.utc_now())
         reader = BodyReader(head.encoding)
         try:
-            reader.read(response.iter_raw())
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            reader.read(response.stream)
         except CLIENT_ERRORS as error:
             forget(error)
             if response.status_code < 300:

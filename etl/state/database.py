@@ -40,10 +40,12 @@ class Transaction:
 
     def many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Execute one statement for each of `rows`; nothing for none."""
-        if self._sqlite is not None:
-            self._sqlite.executemany(sql, rows)
-        elif rows:
+        if not rows:
+            return
+        if self._sqlite is None:
             self._asked(sql, rows)
+        else:
+            self._sqlite.executemany(sql, rows)
 
     def _executed(self, sql: str, parameters: Sequence[object]) -> Any:  # noqa: ANN401 - a cursor of either library
         return self._asked(sql, tuple(parameters)) if self._sqlite is None else self._sqlite.execute(sql, parameters)
