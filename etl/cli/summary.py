@@ -14,7 +14,7 @@ from etl.cli.wording import duration, estimated
 from etl.errors import TooManyFailures, worst_exit_code
 from etl.exact import parse_key_text, show, show_key
 from etl.job.outcome import Forecast, Outcome
-from etl.mapping.catalogue import PROBLEMS
+from etl.mapping.problem_codes import PROBLEMS
 from etl.page import Position
 
 MOST_REASONS = 8

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from etl.host.system_clock import SystemClock
 from etl.state.store import open_state
 from tests.benchmarks.ours import ROOT
+from tests.state.filling import SteppingClock, letter
 
 HEAVY = (
     "pandas",
     "numpy",
     "sqlalchemy",
+    "psycopg",
     "httpx",
     "httpcore",
     "pydantic",
@@ -25,12 +26,14 @@ HEAVY = (
     "email_validator",
     "prometheus_client",
 )
-TELL = "; import sys; print(*(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)"
+# What a mapping file needs, and `status` without one does not: a third of its start.
+FOR_A_MAPPING = ("yaml", "etl.cli.lags", "etl.job.fingerprint", "etl.mapping.load", "etl.mapping.model", "etl.source")
+TELL = "; import sys; print(*(name for name in {names!r} if name in sys.modules), file=sys.stderr)"
 
 
-def imported(arguments: list[str], folder: Path, *, heavy: tuple[str, ...] = HEAVY) -> set[str]:
-    """Those of `heavy` that the command line imports for `arguments`."""
-    code = f"from etl.cli.boundary import run; code = run({arguments!r})" + TELL.format(heavy=heavy)
+def imported(arguments: list[str], folder: Path, names: tuple[str, ...] = HEAVY) -> set[str]:
+    """Those of `names` that the command line imports for `arguments`."""
+    code = f"from etl.cli.boundary import run; code = run({arguments!r})" + TELL.format(names=names)
     variables = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -60,20 +63,23 @@ def test_deploy_needs_the_mappings_only(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> str:
-    """A state that knows a mapping."""
-    path = str(tmp_path / "state.sqlite")
-    with open_state(path, clock=SystemClock(), write=True) as store:
-        store.mapping("customers").start_run(run_id="r", command="run", before=None)
+def state(tmp_path: Path) -> Path:
+    """A state that knows of a run and of a dead letter, so that there is something to show."""
+    path = tmp_path / "state.sqlite"
+    with open_state(str(path), clock=SteppingClock(), write=True) as store:
+        customers = store.mapping("customers")
+        customers.record_run(run_id="r1", command="run", summary={"outcome": "done", "exit_code": 0, "read": 1})
+        customers.bury([letter((7,))])
     return path
 
 
-def test_status_of_a_state_needs_the_state_only(state: str, tmp_path: Path) -> None:
-    ours = ("etl.cli.lags", "etl.job.fingerprint", "etl.mapping.load", "etl.mapping.model", "etl.source", "yaml")
-    assert imported(["status", "--state", state], tmp_path, heavy=(*HEAVY, *ours)) == {"sqlalchemy"}
+@pytest.mark.parametrize("more", [[], ["--check"], ["-o", "json"]], ids=["text", "check", "json"])
+def test_status_needs_the_state_only(more: list[str], state: Path, tmp_path: Path) -> None:
+    """A person waits for it, and a monitor calls it every few minutes."""
+    assert imported(["status", "--state", str(state), *more], tmp_path, HEAVY + FOR_A_MAPPING) == {"sqlalchemy"}
 
 
-def test_status_of_a_mapping_needs_no_frames_and_no_http(state: str, tmp_path: Path) -> None:
+def test_status_of_a_mapping_needs_no_frames_and_no_http(state: Path, tmp_path: Path) -> None:
     """It looks at the state, and at the database for the lag."""
-    arguments = ["status", "--state", state, str(ROOT / "mappings" / "customers.yaml")]
-    assert imported(arguments, tmp_path) == {"pydantic", "sqlalchemy"}
+    arguments = ["status", "--state", str(state), str(ROOT / "mappings" / "customers.yaml")]
+    assert imported(arguments, tmp_path, HEAVY + FOR_A_MAPPING) == {"pydantic", "sqlalchemy", *FOR_A_MAPPING}
