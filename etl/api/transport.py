@@ -15,7 +15,7 @@ import httpx
 class ConnectionTransport(httpx.BaseTransport):
     """Sends httpx's requests, one at a time and to one host, over a connection that `pool` makes.
 
-    The pool itself is not asked: to hand out its only connection costs a fifth of a request.
+    The pool itself is not asked: to hand out its only connection costs a tenth of a request.
     """
 
     def __init__(self, pool: httpcore.ConnectionPool) -> None:

@@ -217,8 +217,9 @@ def made(sizes: Sizes, names: list[str]) -> Iterator[Bench]:
 
 def heading(sizes: Sizes, sections: Sequence[str], *, peers: tuple[str, ...]) -> str:
     """When, how and on what the figures were made."""
-    medians = f"{sizes.rows:,} rows of 12 columns, 12 fields an event, medians of {sizes.runs}, "
-    medians = medians if {"speed", "latency"} & set(sections) else ""
+    medians = ""
+    if {"speed", "latency"} & set(sections):
+        medians = f"{sizes.rows:,} rows of 12 columns, 12 fields an event, medians of {sizes.runs}, "
     packages = ", ".join(f"{name} {version(name)}" for name in ("pandas", "SQLAlchemy", "orjson", "httpcore"))
     words = shlex.join(["make", "bench-peers" if peers else "bench"])
     return (

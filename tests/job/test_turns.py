@@ -14,6 +14,10 @@ from etl.job.turns import Turns
 PATIENCE_SECONDS = 20.0
 
 
+def give_way() -> None:
+    time.sleep(0)
+
+
 class Loop:
     """A loop that notes what it took, and that no two threads took at once."""
 
@@ -21,8 +25,8 @@ class Loop:
         self.taken: list[Any] = []
         self.deciders: set[str] = set()
         self.turns = Turns(self._decide, crashed=lambda error: ("crashed", error))
-        # What happens once between the look into the inbox and the end of the turn.
-        self.meanwhile: Callable[[], None] = lambda: None
+        # What happens once between the look into the inbox and the end of the turn; mostly others get a chance to run.
+        self.meanwhile: Callable[[], None] = give_way
         self._over = over
         self._busy = False
 
@@ -34,7 +38,7 @@ class Loop:
             if isinstance(message, Exception):
                 self._busy = False
                 raise message
-        meanwhile, self.meanwhile = self.meanwhile, lambda: time.sleep(0)
+        meanwhile, self.meanwhile = self.meanwhile, give_way
         meanwhile()
         self._busy = False
 
@@ -42,6 +46,13 @@ class Loop:
         self.deciders.add(threading.current_thread().name)
         self.take()
         return self._over()
+
+
+def is_woken(loop: Loop) -> bool:
+    """Whether the loop's wait ends before its time: it has not just run out."""
+    begun = time.monotonic()
+    loop.turns.wait(PATIENCE_SECONDS)
+    return time.monotonic() - begun < PATIENCE_SECONDS / 2
 
 
 def bring(loop: Loop, *messages: object) -> threading.Thread:
@@ -78,7 +89,7 @@ def test_whoever_brings_something_decides_while_the_loop_waits() -> None:
     loop = Loop(over=lambda: True)
     with loop.turns.shared():
         bringer = bring(loop, "news")
-        loop.turns.wait(PATIENCE_SECONDS)
+        assert is_woken(loop)
         bringer.join(PATIENCE_SECONDS)
         assert (loop.taken, loop.deciders) == (["news"], {"bringer"})
 
@@ -96,9 +107,7 @@ def test_what_comes_during_the_loops_own_turn_is_left_to_it() -> None:
     with loop.turns.shared():
         with loop.turns.take():
             bring(loop, "news").join(PATIENCE_SECONDS)
-        begun = time.monotonic()
-        loop.turns.wait(PATIENCE_SECONDS)
-        assert time.monotonic() - begun < PATIENCE_SECONDS / 2
+        assert is_woken(loop)
         assert loop.deciders == set()
         loop.take()
     assert loop.taken == ["news"]
@@ -110,7 +119,7 @@ def test_a_message_for_the_loop_alone_wakes_it() -> None:
     with loop.turns.shared():
         timer = threading.Timer(0.05, loop.turns.leave, ["stop"])
         timer.start()
-        loop.turns.wait(PATIENCE_SECONDS)
+        assert is_woken(loop)
         assert (list(loop.turns.arrived()), loop.deciders) == (["stop"], set())
 
 
@@ -118,7 +127,7 @@ def test_what_goes_wrong_in_another_thread_reaches_the_loop_and_nobody_decides_a
     loop, trouble = Loop(), RuntimeError("a full disk")
     with loop.turns.shared():
         bring(loop, trouble, "later").join(PATIENCE_SECONDS)
-        loop.turns.wait(PATIENCE_SECONDS)
+        assert is_woken(loop)
         assert list(loop.turns.arrived()) == [("crashed", trouble), "later"]
         assert loop.taken == [trouble]
 
