@@ -57,7 +57,7 @@ class _Crash:
     def __init__(self, stages: list[Stage]) -> None:
         self._stages = [_prepared(stage) for stage in stages]
         self._event, self._what, self._left = self._stages.pop(0)
-        self._executing = {code_of(f"etl.state.database:Transaction.{name}") for name in ("_executed", "many")}
+        self._executing = {code_of(f"etl.state.database:Transaction.{name}") for name in ("run", "rows", "many")}
 
     def profile(self, frame: FrameType, event: str, _: object) -> None:
         if self._event == "steps" or self._is_met(frame, event):

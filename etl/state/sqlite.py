@@ -12,17 +12,15 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-
-import sqlalchemy as sa
-from sqlalchemy.pool import NullPool, StaticPool
 
 from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state.database import Database
 from etl.state.safe_file import check_file, make_folder, open_private
 from etl.state.schema import APPLICATION_ID, SMALL_TABLES, refuse_newer
-from etl.state.trouble import DAMAGED_HINT, told_as_state
+from etl.state.trouble import DAMAGED_HINT, FILE_ERRORS, told_as_state
 
 BUSY_SECONDS = 10.0
 CACHE_KIB = 16 * 1024
@@ -36,14 +34,9 @@ _MODE_WAIT_SECONDS = 0.01
 
 def memory() -> Database:
     """An empty database for looking at a state that does not exist."""
-    engine = sa.create_engine(
-        "sqlite://",
-        poolclass=StaticPool,
-        connect_args={"check_same_thread": False},
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,
-    )
-    return Database(engine, place="(none)", writable=True)
+    # One connection to write and to read: the database is the connection's.
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    return _database(lambda: connection, place="(none)", writable=True)
 
 
 def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | None:
@@ -70,7 +63,7 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
     # mode (see `at_rest`), so that there is no shared memory to make.
     uri = f"{readable.absolute().as_uri()}?mode=ro&readonly_shm=1" if readable is path else readable.as_uri()
     with told_as_state("open", str(path)):
-        database = Database(_engine(uri, ()), place=str(path), writable=False)
+        database = _database(partial(_connect, uri, ()), place=str(path), writable=False)
     return _checked(database)
 
 
@@ -85,7 +78,7 @@ def for_writing(path: Path, clock: Clock) -> Database:
         # NORMAL: WAL with NORMAL survives any end of the process whole and up to date; after a loss of power the state
         # is an older consistent one, which costs repeats only. FULL would wait for the disk at each acknowledged batch.
         pragmas = ("synchronous = NORMAL", f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
-        database = Database(_engine(uri, pragmas, enter_wal=clock), place=str(path), writable=True)
+        database = _database(partial(_connect, uri, pragmas, enter_wal=clock), place=str(path), writable=True)
     return _checked(database)
 
 
@@ -108,8 +101,9 @@ def create(path: Path, fill: Callable[[Database], None]) -> None:
         for leftover in (new, _beside(new, "-journal")):
             leftover.unlink(missing_ok=True)
         os.close(open_private(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        engine = _engine(f"{new.absolute().as_uri()}?mode=rw", (f"page_size = {PAGE_BYTES}", "synchronous = FULL"))
-        database = Database(engine, place=str(path), writable=True)
+        pragmas = (f"page_size = {PAGE_BYTES}", "synchronous = FULL")
+        connect = partial(_connect, f"{new.absolute().as_uri()}?mode=rw", pragmas)
+        database = _database(connect, place=str(path), writable=True)
         try:
             fill(database)
         finally:
@@ -166,24 +160,23 @@ def _checked(database: Database) -> Database:
     return database
 
 
-def _engine(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = None) -> sa.Engine:
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
-        try:
-            # The first word on every connection: once it has the log open, nobody can take the log away (`at_rest`).
-            if enter_wal is not None:
-                _enter_wal(connection, enter_wal)
-            # A fixed cache: memory must not grow with the ledger. trusted_schema: the file is data, not code.
-            for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
-                connection.execute(f"PRAGMA {pragma}").fetchall()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+def _database(connect: Callable[[], sqlite3.Connection], *, place: str, writable: bool) -> Database:
+    return Database(connect, place=place, writable=writable, postgresql=False, errors=FILE_ERRORS)
 
-    return sa.create_engine(
-        "sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
-    )
+
+def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = None) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        # The first word on every connection: once it has the log open, nobody can take the log away (`at_rest`).
+        if enter_wal is not None:
+            _enter_wal(connection, enter_wal)
+        # A fixed cache: memory must not grow with the ledger. trusted_schema: the file is data, not code.
+        for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _enter_wal(connection: sqlite3.Connection, clock: Clock) -> None:

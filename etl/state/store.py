@@ -15,8 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import sqlalchemy as sa
-
 from etl.checkpoint import LastRun
 from etl.clock import Clock
 from etl.errors import StateUnusable
@@ -25,7 +23,6 @@ from etl.state.database import Database, Transaction
 from etl.state.last_run import read_note, write_note
 from etl.state.lock import FileLock, Holder, Lock, file_holder, lock_path, note_path
 from etl.state.mapping_state import Locks, MappingState
-from etl.state.postgresql import open_postgresql
 from etl.state.safe_file import check_file, make_folder, open_private
 from etl.state.schema import SCHEMA_VERSION, refuse_newer, upgrade
 from etl.state.server_lock import ServerLock, server_holder
@@ -46,7 +43,9 @@ def open_state(location: str, *, clock: Clock, write: bool) -> StateStore:
         make_locks: Callable[[Database, str, int], Locks]
         last_words: tuple[str, ...] = ()
         if "://" in location and not location.startswith("sqlite:"):
-            database = open_postgresql(_server_url(location), write=write)
+            from etl.state.postgresql import open_postgresql  # noqa: PLC0415 - half of a start
+
+            database = open_postgresql(location, write=write)
 
             def make_locks(database: Database, name: str, mapping_id: int) -> Locks:
                 return _ServerLocks(database, name, mapping_id, clock)
@@ -244,22 +243,11 @@ def _make_hash_key(transaction: Transaction) -> None:
     transaction.run("INSERT INTO etl_meta VALUES ('hash_key', ?) ON CONFLICT (name) DO NOTHING", (new,))
 
 
-def _server_url(location: str) -> sa.URL:
-    try:
-        url = sa.make_url(location)
-    except sa.exc.ArgumentError:
-        raise StateUnusable("the state's URL cannot be read", hint="postgresql://user@host/database") from None
-    if url.get_backend_name() != "postgresql":
-        raise StateUnusable(
-            f"the state cannot be kept in {url.get_backend_name()}",
-            hint="give the path of a file, or the URL of a PostgreSQL database",
-        )
-    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
-
-
 def _file_path(location: str) -> Path:
     if location.startswith("sqlite:"):
-        location = sa.make_url(location).database or ""
+        from sqlalchemy import make_url  # noqa: PLC0415 - half of a start
+
+        location = make_url(location).database or ""
     if not location:
         raise StateUnusable("no path for the state", hint="--state PATH-OR-URL")
     return Path(os.path.abspath(location))  # noqa: PTH100 - resolve() would follow a symbolic link in the last place

@@ -76,7 +76,11 @@ def state(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("more", [[], ["--check"], ["-o", "json"]], ids=["text", "check", "json"])
 def test_status_needs_the_state_only(more: list[str], state: Path, tmp_path: Path) -> None:
     """A person waits for it, and a monitor calls it every few minutes."""
-    assert imported(["status", "--state", str(state), *more], tmp_path, HEAVY + FOR_A_MAPPING) == {"sqlalchemy"}
+    assert imported(["status", "--state", str(state), *more], tmp_path, HEAVY + FOR_A_MAPPING) == set()
+
+
+def test_status_of_no_state_needs_as_little(tmp_path: Path) -> None:
+    assert imported(["status", "--state", str(tmp_path / "none.sqlite")], tmp_path, HEAVY + FOR_A_MAPPING) == set()
 
 
 def test_status_of_a_mapping_needs_no_frames_and_no_http(state: Path, tmp_path: Path) -> None:

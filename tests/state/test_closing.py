@@ -1,13 +1,18 @@
-"""A state is closed while another thread of the process still works with it."""
+"""A state is closed while another thread of the process still works with it, or before it is whole."""
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Sequence
 
+import pytest
+
 from etl.errors import StateUnusable
+from etl.state.database import Database
 from etl.state.mapping_state import MappingState
 from etl.state.store import open_state
+from etl.state.trouble import FILE_ERRORS
 from tests.state.filling import SteppingClock, digests_of, event, settled
 
 
@@ -37,3 +42,19 @@ def test_closing_waits_for_the_thread_that_reads_and_refuses_its_next_word(locat
         store.close()
         thread.join(60)
         assert refused.is_set()
+
+
+def test_a_second_connection_that_cannot_be_made_closes_the_first() -> None:
+    """Nobody else could: a server would keep it until the garbage is collected."""
+    first = sqlite3.connect(":memory:")
+    left = [first]
+
+    def connect() -> sqlite3.Connection:
+        if not left:
+            raise sqlite3.OperationalError
+        return left.pop()
+
+    with pytest.raises(sqlite3.OperationalError):
+        Database(connect, place="(none)", writable=True, postgresql=False, errors=FILE_ERRORS)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        first.execute("SELECT 1")

@@ -354,13 +354,10 @@ def test_a_writer_may_come_and_go_while_somebody_looks(filled: Path, clock: Step
 
 def test_a_connection_keeps_the_log_from_its_first_moment(filled: Path, clock: SteppingClock) -> None:
     """The last writer puts the log away, also when another has just connected and said nothing yet."""
-    engine = sqlite._engine(f"{filled.as_uri()}?mode=rw", (), enter_wal=clock)
-    engine.connect().close()  # the first one says more
-    with engine.connect() as connection:
+    with closing(sqlite._connect(f"{filled.as_uri()}?mode=rw", (), enter_wal=clock)) as connection:
         with open_state(str(filled), clock=clock, write=True) as leaving:
             leaving.mapping("customers").next_stamp()
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-    engine.dispose()
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 # Really written

@@ -64,8 +64,8 @@ for number in range(25):
     with open_state(sys.argv[1], clock=SteppingClock(), write=True) as store:
         store.mapping("customers").next_stamp()
         connections = (store._database._reader, store._database._writer)
-        modes = [each.exec_driver_sql("PRAGMA journal_mode").scalar() for each in connections]
-        assert modes == ["wal", "wal"], modes
+        modes = [each.execute("PRAGMA journal_mode").fetchone() for each in connections]
+        assert modes == [("wal",), ("wal",)], modes
 """
 
 
