@@ -53,16 +53,14 @@ class ApiClient:
         base = f"{address.scheme}://{_host_header(address).decode()}{address.path.rstrip('/')}"
         self._urls = {path: httpx.URL(base + path) for path in (TRACK_PATH, VERIFY_PATH)}
         self._key = _header_value(destination.api_key.reveal(), "api_key")
-        self._headers = httpx.Headers(
-            [
-                (b"Host", _host_header(address)),
-                (b"X-AUTH-ACCOUNT", _header_value(destination.account, "account")),
-                (b"X-AUTH-APIKEY", self._key),
-                (b"Content-Type", b"application/json"),
-                (b"Accept-Encoding", b"identity"),
-                (b"User-Agent", f"squeezely-etl/{etl.__version__}".encode()),
-            ]
-        )
+        self._headers = [
+            (b"Host", _host_header(address)),
+            (b"X-AUTH-ACCOUNT", _header_value(destination.account, "account")),
+            (b"X-AUTH-APIKEY", self._key),
+            (b"Content-Type", b"application/json"),
+            (b"Accept-Encoding", b"identity"),
+            (b"User-Agent", f"squeezely-etl/{etl.__version__}".encode()),
+        ]
         pool = httpcore.ConnectionPool(
             ssl_context=_tls_context(destination) if address.scheme == "https" else None,
             proxy=proxy_for(address, environment=os.environ) if destination.proxy else None,
@@ -86,7 +84,9 @@ class ApiClient:
         self._transport.close()
 
     def _post(self, path: str, body: bytes) -> Answer | Failure:
-        request = httpx.Request("POST", self._urls[path], headers=self._headers, content=body)
+        # With `content` httpx would look for what these headers say already.
+        headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
+        request = httpx.Request("POST", self._urls[path], headers=headers, stream=httpx.ByteStream(body))
         self._attempt.begin(timeout_seconds=self._timeout_seconds)
         try:
             response = self._transport.handle_request(request)

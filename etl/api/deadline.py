@@ -96,6 +96,7 @@ class DeadlineStream(httpcore.NetworkStream):
     def __init__(self, sock: socket.socket, attempt: Attempt) -> None:
         self._sock = sock
         self._attempt = attempt
+        self._parts: list[bytes] = []
         self._early = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
@@ -115,11 +116,17 @@ class DeadlineStream(httpcore.NetworkStream):
             raise httpcore.ReadError from None
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        """Write all of it, or raise WriteError as soon as the server has answered or gone: httpcore then reads on."""
-        if not buffer:
+        """Keep a part of a request; at its end, for which httpcore writes nothing, send all of it as one.
+
+        Sent apart, the headers would wake the server for themselves. Raises WriteError as soon as the server has
+        answered or gone: httpcore then reads on.
+        """
+        if buffer:
+            self._parts.append(buffer)
             return
         try:
-            rest = memoryview(buffer)
+            rest = memoryview(b"".join(self._parts))
+            self._parts.clear()
             while rest:
                 try:
                     rest = rest[self._sock.send(rest) :]

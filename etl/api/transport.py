@@ -31,7 +31,7 @@ class ConnectionTransport(httpx.BaseTransport):
             target=request.url.raw_path,
         )
         answer = self._open_connection(url).handle_request(
-            httpcore.Request(request.method, url, headers=request.headers.raw, content=request.content)
+            httpcore.Request(request.method, url, headers=request.headers.raw, content=request.stream)
         )
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
