@@ -27,7 +27,7 @@ from etl.cli.streams import say
 from etl.cli.telling import show_error, tell
 from etl.clock import Clock
 from etl.errors import EtlError, Interrupted, MappingLocked, StateUnusable, worst_exit_code
-from etl.host.interpreter import ease_interpreter
+from etl.host.interpreter import eased_interpreter
 from etl.host.processor import one_processor
 from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
@@ -132,9 +132,9 @@ def _one(  # noqa: PLR0913 - what all mappings share
         with ExitStack() as stack:
             if not call.dry_run:
                 stack.enter_context(_locked(store.mapping(mapping.name), call, clock))
-            from etl.cli.wiring import workshop
+            with eased_interpreter():
+                from etl.cli.wiring import workshop
 
-            ease_interpreter()
             stack.enter_context(one_processor())
             shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
             progress = Progress(

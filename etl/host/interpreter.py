@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # A page of 5,000 rows makes some 20,000 objects that the collector watches. Looking through them every 700 objects
 # took a quarter of a run's time.
@@ -17,13 +19,15 @@ _YOUNG_OBJECTS = 100_000
 _TURN_SECONDS = 0.0005
 
 
-def ease_interpreter() -> None:
-    """Collect more rarely from now on, never what is loaded by now, and let threads take shorter turns.
+@contextmanager
+def eased_interpreter() -> Iterator[None]:
+    """Collect more rarely from now on, and let threads take shorter turns; never collect what is loaded inside.
 
-    For a process that works through tables, once its modules are imported; a second call changes nothing.
+    For a process that works through tables: what it imports makes many objects too. A second time changes nothing.
     """
+    gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+    sys.setswitchinterval(_TURN_SECONDS)
+    yield
     if not gc.get_freeze_count():
         # Once only: later there may be garbage of an earlier mapping, which would be kept for good.
         gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
-    sys.setswitchinterval(_TURN_SECONDS)

@@ -246,8 +246,12 @@ def _make_hash_key(transaction: Transaction) -> None:
 def _file_path(location: str) -> Path:
     if location.startswith("sqlite:"):
         from sqlalchemy import make_url  # noqa: PLC0415 - half of a start
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
-        location = make_url(location).database or ""
+        try:
+            location = make_url(location).database or ""
+        except ArgumentError:
+            raise StateUnusable("the state's URL cannot be read", hint="sqlite:///state.sqlite") from None
     if not location:
         raise StateUnusable("no path for the state", hint="--state PATH-OR-URL")
     return Path(os.path.abspath(location))  # noqa: PTH100 - resolve() would follow a symbolic link in the last place

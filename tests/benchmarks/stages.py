@@ -23,7 +23,7 @@ from etl.cli.wiring import courier_settings
 from etl.delivery.courier import AdmittedPage, Courier
 from etl.delivery.throttle import MemoryBudget
 from etl.delivery.verdict import judge
-from etl.host.interpreter import ease_interpreter
+from etl.host.interpreter import eased_interpreter
 from etl.host.system_clock import SystemClock
 from etl.job.prepare import Preparer
 from etl.mapping.load import load_mapping
@@ -86,7 +86,8 @@ def profile(
     state = store.mapping(mapping.name)
     source = open_source(mapping, clock=clock)
     client = ApiClient(mapping.destination, clock=clock)
-    ease_interpreter()
+    with eased_interpreter():
+        pass  # all is loaded
     with state.lock("run"):
         state.confirm_fingerprint(source.fingerprint())
         run_no = state.start_run(run_id="profile", command="run", before=None)

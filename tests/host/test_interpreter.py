@@ -10,8 +10,8 @@ def test_the_collector_is_eased_but_not_switched_off() -> None:
     """E4: a library may make cycles, and memory must not grow with them."""
     code = """
 import gc, weakref
-from etl.host.interpreter import ease_interpreter
-ease_interpreter()
+from etl.host.interpreter import eased_interpreter
+with eased_interpreter(): pass
 class Cycle:
     def __init__(self): self.me = self
 first = weakref.ref(Cycle())
@@ -26,12 +26,12 @@ def test_what_one_mapping_left_behind_is_collected_during_the_next() -> None:
     """E4: each mapping of a run eases the interpreter anew, and must not freeze the garbage of the one before."""
     code = """
 import gc, weakref
-from etl.host.interpreter import ease_interpreter
-ease_interpreter()
+from etl.host.interpreter import eased_interpreter
+with eased_interpreter(): pass
 class Cycle:
     def __init__(self): self.me = self
 left = weakref.ref(Cycle())
-ease_interpreter()
+with eased_interpreter(): pass
 gc.collect()
 assert left() is None
 """

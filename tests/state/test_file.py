@@ -85,6 +85,18 @@ def snapshot(folder: Path) -> dict[str, tuple[str, int, int]]:
 # Privacy
 
 
+def test_a_url_of_sqlite_names_the_file(filled: Path, clock: SteppingClock) -> None:
+    with open_state(f"sqlite:///{filled}", clock=clock, write=False) as store:
+        assert store.names() == ["customers"]
+
+
+@pytest.mark.parametrize("location", ["sqlite:state", "sqlite://", ""])
+def test_a_url_of_sqlite_that_names_no_file_is_refused(location: str, clock: SteppingClock) -> None:
+    with pytest.raises(StateUnusable) as refusal:
+        open_state(location, clock=clock, write=True)
+    assert refusal.value.hint
+
+
 @pytest.mark.parametrize("umask", UMASKS, ids=oct)
 def test_files_and_folders_are_private_whatever_the_umask(path: Path, clock: SteppingClock, umask: int) -> None:
     """F18."""
