@@ -82,9 +82,6 @@ def snapshot(folder: Path) -> dict[str, tuple[str, int, int]]:
     }
 
 
-# Privacy
-
-
 def test_a_url_of_sqlite_names_the_file(filled: Path, clock: SteppingClock) -> None:
     with open_state(f"sqlite:///{filled}", clock=clock, write=False) as store:
         assert store.names() == ["customers"]
@@ -95,6 +92,9 @@ def test_a_url_of_sqlite_that_names_no_file_is_refused(location: str, clock: Ste
     with pytest.raises(StateUnusable) as refusal:
         open_state(location, clock=clock, write=True)
     assert refusal.value.hint
+
+
+# Privacy
 
 
 @pytest.mark.parametrize("umask", UMASKS, ids=oct)
