@@ -47,5 +47,6 @@ def digests(hashes: Iterable[NDArray[np.uint64]]) -> list[bytes]:
     The fields' keys differ, so that equal values of two fields do not cancel out; two events have the same digest by
     chance once in 2**64.
     """
-    packed = np.bitwise_xor.reduce(list(hashes)).astype("<u8").tobytes()
-    return [packed[at : at + DIGEST_BYTES] for at in range(0, len(packed), DIGEST_BYTES)]
+    whole = np.bitwise_xor.reduce(list(hashes)).astype("<u8")
+    digested: list[bytes] = whole.view(f"V{DIGEST_BYTES}").tolist()
+    return digested

@@ -16,8 +16,8 @@ PREFIX = b'{"events":['
 SUFFIX = b"]}"
 # The text of a value that is missing.
 NOTHING = b"null"
-# [⏎  1,⏎  2⏎], and deeper for what is inside a value.
-_OPEN, _CUT, _CLOSE, _INSIDE = b"[\n  ", b",\n  ", b"\n]", b"\n   "
+# [⏎  1,⏎  2⏎], and more lines for what is inside a value.
+_OPEN, _CUT, _CLOSE = b"[\n  ", b",\n  ", b"\n]"
 _PLAIN = re.compile(r"[-0-9.\n]*+")
 
 
@@ -44,7 +44,7 @@ def encode_column(values: Sequence[object]) -> tuple[list[bytes], dict[int, Unen
         whole = orjson.dumps(values, option=orjson.OPT_INDENT_2)
     except TypeError:
         return _encode_decimals(values) or _encode_one_by_one(values)
-    if _INSIDE in whole:
+    if whole.count(b"\n") > len(values) + 1:
         return _encode_one_by_one(values)
     return whole[len(_OPEN) : -len(_CLOSE)].split(_CUT), {}
 

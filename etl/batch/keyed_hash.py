@@ -22,4 +22,4 @@ def derived_key(secret_key: bytes, purpose: str) -> str:
 
 def keyed_hashes(texts: Sequence[bytes], key: str) -> NDArray[np.uint64]:
     """The hash of each of `texts` under a key of 16 ASCII characters."""
-    return hash_array(np.array(texts, dtype=object), hash_key=key, categorize=False)
+    return hash_array(np.fromiter(texts, dtype=object, count=len(texts)), hash_key=key, categorize=False)

@@ -13,7 +13,7 @@ from operator import add, eq
 from typing import Final
 
 from etl.batch.event import DIGEST_BYTES, Event
-from etl.batch.key_hash import LEDGER_KEY_BYTES
+from etl.batch.key_hash import LEDGER_KEY_BYTES, SHARED_BYTES
 from etl.state.database import Database, Transaction
 
 _KEY_AND_EVENT_BYTES = LEDGER_KEY_BYTES + DIGEST_BYTES
@@ -28,6 +28,19 @@ _COUNT_SAME = f"""{_EACH_AT.format(_KEY_AND_EVENT_BYTES)}
     SELECT count(*) FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES})
         AND event = substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES})"""  # noqa: S608 - numbers of ours
+# A span is so many of these keys and digests, in the order of the table. Where its first and its last key are
+# neighbours, one search finds all entries between them, and they come as one value of the same form; one more than
+# the span has is a difference already.
+_SPAN_ENTRIES = 32
+_SPAN_BYTES = _SPAN_ENTRIES * _KEY_AND_EVENT_BYTES
+_LAST_AT = f"min(at + {_SPAN_BYTES}, length(?1) + 1) - {_KEY_AND_EVENT_BYTES}"
+_SPANS = f"""{_EACH_AT.format(_SPAN_BYTES)}
+    SELECT (SELECT CAST(group_concat(entry, '') AS BLOB) FROM (
+        SELECT key || event AS entry FROM etl_ledger
+        WHERE mapping_id = ?2 AND substr(?1, at, {SHARED_BYTES}) = substr(?1, {_LAST_AT}, {SHARED_BYTES})
+            AND key BETWEEN substr(?1, at, {LEDGER_KEY_BYTES}) AND substr(?1, {_LAST_AT}, {LEDGER_KEY_BYTES})
+        ORDER BY key LIMIT {_SPAN_ENTRIES + 1}))
+    FROM each"""  # noqa: S608 - numbers of ours
 _NEWER = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, stamp FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
@@ -99,18 +112,20 @@ class Ledger:
     def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
         """For each of `ledger_keys`, whether its entry has the digest that stands beside it.
 
-        Mostly all have or none has; then it costs half of telling them apart.
+        Mostly all have or none has; then it costs half of telling them apart, or less.
         """
         if self._database.postgresql:
-            arguments = (list(ledger_keys), list(digests), self._mapping_id)
-            found = self._database.rows(_COUNT_SAME_ARRAYS, arguments)
-        else:
-            packed = b"".join(sorted(map(add, ledger_keys, digests)))
-            found = self._database.rows(_COUNT_SAME, (packed, self._mapping_id))
-        count = int(found[0][0])
-        if count in (0, len(ledger_keys)):
-            return [bool(count)] * len(ledger_keys)
-        return list(map(eq, map(self.digests(ledger_keys).get, ledger_keys), digests))
+            return self._same_arrays(ledger_keys, digests)
+        entries = list(map(add, ledger_keys, digests))
+        unclear = self._without_equal_spans(sorted(entries))
+        count = int(self._database.rows(_COUNT_SAME, (b"".join(unclear), self._mapping_id))[0][0])
+        if count == len(unclear):
+            return [True] * len(entries)
+        if not count and len(unclear) == len(entries):
+            return [False] * len(entries)
+        known = self.digests([entry[:LEDGER_KEY_BYTES] for entry in unclear])
+        other = {entry for entry in unclear if known.get(entry[:LEDGER_KEY_BYTES]) != entry[LEDGER_KEY_BYTES:]}
+        return [entry not in other for entry in entries]
 
     def recorded_stamp(self, transaction: Transaction) -> int:
         """The stamp of the latest reading of which anything was entered."""
@@ -188,6 +203,21 @@ class Ledger:
         """Forget every entry."""
         for table in ("etl_ledger", "etl_reading", "etl_earlier_run", "etl_field"):
             transaction.run(f"DELETE FROM {table} WHERE mapping_id = ?", (self._mapping_id,))  # noqa: S608 - ours
+
+    def _same_arrays(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
+        arguments = (list(ledger_keys), list(digests), self._mapping_id)
+        count = int(self._database.rows(_COUNT_SAME_ARRAYS, arguments)[0][0])
+        if count in (0, len(ledger_keys)):
+            return [bool(count)] * len(ledger_keys)
+        return list(map(eq, map(self.digests(ledger_keys).get, ledger_keys), digests))
+
+    def _without_equal_spans(self, entries: list[bytes]) -> list[bytes]:
+        # What is left was not compared, or differs somewhere in its span.
+        packed, left = b"".join(entries), []
+        for at, (found,) in enumerate(self._database.rows(_SPANS, (packed, self._mapping_id))):
+            if found != packed[at * _SPAN_BYTES : (at + 1) * _SPAN_BYTES]:
+                left += entries[at * _SPAN_ENTRIES : (at + 1) * _SPAN_ENTRIES]
+        return left
 
     # Mostly all keys are new, or none: what is new is added by one statement, and only if that left some out, the runs
     # of the entries to be replaced are looked up.

@@ -54,17 +54,16 @@ class EmailRule:
     repeats = False
 
     def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
-        """Columns of addresses that need at most lower case; otherwise the addresses that need no change."""
+        """Columns of addresses that are at most to be trimmed and lower-cased; else the addresses that stay as is."""
         if cells.kinds != {str}:
             return None
         if not cells.has_missing:
             # It gives up at the first odd address.
-            lowered = "\n".join(cells.items).lower()
-            short = max(map(len, cells.items)) <= _LONGEST
-            if short and lowered.isascii() and _ALL_ORDINARY.fullmatch(lowered + "\n"):
-                texts = lowered.split("\n")
-                if len(texts) == len(cells.items):
-                    return (cells.items if texts == cells.items else texts), ()
+            joined = "\n".join(map(str.strip, cells.items)).lower()
+            texts = joined.split("\n")
+            short = max(map(len, texts)) <= _LONGEST and len(texts) == len(cells.items)
+            if short and joined.isascii() and _ALL_ORDINARY.fullmatch(joined + "\n"):
+                return (cells.items if texts == cells.items else texts), ()
         matches = _ORDINARY.fullmatch
         if all(map(matches, cells.present())):
             return cells.items, ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -25,8 +26,9 @@ class Frame:
 
     def __init__(self, columns: Sequence[Column], rows: Sequence[tuple[object, ...]]) -> None:
         self.length = len(rows)
-        names = [column.name for column in columns]
-        self._values: dict[str, Sequence[Any]] = dict(zip(names, zip(*rows, strict=True), strict=bool(rows)))
+        values, width = list(chain.from_iterable(rows)), len(columns)
+        assert len(values) == width * self.length, "a row has a value for each column"
+        self._values = {column.name: values[at::width] for at, column in enumerate(columns)}
         self._made: dict[str, Cells] = {}
 
     def column(self, name: str) -> Cells:
@@ -34,7 +36,7 @@ class Frame:
         made = self._made.get(name)
         if made is None:
             values = self._values.get(name)
-            made = self._made[name] = without_missing([None] * self.length if values is None else list(values))
+            made = self._made[name] = without_missing([None] * self.length if values is None else values)
         return made
 
     def put(self, name: str, column: Cells) -> None:

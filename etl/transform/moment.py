@@ -31,6 +31,7 @@ _DAY_FIRST = re.compile(r"(\d\d)-(\d\d)-(\d{4})", re.ASCII)
 _ORDINARY = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?\n)*+", re.ASCII)
 _MILLISECONDS = re.compile(r"\.\d{3}\n", re.ASCII)
 _ORDINARY_DATES = re.compile(r"(?:\d{4}-\d\d-\d\d\n)*", re.ASCII)
+_ANY_DIGIT = str.maketrans("123456789", "000000000")
 # A century.
 _MOST_DATES_REMEMBERED = 36_525
 _LAST_UNIX_SECOND = 4_102_444_800
@@ -70,7 +71,7 @@ def parse_date(text: str) -> date:
 def _iso_forms(texts: list[str]) -> list[str] | None:
     # The texts as datetime.isoformat writes them; None when one of them is not ordinary.
     joined = "\n".join(texts) + "\n"
-    if not _ORDINARY.fullmatch(joined):
+    if not _ORDINARY.fullmatch(_sample(joined, len(texts))):
         return None
     try:
         moments = list(map(datetime.fromisoformat, texts))
@@ -79,6 +80,13 @@ def _iso_forms(texts: list[str]) -> list[str] | None:
     if _MILLISECONDS.search(joined):
         return iso_texts(Cells(moments))
     return joined.replace(" ", "T").replace(".000000\n", "\n").split("\n")[:-1]
+
+
+def _sample(joined: str, lines: int) -> str:
+    # What a pattern that takes any digit for another has to look at of `joined` lines: one, where all look alike.
+    shape = joined.translate(_ANY_DIGIT)
+    first = shape[: shape.index("\n") + 1]
+    return first if shape == first * lines else joined
 
 
 class DatetimeRule:
@@ -163,10 +171,13 @@ class DateRule:
             if len(self._texts) > _MOST_DATES_REMEMBERED:
                 self._texts = _DateTexts()
             return list(map(self._texts.__getitem__, cells.items)), ()
-        if cells.kinds == {str} and _ORDINARY_DATES.fullmatch("\n".join(cells.present()) + "\n"):
+        if cells.kinds == {str}:
+            texts = cells.present()
+            if not _ORDINARY_DATES.fullmatch(_sample("\n".join(texts) + "\n", len(texts))):
+                return None
             try:
                 # Only whether they exist: the text is already what is sent.
-                deque(map(date.fromisoformat, cells.present()), maxlen=0)
+                deque(map(date.fromisoformat, texts), maxlen=0)
             except ValueError:
                 return None
             return cells.items, ()

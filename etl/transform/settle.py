@@ -5,11 +5,8 @@ The rule: both ways give the same result, and a value that breaks a rule costs i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
-
-import numpy as np
-import pandas as pd
 
 from etl.transform.cells import Cells
 from etl.transform.problem import DoubtfulValueError, Findings, RefusedValueError
@@ -51,36 +48,33 @@ def settle(cells: Cells, rule: Rule, findings: Findings) -> Cells:
         return cells
     for row in odd:
         if cells.items[row] is not None:
-            results[row] = _one(cells.items[row], rule, findings, (row,))
+            results[row] = _one(cells.items[row], rule, findings, row)
     return Cells(results)
 
 
 def _by_distinct_value(cells: Cells, rule: Rule, findings: Findings) -> Cells:
-    codes, distinct = pd.factorize(cells.series.to_numpy())
-    # One place more than values: the code of a missing one is -1, the last.
-    results = np.empty(len(distinct) + 1, dtype=object)
-    for at, value in enumerate(distinct):
-        found = Findings()
-        results[at] = _one(value, rule, found, (0,))
-        for there, here in ((findings.faults, found.faults), (findings.doubts, found.doubts)):
-            if here:
-                there.update(dict.fromkeys(np.flatnonzero(codes == at).tolist(), here[0]))
-    kinds = map(type, results if cells.has_missing else results[:-1])
-    return Cells(results.take(codes).tolist(), kinds)
+    # By value, until it is known which rows have it.
+    found = Findings()
+    distinct = dict.fromkeys(cells.items)
+    results = {value: None if value is None else _one(value, rule, found, value) for value in distinct}
+    for there, here in ((findings.faults, found.faults), (findings.doubts, found.doubts)):
+        if here:
+            there.update((row, here[value]) for row, value in enumerate(cells.items) if value in here)
+    return Cells(list(map(results.__getitem__, cells.items)), map(type, results.values()))
 
 
-def _one(value: object, rule: Rule, findings: Findings, rows: Sequence[int]) -> object | None:
+def _one(value: object, rule: Rule, findings: Findings, place: Any) -> object | None:  # noqa: ANN401 - what findings are by
     try:
         return rule.value(value)
     except RefusedValueError as refused:
-        findings.faults.update(dict.fromkeys(rows, (refused.code, refused.words)))
+        findings.faults[place] = refused.code, refused.words
     except DoubtfulValueError as doubt:
-        findings.doubts.update(dict.fromkeys(rows, (doubt.code, doubt.words)))
+        findings.doubts[place] = doubt.code, doubt.words
         return doubt.taken
     except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as broken:
         # A rule that fails in a way nobody foresaw must not stop the page; the type tells the developer where to look.
         words = f"a value of type {type(value).__name__} cannot be converted ({type(broken).__name__})"
-        findings.faults.update(dict.fromkeys(rows, ("unsupported_type", words)))
+        findings.faults[place] = "unsupported_type", words
     return None
 
 

@@ -38,8 +38,8 @@ def clean_text(text: str) -> str:
 def ordinary_texts(cells: Cells) -> tuple[list[Any], Iterable[int]]:
     """A column of texts as it is, looked at in one go, and the rows that do not pass `clean_text`."""
     joined = "".join(cells.present())
-    # Most pages are printable ASCII, which is found out faster than a pattern can.
-    if (joined.isascii() and joined.isprintable()) or _BROKEN.search(joined) is None:
+    # Most pages are printable, which is found out faster than a pattern can.
+    if joined.isprintable() or _BROKEN.search(joined) is None:
         return cells.items, ()
     search = _BROKEN.search
     return list(cells.items), [row for row, text in enumerate(cells.items) if text is not None and search(text)]

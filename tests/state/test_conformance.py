@@ -175,6 +175,23 @@ def test_the_ledger_tells_which_events_are_the_last_accepted_ones(state: Mapping
     assert state.same([], []) == []
 
 
+@pytest.mark.parametrize("odd", [[], [0], [31, 32], [150], [199], [*range(200)]])
+def test_a_page_of_neighbours_is_compared_row_by_row_where_something_differs(
+    state: MappingState, odd: list[int]
+) -> None:
+    """The first and last rows of a page and of a span, and rows in the middle: changed, never sent, or deleted since.
+
+    Half of the rows are neighbours of rows that the page lacks; neither order nor number of the rows matters.
+    """
+    events = [event(state, number, content=b"%d" % number) for number in range(300)]
+    changed = {number: event(state, number, content=b"other") for number in odd[::2]}
+    sent = [changed.get(number, one) for number, one in enumerate(events) if number not in odd[1::2]]
+    state.settle(settled(sent), track="run", run_no=0)
+    page = [*range(0, 100, 7), *range(199, 99, -1), *range(1, 100, 7)]
+    found = state.same([events[number].ledger_key for number in page], [events[number].digest for number in page])
+    assert found == [number not in odd for number in page]
+
+
 def test_mappings_do_not_see_each_others_ledgers(store: StateStore, state: MappingState) -> None:
     one = event(state, 1)
     state.settle(settled([one]), track="run", run_no=0)

@@ -31,6 +31,7 @@ PAGE = 5_000
 Make = Callable[[random.Random], object]
 
 LOCAL = string.ascii_lowercase + string.digits
+PADDING = (*[""] * 8, " ", "\t", "\r\n", "\u00a0", "\x1f")
 ODD = "._+-'!#é \u200b@A<>,;\""
 
 
@@ -82,6 +83,7 @@ def _decimal(roll: random.Random) -> Decimal:
 
 GENERATORS: dict[str, tuple[str | None, Make]] = {
     "email": ("email", _email),
+    "padded email": ("email", lambda roll: roll.choice(PADDING) + _email(roll).title() + roll.choice(PADDING)),
     "phone": ("phone", _phone),
     "text": ("text", _text),
     "plain text": (None, _text),
@@ -89,6 +91,8 @@ GENERATORS: dict[str, tuple[str | None, Make]] = {
     "datetime": ("datetime", _moment),
     "aware datetime": ("datetime", lambda roll: _moment(roll).replace(tzinfo=UTC)),
     "datetime text": ("datetime", _datetime_text),
+    "datetime text of one shape": ("datetime", lambda roll: _moment(roll).isoformat(" ", "seconds")),
+    "date text of one shape": ("date", lambda roll: f"{roll.randrange(10_000):04}-0{roll.randint(0, 9)}-28"),
     "date": ("date", lambda roll: date(1, 1, 1) + timedelta(days=roll.randrange(3_652_059))),
     "date text": ("date", lambda roll: _datetime_text(roll)[: roll.choice([10, 10, 10, 30])]),
     "integer": ("integer", lambda roll: roll.choice([roll.randrange(100), roll.randrange(-(2**66), 2**66)])),
@@ -167,6 +171,13 @@ def test_a_column_with_one_long_address_is_not_ordinary() -> None:
     found = rule_for("email", kind=None, zone=LocalTime("UTC")).ordinary(Cells(["anna@shop.nl", long]))
     assert found is not None
     assert list(found[1]) == [1]
+
+
+def test_two_addresses_in_one_value_are_not_ordinary() -> None:
+    """The pattern of a whole column sees lines, not values."""
+    rule, findings = rule_for("email", kind=None, zone=LocalTime("UTC")), Findings()
+    assert settle(Cells(["eva@shop.nl\njan@shop.nl", "noor@shop.nl"]), rule, findings).items == [None, "noor@shop.nl"]
+    assert list(findings.faults) == [0]
 
 
 def test_phone_numbers_that_are_rewritten_are_googles() -> None:
