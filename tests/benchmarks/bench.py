@@ -70,7 +70,7 @@ class Bench:
 
 def speed(bench: Bench, peers: tuple[str, ...]) -> str:
     """The sink answers at once: what the programs themselves cost."""
-    # The peers take most of an hour already, without what is compared elsewhere.
+    # The peers take half an hour already, without what is compared elsewhere.
     names = [FLOOR, *peers, LEDGER] if peers else [FLOOR, NAIVE, LEDGER, UNCHANGED, ALWAYS]
     print("the same events from everybody", flush=True)
     for source, url in bench.sources.items():
