@@ -7,12 +7,7 @@ guessing keys either.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from hashlib import blake2b
-from itertools import chain
-
-import numpy as np
-from numpy.typing import NDArray
 
 from etl.exact import key_text
 from etl.page import Key
@@ -25,8 +20,6 @@ _BUCKET_BITS = 12
 _OFFSET_MASK = (1 << _BUCKET_BITS) - 1
 _TAIL_DIGITS = 2
 _MOST_HEADS = 4096
-# What neighbours share, and the mask of what tells them apart, as it is when their hashes are put together.
-_NEIGHBOURS = np.dtype([("head", f"V{SHARED_BYTES}"), ("tail", ">u2")])
 
 
 class KeyHasher:
@@ -39,7 +32,7 @@ class KeyHasher:
     a ledger in the order of chance would have to touch another page of its file for each of them.
     """
 
-    __slots__ = ("_content", "_heads", "_key", "_neighbours")
+    __slots__ = ("_heads", "_key", "_neighbours")
 
     def __init__(self, secret_key: bytes) -> None:
         self._key = blake2b(digest_size=LEDGER_KEY_BYTES, key=secret_key, person=b"ledger key")
@@ -65,18 +58,15 @@ class KeyHasher:
 
     def ledger_keys(self, keys: Sequence[Key]) -> list[bytes]:
         """`ledger_key` of each of a page's `keys`, which have as many parts as the table's key."""
-        parts = list(chain.from_iterable(keys))
-        if len(parts) == len(keys) and set(map(type, parts)) == {int}:
-            with suppress(OverflowError):
-                return self._hashes_of(np.array(parts, dtype=np.int64))
-        return list(map(self.ledger_key, keys))
-
-    def _hashes_of(self, numbers: NDArray[np.int64]) -> list[bytes]:
-        shared, which = np.unique(numbers >> _BUCKET_BITS, return_inverse=True)
-        neighbours = [self._heads.get(one) or self._remembered(one) for one in shared.tolist()]
-        hashes = np.array(neighbours, dtype=_NEIGHBOURS).take(which)
-        hashes["tail"] ^= (numbers & _OFFSET_MASK).astype(np.uint16)
-        found: list[bytes] = hashes.view(f"V{LEDGER_KEY_BYTES}").tolist()
+        if not keys or len(keys[0]) > 1 or {type(last) for (last,) in keys} != {int}:
+            return list(map(self.ledger_key, keys))
+        heads, remembered = self._heads, self._remembered
+        found = []
+        # Not by numpy: `status` needs this room, and should not wait for the import.
+        for (last,) in keys:
+            shared = last >> _BUCKET_BITS  # type: ignore[operator]  # every one is an int
+            head, mask = heads.get(shared) or remembered(shared)
+            found.append(head + ((last & _OFFSET_MASK) ^ mask).to_bytes(2))  # type: ignore[operator]
         return found
 
     def _remembered(self, shared: int | str) -> tuple[bytes, int]:
