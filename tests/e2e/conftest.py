@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from etl.sandbox.serve import running
 from tests.forked_cli import ForkedCli
+from tests.terminal import as_from_a_terminal
 
 MAPPING = """\
 version: 1
@@ -100,6 +101,7 @@ class Desk:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=as_from_a_terminal,  # noqa: PLW1509 - it takes no lock that another thread could hold
         )
 
     def call(self, *arguments: str) -> Ended:

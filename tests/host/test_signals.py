@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.terminal import as_from_a_terminal
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
@@ -26,12 +28,6 @@ print("ended", flush=True)
 """
 
 
-def _as_from_a_terminal() -> None:
-    # Under nohup, or in a shell's background, the suite itself ignores signals, and its children would.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 def start(*arguments: str, before: str = "") -> subprocess.Popen:
     """The program; `before`: what the shell does first."""
     process = subprocess.Popen(
@@ -39,7 +35,7 @@ def start(*arguments: str, before: str = "") -> subprocess.Popen:
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        preexec_fn=_as_from_a_terminal,  # noqa: PLW1509 - no thread runs here
+        preexec_fn=as_from_a_terminal,  # noqa: PLW1509 - no thread runs here
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
