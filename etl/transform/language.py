@@ -9,6 +9,7 @@ language is a problem.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 import pycountry
 
@@ -20,7 +21,7 @@ _LOCALE = re.compile(
     r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2,3}))?(?:[.@][A-Za-z0-9@.=-]*)?", re.ASCII
 )
 
-_MAIN_COUNTRIES = """
+MAIN_COUNTRIES = """
 af-ZA am-ET ar-EG az-AZ be-BY bg-BG bn-BD bs-BA ca-ES cs-CZ cy-GB da-DK de-DE el-GR en-GB es-ES et-EE eu-ES fa-IR fi-FI
 fo-FO fr-FR fy-NL ga-IE gd-GB gl-ES gu-IN he-IL hi-IN hr-HR hu-HU hy-AM id-ID is-IS it-IT ja-JP ka-GE kk-KZ km-KH kn-IN
 ko-KR ky-KG lb-LU lo-LA lt-LT lv-LV mk-MK ml-IN mn-MN mr-IN ms-MY mt-MT my-MM nb-NO ne-NP nl-NL nn-NO no-NO pa-IN pl-PL
@@ -36,15 +37,7 @@ class LanguageRule:
 
     def __init__(self) -> None:
         self._countries = countries()
-        self._main = dict(locale.split("-") for locale in _MAIN_COUNTRIES.split())
-        self._languages: dict[str, str] = {}
-        for one in pycountry.languages:
-            two = getattr(one, "alpha_2", None)
-            if two is None:
-                continue
-            self._languages[two] = self._languages[one.alpha_3] = two
-            if older := getattr(one, "bibliographic", None):
-                self._languages[older] = two
+        self._main = dict(locale.split("-") for locale in MAIN_COUNTRIES.split())
 
     def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Columns of few distinct values are settled by value."""
@@ -57,7 +50,7 @@ class LanguageRule:
         if not value.strip():
             return None
         found = _LOCALE.fullmatch(value.strip().lower())
-        language = self._languages.get(found[1]) if found else None
+        language = self._language(found[1]) if found else None
         if found is None or language is None:
             raise RefusedValueError("unknown_language", "the value is not an ISO 639-1 language with a country")
         country = self._main.get(language) if found[3] is None else self._countries.get(found[3])
@@ -69,3 +62,19 @@ class LanguageRule:
             )
             raise RefusedValueError("unknown_language", f"the value {without}")
         return f"{language}-{country}"
+
+    def _language(self, code: str) -> str | None:
+        return code if code in self._main else self._all_languages.get(code)
+
+    @cached_property
+    def _all_languages(self) -> dict[str, str]:
+        # ISO 639 has 8,000 languages: to load them is a twentieth of a run's start, which few runs need.
+        two_letters = {}
+        for one in pycountry.languages:
+            two = getattr(one, "alpha_2", None)
+            if two is None:
+                continue
+            two_letters[two] = two_letters[one.alpha_3] = two
+            if older := getattr(one, "bibliographic", None):
+                two_letters[older] = two
+        return two_letters

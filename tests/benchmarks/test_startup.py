@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from etl.state.store import open_state
-from tests.benchmarks.ours import ROOT
+from tests.benchmarks.data import fill_sqlite
+from tests.benchmarks.ours import ROOT, write_mapping
 from tests.state.filling import SteppingClock, letter
 
 HEAVY = (
@@ -87,3 +88,12 @@ def test_status_of_a_mapping_needs_no_frames_and_no_http(state: Path, tmp_path: 
     """It looks at the state, and at the database for the lag."""
     arguments = ["status", "--state", str(state), str(ROOT / "mappings" / "customers.yaml")]
     assert imported(arguments, tmp_path, HEAVY + FOR_A_MAPPING) == {"pydantic", "sqlalchemy", *FOR_A_MAPPING}
+
+
+def test_a_run_whose_reader_is_a_program_loads_nothing_for_terminals(tmp_path: Path) -> None:
+    """Httpx would, for a command line of its own that nobody calls here."""
+    mapping = write_mapping(tmp_path, resend="changed", batch_size=100, concurrency=1)
+    shop = fill_sqlite(tmp_path / "shop.sqlite", 0)
+    text = mapping.read_text().replace("${BENCH_DATABASE_URL}", shop)
+    mapping.write_text(text.replace("${BENCH_SINK_URL}", "http://127.0.0.1:9"))
+    assert imported(["run", str(mapping), "-o", "json"], tmp_path, ("httpx", "rich", "pygments")) == {"httpx"}

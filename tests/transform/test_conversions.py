@@ -13,7 +13,10 @@ from decimal import Decimal
 from uuid import UUID
 
 import pandas as pd
+import pycountry
 import pytest
+
+from etl.transform.language import MAIN_COUNTRIES
 
 D = Decimal
 HASH = "973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b"
@@ -622,3 +625,10 @@ def test_a_missing_value_leaves_the_field_out(
 
 def test_there_are_enough_examples() -> None:
     assert len(CASES) + len(BY_KIND) >= 300
+
+
+def test_the_languages_that_have_a_main_country_are_those_of_iso() -> None:
+    """They are taken as languages without asking the list, which takes its time to load."""
+    languages, countries = zip(*(locale.split("-") for locale in MAIN_COUNTRIES.split()), strict=True)
+    assert all(pycountry.languages.get(alpha_2=language) for language in languages)
+    assert all(pycountry.countries.get(alpha_2=country) for country in countries)
