@@ -32,8 +32,10 @@ class Marker:
         for at, name in enumerate(self.names):
             if name in hashes:
                 table[:, at] = hashes[name]
-        marks = table.tobytes()
-        return [marks[at : at + width] for at in range(0, count * width, width)]
+        if not width:
+            return [b""] * count
+        marks: list[bytes] = table.view(f"V{width}").ravel().tolist()
+        return marks
 
     def differing(self, before: bytes, after: bytes) -> list[str]:
         """The fields whose marks differ. `before` may be shorter: fields that had no mark then are not compared."""

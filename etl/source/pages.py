@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from sys import getsizeof
 from typing import Any
 
 from etl.errors import SourceFailed, SourceMismatch
@@ -20,7 +22,10 @@ from etl.source.plan import ReadPlan
 
 PAGE_BYTES = 16 * 1024 * 1024
 FIRST_PAGE_ROWS = 500
+SAMPLE_ROWS = 64
 BUSY_ATTEMPTS = 3
+# Types whose own size tells nothing of what is in them.
+_NESTED = frozenset({dict, list})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +165,8 @@ class PageReader:
         """Ask for as many rows next time as PAGE_BYTES can hold, by the size of a sample of these (A42)."""
         if not rows:
             return
-        sample = rows[:: max(1, len(rows) // 64)]
-        row_bytes = sum(_size(value) for row in sample for value in row) // len(sample) + 1
+        sample = rows[:: 1 + len(rows) // SAMPLE_ROWS]
+        values = list(chain.from_iterable(sample))
+        nested = sum(2 * len(str(value)) for value in values if type(value) in _NESTED)
+        row_bytes = (sum(map(getsizeof, values)) + nested) // len(sample) + 1
         self._rows_ahead = max(1, min(self._page_size, self._rows_ahead * 8, PAGE_BYTES // row_bytes))
-
-
-def _size(value: object) -> int:
-    match value:
-        case str() | bytes():
-            return 50 + len(value)
-        case dict() | list():
-            return 50 + 2 * len(str(value))
-        case _:
-            return 32
