@@ -48,7 +48,8 @@ lock: .venv/.dev ## write the lock files anew
 	  --no-annotate --no-strip-extras --all-extras --group dev --upgrade -q -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 bench: .venv/.dev ## measure against the floor and a naive script, and growth; writes tests/benchmarks/results*.md
-	$(BIN)/python -m tests.benchmarks.bench --sections speed,latency,stages,throttle --into tests/benchmarks/results.md
+	$(BIN)/python -m tests.benchmarks.bench --sections speed,stages,throttle --into tests/benchmarks/results.md
+	$(BIN)/python -m tests.benchmarks.bench --sections latency --into tests/benchmarks/results-latency.md
 	$(MAKE) bench-growth
 
 bench-growth: .venv/.dev ## only growth: 5 million rows of each database, 10 million keys in the ledger

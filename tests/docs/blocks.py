@@ -36,7 +36,7 @@ class OptionRow:
 def results() -> str:
     """The benchmarks' results, as `make bench` and `make bench-peers` wrote them."""
     folder = Path(__file__).parents[1] / "benchmarks"
-    written = [folder / f"results{name}.md" for name in ("", "-growth", "-peers")]
+    written = [folder / f"results{name}.md" for name in ("", "-latency", "-growth", "-peers")]
     return "\n".join(file.read_text(encoding="utf-8") for file in written if file.exists())
 
 
