@@ -56,8 +56,7 @@ bench-growth: .venv/.dev ## only growth: 5 million rows of each database, 10 mil
 	$(BIN)/python -m tests.benchmarks.bench --sections growth,ledger --into tests/benchmarks/results-growth.md
 
 bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and dlt
-	$(BIN)/python -m tests.benchmarks.bench --peers --sections speed --rows 500000 \
-	  --into tests/benchmarks/results-peers.md
+	$(BIN)/python -m tests.benchmarks.bench --peers --sections speed --into tests/benchmarks/results-peers.md
 
 clean: ## remove what make made
 	rm -rf .venv .venv-peers .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

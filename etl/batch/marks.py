@@ -32,8 +32,6 @@ class Marker:
         for at, name in enumerate(self.names):
             if name in hashes:
                 table[:, at] = hashes[name]
-        if not width:
-            return [b""] * count
         marks: list[bytes] = table.view(f"V{width}").ravel().tolist()
         return marks
 
