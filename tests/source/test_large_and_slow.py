@@ -36,6 +36,18 @@ def test_pages_of_large_rows_hold_fewer_of_them(sqlite_url: str) -> None:
     assert [column.name for column in pages[0].columns] == ["id", "body"]
 
 
+def test_pages_of_large_documents_hold_fewer_of_them(postgresql_url: str) -> None:
+    """A42: a document's own size says nothing of what is in it."""
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, document JSONB)",
+        "INSERT INTO t SELECT n, jsonb_build_object('lines', repeat('x', 1048576)) FROM generate_series(1, 40) AS n",
+    )
+    with opened(postgresql_url, cursor_field="id", columns=("document",), page_size=20) as source:
+        pages = list(source.pages(Window()))
+    assert [len(page.rows) for page in pages] == [20, 7, 7, 6]
+
+
 def test_a_slow_statement_is_told_with_the_likely_cause(sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """A41: by a clock on which everything takes half a minute."""
     run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
