@@ -7,7 +7,7 @@ balance.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
 from operator import itemgetter, not_
@@ -36,15 +36,16 @@ class InvalidRow:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A page on its way to the courier.
+    """A page on its way to the courier, without its rows: several wait, and a row weighs as much as its event.
 
-    `events` ascend by `seq`, the first row of the page being `first_seq`; `rows` counts all rows, unreadable ones
-    included. `unchanged_keys` are the ledger keys of rows that need not be sent. `given_up` counts rows whose event is
-    the very one that their open dead letter speaks of: `retry` sends it, not the next run. `reasons` counts the codes
-    of all problems, also of fields that were left out by `on_invalid: omit`.
+    `position` gives that of the row with a running number; unreadable rows stand behind the page's last row. `events`
+    ascend by `seq`, the first row of the page being `first_seq`; `rows` counts all rows, unreadable ones included.
+    `unchanged_keys` are the ledger keys of rows that need not be sent. `given_up` counts rows whose event is the very
+    one that their open dead letter speaks of: `retry` sends it, not the next run. `reasons` counts the codes of all
+    problems, also of fields that were left out by `on_invalid: omit`.
     """
 
-    page: Page
+    position: Callable[[int], Position]
     first_seq: int
     rows: int
     events: Sequence[Event]
@@ -53,12 +54,6 @@ class Prepared:
     given_up: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     moves_checkpoint: bool = True
-
-    def position(self, seq: int) -> Position:
-        """The position of the row with running number `seq`; unreadable rows stand behind the page's last row."""
-        if not self.page.rows:
-            return self.page.unreadable[-1].position
-        return self.page.position(min(seq - self.first_seq, len(self.page.rows) - 1))
 
 
 class Preparer:
@@ -92,7 +87,8 @@ class Preparer:
         invalid = list(_invalid_rows(page, transformed.problems))
         reasons = Counter(problem.code for problem in transformed.problems)
         reasons.update(row.reason for row in invalid[: len(page.unreadable)])
-        rows = self._encoded(page, transformed, first_seq)
+        keys = _keys(page)
+        rows = self._encoded(transformed, range(first_seq, first_seq + len(keys)), keys)
         unchanged = self._drop_unchanged(rows)
         events = self._events(rows, stamp)
         invalid += rows.refused
@@ -102,7 +98,7 @@ class Preparer:
             events = [event for event in events if event.ledger_key not in given_up]
             reasons["dead_letter"] += len(given_up)
         return Prepared(
-            page=page,
+            position=_position_by_seq(page, keys, first_seq),
             first_seq=first_seq,
             rows=len(page.rows) + len(page.unreadable),
             events=events,
@@ -113,11 +109,10 @@ class Preparer:
             moves_checkpoint=moves_checkpoint,
         )
 
-    def _encoded(self, page: Page, transformed: Transformed, first_seq: int) -> _Rows:
+    def _encoded(self, transformed: Transformed, seqs: Sequence[int], keys: Sequence[Key]) -> _Rows:
         columns: Mapping[str, Sequence[object]] = transformed.columns
-        seqs, keys = range(first_seq, first_seq + len(page.rows)), _keys(page)
         if transformed.invalid:
-            valid = [row not in transformed.invalid for row in range(len(page.rows))]
+            valid = [row not in transformed.invalid for row in range(len(keys))]
             columns = {name: list(compress(column, valid)) for name, column in columns.items()}
             rows = _Rows(list(compress(seqs, valid)), list(compress(keys, valid)))
         else:
@@ -217,6 +212,20 @@ def _keys(page: Page) -> list[Key]:
         only = page.key_at[0]
         return list(zip(map(itemgetter(only), page.rows), strict=True))
     return list(map(itemgetter(*page.key_at), page.rows))
+
+
+def _position_by_seq(page: Page, keys: Sequence[Key], first_seq: int) -> Callable[[int], Position]:
+    if not keys:
+        last_unreadable = page.unreadable[-1].position
+        return lambda _: last_unreadable
+    at = page.cursor_at
+    cursors = [None] * len(keys) if at is None else list(map(itemgetter(at), page.rows))
+
+    def position(seq: int) -> Position:
+        row = min(seq - first_seq, len(keys) - 1)
+        return Position(cursors[row], keys[row])
+
+    return position
 
 
 def _invalid_rows(page: Page, problems: Sequence[Problem]) -> Iterator[InvalidRow]:

@@ -76,7 +76,7 @@ class Assembly:
 
 
 def prepared(page: Page, *, first_seq: int, stamp: int, moves_checkpoint: bool) -> Prepared:
-    return Prepared(page, first_seq, 1, [], [(b"%d" % stamp)], [], moves_checkpoint=moves_checkpoint)
+    return Prepared(page.position, first_seq, 1, [], [(b"%d" % stamp)], [], moves_checkpoint=moves_checkpoint)
 
 
 both = pytest.mark.parametrize("remote", [False, True], ids=["embedded", "remote"])
@@ -86,7 +86,7 @@ both = pytest.mark.parametrize("remote", [False, True], ids=["embedded", "remote
 def test_pages_arrive_in_order_each_with_a_stamp_from_before_it_was_read(*, remote: bool) -> None:
     assembly = Assembly(Source(remote=remote))
     *pages, window, end = assembly.all()
-    assert [one.prepared.page.rows for one in pages] == [[(number,)] for number in range(5)]
+    assert [one.prepared.position(0).key for one in pages] == [(number,) for number in range(5)]
     assert [one.prepared.first_seq for one in pages] == list(range(5))
     assert [one.prepared.unchanged_keys for one in pages] == [[b"%d" % stamp] for stamp in range(1, 6)]
     assert (type(window), end) == (WindowDone, InputDone(None))
