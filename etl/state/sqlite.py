@@ -23,7 +23,7 @@ from etl.state.schema import APPLICATION_ID, SMALL_TABLES, refuse_newer
 from etl.state.trouble import DAMAGED_HINT, FILE_ERRORS, told_as_state
 
 BUSY_SECONDS = 10.0
-CACHE_KIB = 16 * 1024
+CACHE_KIB = 8 * 1024
 WAL_BYTES = 64 * 1024 * 1024
 PAGE_BYTES = 4096
 _MAGIC = b"SQLite format 3\x00"
@@ -170,7 +170,9 @@ def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = No
         # The first word on every connection: once it has the log open, nobody can take the log away (`at_rest`).
         if enter_wal is not None:
             _enter_wal(connection, enter_wal)
-        # A fixed cache: memory must not grow with the ledger. trusted_schema: the file is data, not code.
+        # A fixed cache: memory must not grow with the ledger. A larger one makes looking up dearer (16 MiB: 4.6 us a
+        # key instead of 3.9): whatever the other connection commits empties the reader's, page by page.
+        # trusted_schema: the file is data, not code.
         for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except BaseException:
