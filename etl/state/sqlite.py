@@ -170,8 +170,8 @@ def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = No
         # The first word on every connection: once it has the log open, nobody can take the log away (`at_rest`).
         if enter_wal is not None:
             _enter_wal(connection, enter_wal)
-        # A fixed cache: memory must not grow with the ledger. A larger one makes looking up dearer (16 MiB: 4.6 us a
-        # key instead of 3.9): whatever the other connection commits empties the reader's, page by page.
+        # A fixed cache: memory must not grow with the ledger. A larger one makes looking up scattered keys dearer
+        # (16 MiB: 4.6 us each instead of 3.9): what the other connection commits empties the reader's, page by page.
         # trusted_schema: the file is data, not code.
         for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
