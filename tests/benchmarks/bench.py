@@ -14,7 +14,6 @@ import re
 import shlex
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,10 +21,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from tests.benchmarks import data, ours, report, same_events, sink
 from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, NAIVE, UNCHANGED, Task
+from tests.benchmarks.growth import grow
 from tests.benchmarks.measure import measure
 from tests.benchmarks.rounds import Results, compete
 from tests.databases import shared_server, stop_servers
@@ -46,11 +44,12 @@ class Sizes:
     latency_rows: int
     throttled_rows: int
     growth_rows: tuple[int, int]
+    growth_runs: int
     ledger_keys: tuple[int, int]
 
 
-FULL = Sizes(500_000, 5, 700_000, 60_000, (500_000, 5_000_000), (1_000_000, 10_000_000))
-QUICK = Sizes(10_000, 1, 10_000, 2_000, (10_000, 20_000), (10_000, 20_000))
+FULL = Sizes(500_000, 5, 700_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000))
+QUICK = Sizes(10_000, 1, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000))
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def speed(bench: Bench, peers: tuple[str, ...]) -> str:
     names = [FLOOR, *peers, LEDGER] if peers else [FLOOR, NAIVE, LEDGER, UNCHANGED, ALWAYS]
     print("the same events from everybody", flush=True)
     for source, url in bench.sources.items():
-        fill(url, SAMPLE_ROWS)
+        data.fill(url, SAMPLE_ROWS)
         same_events.check(bench.task(source, 100, rows=SAMPLE_ROWS), names, bench.sink)
     results = _each(bench, names, rows=bench.sizes.rows)
     return f"{report.speed_table(results)}\n\n{report.targets(results)}"
@@ -95,7 +94,7 @@ def profile(bench: Bench, peers: tuple[str, ...]) -> str:
     found = []
     bench.sink.begin()
     for source, url in bench.sources.items():
-        fill(url, bench.sizes.rows)
+        data.fill(url, bench.sizes.rows)
         for resend in ("changed", "always"):
             mapping = ours.write_mapping(bench.folder, resend=resend, batch_size=1000, concurrency=4)
             with ours.fresh_state(bench.folder) as state:
@@ -110,7 +109,7 @@ def throttle(bench: Bench, peers: tuple[str, ...]) -> str:
     """At the default rate limit the job waits for the API, not the API for the job."""
     source, url = next(iter(bench.sources.items()))
     rows = bench.sizes.throttled_rows
-    fill(url, rows)
+    data.fill(url, rows)
     mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=100, concurrency=4, throttled=True)
     bench.sink.begin()
     with ours.fresh_state(bench.folder) as state:
@@ -128,37 +127,13 @@ def throttle(bench: Bench, peers: tuple[str, ...]) -> str:
 
 def growth(bench: Bench, peers: tuple[str, ...]) -> str:
     """Memory and time do not grow with the table."""
-    rows = []
-    measured: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
-    fewer, more = bench.sizes.growth_rows
-    for source, url in bench.sources.items():
-        # The small table before and after the large one, because a machine may be slower for minutes.
-        for count in (fewer, more, fewer):
-            fill(url, count)
-            mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=1000, concurrency=4)
-            with ours.fresh_state(bench.folder) as state:
-                for title in ("sent", "nothing changed"):
-                    bench.sink.begin()
-                    cost = measure(ours.command(mapping, state), environment=ours.environment(url, bench.sink.url))
-                    seconds = ours.summary(cost.output)["duration_seconds"] / count * 1e6
-                    size = sum(file.stat().st_size for file in state.parent.glob("state.sqlite*") if file.is_file())
-                    measured[source, title].append((cost.peak_bytes, seconds))
-                    rows.append(
-                        [
-                            f"{source}, {count:,} rows, {title}",
-                            f"{seconds:.1f}",
-                            f"{cost.peak_bytes / 2**20:.0f}",
-                            f"{size / count:.1f}",
-                        ]
-                    )
-                    print("  " + " | ".join(rows[-1]), flush=True)
-    table = report.markdown(["run", "seconds a million rows", "peak MiB", "bytes of state a key"], rows)
-    growths = []
-    for (source, title), ((low, before), (high, large), (_, after)) in measured.items():
-        memory, time = (high - low) / 2**20, large / ((before + after) / 2) - 1
-        growths.append([f"{source}, {title}", f"{memory:+.1f}", f"{time:+.0%}"])
-    head = [f"{more:,} rows over {fewer:,}", "memory, MiB (target: ≤ 30)", "time a row (target: ≤ 10%)"]
-    return f"{table}\n\n{report.markdown(head, growths)}"
+    few, many = bench.sizes.growth_rows
+    results = [
+        found
+        for source, url in bench.sources.items()
+        for found in grow(source, url, bench.folder, bench.sink, few=few, many=many, runs=bench.sizes.growth_runs)
+    ]
+    return report.growth_tables(results)
 
 
 def ledger(bench: Bench, peers: tuple[str, ...]) -> str:
@@ -178,26 +153,12 @@ def ledger(bench: Bench, peers: tuple[str, ...]) -> str:
 def _each(bench: Bench, names: list[str], *, rows: int, delay_seconds: float = 0.0) -> list[Results]:
     results = []
     for source, url in bench.sources.items():
-        fill(url, rows)
+        data.fill(url, rows)
         for batch_size in BATCH_SIZES:
             task = bench.task(source, batch_size, rows=rows, delay_seconds=delay_seconds)
             print(f"{source}, {batch_size:,} a batch, {delay_seconds * 1000:.0f} ms, {rows:,} rows", flush=True)
             results.append(compete(task, names, bench.sink, runs=bench.sizes.runs))
     return results
-
-
-def fill(url: str, rows: int) -> None:
-    """Make the table anew in the database at `url`, unless it has as many rows already."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    if sa.inspect(engine).has_table("customers"):
-        with engine.begin() as connection:
-            if connection.execute(sa.text("SELECT count(*) FROM customers")).scalar_one() == rows:
-                return
-            connection.execute(sa.text("DROP TABLE customers"))
-    if engine.dialect.name == "sqlite":
-        data.fill_sqlite(Path(engine.url.database or ""), rows)
-    else:
-        data.fill_postgresql(url, rows)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
 
 COLUMNS = (
     "id",
@@ -80,6 +81,20 @@ def rows(count: int) -> Iterator[Row]:
             pick(_PROVINCES),
             FIRST_ROW_AT + timedelta(seconds=number // 4),
         )
+
+
+def fill(url: str, rows: int) -> None:
+    """Make the table anew in the database at `url`, unless it has as many rows already."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    if sa.inspect(engine).has_table("customers"):
+        with engine.begin() as connection:
+            if connection.execute(sa.text("SELECT count(*) FROM customers")).scalar_one() == rows:
+                return
+            connection.execute(sa.text("DROP TABLE customers"))
+    if engine.dialect.name == "sqlite":
+        fill_sqlite(Path(engine.url.database or ""), rows)
+    else:
+        fill_postgresql(url, rows)
 
 
 def fill_sqlite(path: Path, count: int) -> str:

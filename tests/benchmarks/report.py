@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, UNCHANGED
+from tests.benchmarks.growth import Growth, Run
 from tests.benchmarks.rounds import Results
 
 # In the order of a row's way; each with what is in it.
@@ -47,6 +49,33 @@ def stages_table(profiles: Sequence[tuple[str, Profile]]) -> str:
         rows.append([f"{stage}: {what}", *cells])
     rows.append(["all", *(f"{found.total / found.rows * 1e6:.2f} µs" for _, found in profiles)])
     return markdown(head, rows)
+
+
+def growth_tables(found: Sequence[Growth]) -> str:
+    """What runs over few and over many rows took, then how the one stands to the other."""
+    rows = []
+    for growth in found:
+        for count, runs in ((growth.few_rows, growth.few), (growth.many_rows, growth.many)):
+            rows.append([f"{growth.name}, {count:,} rows", *_growth_cells(runs)])
+    runs = markdown(["medians", "seconds a million rows", "peak MiB", "bytes of state a key"], rows)
+    many, few = found[0].many_rows, found[0].few_rows
+    head = [f"{many:,} rows over {few:,}", "memory, MiB (target: ≤ 30)", "time a row (target: ≤ 10%)", "each round"]
+    growths = [
+        [
+            growth.name,
+            f"{growth.memory_mib():+.1f}",
+            f"{statistics.median(growth.times()):+.0%}",
+            ", ".join(f"{time:+.0%}" for time in growth.times()),
+        ]
+        for growth in found
+    ]
+    return f"{runs}\n\n{markdown(head, growths)}"
+
+
+def _growth_cells(runs: Sequence[Run]) -> list[str]:
+    seconds = statistics.median(run.seconds_a_million for run in runs)
+    size = statistics.median(run.state_bytes_a_key for run in runs)
+    return [f"{seconds:.1f}", f"{max(run.peak_bytes for run in runs) / 2**20:.0f}", f"{size:.1f}"]
 
 
 def speed_table(results: Sequence[Results]) -> str:
