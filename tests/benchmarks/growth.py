@@ -7,7 +7,9 @@ be slower for minutes at a time.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,9 +24,13 @@ TITLES = ("sent", "nothing changed")
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its own seconds for a million rows, its largest resident set, the state's bytes for each key."""
+    """One run: seconds for a million rows, its largest resident set, the state's bytes for each key.
+
+    `seconds_once_started` are those of its own books, without the loading of the program.
+    """
 
     seconds_a_million: float
+    seconds_once_started: float
     peak_bytes: int
     state_bytes_a_key: float
 
@@ -39,12 +45,10 @@ class Growth:
     few: list[Run]
     many: list[Run]
 
-    def times(self) -> list[float]:
+    def times(self, seconds: Callable[[Run], float]) -> list[float]:
         """How much longer a row takes among many, as a fraction, for each of the runs over many."""
-        return [
-            run.seconds_a_million / statistics.mean((before.seconds_a_million, after.seconds_a_million)) - 1
-            for before, run, after in zip(self.few, self.many, self.few[1:], strict=False)
-        ]
+        few, many = list(map(seconds, self.few)), list(map(seconds, self.many))
+        return [its / statistics.mean(beside) - 1 for its, beside in zip(many, pairwise(few), strict=True)]
 
     def memory_mib(self) -> float:
         """How much more memory the largest run over many rows takes than the largest over few."""
@@ -76,12 +80,12 @@ def _once(source: str, url: str, rows: int, folder: Path, sink: Sink) -> dict[st
             events, _ = sink.counts()
             if events != (rows if title == "sent" else 0):
                 raise SystemExit(f"{source}, {rows:,} rows, {title}: the sink received {events} events\n{cost.output}")
-            seconds = ours.summary(cost.output)["duration_seconds"] / rows * 1e6
+            seconds, started = cost.wall_seconds, ours.summary(cost.output)["duration_seconds"]
             size = sum(file.stat().st_size for file in state.parent.glob("state.sqlite*") if file.is_file())
-            found[title] = Run(seconds, cost.peak_bytes, size / rows)
+            found[title] = Run(seconds / rows * 1e6, started / rows * 1e6, cost.peak_bytes, size / rows)
             print(
-                f"  {source}, {rows:>9,} rows, {title:15} {seconds:6.1f} s a million rows, "
-                f"{cost.cpu_seconds / rows * 1e6:6.1f} s CPU, {cost.peak_bytes / 2**20:4.0f} MiB",
+                f"  {source}, {rows:>9,} rows, {title:15} {seconds:6.1f} s, {started:6.1f} s once started, "
+                f"{cost.cpu_seconds:6.1f} s CPU, {cost.peak_bytes / 2**20:4.0f} MiB",
                 flush=True,
             )
     return found
