@@ -175,8 +175,8 @@ def test_a_bug_in_a_thread_ends_the_run_and_hides_nothing(
     tmp_path: Path, alter: Callable[[Workshop], Workshop]
 ) -> None:
     """E12: no hang, although another connection still waits for its answer; what was settled stays settled."""
-    with ScriptedServer([None, lambda exchange: exchange.hang()]) as server:
-        nights = Nights(tmp_path, server.url, destination=TWO + "\n  timeout: 1h", alter=alter)
+    with ScriptedServer([None, lambda exchange: exchange.hang()]) as first:
+        nights = Nights(tmp_path, first.url, destination=TWO + "\n  timeout: 1h", alter=alter)
         nights.fill(100)
         begun = time.monotonic()
         with pytest.raises(BugError):
@@ -191,7 +191,10 @@ def test_a_bug_in_a_thread_ends_the_run_and_hides_nothing(
     with ScriptedServer() as server:
         nights.alter, nights.api_url = lambda shop: shop, server.url
         assert nights.run(run_id="again").exit_code == 0
-        assert len(server.accepted) >= 80
+    # How far the first run came before its bug is chance; of what was accepted, one request may not have been settled.
+    accepted = [event["email"] for event in first.accepted + server.accepted]
+    assert len(set(accepted)) == 100
+    assert len(accepted) <= 100 + 10
 
 
 def test_the_next_page_is_read_and_transformed_while_the_last_one_is_sent(tmp_path: Path) -> None:
