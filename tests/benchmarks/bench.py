@@ -126,7 +126,7 @@ def throttle(bench: Bench, peers: tuple[str, ...]) -> str:
 
 
 def growth(bench: Bench, peers: tuple[str, ...]) -> str:
-    """Memory and time do not grow with the table."""
+    """How memory and time grow with the table."""
     few, many = bench.sizes.growth_rows
     results = [
         found
