@@ -84,9 +84,10 @@ class Lanes:
 
         partial: also one that is not full. None when there is none to take.
         """
-        batch = None if self._passed else self._take_slice(before_ordinal, partial=partial)
-        if batch is None:
+        if self._passed:
             batch = self._take_scanning(before_ordinal, partial=partial)
+        else:
+            batch = self._take_slice(before_ordinal, partial=partial)
         if batch is not None:
             self._busy |= batch.identities
         return batch
@@ -102,11 +103,12 @@ class Lanes:
         count = self._fitting(events)
         full = count == self._batch_size or count < len(events)
         if not count or not (full or partial):
+            # Nor would what is left of them without those that have to wait.
             return None
         del events[count:]
         identities = set(chain.from_iterable(map(_identities_of, events)))
         if not identities.isdisjoint(self._busy):
-            return None
+            return self._take_scanning(before_ordinal, partial=partial)
         self._head += count
         return Batch(tuple(events), identities, ordinal)
 

@@ -6,7 +6,9 @@ The rules themselves are in `tests.delivery.parcels.Carrier`.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,24 +162,51 @@ def test_finding_the_guilty_takes_at_most_two_n_minus_one_requests(
     assert {seq for seq, _ in carrier.rejected} == {seq for seq in poison if seq < count}
 
 
-@given(people=PEOPLE, batch_size=st.integers(1, 6), max_bytes=st.sampled_from([40, 100, 10_000]))
+@given(
+    people=PEOPLE,
+    batch_size=st.integers(1, 6),
+    max_bytes=st.sampled_from([40, 100, 10_000]),
+    partial=st.booleans(),
+    in_flight=st.integers(0, 2),
+)
 @settings(max_examples=300, deadline=None)
 def test_the_quick_way_through_the_lanes_takes_what_the_scan_would_take(
-    people: list, batch_size: int, max_bytes: int
+    people: list, batch_size: int, max_bytes: int, *, partial: bool, in_flight: int
 ) -> None:
-    """Without anything in flight nothing is passed over, so both ways agree on every batch."""
+    """Whatever is in flight, and whether a request must be full: both ways agree on every batch."""
     events = [event(seq, *who) for seq, who in enumerate(people) if who is not None]
     quick = Lanes(batch_size=batch_size, max_batch_bytes=max_bytes)
     slow = Lanes(batch_size=batch_size, max_batch_bytes=max_bytes)
     quick.admit(events)
     slow.admit(events)
-    while len(quick):
-        expected = slow._take_scanning(10**6, partial=True)
-        batch = quick.take(before_ordinal=10**6, partial=True)
-        assert batch == expected
-        assert batch is not None
-        quick.free(batch.identities)
-    assert len(slow) == 0
+    flying: list = []
+    while (batch := quick.take(before_ordinal=10**6, partial=partial)) is not None:
+        assert batch == slow._take_scanning(10**6, partial=partial)
+        slow._busy |= batch.identities
+        flying.append(batch)
+        if len(flying) > in_flight:
+            over = flying.pop(0).identities
+            quick.free(over)
+            slow.free(over)
+    assert slow._take_scanning(10**6, partial=partial) is None
+    assert len(quick) == len(slow)
+    assert not (partial and in_flight == 0 and len(slow))
+
+
+class Unseen(tuple):  # noqa: SLOT001 - a test's
+    """Identities that nobody may look at."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("somebody looked")
+
+
+def test_events_that_fill_no_request_yet_are_not_looked_at() -> None:
+    """A rest waits for the next page while answers come in, and each of them asks anew."""
+    lanes = Lanes(batch_size=10, max_batch_bytes=10_000)
+    lanes.admit([event(seq)._replace(identities=Unseen(("u:1",))) for seq in range(9)])
+    assert lanes.take(before_ordinal=10**6, partial=False) is None
+    with pytest.raises(AssertionError, match="somebody looked"):
+        lanes.take(before_ordinal=10**6, partial=True)
 
 
 def test_a_backlog_of_one_person_goes_through_in_full_requests_one_after_the_other() -> None:
