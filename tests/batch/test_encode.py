@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from decimal import Decimal
 
 import orjson
@@ -81,8 +82,10 @@ def test_a_text_that_looks_like_the_cut_is_not_cut(text: str) -> None:
         assert encode_column(values) == ([encode_event(value) for value in values], {})
 
 
+# Not finite is `null` for JSON; the transform lets none through.
+_FINITE = _VALUES.filter(lambda value: not isinstance(value, float) or math.isfinite(value))
 _EVENTS = st.lists(
-    st.fixed_dictionaries({"event": st.text()}, optional={"a": _VALUES, 'b"\n': st.integers()}), max_size=5
+    st.fixed_dictionaries({"event": st.text()}, optional={"a": _FINITE, 'b"\n': st.integers()}), max_size=5
 )
 
 
