@@ -19,7 +19,7 @@ SHARED_BYTES = 8
 _BUCKET_BITS = 12
 _OFFSET_MASK = (1 << _BUCKET_BITS) - 1
 _TAIL_DIGITS = 2
-_MOST_HEADS = 4096
+_FEW_HEADS, _MOST_HEADS = 64, 4096
 
 
 class KeyHasher:
@@ -58,8 +58,17 @@ class KeyHasher:
 
     def ledger_keys(self, keys: Sequence[Key]) -> list[bytes]:
         """`ledger_key` of each of a page's `keys`, which have as many parts as the table's key."""
-        if not keys or len(keys[0]) > 1 or {type(last) for (last,) in keys} != {int}:
-            return list(map(self.ledger_key, keys))
+        if keys and len(keys[0]) == 1 and {type(last) for (last,) in keys} == {int}:
+            found = self._of_numbers(keys)
+        else:
+            found = list(map(self.ledger_key, keys))
+        if len(self._heads) <= _FEW_HEADS:
+            # Made again at once. Kept, some of every page would lie between values that die with it, and leave holes
+            # there for the values of later pages to be scattered over.
+            self._heads.clear()
+        return found
+
+    def _of_numbers(self, keys: Sequence[Key]) -> list[bytes]:
         heads, remembered = self._heads, self._remembered
         found = []
         # Not by numpy: `status` needs this room, and should not wait for the import.

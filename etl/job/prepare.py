@@ -6,11 +6,13 @@ balance.
 
 from __future__ import annotations
 
+import marshal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
 from operator import itemgetter, not_
+from typing import Any
 
 import numpy as np
 
@@ -208,10 +210,21 @@ class _Rows:
 
 
 def _keys(page: Page) -> list[Key]:
-    if len(page.key_at) == 1:
-        only = page.key_at[0]
-        return list(zip(map(itemgetter(only), page.rows), strict=True))
-    return list(map(itemgetter(*page.key_at), page.rows))
+    return list(zip(*[_kept(page, at) for at in page.key_at], strict=True))
+
+
+def _kept(page: Page, at: int) -> list[Any]:
+    """A column's values, to be kept after the page.
+
+    Numbers and texts are copied: the driver's own lie between values that die with the page, and would leave holes
+    there for the values of later pages to be scattered over.
+    """
+    values = list(map(itemgetter(at), page.rows))
+    if not {int, str}.issuperset(map(type, values)):
+        return values
+    # Version 2: a later one remembers each object, to write it once.
+    copies: list[Any] = marshal.loads(marshal.dumps(values, 2))  # noqa: S302 - of a moment ago
+    return copies
 
 
 def _position_by_seq(page: Page, keys: Sequence[Key], first_seq: int) -> Callable[[int], Position]:
@@ -219,7 +232,7 @@ def _position_by_seq(page: Page, keys: Sequence[Key], first_seq: int) -> Callabl
         last_unreadable = page.unreadable[-1].position
         return lambda _: last_unreadable
     at = page.cursor_at
-    cursors = [None] * len(keys) if at is None else list(map(itemgetter(at), page.rows))
+    cursors = [None] * len(keys) if at is None else _kept(page, at)
 
     def position(seq: int) -> Position:
         row = min(seq - first_seq, len(keys) - 1)

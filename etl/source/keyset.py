@@ -42,6 +42,9 @@ class Keyset:
         self._where = plan.where
         self._dialect = dialect
         self._row_values = dialect in ROW_VALUE_DIALECTS
+        # Made once: compared, it is in a cycle with its operators, and one a page would wait for the collector between
+        # the values of pages.
+        self._place = sa.tuple_(*self._order())
 
     def rows(self, window: Window, *, limit: int | None) -> sa.Select[Any]:
         """The first `limit` full rows of `window`; None: all."""
@@ -144,7 +147,7 @@ class Keyset:
         if len(order) == 1:
             return order[0] > values[0]
         if self._row_values:
-            return sa.tuple_(*order) > sa.tuple_(*values)
+            return self._place > sa.tuple_(*values)
         # The first term says nothing new, but lets an index on the cursor start there instead of at the beginning.
         return sa.and_(order[0] >= values[0], _or_form(order, values, last_equal=False))
 
@@ -157,7 +160,7 @@ class Keyset:
         if len(order) == 1:
             return order[0] <= values[0]
         if self._row_values:
-            return sa.tuple_(*order) <= sa.tuple_(*values)
+            return self._place <= sa.tuple_(*values)
         reverse = _or_form(order, values, last_equal=True, below=True)
         return sa.and_(order[0] <= values[0], reverse)
 

@@ -119,10 +119,11 @@ class Ledger:
         entries = list(map(add, ledger_keys, digests))
         unclear = self._without_equal_spans(sorted(entries))
         count = int(self._database.rows(_COUNT_SAME, (b"".join(unclear), self._mapping_id))[0][0])
-        if count == len(unclear):
-            return [True] * len(entries)
-        if not count and len(unclear) == len(entries):
-            return [False] * len(entries)
+        all_same = count == len(unclear)
+        if all_same or (not count and len(unclear) == len(entries)):
+            # Before `entries`, so that their memory comes back in the order in which it was handed out, not sorted.
+            del unclear
+            return [all_same] * len(entries)
         known = self.digests([entry[:LEDGER_KEY_BYTES] for entry in unclear])
         other = {entry for entry in unclear if known.get(entry[:LEDGER_KEY_BYTES]) != entry[LEDGER_KEY_BYTES:]}
         return [entry not in other for entry in entries]
@@ -223,8 +224,10 @@ class Ledger:
     # of the entries to be replaced are looked up.
 
     def _enter(self, transaction: Transaction, stamp: int, events: Collection[Event], run_no: int) -> None:
-        # In the order of the table: neighbours are written to a page that is at hand.
-        packed = b"".join(sorted([event.ledger_key + event.digest + event.marks for event in events]))
+        entries = [event.ledger_key + event.digest + event.marks for event in events]
+        # In the order of the table: neighbours are written to a page that is at hand. The unsorted list goes last, so
+        # that the memory comes back in the order in which it was handed out.
+        packed = b"".join(sorted(entries))
         entry_bytes = len(packed) // len(events)
         if transaction.run(_ADD, (packed, self._mapping_id, stamp, entry_bytes)) < len(events):
             transaction.run(_KEEP_RUNS, (packed, self._mapping_id, run_no, entry_bytes))

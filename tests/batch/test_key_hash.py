@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import sys
 from decimal import Decimal
 
 from hypothesis import given
@@ -75,6 +76,17 @@ def test_a_page_is_hashed_as_its_keys_are() -> None:
     hasher = KeyHasher(b"k" * 32)
     for keys in ([(number,) for number in range(-5000, 5000, 7)], [(1, 2), (1, 3)], [("a",), (1,)], []):
         assert hasher.ledger_keys(keys) == [hasher.ledger_key(key) for key in keys]
+
+
+def test_pages_of_neighbours_leave_nothing_behind() -> None:
+    """E4: what stayed would lie scattered between the values of pages, and make every later page dearer."""
+    hasher = KeyHasher(b"k" * 32)
+    for form in (int, "ORD-{:06}".format):
+        hasher.ledger_keys([(form(1),)])
+        before = sys.getallocatedblocks()
+        for page in range(100):
+            hasher.ledger_keys([(form(number),) for number in range(page * 5000, page * 5000 + 5000, 10)])
+        assert sys.getallocatedblocks() - before < 100
 
 
 def test_neighbours_stand_together_and_others_do_not() -> None:

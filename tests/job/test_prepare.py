@@ -69,3 +69,18 @@ def test_a_page_that_waits_has_its_positions_but_not_its_rows() -> None:
     assert watched() is None
     assert [prepared.position(seq) for seq in (20, 21, 22)] == [Position(10, (7,)), *[Position(11, (8,))] * 2]
     assert [event.key for event in prepared.events] == [(7,), (8,)]
+
+
+def test_what_is_kept_of_a_row_is_a_copy_where_it_is_a_number_or_a_text() -> None:
+    """E4, B1: the driver's values die with their page; the copies are the same to the last digit."""
+    rows: list[tuple[object, object]] = [(2**70, "2026-01-01 00:00:00"), (1000, "\ud800"), (-1001, "")]
+    page = Page((Column("id"), Column("changed_at")), rows, (0,), 1)
+    prepare = Preparer(
+        lambda _: Transformed({"userid": ["7", "8", "9"]}, set(), []), hashers=None, ledger=None, max_event_bytes=1024
+    )
+    prepared = prepare(page, first_seq=0, stamp=1)
+    for seq, (key, cursor) in enumerate(rows):
+        position = prepared.position(seq)
+        assert (position.key, position.cursor, prepared.events[seq].key) == ((key,), cursor, (key,))
+        assert position.key[0] is not key
+        assert not cursor or len(str(cursor)) == 1 or position.cursor is not cursor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -39,6 +40,19 @@ def test_every_page_size_reads_every_row_once_in_order(database_url: str) -> Non
             assert keys_of(pages) == expected
             assert all(len(page.rows) <= page_size for page in pages)
             assert [row[2] for row in rows_of(pages)] == [f"n{key}" for (key,) in expected]
+
+
+def test_a_page_leaves_nothing_to_the_collector(database_url: str) -> None:
+    """E4: what waits for it lies between the values of later pages."""
+    make_ties(database_url)
+    with opened(database_url, cursor_field="updated_at", page_size=2) as source:
+        pages = source.pages(Window())
+        # The statements of a first and of a later page are compiled.
+        for _ in range(3):
+            next(pages)
+        gc.collect()
+        assert len(list(pages)) > 3
+        assert gc.collect() == 0
 
 
 def test_reading_goes_on_from_every_position_with_the_rest(database_url: str) -> None:
