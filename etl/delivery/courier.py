@@ -295,10 +295,10 @@ class Courier:
     ) -> None:
         events = request.events
         match verdict:
-            case Accepted(unconfirmed):
+            case Accepted(unconfirmed=unconfirmed):
                 self._accept(events, unconfirmed=unconfirmed)
                 slot.next_piece()
-            case Partly(errors, others):
+            case Partly(errors=errors, others=others):
                 assert errors, "a verdict that names no event cannot be attributed"
                 for at, refusal in sorted(errors.items()):
                     self._reject(events[at], refusal)
@@ -307,12 +307,12 @@ class Courier:
                     slot.next_piece()
                 else:
                     slot.keep(lambda at: at not in errors)
-            case PartlyAccepted(created):
+            case PartlyAccepted(created=created):
                 words = f"the API took {created} of {len(events)} events and did not say which"
                 for event in events:
                     self._reject(event, Refusal("partly_accepted", words))
                 slot.next_piece()
-            case Refused(refusal):
+            case Refused(refusal=refusal):
                 self._halve(slot, events, refusal)
             case TooLarge():
                 self._halve(slot, events, Refusal("too_large", "the API refuses a request of this size"))

@@ -207,24 +207,25 @@ class Delivery:
             self._handle(message)
 
     def _handle(self, message: object) -> None:
+        # Fields by name: by place the interpreter asks for `__match_args__` by a new text each time, and keeps many.
         match message:
-            case Answered(request, answer):
+            case Answered(request=request, answer=answer):
                 self._in_flight -= 1
                 verdict = judge(answer, events=len(request.events), sent=request.body)
                 clock = self._line.clock
                 self._line.courier.answered(request, verdict, now=clock.monotonic(), jitter=clock.jitter)
-            case PageReady(prepared):
+            case PageReady(prepared=prepared):
                 self._waiting.append(prepared)
-            case WindowDone(window):
+            case WindowDone(window=window):
                 self._waiting.append(window)
-            case InputDone(error):
+            case InputDone(error=error):
                 self._input_open = False
                 self._line.courier.more_is_coming(False)  # noqa: FBT003 - reads as a sentence
                 if error is not None:
                     self._stop(error)
-            case StopRequest(error):
+            case StopRequest(error=error):
                 self._stop(error)
-            case Crashed(error):
+            case Crashed(error=error):
                 raise error
             case _:
                 raise AssertionError(type(message).__name__)

@@ -40,8 +40,9 @@ class InvalidRow:
 class Prepared:
     """A page on its way to the courier, without its rows: several wait, and a row weighs as much as its event.
 
-    `position` gives that of the row with a running number; unreadable rows stand behind the page's last row. `events`
-    ascend by `seq`, the first row of the page being `first_seq`; `rows` counts all rows, unreadable ones included.
+    `position` gives that of a row with a running number, of a page without `events` only the last; unreadable rows
+    stand behind the page's last row. `events` ascend by `seq`, the first row of the page being `first_seq`; `rows`
+    counts all rows, unreadable ones included.
     `unchanged_keys` are the ledger keys of rows that need not be sent. `given_up` counts rows whose event is the very
     one that their open dead letter speaks of: `retry` sends it, not the next run. `reasons` counts the codes of all
     problems, also of fields that were left out by `on_invalid: omit`.
@@ -89,9 +90,14 @@ class Preparer:
         invalid = list(_invalid_rows(page, transformed.problems))
         reasons = Counter(problem.code for problem in transformed.problems)
         reasons.update(row.reason for row in invalid[: len(page.unreadable)])
-        keys = _keys(page)
-        rows = self._encoded(transformed, range(first_seq, first_seq + len(keys)), keys)
+        rows = self._encoded(transformed, range(first_seq, first_seq + len(page.rows)), _keys(page))
         unchanged = self._drop_unchanged(rows)
+        if rows.keys:
+            keys = _kept_keys(page)
+            rows.keys = [keys[seq - first_seq] for seq in rows.seqs]
+            position = _position_by_seq(page, keys, first_seq)
+        else:
+            position = _position_of_end(page)
         events = self._events(rows, stamp)
         invalid += rows.refused
         reasons.update(row.reason for row in rows.refused)
@@ -100,7 +106,7 @@ class Preparer:
             events = [event for event in events if event.ledger_key not in given_up]
             reasons["dead_letter"] += len(given_up)
         return Prepared(
-            position=_position_by_seq(page, keys, first_seq),
+            position=position,
             first_seq=first_seq,
             rows=len(page.rows) + len(page.unreadable),
             events=events,
@@ -210,6 +216,10 @@ class _Rows:
 
 
 def _keys(page: Page) -> list[Key]:
+    return list(zip(*[map(itemgetter(at), page.rows) for at in page.key_at], strict=True))
+
+
+def _kept_keys(page: Page) -> list[Key]:
     return list(zip(*[_kept(page, at) for at in page.key_at], strict=True))
 
 
@@ -228,9 +238,6 @@ def _kept(page: Page, at: int) -> list[Any]:
 
 
 def _position_by_seq(page: Page, keys: Sequence[Key], first_seq: int) -> Callable[[int], Position]:
-    if not keys:
-        last_unreadable = page.unreadable[-1].position
-        return lambda _: last_unreadable
     at = page.cursor_at
     cursors = [None] * len(keys) if at is None else _kept(page, at)
 
@@ -239,6 +246,12 @@ def _position_by_seq(page: Page, keys: Sequence[Key], first_seq: int) -> Callabl
         return Position(cursors[row], keys[row])
 
     return position
+
+
+def _position_of_end(page: Page) -> Callable[[int], Position]:
+    # Nothing of this page waits for an answer, so that a checkpoint passes all of it at once.
+    end = page.position(len(page.rows) - 1) if page.rows else page.unreadable[-1].position
+    return lambda _: end
 
 
 def _invalid_rows(page: Page, problems: Sequence[Problem]) -> Iterator[InvalidRow]:

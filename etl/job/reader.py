@@ -123,16 +123,21 @@ class Reader:
                     self._places.release()
                     break
                 page = self._cut(page)
-                hand_on(_PageRead(page, seq, stamp, window.moves_checkpoint))
-                seq += len(page.rows) + len(page.unreadable)
+                first_seq, seq = seq, seq + len(page.rows) + len(page.unreadable)
+                hand_on(_PageRead(page, first_seq, stamp, window.moves_checkpoint))
+                # Before the next is read, which then finds the memory of this one in one piece.
+                del page
             hand_on(WindowDone(window))
 
     def _prepare_each(self) -> None:
         try:
-            message: _Message | None = None
-            while not isinstance(message, InputDone | Crashed):
+            while True:
                 message = self._read_pages.get()
                 self._take(message)
+                if isinstance(message, InputDone | Crashed):
+                    return
+                # As the reader does.
+                del message
         except BaseException as error:  # noqa: BLE001 - handed to the loop, which raises it
             self._deliver(InputDone(error) if isinstance(error, EtlError) else Crashed(error))
 

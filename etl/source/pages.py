@@ -62,11 +62,14 @@ class PageReader:
         """
         while True:
             found = self._page(window)
+            after, complete = found.last, found.complete
             if found.rows or found.unreadable:
                 yield found
-            if found.complete:
+            # Before the next is read, which then finds the memory of this one in one piece.
+            del found
+            if complete:
                 return
-            window = replace(window, after=found.last)
+            window = replace(window, after=after)
 
     def _page(self, window: Window) -> Found:
         asked = self._rows_ahead

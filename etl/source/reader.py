@@ -142,8 +142,7 @@ class Source:
             SourceFailed: the database stayed away or refused.
             SourceMismatch: the table's columns changed since the source was opened.
         """
-        for found in self._reader.pages(window):
-            yield self._page(found)
+        return map(self._page, self._reader.pages(window))
 
     def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
         """The rows of `keys` that exist, in the order of `keys`; `ignore_where` adds those that `where` filters out.

@@ -48,7 +48,9 @@ class Checkpoints:
     def set(self, transaction: Transaction, track: str, position: Position | None, run_id: str) -> None:
         """Save the checkpoint of `track`."""
         text = None if position is None else position_text(position)
-        row = (self._mapping_id, track, text, self._clock.utc_now().isoformat(), run_id)
+        # With a zone `isoformat` asks it for `utcoffset` by a new text each time, and the interpreter keeps many.
+        saved_at = self._clock.utc_now().replace(tzinfo=None).isoformat() + "+00:00"
+        row = (self._mapping_id, track, text, saved_at, run_id)
         transaction.run(_SAVE, (*row, seal(self._hash_key, *row)))
 
     def forget(self, transaction: Transaction, track: str | None = None) -> None:

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from etl.clock import Clock
 from etl.errors import StateUnusable
-from etl.state.database import Database
+from etl.state.database import Connection, Database
 from etl.state.safe_file import check_file, make_folder, open_private
 from etl.state.schema import APPLICATION_ID, SMALL_TABLES, refuse_newer
 from etl.state.trouble import DAMAGED_HINT, FILE_ERRORS, told_as_state
@@ -160,11 +161,30 @@ def _checked(database: Database) -> Database:
     return database
 
 
-def _database(connect: Callable[[], sqlite3.Connection], *, place: str, writable: bool) -> Database:
+class _FileConnection:
+    """A connection of SQLite's driver with one cursor for every statement.
+
+    Each new one would leave a reference with the connection, which it forgets two hundred at a time: among the values
+    of a page they leave holes for those of later pages to be scattered over.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection: Final = connection
+        self._cursor: Final = connection.cursor()
+        self.execute: Final = self._cursor.execute
+        self.executemany: Final = self._cursor.executemany
+
+    def close(self) -> None:
+        # First: with a statement of its cursor the driver keeps the file open, and what is locked in it.
+        self._cursor.close()
+        self._connection.close()
+
+
+def _database(connect: Callable[[], Connection], *, place: str, writable: bool) -> Database:
     return Database(connect, place=place, writable=writable, postgresql=False, errors=FILE_ERRORS)
 
 
-def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = None) -> sqlite3.Connection:
+def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = None) -> _FileConnection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
         # The first word on every connection: once it has the log open, nobody can take the log away (`at_rest`).
@@ -178,17 +198,18 @@ def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = No
     except BaseException:
         connection.close()
         raise
-    return connection
+    return _FileConnection(connection)
 
 
 def _enter_wal(connection: sqlite3.Connection, clock: Clock) -> None:
     # SQLite does not always wait for others here, whatever the time-out: two may be changing the mode at once.
-    for tries_left in reversed(range(round(BUSY_SECONDS / _MODE_WAIT_SECONDS))):
+    deadline = clock.monotonic() + BUSY_SECONDS
+    while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not tries_left:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock.monotonic() >= deadline:
                 raise
             clock.wait(_MODE_WAIT_SECONDS)
         else:

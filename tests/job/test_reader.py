@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -79,6 +81,28 @@ def prepared(page: Page, *, first_seq: int, stamp: int, moves_checkpoint: bool) 
     return Prepared(page.position, first_seq, 1, [], [(b"%d" % stamp)], [], moves_checkpoint=moves_checkpoint)
 
 
+class Text(str):
+    """A text that can be watched."""
+
+    __slots__ = ("__weakref__",)
+
+
+class WatchedSource(Source):
+    """Knows of each page but the first whether the one before was gone when it was asked for."""
+
+    def __init__(self, *, remote: bool) -> None:
+        super().__init__(remote=remote)
+        self.gone: list[bool] = []
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        for page in super().pages(window):
+            text = Text("of a row")
+            watched = weakref.ref(text)
+            yield replace(page, rows=[(text,)])
+            del page, text
+            self.gone.append(watched() is None)
+
+
 both = pytest.mark.parametrize("remote", [False, True], ids=["embedded", "remote"])
 
 
@@ -90,6 +114,13 @@ def test_pages_arrive_in_order_each_with_a_stamp_from_before_it_was_read(*, remo
     assert [one.prepared.first_seq for one in pages] == list(range(5))
     assert [one.prepared.unchanged_keys for one in pages] == [[b"%d" % stamp] for stamp in range(1, 6)]
     assert (type(window), end) == (WindowDone, InputDone(None))
+
+
+def test_a_page_is_gone_before_the_next_is_read() -> None:
+    """E4: the next finds its memory in one piece. A server's pages are read while others are prepared."""
+    source = WatchedSource(remote=False)
+    Assembly(source, lambda page, **numbers: prepared(Page(page.columns, [(1,)], (0,), None), **numbers)).all()
+    assert source.gone == [True] * 5
 
 
 @both

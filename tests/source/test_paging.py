@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from etl.exact import decode, encode
 from etl.page import Position, Window
+from etl.source.database import Database, Rows
 from tests.source.tables import DATETIME, dialect_of, insert, keys_of, opened, positions_of, rows_of, run_sql
 from tests.source.ties import TIES as CURSOR_TIES
 from tests.source.ties import Ties
@@ -53,6 +56,32 @@ def test_a_page_leaves_nothing_to_the_collector(database_url: str) -> None:
         gc.collect()
         assert len(list(pages)) > 3
         assert gc.collect() == 0
+
+
+def test_a_page_is_gone_before_the_next_is_read(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E4: the next finds its memory in one piece."""
+    make_ties(database_url)
+    alive: list[list[bool]] = []
+    watched: list[weakref.ref[list[object]]] = []
+
+    class WatchedRows(list[object]):
+        """Rows that can be watched."""
+
+    def read(self: Database, statement: sa.Executable) -> Rows:
+        alive.append([one() is not None for one in watched])
+        answer = driver_rows(self, statement)
+        rows = WatchedRows(answer.rows)
+        watched.append(weakref.ref(rows))
+        return Rows(rows, answer.shape)  # type: ignore[arg-type]  # a list of the same rows
+
+    with opened(database_url, cursor_field="updated_at", page_size=4) as source:
+        driver_rows = Database.read
+        monkeypatch.setattr(Database, "read", read)
+        for page in source.pages(Window()):
+            assert page.rows
+            del page
+    assert len(alive) == len(TIES) // 4 + 1
+    assert not any(any(others) for others in alive)
 
 
 def test_reading_goes_on_from_every_position_with_the_rest(database_url: str) -> None:

@@ -456,3 +456,36 @@ def test_a_state_from_an_older_backup_knows_that_a_run_is_missing(filled: Path, 
     with open_state(str(filled), clock=clock, write=True) as store:
         assert store.mapping("customers").forgotten_run() == LastRun("r2", clock.now, 42)
         assert store.mapping("orders").forgotten_run() is None
+
+
+def test_a_file_that_somebody_else_keeps_locked_is_told_and_not_waited_for_again_and_again(
+    filled: Path, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D5: SQLite's own waiting counts."""
+    waits: list[float] = []
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(clock, "wait", waits.append)
+    with closing(sqlite3.connect(filled, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StateUnusable, match="another process has been writing"):
+            use(filled, clock, write=True)
+    assert not waits
+
+
+def test_what_is_asked_and_saved_for_each_page_leaves_nothing_behind(path: Path, clock: SteppingClock) -> None:
+    """E4: what stayed would lie scattered between the values of pages, and make every later page dearer."""
+    with open_state(str(path), clock=clock, write=True) as store:
+        state = store.mapping("customers")
+        with state.lock("run"):
+            run_no = state.start_run(run_id="r1", command="run", before=None)
+
+            def pages(first: int, upto: int) -> int:
+                for number in range(first, upto):
+                    state.next_stamp()
+                    state.same([b"k" * 10], [b"d" * 8])
+                    state.settle(settled([], upto=number), track="run", run_no=run_no)
+                return sys.getallocatedblocks()
+
+            before = pages(0, 5)
+            # Fewer than the driver's connection keeps of its cursors before it forgets them.
+            assert pages(5, 45) - before < 30
