@@ -90,10 +90,10 @@ class Preparer:
         invalid = list(_invalid_rows(page, transformed.problems))
         reasons = Counter(problem.code for problem in transformed.problems)
         reasons.update(row.reason for row in invalid[: len(page.unreadable)])
-        rows = self._encoded(transformed, range(first_seq, first_seq + len(page.rows)), _keys(page))
+        rows = self._encoded(transformed, range(first_seq, first_seq + len(page.rows)), _keys(page, _column))
         unchanged = self._drop_unchanged(rows)
         if rows.keys:
-            keys = _kept_keys(page)
+            keys = _keys(page, _kept)
             rows.keys = [keys[seq - first_seq] for seq in rows.seqs]
             position = _position_by_seq(page, keys, first_seq)
         else:
@@ -215,12 +215,12 @@ class _Rows:
         self.hashes = {name: hashes[mask] for name, hashes in self.hashes.items()}
 
 
-def _keys(page: Page) -> list[Key]:
-    return list(zip(*[map(itemgetter(at), page.rows) for at in page.key_at], strict=True))
+def _keys(page: Page, values: Callable[[Page, int], Sequence[Any]]) -> list[Key]:
+    return list(zip(*[values(page, at) for at in page.key_at], strict=True))
 
 
-def _kept_keys(page: Page) -> list[Key]:
-    return list(zip(*[_kept(page, at) for at in page.key_at], strict=True))
+def _column(page: Page, at: int) -> list[Any]:
+    return list(map(itemgetter(at), page.rows))
 
 
 def _kept(page: Page, at: int) -> list[Any]:
@@ -229,7 +229,7 @@ def _kept(page: Page, at: int) -> list[Any]:
     Numbers and texts are copied: the driver's own lie between values that die with the page, and would leave holes
     there for the values of later pages to be scattered over.
     """
-    values = list(map(itemgetter(at), page.rows))
+    values = _column(page, at)
     if not {int, str}.issuperset(map(type, values)):
         return values
     # Version 2: a later one remembers each object, to write it once.

@@ -52,23 +52,17 @@ def test_no_payload_outlives_its_page(tmp_path: Path) -> None:
     assert sum(type(one) is Event for one in gc.get_objects()) - before <= 0
 
 
-class Text(str):
-    """A text that can be watched."""
-
-    __slots__ = ("__weakref__",)
-
-
 def test_a_page_that_waits_has_its_positions_but_not_its_rows() -> None:
     """A42: eight may wait."""
-    text = Text("of a column that no field needs")
-    watched = weakref.ref(text)
+    note = UUID(int=1)
+    watched = weakref.ref(note)
     columns = (Column("id"), Column("changed_at"), Column("note"))
-    page = Page(columns, [(7, 10, text), (8, 11, "")], (0,), 1, (UnreadableRow(Position(10, (9,)), "cannot be read"),))
+    page = Page(columns, [(7, 10, note), (8, 11, None)], (0,), 1, (UnreadableRow(Position(10, (9,)), "unreadable"),))
     prepare = Preparer(
         lambda _: Transformed({"userid": ["7", "8"]}, set(), []), hashers=None, ledger=None, max_event_bytes=1024
     )
     prepared = prepare(page, first_seq=20, stamp=1)
-    del page, text
+    del page, note
     assert watched() is None
     assert [prepared.position(seq) for seq in (20, 21, 22)] == [Position(10, (7,)), *[Position(11, (8,))] * 2]
     assert [event.key for event in prepared.events] == [(7,), (8,)]

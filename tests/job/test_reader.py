@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -81,12 +82,6 @@ def prepared(page: Page, *, first_seq: int, stamp: int, moves_checkpoint: bool) 
     return Prepared(page.position, first_seq, 1, [], [(b"%d" % stamp)], [], moves_checkpoint=moves_checkpoint)
 
 
-class Text(str):
-    """A text that can be watched."""
-
-    __slots__ = ("__weakref__",)
-
-
 class WatchedSource(Source):
     """Knows of each page but the first whether the one before was gone when it was asked for."""
 
@@ -96,10 +91,10 @@ class WatchedSource(Source):
 
     def pages(self, window: Window) -> Iterator[Page]:
         for page in super().pages(window):
-            text = Text("of a row")
-            watched = weakref.ref(text)
-            yield replace(page, rows=[(text,)])
-            del page, text
+            value = UUID(int=1)
+            watched = weakref.ref(value)
+            yield replace(page, rows=[(value,)])
+            del page, value
             self.gone.append(watched() is None)
 
 
