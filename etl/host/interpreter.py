@@ -22,17 +22,22 @@ _HTTPX_PROGRAM = "httpx._main"
 
 @contextmanager
 def eased_interpreter() -> Iterator[None]:
-    """Collect more rarely from now on, and let threads take shorter turns; never collect what is loaded inside.
+    """Collect more rarely from now on, and let threads take shorter turns; never look at what is loaded inside.
 
     httpx, if it is loaded inside, comes without its command line.
 
     For a process that works through tables: what it imports makes many objects too. A second time changes nothing.
     """
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+    # What is loaded stays: to look through it is a twentieth of a run's start.
+    gc.disable()
     sys.setswitchinterval(_TURN_SECONDS)
     # Where it finds its own program, httpx loads it, and with it a library for terminals: a fifteenth of a run's start.
     sys.modules.setdefault(_HTTPX_PROGRAM, None)  # type: ignore[arg-type]  # "there is none", by the import system
-    yield
+    try:
+        yield
+    finally:
+        gc.enable()
     if sys.modules[_HTTPX_PROGRAM] is None:
         del sys.modules[_HTTPX_PROGRAM]
     if not gc.get_freeze_count():

@@ -22,6 +22,21 @@ assert gc.isenabled() and first() is None and gc.get_freeze_count() > 0
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_while_a_program_is_loaded_nothing_is_collected_and_afterwards_it_is_also_when_that_failed() -> None:
+    code = """
+import gc
+from etl.host.interpreter import eased_interpreter
+try:
+    with eased_interpreter():
+        assert not gc.isenabled()
+        import etl.no_such_room
+except ImportError:
+    pass
+assert gc.isenabled()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_what_one_mapping_left_behind_is_collected_during_the_next() -> None:
     """E4: each mapping of a run eases the interpreter anew, and must not freeze the garbage of the one before."""
     code = """
