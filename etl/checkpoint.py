@@ -7,6 +7,9 @@ from datetime import datetime
 
 from etl.page import Position, Scalar
 
+# Where the state lies unless an option says otherwise.
+DEFAULT_STATE = ".etl/state.sqlite"
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -23,11 +26,16 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """A finished run: when (aware, UTC), and how many events it sent."""
+    """What was noted of the latest run beside the state.
+
+    noted_at: when, aware, UTC. stamp: the latest that the run had taken then; a state that never gave it is older.
+    sent: how many events it sent; 0 until it ended.
+    """
 
     run_id: str
-    finished_at: datetime
-    sent: int
+    noted_at: datetime
+    stamp: int
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class DeadLetter:
     reason: a stable code, ours (invalid) or the API's (rejected). words: what the API said, redacted, at most 500
     characters; "" when nothing. attempts: how often the row was tried and failed, 1 at first. opened_at, last_at: the
     first and the last of them, aware, UTC. digest: keyed hash of the event that was refused; b"" when there was none.
-    run_id: the run of the last attempt.
+    run_id: the run of the last attempt. stamp: of the reading that it speaks of; an older reading does not close it.
+    0: not known, as without a ledger. acknowledged: a person has seen it, and it has failed in no other way since.
     """
 
     key: Key
@@ -34,3 +35,5 @@ class DeadLetter:
     last_at: datetime
     digest: bytes
     run_id: str
+    stamp: int = 0
+    acknowledged: bool = False

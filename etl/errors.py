@@ -9,23 +9,31 @@
     ├── SourceFailed            4   the database is unreachable or a query failed: later
     ├── CredentialsRefused      5   fix the key
     ├── StoppedEarly            6   the API is unreachable, or a budget or deadline is spent: the next run goes on
+    │   └── HostRefused         6   the operating system refuses space, files, threads, locks or memory
+    ├── GuardTripped            9   a guard of the mapping stopped it before anything was sent: a person decides
     ├── MappingLocked           7   another run holds the mapping
     ├── StateUnusable           8   a person decides
-    │   └── FirstRunUndecided   8   no checkpoint yet, and no --start-from
+    │   ├── FirstRunUndecided   8   no checkpoint yet, and no --start-from
+    │   ├── AlreadyBegun        8   --start-from, though there is a checkpoint
+    │   ├── AnotherSource       8   the state belongs to another source or account
+    │   ├── TableWentBack       8   the table ends below the checkpoint
+    │   ├── StateAway           6   its server is away or was restarted: the next run goes on
+    │   └── StateRefused        6   the operating system refuses its file space or descriptors: the next run goes on
     └── Interrupted       130/143/129   a signal; the checkpoint is saved
 
 An error's `message` says what happened and where, its `hint` what to do next. Neither holds a secret or a row's value.
-Expected outcomes of single events (`etl.delivery.verdict`) and rows (`etl.transform`) are values, not errors.
+Expected outcomes of single events (`etl.verdict.judge`) and rows (`etl.transform`) are values, not errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 
 class EtlError(Exception):
-    """Root of the tree. `exit_code` is the process's (contract §4); `hint` is None when the message says it all."""
+    """Root of the tree. `exit_code` is the process's; `hint` is None when the message says it all."""
 
     exit_code: ClassVar[int] = 1
 
@@ -33,6 +41,17 @@ class EtlError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: as it is, whatever its class asks of those who make one."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[EtlError], args: tuple[Any, ...], values: dict[str, Any]) -> EtlError:
+    made = kind.__new__(kind, *args)
+    made.args = args
+    made.__dict__.update(values)
+    return made
 
 
 class UsageProblem(EtlError):
@@ -81,6 +100,23 @@ class StoppedEarly(EtlError):
     exit_code = 6
 
 
+class HostRefused(StoppedEarly):
+    """The operating system refused what a run needs: space, files, threads, locks or memory."""
+
+
+class GuardTripped(EtlError):
+    """What a run would send is more unusual than the mapping's guards allow. Nothing was sent, the checkpoint stays.
+
+    `again` are the options of the run, for the command that sends it all the same.
+    """
+
+    exit_code = 9
+
+    def __init__(self, message: str, *, again: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.again = tuple(again)
+
+
 class MappingLocked(EtlError):
     """Another process runs this mapping. The message names its pid, host and start when they are known."""
 
@@ -94,7 +130,31 @@ class StateUnusable(EtlError):
 
 
 class FirstRunUndecided(StateUnusable):
-    """There is no checkpoint, and nobody said where to begin."""
+    """There is no checkpoint, and no `--start-from` that says where to begin."""
+
+
+class AlreadyBegun(StateUnusable):
+    """There is a checkpoint, and `--start-from` would leave rows out, or read them once more."""
+
+
+class AnotherSource(StateUnusable):
+    """The checkpoint and the ledger belong to another source or account than the mapping names."""
+
+
+class TableWentBack(StateUnusable):
+    """The highest cursor of the table lies below the checkpoint, and nothing shows that a run may go on."""
+
+
+class StateAway(StateUnusable):
+    """The state's server went away, or is not there yet: it was restarted, or the network to it is down."""
+
+    exit_code = 6
+
+
+class StateRefused(StateUnusable):
+    """The operating system refused what the state's file needs: space, or a descriptor."""
+
+    exit_code = 6
 
 
 class Interrupted(EtlError):
@@ -105,8 +165,40 @@ class Interrupted(EtlError):
         self.exit_code = 128 + signal_number  # type: ignore[misc]  # the one error whose code depends on its cause
 
 
-# With several mappings the process ends with the worst code, in this order (contract §4).
-WORST_FIRST = (130, 143, 129, 1, 8, 2, 5, 4, 6, 3, 7, 0)
+@dataclass(frozen=True, slots=True)
+class ExitCode:
+    """What a code of the process means, and what a scheduler does about it.
+
+    `goes_on`: the run stopped cleanly before its end, so that a scheduler may count it as a success.
+    """
+
+    meaning: str
+    scheduler: str
+    goes_on: bool = False
+
+
+EXIT_CODES = {
+    0: ExitCode('done; also "nothing to do"', "nothing"),
+    1: ExitCode("a bug: a traceback, please report it", "page"),
+    2: ExitCode("usage, mapping or configuration is wrong", "fix it"),
+    3: ExitCode("done, but some rows are invalid or rejected; or their rate stopped the run", "look at `status`"),
+    4: ExitCode("the source database is out of reach, or a query failed", "later"),
+    5: ExitCode("the API refused the credentials; the checkpoint is untouched", "fix the key"),
+    6: ExitCode(
+        "stopped early: API away, retry budget, --max-runtime, --deadline, host out of space, files or threads",
+        "nothing: the next run goes on",
+        goes_on=True,
+    ),
+    7: ExitCode("another run holds the mapping", "nothing"),
+    8: ExitCode("the state is missing, damaged, of another mapping or of a newer version", "a person decides"),
+    9: ExitCode(
+        "a guard stopped it before anything was sent", "look at the dry run, then --ignore-guards or correct the source"
+    ),
+    **dict.fromkeys((129, 130, 143), ExitCode("interrupted by a signal; the checkpoint is saved", "nothing")),
+}
+# With several mappings the process ends with the worst code, in this order. A signal is asked for:
+# what needs a person must not hide behind it.
+WORST_FIRST = (1, 8, 9, 2, 5, 4, 143, 130, 129, 6, 3, 7, 0)
 
 
 def worst_exit_code(codes: Sequence[int]) -> int:

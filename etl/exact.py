@@ -16,7 +16,7 @@ from uuid import UUID
 
 from etl.page import Key, Position, Scalar
 
-# The name is what the state holds, so it never changes; the order matters to nobody because types are matched exactly.
+# The name is what the state holds, so it never changes; the order does not matter because types are matched exactly.
 _WRITERS: dict[type, tuple[str, Callable[[Any], str]]] = {
     int: ("int", str),
     str: ("str", str),
@@ -94,7 +94,7 @@ def parse_position_text(text: str) -> Position:
 
 
 def show(value: Scalar | None) -> str:
-    """The value for people: no type, and no character that could steer a terminal (failure-modes F15). None is `-`."""
+    """The value for people: no type, and no character that could steer a terminal (F15). None is `-`."""
     if value is None:
         return "-"
     if type(value) is bytes:

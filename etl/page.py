@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 from uuid import UUID
 
 # What a cursor or a key column may hold: exactly the driver's value.
@@ -48,13 +49,14 @@ class Bound:
     """Where a run stops, fixed at its start by the database.
 
     `until` is inclusive; None: open (a source without cursor), or nothing to read (`empty`). `held` rows lie above it,
-    `beyond_now` of them even above the database's clock (A14). `oldest_open_seconds` is the age of the oldest open
-    writing transaction; None when there is none or the database does not say.
+    `beyond_now` of them even above the database's clock (A14); None: the database needed too long to count them.
+    `oldest_open_seconds` is the age of the oldest open writing transaction; None when there is none or the database
+    does not say.
     """
 
     until: Scalar | None
-    held: int = 0
-    beyond_now: int = 0
+    held: int | None = 0
+    beyond_now: int | None = 0
     oldest_open_seconds: float | None = None
     empty: bool = False
 
@@ -64,18 +66,38 @@ class Column:
     """A column as the page holds it.
 
     `kind` is what the database declares, reduced to a word: "integer", "number" (float), "decimal", "text", "boolean",
-    "date", "datetime" (naive), "datetime_tz", "time", "json", "bytes", "uuid", "other"; None when it is not known
-    (queries on SQLite). On SQLite values keep the storage's form (text datetimes, 0/1 booleans); the transform reads
-    them by `kind`.
+    "date", "datetime" (naive), "datetime_tz", "time", "json", "list" (arrays), "bytes", "uuid", "other"; None when it
+    is not known (queries on SQLite). On SQLite values keep the storage's form (text datetimes, 0/1 booleans); a scalar
+    of a JSON column is its JSON text; the transform reads them by `kind`. `digits`: an integer is shown with so many,
+    filled up with zeros (MySQL's ZEROFILL); None: without such zeros. `is_single`: the value is a float of four bytes,
+    widened; the fewest digits that mean it are meant.
     """
 
     name: str
     kind: str | None = None
+    digits: int | None = None
+    is_single: bool = False
+
+
+class Undecodable(Enum):
+    """What stands in a row for a value that the driver cannot decode, while the rest of the row is right."""
+
+    VALUE = "(cannot be decoded)"
+
+    def __str__(self) -> str:
+        """For people who look at the row."""
+        return self.value
+
+
+UNDECODABLE: Final = Undecodable.VALUE
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row whose values the driver cannot decode; found again by its key. `position` orders it in the page."""
+    """A row that cannot be read, because its key, its cursor or its computing fails; found again by its key.
+
+    `position` orders it in the page.
+    """
 
     position: Position
     cause: str

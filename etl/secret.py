@@ -6,9 +6,18 @@ Whatever prints, formats, logs or pickles a `Secret` gets `********` or an error
 from __future__ import annotations
 
 import hmac
+import re
 from typing import NoReturn
 
 MASK = "********"
+HIDDEN = "(not shown)"
+
+# As the vendor's accounts look. Where account and key were swapped, the account is the key.
+_ACCOUNT = re.compile(r"(?:[A-Za-z]{1,4}-)?[0-9]{1,12}", re.ASCII)
+_NAME = re.compile(r"(?:[^\W\d][\w$]{0,62})(?:\.[^\W\d][\w$]{0,62}){0,2}")
+_PATH = re.compile(r"[\w./ ()+~-]+")
+_LONGEST_PLAIN_NAME = 10
+_FEW_DIGITS = 4
 
 
 class Secret:
@@ -56,6 +65,41 @@ class Secret:
     def __deepcopy__(self, memo: object) -> Secret:
         """Itself: it never changes."""
         return self
+
+
+def shown_account(account: str) -> str:
+    """`account` where it looks like one, otherwise the mask."""
+    return account if _ACCOUNT.fullmatch(account) else MASK
+
+
+def shown_name(name: str) -> str:
+    """`name` where it looks like that of a table, a column or a zone; otherwise words that say that it is not shown.
+
+    For configured values that turned out to be wrong: a key or a URL may stand in a place that is not its own.
+    """
+    return name if is_plain_name(name) else HIDDEN
+
+
+def shown_path(path: str) -> str:
+    """`path` where it looks like that of a file; otherwise words that say that it is not shown."""
+    return path if _PATH.fullmatch(path) else HIDDEN
+
+
+def is_plain_name(text: str) -> bool:
+    """Whether `text` is made like an identifier and not like a key: few digits, or short and of one case."""
+    if not _NAME.fullmatch(text):
+        return False
+    digits = sum(one.isdigit() for one in text)
+    mixed = text != text.lower() and text != text.upper() and digits > 1
+    return digits <= _FEW_DIGITS and not (mixed and len(text) > _LONGEST_PLAIN_NAME)
+
+
+def holds_stray_at(url: str, *, has_user: bool) -> bool:
+    """Whether an `@` stands in `url` where none may: then no parser knows where its password ends.
+
+    has_user: whether the parser found a user or a password in it.
+    """
+    return url.partition("://")[2].count("@") > has_user
 
 
 def _bytes(secret: Secret) -> bytes:

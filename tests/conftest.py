@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
-from tests.databases import Server, shared_server, stop_servers
+from tests.servers.databases import Server, shared_server, stop_servers
+
+# One for all: how long an example takes says more of the machine than of the code. In CI each run tries the same ones;
+# elsewhere each tries others.
+settings.register_profile(
+    "suite", deadline=None, derandomize="CI" in os.environ, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile("suite")
 
 SESSION = "SQUEEZELY_ETL_TEST_SESSION"
 _numbers = itertools.count(1)
@@ -42,14 +50,14 @@ def servers_folder() -> Path:
 @pytest.fixture(scope="session")
 def postgresql_server(servers_folder: Path) -> Iterator[Server]:
     """A PostgreSQL server with nothing of ours in it."""
-    with shared_server("postgresql", servers_folder) as server:
+    with shared_server("postgresql", servers_folder / _worker()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mariadb_server(servers_folder: Path) -> Iterator[Server]:
     """A MariaDB server with nothing of ours in it."""
-    with shared_server("mariadb", servers_folder) as server:
+    with shared_server("mariadb", servers_folder / _worker()) as server:
         yield server
 
 
@@ -78,6 +86,11 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, once for each sort."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+def _worker() -> str:
+    # A server of its own: a transaction that one test leaves open for long holds back what another's run may read.
+    return os.environ.get("PYTEST_XDIST_WORKER", "alone")
 
 
 def _folder() -> Path:

@@ -23,9 +23,9 @@ from etl.api.proxy import proxy_for
 from etl.api.reading import BodyReader, read_head
 from etl.api.transport import ConnectionTransport
 from etl.clock import Clock
-from etl.delivery.answer import Answer, Failure
 from etl.errors import DestinationMisconfigured
 from etl.mapping.destination import Destination
+from etl.verdict.answer import Answer, Failure
 
 TRACK_PATH = "/v1/track"
 VERIFY_PATH = "/v1/verifyAuth?channel=2"
@@ -111,6 +111,9 @@ class ApiClient:
             response.close()
             # A response refers to its stream and that to it: without it the request's body is free at once.
             response.stream = NO_STREAM
+        if not reader.truncated and self._transport.surplus():
+            # Whose answer is it? On a kept connection the rest would count as the next request's.
+            return Failure.SURPLUS
         return Answer(
             status=response.status_code,
             headers=head.kept,

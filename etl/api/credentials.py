@@ -1,6 +1,7 @@
-"""What `v1/verifyAuth` says of an account and its key, for `validate --connect`.
+"""What `v1/verifyAuth` says of an account and its key, for `validate --connect`: right, wrong, or unclear.
 
-Only `"verified": true` is a yes.
+Only `"verified": true` is a yes, and only a refusal of the request itself a no: the call links a shop, so that
+`"verified": false` for a plain key may mean nothing.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from enum import Enum, unique
 
 import orjson
 
-from etl.delivery.answer import Answer, Failure
-from etl.delivery.verdict import Stop, TryAgain, judge
 from etl.errors import CredentialsRefused, EtlError, StoppedEarly
+from etl.verdict.account_words import AccountTrouble
+from etl.verdict.answer import Answer, Failure
+from etl.verdict.judge import Refusal, Refused, Stop, TryAgain, judge
+
+_FIND_OUT = "a first `run --limit 1` tells: a wrong key ends it with exit code 5"
 
 
 @unique
 class CredentialOutcome(Enum):
     """How the check ended."""
 
-    VERIFIED = "verified"
-    REFUSED = "refused"
+    VERIFIED = "right"
+    REFUSED = "wrong"
     UNREACHABLE = "unreachable"
     MISCONFIGURED = "misconfigured"
     UNCLEAR = "unclear"
@@ -28,34 +32,46 @@ class CredentialOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CredentialCheck:
-    """The outcome; `error` says why it is not VERIFIED and carries the exit code that a run would end with."""
+    """The outcome; `error` says why it is not VERIFIED. UNCLEAR is a warning; else it has the exit code of a run.
+
+    after_seconds: the silence that the API asks for; None when it asks for none.
+    """
 
     outcome: CredentialOutcome
     error: EtlError | None = None
+    after_seconds: float | None = None
 
 
-def read_verification(answer: Answer | Failure) -> CredentialCheck:
+def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR0911  # one return an outcome
     """Judge the answer of `verifyAuth`."""
     verdict = judge(answer, events=1)
     match verdict:
         case Stop(error=CredentialsRefused()):
             return _refused()
+        case Refused(stop=Stop(error=CredentialsRefused()), stop_at_once=True):
+            return _refused(verdict.refusal.words)
+        case Refused(refusal=Refusal(account=AccountTrouble.KEY, words=words), stop=Stop(cause=cause)) if (
+            cause != "HTTP 403"
+        ):
+            return _refused(words)
         case Stop(error=StoppedEarly() as error):
             return CredentialCheck(CredentialOutcome.UNCLEAR, error)
         case Stop(error=error):
             return CredentialCheck(CredentialOutcome.MISCONFIGURED, error)
-        case TryAgain(unreadable=False, cause=cause):
-            return CredentialCheck(CredentialOutcome.UNREACHABLE, StoppedEarly(f"checking the credentials: {cause}"))
+        case TryAgain(unreadable=False, cause=cause, after_seconds=after):
+            error = StoppedEarly(f"checking the credentials: {cause}")
+            return CredentialCheck(CredentialOutcome.UNREACHABLE, error, after)
     said = _verified(answer) if isinstance(answer, Answer) else None
-    if said is None:
-        unclear = "checking the credentials: the answer says neither yes nor no"
-        return CredentialCheck(CredentialOutcome.UNCLEAR, StoppedEarly(unclear))
-    return CredentialCheck(CredentialOutcome.VERIFIED) if said else _refused()
+    if said:
+        return CredentialCheck(CredentialOutcome.VERIFIED)
+    unclear = "the API answered `verified: false`" if said is False else "the answer says neither yes nor no"
+    error = StoppedEarly(f"checking the credentials: {unclear}, so the key may be right or wrong", hint=_FIND_OUT)
+    return CredentialCheck(CredentialOutcome.UNCLEAR, error)
 
 
-def _refused() -> CredentialCheck:
+def _refused(words: str = "") -> CredentialCheck:
     error = CredentialsRefused(
-        "checking the credentials: the API does not accept this account and key",
+        f"checking the credentials: the API does not accept this account and key{f' ({words})' if words else ''}",
         hint="check destination.account and destination.api_key, and that both belong to this address",
     )
     return CredentialCheck(CredentialOutcome.REFUSED, error)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import httpcore
 
 from etl.clock import Clock
-from etl.delivery.answer import Failure
+from etl.verdict.answer import Failure
 
 _CERTIFICATE_FAILURES = {
     9: Failure.TLS_EXPIRED,  # X509_V_ERR_CERT_NOT_YET_VALID
@@ -151,6 +151,13 @@ class DeadlineStream(httpcore.NetworkStream):
         poll.register(self._sock, events)
         ready = poll.poll(self._attempt.seconds_left(otherwise) * 1000 + 1)
         return ready[0][1] if ready else 0
+
+    def arrived(self) -> bytes:
+        """A byte that is here and was not asked for; b"" for none. It is lost to who reads on."""
+        try:
+            return self._early or self._sock.recv(1)
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """Close the connection without a farewell, which could block."""

@@ -11,7 +11,7 @@ import httpcore
 import httpx
 
 from etl.api.deadline import NotConnected
-from etl.delivery.answer import Failure
+from etl.verdict.answer import Failure
 
 FAILURES: dict[type[Exception], Failure] = {
     httpcore.ConnectTimeout: Failure.CONNECT_TIMEOUT,

@@ -25,7 +25,9 @@ def proxy_for(address: SplitResult, *, environment: Mapping[str, str]) -> httpco
         port = proxy.port or 80
     except ValueError:
         proxy, port = None, 0
-    if proxy is None or proxy.scheme != "http" or not proxy.hostname or not proxy.hostname.isascii():
+    # A password with a slash in it: what seems to be the host is a part of the login.
+    unclear = proxy is not None and "@" in f"{proxy.path}{proxy.query}{proxy.fragment}"
+    if proxy is None or unclear or proxy.scheme != "http" or not proxy.hostname or not proxy.hostname.isascii():
         raise DestinationMisconfigured(
             "opening the API client: the proxy that the environment names is not an http:// address",
             hint="check HTTPS_PROXY, or set destination.proxy to false",

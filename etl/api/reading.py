@@ -13,17 +13,23 @@ from datetime import datetime
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
+from etl.verdict.retry_after import SEPARATOR
+
 MAX_ANSWER_BYTES = 1024 * 1024
 
 _KEPT = (b"retry-after", b"date", b"content-type")
 _MAX_HEADER = 200
+_MAX_HEADERS = 2000
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}\Z")
 _ENCODINGS = {"gzip": 47, "x-gzip": 47, "deflate": 47}  # 32 + 15: zlib finds out whether it is zlib or gzip
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The headers of an answer that are kept, by lower-case name, and its content encoding ("" = none)."""
+    """The headers of an answer that are kept, by lower-case name, and its content encoding ("" = none that is known).
+
+    A name that is none (`UTF-8`, written by mistake) is ignored: what is really encoded is no JSON.
+    """
 
     kept: dict[str, str]
     encoding: str
@@ -35,17 +41,27 @@ def read_head(headers: Sequence[tuple[bytes, bytes]], *, now: datetime) -> Head:
     encoding = ""
     for raw_name, raw_value in headers:
         name = raw_name.lower()
-        if name in _KEPT:
+        if name == b"retry-after" and "retry-after" in kept:
+            # Of a server and the proxies before it: which of them counts is not decided here.
+            joined = kept["retry-after"] + SEPARATOR + raw_value[:_MAX_HEADER].decode("latin-1")
+            if len(joined) <= _MAX_HEADERS:
+                kept["retry-after"] = joined
+        elif name in _KEPT:
             kept[name.decode("ascii")] = raw_value[:_MAX_HEADER].decode("latin-1")
         elif name == b"location":
             host = _host(raw_value.decode("latin-1"))
             if host:
                 kept["location"] = host
         elif name == b"content-encoding":
-            encoding = raw_value[:_MAX_HEADER].decode("latin-1").strip().lower()
+            encoding = _encoding(raw_value[:_MAX_HEADER].decode("latin-1")) or encoding
     if "retry-after" in kept:
         kept.setdefault("date", format_datetime(now, usegmt=True))
-    return Head(kept, "" if encoding == "identity" else encoding)
+    return Head(kept, encoding)
+
+
+def _encoding(names: str) -> str:
+    """The one encoding in a list of names that can be unpacked; "" for none."""
+    return next((name for name in (part.strip().lower() for part in names.split(",")) if name in _ENCODINGS), "")
 
 
 def _host(location: str) -> str:
@@ -64,8 +80,7 @@ class BodyReader:
         self.truncated = False
         self._parts: list[bytes] = []
         self._raw_left = self._left = MAX_ANSWER_BYTES
-        self._unpack = zlib.decompressobj(_ENCODINGS[encoding]) if encoding in _ENCODINGS else None
-        self._unknown = bool(encoding) and self._unpack is None
+        self._unpack = zlib.decompressobj(_ENCODINGS[encoding]) if encoding else None
 
     def read(self, chunks: Iterable[bytes]) -> None:
         """Read until the end or a limit; what `chunks` raises passes through, after which `body` holds what came."""
@@ -74,7 +89,7 @@ class BodyReader:
             self._raw_left -= len(chunk)
             if self._raw_left < 0 or not self._take(chunk):
                 return
-        self.truncated = self._unknown or not (self._unpack is None or self._unpack.eof or self._is_empty)
+        self.truncated = not (self._unpack is None or self._unpack.eof or self._is_empty)
 
     @property
     def body(self) -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 
+from etl.api.deadline import DeadlineStream
+
 
 class ConnectionTransport(httpx.BaseTransport):
     """Sends httpx's requests, one at a time and to one host, over a connection that `pool` makes.
@@ -21,6 +23,7 @@ class ConnectionTransport(httpx.BaseTransport):
     def __init__(self, pool: httpcore.ConnectionPool) -> None:
         self._pool = pool
         self._connection: httpcore.ConnectionInterface | None = None
+        self._stream: object = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the answer's body is read by the caller. Raises httpcore's exceptions."""
@@ -33,7 +36,20 @@ class ConnectionTransport(httpx.BaseTransport):
         answer = self._open_connection(url).handle_request(
             httpcore.Request(request.method, url, headers=request.headers.raw, content=request.stream)
         )
+        self._stream = answer.extensions.get("network_stream")
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+
+    def surplus(self) -> bool:
+        """Whether more came than the last answer, which has been read to its end; line breaks do not count."""
+        # httpcore does not tell what its parser has left over.
+        parser: object = self._connection
+        while hasattr(parser, "_connection"):
+            parser = parser._connection  # noqa: SLF001
+        left: bytes = parser._h11_state.trailing_data[0]  # type: ignore[attr-defined]  # noqa: SLF001
+        left += self._stream.arrived() if isinstance(self._stream, DeadlineStream) else b""
+        if left and self._connection is not None:
+            self._connection.close()
+        return bool(left.strip(b"\r\n"))
 
     def close(self) -> None:
         """Close the connection."""

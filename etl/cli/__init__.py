@@ -6,12 +6,26 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and end the process with the contract's exit code."""
-    from etl.cli.streams import flush, prepare_streams
+    """Run the command line and end the process with its exit code."""
+    if sys.platform == "win32":
+        sys.exit("squeezely-etl runs on Linux, on macOS, and on Windows within WSL: its locks and signals are theirs")
+    try:
+        code = _run()
+    except KeyboardInterrupt:
+        # While modules are still being imported; later ends are told by `run`.
+        sys.stderr.write("interrupted\n")
+        code = 130
+    sys.exit(code)
+
+
+def _run() -> int:
+    from etl.screen.streams import flush, prepare_streams
 
     prepare_streams()
     from etl.cli.boundary import run
+    from etl.cli.origin import tell_if_another
 
+    tell_if_another()
     code = run(sys.argv[1:])
     flush()
-    sys.exit(code)
+    return code

@@ -7,23 +7,22 @@ code 1.
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
 
 from etl.cli.commands import squeezely_etl
 from etl.cli.mistakes import show_mistake
-from etl.cli.streams import say, silence
-from etl.cli.telling import show_error
 from etl.errors import EtlError
+from etl.host.refusal import refusal_of
+from etl.screen.streams import say, silence
+from etl.screen.telling import show_bug, show_error
 
 BROKEN_PIPE = 141
-BUG = "this is a bug in squeezely-etl: please report it with the lines above"
 
 
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
-    """Run the command line with `arguments`; returns the exit code (contract §4)."""
+    """Run the command line with `arguments`; returns the exit code."""
     stdout = sys.stdout
     try:
         code = squeezely_etl.main(args=list(arguments), prog_name="squeezely-etl", standalone_mode=False)
@@ -46,8 +45,10 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an endin
         silence(err=False)
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
-        # Where it happened and what kind it is; its text may quote a row (F3).
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        say(f"Traceback (most recent call last):\n{frames}{type(error).__name__}\n{BUG}", err=True)
+        refusal = refusal_of(error)
+        if refusal is not None:
+            show_error(refusal)
+            return refusal.exit_code
+        show_bug(error)
         return 1
     return code if isinstance(code, int) else 0

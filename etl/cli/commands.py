@@ -5,20 +5,11 @@ from __future__ import annotations
 import click
 
 from etl import __version__
-from etl.cli.backfill import backfill
-from etl.cli.deploy import deploy
-from etl.cli.explain import explain
-from etl.cli.init import init
+from etl.cli.keeping import forget, state
+from etl.cli.looking import explain, preview, status
 from etl.cli.mistakes import NearestGroup
-from etl.cli.preview import preview
-from etl.cli.retry import retry
-from etl.cli.run import run
-from etl.cli.sandbox import sandbox
-from etl.cli.schema import schema
-from etl.cli.state import state
-from etl.cli.status import status
-from etl.cli.test import test
-from etl.cli.validate import validate
+from etl.cli.sending import backfill, retry, run
+from etl.cli.setting_up import deploy, init, sandbox, schema, test, validate
 
 
 @click.group(
@@ -30,9 +21,25 @@ from etl.cli.validate import validate
 def squeezely_etl() -> None:
     """Send rows of a SQL database to Squeezely (Spotler Activate) as backend custom events.
 
-    MAPPING is a file, MAPPING… are files or folders of files.
+    MAPPING is a file, MAPPING… are files or folders of files. The installed package holds the pages README.md
+    (operating, problem codes, recipes) and mapping-language.md.
     """
 
 
-for command in (backfill, explain, state, deploy, init, preview, retry, run, sandbox, schema, status, test, validate):
+for command in (
+    backfill,
+    explain,
+    forget,
+    state,
+    deploy,
+    init,
+    preview,
+    retry,
+    run,
+    sandbox,
+    schema,
+    status,
+    test,
+    validate,
+):
     squeezely_etl.add_command(command)

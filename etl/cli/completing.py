@@ -6,6 +6,7 @@ The rule: nothing is imported that a person would wait for, nothing is changed, 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from click.shell_completion import CompletionItem
 from etl.cli.mistakes import did_you_mean
 
 _MAPPING_FILES = (".yaml", ".yml")
+
+
+# Of a database, with what may be its password; also without its scheme.
+URL_LIKE = re.compile(r"://|:.*@", re.DOTALL)
 
 
 class MappingPath(click.Path):
@@ -30,6 +35,8 @@ class MappingPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
         """The path of `value`, which exists."""
         path = Path(str(value))
+        if not path.exists() and URL_LIKE.search(str(value)):
+            self.fail("a URL stands here where a mapping file belongs", param, ctx)
         if not path.exists():
             beside = path.parent
             known = [str(beside / each.name) for each in beside.iterdir()] if beside.is_dir() else []
@@ -55,7 +62,7 @@ class MappingPath(click.Path):
 def complete_reason(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The reasons of open dead letters in the state; every known code when there is none to be seen."""
     from etl.mapping.problem_codes import PROBLEMS
-    from etl.state.open_reasons import open_reasons
+    from etl.state.dead_letters import open_reasons
 
     del param
     reasons = open_reasons(str(ctx.params.get("state") or "")) or sorted(PROBLEMS)

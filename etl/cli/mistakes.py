@@ -7,9 +7,27 @@ from collections.abc import Iterable
 
 import click
 
-from etl.cli.described import write_example
-from etl.cli.telling import show_error
-from etl.errors import UsageProblem
+from etl.errors import EXIT_CODES, UsageProblem
+from etl.screen.telling import show_error
+
+
+class Described(click.Command):
+    """Prints its epilog, `Example: squeezely-etl …`, on a line of its own that is never wrapped."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example."""
+        del ctx
+        write_example(self.epilog or "", formatter)
+
+
+def write_example(epilog: str, formatter: click.HelpFormatter) -> None:
+    """Write `Example: command` as a heading and the command."""
+    heading, _, command = epilog.partition(": ")
+    formatter.write(f"\n{heading}:\n  {command}\n")
+
+
+# Codes from here on are those of signals.
+SIGNALS = 128
 
 
 class NearestGroup(click.Group):
@@ -29,8 +47,10 @@ class NearestGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example."""
-        del ctx
+        """Write what the process may end with, for the whole command line, and the example."""
+        if ctx.parent is None:
+            with formatter.section("Exit codes"):
+                formatter.write_dl([(str(code), entry.meaning) for code, entry in EXIT_CODES.items() if code < SIGNALS])
         write_example(self.epilog or "", formatter)
 
 

@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 
 import click
 
+from etl.checkpoint import DEFAULT_STATE
 from etl.cli.completing import MappingPath
-from etl.cli.logs import configure_logs
+from etl.install import pip_install
 from etl.monitoring.ping_url import PingUrl, parse_ping_url
+from etl.screen.logs import configure_logs
+from etl.secret import Secret
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFAULT_STATE = ".etl/state.sqlite"
 MAPPING_PATH = MappingPath()
 
 
@@ -55,18 +57,53 @@ def state_option(function: F) -> F:
     )(function)
 
 
+def keys_option(what: str) -> Callable[[F], F]:
+    """`--key KEY`, which may be given several times; `what` is its help."""
+
+    def add(function: F) -> F:
+        variable = f"SQUEEZELY_ETL_{function.__name__.upper()}_KEY"
+        return click.option("--key", "keys", multiple=True, envvar=variable, metavar="KEY", help=what)(function)
+
+    return add
+
+
+def mask_option(function: F) -> F:
+    """`--mask` for screens that a colleague sees."""
+    return click.option("--mask", is_flag=True, help="Hide the values, for sharing.")(function)
+
+
+def page_options(function: F) -> F:
+    """`--report` and `--no-mask`: what was found, for a colleague."""
+    function = click.option("--no-mask", is_flag=True, help="Show values and keys of rows in the report.")(function)
+    return click.option(
+        "--report",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=_must_be_a_report,
+        metavar="FILE",
+        help="Also write it for a colleague: a page (.html), Markdown (.md) or JSON (.json), values masked.",
+    )(function)
+
+
 def yes_option(function: F) -> F:
     """`--yes` where a question would be asked."""
     return click.option("--yes", is_flag=True, help="Answer yes where a question would be asked.")(function)
 
 
 def report_options(function: F) -> F:
-    """`--metrics-file` and `--ping-url`: how machines hear of the run."""
+    """`--metrics-file`, `--ping-url` and `--notify-url`: how machines and people hear of the run."""
     function = click.option(
         "--ping-url",
         callback=_parsed_ping_url,
         metavar="URL",
         help="A cron monitor to tell start and end: URL/start, URL, URL/fail. Better in the variable: it is a secret.",
+    )(function)
+    function = click.option(
+        "--notify-url",
+        multiple=True,
+        callback=_parsed_notify_urls,
+        metavar="URL",
+        help="Whom to tell when a mapping begins to need a person, and when it is well again: an address of Apprise. "
+        "Better in the variable: it is a secret.",
     )(function)
     return metrics_option(function)
 
@@ -89,9 +126,30 @@ def _parsed_ping_url(_: click.Context, __: click.Parameter, value: str | None) -
         raise click.BadParameter(str(problem)) from None
 
 
+def _parsed_notify_urls(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Secret, ...]:
+    if not values:
+        return ()
+    try:
+        from etl.monitoring.notify import parse_notify_url
+    except ImportError:
+        raise click.UsageError(f"--notify-url needs Apprise: {pip_install('apprise')}") from None
+    try:
+        return tuple(map(parse_notify_url, values))
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
 def _must_end_in_prom(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
     if value is not None and value.suffix != ".prom":
         raise click.BadParameter("the collector reads files that end in .prom only")
+    return value
+
+
+def _must_be_a_report(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix not in (".html", ".md", ".json"):
+        raise click.BadParameter("a report ends in .html, .md or .json")
+    if value is not None and not value.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {value.parent}")
     return value
 
 

@@ -16,82 +16,25 @@ Pure and single-threaded: `now` (seconds on the monotonic clock) and `jitter` ar
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Callable, Collection
 from typing import assert_never
 
-from etl.batch.event import Event
+from etl.delivery.blame import Blame, Elsewhere, Step
 from etl.delivery.lanes import Lanes
-from etl.delivery.request import Request
-from etl.delivery.retry import Patience, RetrySettings
-from etl.delivery.settlement import AdmittedPage, Prefix, RejectedEvent, Settlement
-from etl.delivery.slot import Slot
+from etl.delivery.retry import Patience, nothing_else_accepted
+from etl.delivery.settings import CourierSettings, CourierTally
+from etl.delivery.settlement import AdmittedPage, Certain, Prefix, RejectedEvent, Settlement
+from etl.delivery.slot import Request, Slot, oldest_unsettled
 from etl.delivery.throttle import Budget
-from etl.delivery.verdict import Accepted, Partly, PartlyAccepted, Refusal, Refused, Stop, TooLarge, TryAgain, Verdict
 from etl.errors import EtlError
+from etl.event.event import Event
+from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refusal, Refused, Stop, TooLarge, TryAgain, Verdict
 
 __all__ = ["AdmittedPage", "Courier", "CourierSettings", "CourierTally", "RejectedEvent", "Request", "Settlement"]
 
 MAX_PAGES_HELD = 8
-
-
-@dataclass(frozen=True, slots=True)
-class CourierSettings:
-    """How to deliver.
-
-    batch_size, max_batch_bytes: most events and bytes a request. concurrency: most requests in flight.
-    span_events: the newest event that left lies less than this many events to send after the oldest unsettled one; at
-    least `batch_size`. Without a ledger, `concurrency x batch_size` bounds the repeats after a kill.
-    The others are `RetrySettings`.
-    """
-
-    batch_size: int = 100
-    max_batch_bytes: int = 524_288
-    concurrency: int = 4
-    span_events: int = 400
-    max_attempts: int = 8
-    max_backoff_seconds: float = 60.0
-    give_up_after_seconds: float = 600.0
-    first_backoff_seconds: float = 1.0
-    retry_allowance: int = 100
-
-    @property
-    def retry(self) -> RetrySettings:
-        """The bounds on trying again."""
-        return RetrySettings(
-            max_attempts=self.max_attempts,
-            first_backoff_seconds=self.first_backoff_seconds,
-            max_backoff_seconds=self.max_backoff_seconds,
-            give_up_after_seconds=self.give_up_after_seconds,
-            allowance=self.retry_allowance,
-        )
-
-
-@dataclass(slots=True)
-class CourierTally:
-    """What delivery did so far.
-
-    requests: attempts. retries: attempts that repeated another. ambiguous: attempts after which the events may have
-    been accepted without our knowing. unconfirmed: events accepted without the API saying so.
-    waited_seconds: the time in which only the throttle kept a request back.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    ambiguous: int = 0
-    unconfirmed: int = 0
-    waited_seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class _Certain:
-    """What became certain and was not handed out yet."""
-
-    accepted: list[tuple[Event, ...]] = field(default_factory=list)
-    rejected: list[RejectedEvent] = field(default_factory=list)
-    slots: list[Slot] = field(default_factory=list)
-    unconfirmed: int = 0
+# Suspect events wait no longer than after so many failures: others are accepted, so the API is not overloaded.
+_LONGEST_SUSPECT_BACKOFF = 4
 
 
 class Courier:
@@ -104,11 +47,12 @@ class Courier:
         self._span = max(settings.span_events, settings.batch_size)
         self._budget = budget
         self._patience = Patience(settings.retry)
+        self._blame = Blame(more_span=settings.batch_size if settings.wide else 0)
         self._lanes = Lanes(batch_size=settings.batch_size, max_batch_bytes=settings.max_batch_bytes)
         self._prefix = Prefix()
         self._slots: list[Slot] = []
         self._flying: dict[int, Slot] = {}
-        self._certain = _Certain()
+        self._certain = Certain()
         self._handed_out: deque[tuple[Settlement, list[Slot]]] = deque()
         self._unsettled = 0
         self._more = True
@@ -120,11 +64,16 @@ class Courier:
         self._throttled_since: float | None = None
         # Whether `settlement` may have something to say.
         self._news = False
+        self._said, self._numbered = "", 0
 
     @property
     def room(self) -> bool:
-        """Whether another page may be admitted: less than the span waits, and not too many pages are held."""
-        return len(self._lanes) < self._span and len(self._prefix) < MAX_PAGES_HELD
+        """Whether another page may be admitted: few events and bytes wait, and not too many pages are held.
+
+        What waits is at most one page more than that, however large its events are.
+        """
+        few = len(self._lanes) < self._span and self._lanes.size < self._settings.waiting_bytes
+        return few and len(self._prefix) < MAX_PAGES_HELD
 
     @property
     def wake_at(self) -> float | None:
@@ -135,6 +84,26 @@ class Courier:
     def idle(self) -> bool:
         """Whether everything admitted is settled and recorded."""
         return not (self._unsettled or self._slots or self._prefix or self._handed_out)
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether the fate of every event that left is certain and recorded."""
+        return not (self._slots or self._handed_out)
+
+    @property
+    def held_up(self) -> bool:
+        """Whether an event is suspected to make its requests fail, and waits for something else to be accepted."""
+        return any(slot.parked for slot in self._slots)
+
+    @property
+    def passed_rows(self) -> int:
+        """How many rows are settled without a gap, as the last settlement told."""
+        return self._prefix.passed
+
+    @property
+    def spared(self) -> int:
+        """How many events are sent again because an answer named others of their batch, and not them."""
+        return sum(len(piece.events) for slot in self._slots for piece in slot.pieces if piece.spared)
 
     @property
     def unsettled(self) -> int:
@@ -170,6 +139,9 @@ class Courier:
         """The next request to send at `now`; None when there is none: see `wake_at` and `trouble`."""
         if self._halted:
             return None
+        if len(self._flying) >= self._settings.concurrency:
+            self._changed, self._wake_at = False, None
+            return None
         slot = self._ready_slot(now) or self._new_slot()
         if slot is None:
             self._changed = False
@@ -177,7 +149,7 @@ class Courier:
                 (slot.ready_at for slot in self._slots if slot.pieces and not slot.flying), default=None
             )
             return None
-        wait = self._budget.take(events=len(slot.pieces[0]), now=now)
+        wait = self._budget.take(events=len(slot.pieces[0].events), now=now)
         if wait > 0:
             self._throttled(wait, now=now)
             return None
@@ -185,7 +157,9 @@ class Courier:
             self.tally.waited_seconds += now - self._throttled_since
             self._throttled_since = None
         self.tally.requests += 1
-        request = slot.launch(self.tally.requests)
+        self._numbered += 1
+        self._blame.leaves(slot, number=self._numbered)
+        request = slot.launch(self._numbered)
         if request.attempt == 1:
             self._patience.first_attempt()
         else:
@@ -194,8 +168,11 @@ class Courier:
         self._changed = True
         return request
 
-    def answered(self, request: Request, verdict: Verdict, *, now: float, jitter: Callable[[], float]) -> None:
-        """Take the verdict on `request`, which came at `now`."""
+    def answered(
+        self, request: Request, verdict: Verdict, *, now: float, jitter: Callable[[], float], said: str = ""
+    ) -> None:
+        """Take the verdict on `request`, which came at `now`; `said`: its words to accepted events."""
+        self._said = said
         slot = self._flying.pop(request.number)
         slot.flying = False
         self._changed = True
@@ -203,13 +180,37 @@ class Courier:
             self._try_again(slot, request, verdict, now=now, jitter=jitter)
             return
         if isinstance(verdict, Stop):
-            self._stop(verdict.error)
+            if verdict.unless_others_pass is None:
+                self._stop(verdict.error)
+                return
+            verdict = Refused(verdict.unless_others_pass, verdict, stop_at_once=True, may_be_chance=True)
+        if isinstance(verdict, Refused) and verdict.stop is not None:
+            self._doubt(slot, verdict, verdict.stop, now=now, jitter=jitter)
             return
+        if not isinstance(verdict, TooLarge):
+            self._blame.accepted(slot, number=request.number)
         self._patience.went_well()
-        self._budget.went_well(now)
         self._decide(slot, request, verdict)
+        self._settled(slot)
+        # Last: where the host refuses to note it, what the API said is taken already.
+        self._budget.went_well(now)
+
+    def withhold(self, request: Request, suppressed: Collection[int]) -> None:
+        """Take back `request`, which was not sent: of its events those `suppressed` end here, the others may leave."""
+        slot = self._flying.pop(request.number)
+        slot.flying = False
+        self.tally.requests -= 1
+        self.tally.retries -= request.attempt > 1
+        self._certain.suppressed += [request.events[at] for at in sorted(suppressed)]
+        self._unsettled -= len(suppressed)
+        slot.keep(lambda at: at not in suppressed)
+        self._changed = True
+        self._settled(slot)
+
+    def _settled(self, slot: Slot) -> None:
         self._news = True
         if not slot.pieces:
+            self._blame.ended(slot)
             self._certain.slots.append(slot)
 
     def settlement(self) -> Settlement | None:
@@ -217,17 +218,14 @@ class Courier:
         if not self._news:
             return None
         self._news = False
-        certain = self._certain
-        position = self._prefix.advance(self._oldest_unsettled())
-        if not (certain.accepted or certain.rejected or position):
+        certain, position = self._certain, self._prefix.advance(oldest_unsettled(self._slots, self._lanes.first_seq))
+        if not (certain.accepted or certain.rejected or certain.suppressed or position):
             # Pages that move no checkpoint may have been passed: there is room again, or all is idle.
             self._changed = True
             return None
-        parts = certain.accepted
-        accepted = parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
-        settlement = Settlement(accepted, tuple(certain.rejected), position, certain.unconfirmed)
+        settlement = certain.settlement(position, settled_pages=self._prefix.passed_pages())
         self._handed_out.append((settlement, certain.slots))
-        self._certain = _Certain()
+        self._certain = Certain()
         return settlement
 
     def committed(self, settlement: Settlement) -> None:
@@ -247,18 +245,30 @@ class Courier:
         return None
 
     def _new_slot(self) -> Slot | None:
-        if not self._changed or len(self._slots) >= self._settings.concurrency or not self._lanes:
+        most = self._free_places()
+        if not self._changed or most <= 0 or not self._lanes:
             return None
         oldest = min((slot.ordinal for slot in self._slots), default=self._lanes.first_ordinal)
         before = min(oldest, self._lanes.first_ordinal) + self._span
+        before += max((slot.more_span for slot in self._slots), default=0)
         # A request that is not full may leave when nothing could fill it: not more input, and no answer.
         partial = not self._more or self._flush or (not self._slots and not self.room)
-        batch = self._lanes.take(before_ordinal=before, partial=partial)
+        batch = self._lanes.take(before_ordinal=before, partial=partial, most=most)
         if batch is None:
             return None
         slot = Slot(batch)
         self._slots.append(slot)
         return slot
+
+    def _free_places(self) -> int:
+        """How many events may be in flight besides; a parked slot's still count, but must not keep all others out."""
+        size = self._settings.batch_size
+        taken = sum(slot.left if slot.parked else size for slot in self._slots)
+        free = self._settings.concurrency * size - taken
+        if free <= 0 and self._settings.wide and len(self._slots) <= self._settings.concurrency:
+            # Another event tells whether those that fail are at fault, or the API.
+            return int(all(slot.parked for slot in self._slots))
+        return min(size, free)
 
     def _throttled(self, wait: float, *, now: float) -> None:
         self._changed = False
@@ -269,39 +279,81 @@ class Courier:
         if trouble is not None:
             self._stop(trouble)
 
-    def _oldest_unsettled(self) -> int | None:
-        waiting = self._lanes.first_seq
-        in_slots = [slot.pieces[0][0].seq for slot in self._slots if slot.pieces]
-        if waiting is not None:
-            in_slots.append(waiting)
-        return min(in_slots, default=None)
-
     def _try_again(
         self, slot: Slot, request: Request, verdict: TryAgain, *, now: float, jitter: Callable[[], float]
     ) -> None:
         self.tally.ambiguous += verdict.ambiguous
+        slot.ambiguous |= verdict.ambiguous
         if verdict.after_seconds is not None:
             self._budget.pause_until(now + verdict.after_seconds)
-        wait = self._patience.after(verdict, attempt=request.attempt, now=now, jitter=jitter)
-        if verdict.throttled or self._patience.repeated_trouble:
+        used_up = self._patience.used_up(verdict, attempt=request.attempt)
+        suspect = slot.is_suspect
+        step = self._blame.failed(slot, verdict, used_up=used_up, elsewhere=Elsewhere.than(slot, self._slots))
+        if slot.is_suspect and not suspect:
+            self._patience.forgive(request.attempt - 1)
+        attempt = request.attempt if step is None else min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF)
+        wait = self._patience.after(verdict, attempt=attempt, now=now, jitter=jitter, suspect=step is not None)
+        if verdict.throttled or (step is None and self._patience.repeated_trouble):
             self._budget.slow_down(now)
         if isinstance(wait, EtlError):
             self._stop(wait)
-        else:
+            return
+        if step is None:
             slot.again(at=now + wait)
+            return
+        words = f"{verdict.cause}: {verdict.words}" if verdict.words else verdict.cause
+        stop = nothing_else_accepted(slot.pieces[0].events, words, unreadable=verdict.unreadable)
+        self._take_step(slot, step, Refusal("server_error", words), stop, at=now + wait)
+
+    def _take_step(self, slot: Slot, step: Step, refusal: Refusal, stop: EtlError, *, at: float) -> None:
+        match step:
+            case Step.GIVE_UP:
+                self._reject(slot.pieces[0].events[0], refusal, uncertain=slot.ambiguous)
+                slot.gave_up = True
+                slot.next_piece()
+                self._settled(slot)
+            case Step.STOP:
+                self._stop(stop)
+            case Step.HALVE:
+                slot.halve()
+                slot.again(at=at)
+            case Step.HALVE_AND_OTHERS_FIRST:
+                slot.halve()
+                if slot.has_untried_behind(2):
+                    slot.step_back()
+                    slot.step_back()
+                slot.again(at=at)
+            case Step.OTHERS_FIRST if slot.step_back() and not slot.pieces[0].attempts:
+                pass
+            case _:
+                slot.again(at=at)
+
+    def _doubt(self, slot: Slot, verdict: Refused, stop: Stop, *, now: float, jitter: Callable[[], float]) -> None:
+        """Refused in a way that may mean the key, the account or a firewall: the events only if others are accepted."""
+        step = self._blame.refused(slot, verdict, elsewhere=Elsewhere.than(slot, self._slots))
+        if step is Step.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1 and self._alone(slot):
+            step = Step.STOP
+        attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF)
+        wait = 0.0 if step is Step.HALVE else self._patience.backoff(attempt, jitter=jitter)
+        self._take_step(slot, step, verdict.refusal, stop.error, at=now + wait)
+
+    def _alone(self, slot: Slot) -> bool:
+        """Whether nothing but `slot` is under way, and nothing else could be before it is done."""
+        others = any(other.pieces for other in self._slots if other is not slot)
+        return not (others or (slot.parked and (self._more or self._lanes)))
 
     def _decide(
         self, slot: Slot, request: Request, verdict: Accepted | Partly | Refused | PartlyAccepted | TooLarge
     ) -> None:
         events = request.events
-        match verdict:
+        match slot.as_far_as_believed(verdict):
             case Accepted(unconfirmed=unconfirmed):
                 self._accept(events, unconfirmed=unconfirmed)
                 slot.next_piece()
             case Partly(errors=errors, others=others):
                 assert errors, "a verdict that names no event cannot be attributed"
                 for at, refusal in sorted(errors.items()):
-                    self._reject(events[at], refusal)
+                    self._reject(events[at], refusal, uncertain=slot.ambiguous)
                 if others == "accepted":
                     self._accept(tuple(event for at, event in enumerate(events) if at not in errors))
                     slot.next_piece()
@@ -310,7 +362,7 @@ class Courier:
             case PartlyAccepted(created=created):
                 words = f"the API took {created} of {len(events)} events and did not say which"
                 for event in events:
-                    self._reject(event, Refusal("partly_accepted", words))
+                    self._reject(event, Refusal("partly_accepted", words), uncertain=True)
                 slot.next_piece()
             case Refused(refusal=refusal):
                 self._halve(slot, events, refusal)
@@ -324,7 +376,7 @@ class Courier:
 
     def _halve(self, slot: Slot, events: tuple[Event, ...], refusal: Refusal) -> None:
         if len(events) == 1:
-            self._reject(events[0], refusal)
+            self._reject(events[0], refusal, uncertain=slot.ambiguous)
             slot.next_piece()
         else:
             slot.halve()
@@ -333,13 +385,14 @@ class Courier:
         if not events:
             return
         self._certain.accepted.append(events)
+        self._certain.answers.append((self._said, events))
         self._unsettled -= len(events)
         if unconfirmed:
             self._certain.unconfirmed += len(events)
             self.tally.unconfirmed += len(events)
 
-    def _reject(self, event: Event, refusal: Refusal) -> None:
-        self._certain.rejected.append(RejectedEvent(event, refusal.code, refusal.words))
+    def _reject(self, event: Event, refusal: Refusal, *, uncertain: bool) -> None:
+        self._certain.rejected.append(RejectedEvent(event, refusal.code, refusal.words, uncertain))
         self._unsettled -= 1
 
     def _stop(self, error: EtlError) -> None:

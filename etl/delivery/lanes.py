@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate, chain
 from operator import itemgetter
 
-from etl.batch.encode import envelope
-from etl.batch.event import Event
+from etl.event.encode import envelope
+from etl.event.event import Event
+from etl.event.identities import hashed, may_hold_hashes
 
 _EMPTY_ENVELOPE_BYTES = len(envelope(()))
 
@@ -43,6 +44,9 @@ class Lanes:
         self._queue: list[Event] = []
         self._head = 0
         self._admitted = 0
+        self._bytes = 0
+        # Whether the hash of an address has been seen: from then on every address is known by its hash.
+        self._hashed = False
         # Events that a scan passed over because of their identities, older than the whole queue, with their ordinals.
         self._passed: list[Event] = []
         self._passed_ordinals: list[int] = []
@@ -50,6 +54,11 @@ class Lanes:
     def __len__(self) -> int:
         """How many events wait."""
         return len(self._passed) + len(self._queue) - self._head
+
+    @property
+    def size(self) -> int:
+        """How many bytes the bodies of the waiting events have."""
+        return self._bytes
 
     @property
     def first_seq(self) -> int | None:
@@ -68,8 +77,13 @@ class Lanes:
         # What has left is forgotten with the next page: no payload outlives its page for long (F21).
         del self._queue[: self._head]
         self._head = 0
-        self._queue.extend(events)
+        if not self._hashed and may_hold_hashes(map(_identities_of, events)):
+            self._hashed = True
+            self._busy = set(hashed(self._busy))
+            self._passed, self._queue = _with_hashes(self._passed), _with_hashes(self._queue)
+        self._queue.extend(_with_hashes(events) if self._hashed else events)
         self._admitted += len(events)
+        self._bytes += sum(map(len, map(_bodies_of, events)))
 
     def lower_max_bytes(self, max_batch_bytes: int) -> None:
         """Remember for the rest of the run that a larger request was too large."""
@@ -77,38 +91,43 @@ class Lanes:
 
     def free(self, identities: set[str]) -> None:
         """The request that held `identities` is over and recorded."""
-        self._busy -= identities
+        # They may have left before the first hash was seen.
+        self._busy.difference_update(hashed(identities) if self._hashed else identities)
 
-    def take(self, *, before_ordinal: int, partial: bool) -> Batch | None:
+    def take(self, *, before_ordinal: int, partial: bool, most: int | None = None) -> Batch | None:
         """The next batch among the events with an ordinal below `before_ordinal`; its identities become busy.
 
-        partial: also one that is not full. None when there is none to take.
+        partial: also one that is not full. most: no more events than that. None when there is none to take.
         """
+        most = self._batch_size if most is None else min(most, self._batch_size)
         if self._passed:
-            batch = self._take_scanning(before_ordinal, partial=partial)
+            batch = self._take_scanning(before_ordinal, partial=partial, most=most)
         else:
-            batch = self._take_slice(before_ordinal, partial=partial)
+            batch = self._take_slice(before_ordinal, partial=partial, most=most)
         if batch is not None:
             self._busy |= batch.identities
+            self._bytes -= sum(map(len, map(_bodies_of, batch.events)))
         return batch
 
     @property
     def _next_ordinal(self) -> int:
         return self._admitted - len(self._queue) + self._head
 
-    def _take_slice(self, before_ordinal: int, *, partial: bool) -> Batch | None:
+    def _take_slice(self, before_ordinal: int, *, partial: bool, most: int) -> Batch | None:
         # The ordinary case: the next events are all free. Set and slice operations only, 0.3 µs an event.
         first, ordinal = self._head, self._next_ordinal
-        events = self._queue[first : first + min(self._batch_size, max(0, before_ordinal - ordinal))]
+        events = self._queue[first : first + min(most, max(0, before_ordinal - ordinal))]
         count = self._fitting(events)
-        full = count == self._batch_size or count < len(events)
+        full = count == most or count < len(events)
         if not count or not (full or partial):
             # Nor would what is left of them without those that have to wait.
             return None
+        # An event that has to wait fills no request, however long it is.
+        beyond = events[count].identities if count < len(events) and not partial else ()
         del events[count:]
         identities = set(chain.from_iterable(map(_identities_of, events)))
-        if not identities.isdisjoint(self._busy):
-            return self._take_scanning(before_ordinal, partial=partial)
+        if not (identities.isdisjoint(self._busy) and self._busy.isdisjoint(beyond)):
+            return self._take_scanning(before_ordinal, partial=partial, most=most)
         self._head += count
         return Batch(tuple(events), identities, ordinal)
 
@@ -120,7 +139,7 @@ class Lanes:
             return len(sizes)
         return max(1, bisect_right([total + at for at, total in enumerate(accumulate(sizes), 1)], room))
 
-    def _take_scanning(self, before_ordinal: int, *, partial: bool) -> Batch | None:
+    def _take_scanning(self, before_ordinal: int, *, partial: bool, most: int) -> Batch | None:
         busy, waiting = self._busy, set[str]()
         taken: list[Event] = []
         ordinals: list[int] = []
@@ -150,7 +169,7 @@ class Lanes:
                 passed.append(event)
                 passed_ordinals.append(ordinal)
             scanned += 1
-            if len(taken) == self._batch_size:
+            if len(taken) == most:
                 full = True
                 break
         if not taken or not (full or partial):
@@ -160,3 +179,7 @@ class Lanes:
         self._passed_ordinals = passed_ordinals + self._passed_ordinals[scanned:]
         self._head += max(0, from_queue)
         return Batch(tuple(taken), set(chain.from_iterable(map(_identities_of, taken))), ordinals[0])
+
+
+def _with_hashes(events: Sequence[Event]) -> list[Event]:
+    return [event._replace(identities=tuple(hashed(event.identities))) for event in events]

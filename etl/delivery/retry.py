@@ -6,11 +6,13 @@ run cleanly, and nothing is rejected for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from etl.delivery.verdict import TryAgain
 from etl.errors import StoppedEarly
+from etl.event.event import Event
+from etl.exact import show_key
+from etl.verdict.judge import TryAgain
 
 MINIMUM_BACKOFF_SECONDS = 0.05
 _LATER = "the next run goes on where this one stopped"
@@ -46,6 +48,24 @@ def backoff_seconds(attempt: int, *, first: float, maximum: float, jitter: float
     return max(min(MINIMUM_BACKOFF_SECONDS, maximum), cap * jitter)
 
 
+def nothing_else_accepted(events: Sequence[Event], words: str, *, unreadable: bool) -> StoppedEarly:
+    """The reason to stop after a request of `events` that failed again and again, with the last answer's `words`.
+
+    unreadable: something other than the API answered.
+    """
+    hint = _LATER
+    if unreadable:
+        hint += "; check destination.url, and ask who runs the firewall or proxy between here and the API"
+    if len(events) == 1:
+        hint += (
+            f"; if the API is well otherwise, the row with key {show_key(events[0].key)} makes it fail: it becomes a "
+            "dead letter once another event is accepted in the same run; correct it, or leave it out with source.where"
+        )
+    return StoppedEarly(
+        f"sending events: a request failed again and again, and nothing else is accepted ({words})", hint=hint
+    )
+
+
 class Patience:
     """Counts what went wrong over a run, and says how long to wait or why to stop."""
 
@@ -58,7 +78,7 @@ class Patience:
         self._failing_since: float | None = None
 
     def first_attempt(self) -> None:
-        """A request left for the first time: a part of a retry is earned."""
+        """A request left for the first time: the retry budget grows by a part of a retry."""
         self._first_attempts += 1
 
     def went_well(self) -> None:
@@ -71,27 +91,40 @@ class Patience:
         """Whether more than one attempt in a row failed: time to slow down (C8, C9)."""
         return self._troubles_in_a_row > 1
 
-    def after(
-        self, verdict: TryAgain, *, attempt: int, now: float, jitter: Callable[[], float]
-    ) -> float | StoppedEarly:
-        """Seconds to wait after failed attempt number `attempt`, or the reason to stop the run."""
+    def used_up(self, verdict: TryAgain, *, attempt: int) -> bool:
+        """Whether attempt number `attempt`, which failed, was the last that its request may have."""
         settings = self._settings
+        unreadable = verdict.unreadable and self._unreadable_in_a_row + 1 >= settings.max_unreadable
+        return unreadable or attempt >= settings.max_attempts
+
+    def forgive(self, retries: int) -> None:
+        """So many retries were of a batch that is suspected to be at fault itself."""
+        self._retries = max(0, self._retries - retries)
+
+    def after(
+        self, verdict: TryAgain, *, attempt: int, now: float, jitter: Callable[[], float], suspect: bool = False
+    ) -> float | StoppedEarly:
+        """Seconds to wait after failed attempt number `attempt`, or the reason to stop the run.
+
+        suspect: the events are suspected to be at fault; their attempts are bounded elsewhere.
+        """
         self._troubles_in_a_row += 1
-        self._unreadable_in_a_row = self._unreadable_in_a_row + 1 if verdict.unreadable else 0
+        self._unreadable_in_a_row = self._unreadable_in_a_row + 1 if verdict.unreadable and not suspect else 0
         if self._failing_since is None:
             self._failing_since = now
-        reason = self._reason_to_stop(verdict, attempt=attempt, now=now)
+        reason = self._reason_to_stop(verdict, attempt=attempt, now=now, suspect=suspect)
         if reason is not None:
             return StoppedEarly(f"sending events: {reason} ({verdict.cause})", hint=_LATER)
-        if not verdict.throttled:
+        if not (verdict.throttled or suspect):
             self._retries += 1
-        own = backoff_seconds(
-            attempt,
-            first=settings.first_backoff_seconds,
-            maximum=settings.max_backoff_seconds,
-            jitter=jitter(),
+        return max(self.backoff(attempt, jitter=jitter), verdict.after_seconds or 0.0)
+
+    def backoff(self, attempt: int, *, jitter: Callable[[], float]) -> float:
+        """Seconds to wait after failed attempt number `attempt`, whatever came back."""
+        settings = self._settings
+        return backoff_seconds(
+            attempt, first=settings.first_backoff_seconds, maximum=settings.max_backoff_seconds, jitter=jitter()
         )
-        return max(own, verdict.after_seconds or 0.0)
 
     def too_long(self, wait_seconds: float) -> StoppedEarly | None:
         """The reason to stop instead of waiting so long for the throttle; None when waiting is right."""
@@ -100,17 +133,18 @@ class Patience:
         words = f"the API wants {wait_seconds:.0f} s of silence, more than give_up_after"
         return StoppedEarly(f"sending events: {words}", hint=_LATER)
 
-    def _reason_to_stop(self, verdict: TryAgain, *, attempt: int, now: float) -> str | None:
+    def _reason_to_stop(self, verdict: TryAgain, *, attempt: int, now: float, suspect: bool) -> str | None:
         settings = self._settings
         silence = now - self._failing_since if self._failing_since is not None else 0.0
         if self._unreadable_in_a_row >= settings.max_unreadable:
             return f"{self._unreadable_in_a_row} answers in a row were not the API's"
-        if attempt >= settings.max_attempts:
+        if attempt >= settings.max_attempts and not suspect:
             return f"a request failed {attempt} times"
         if silence >= settings.give_up_after_seconds:
             return f"nothing but failures for {silence:.0f} s"
         if verdict.after_seconds is not None and verdict.after_seconds > settings.give_up_after_seconds:
             return f"the API wants {verdict.after_seconds:.0f} s of silence, more than give_up_after"
-        if not verdict.throttled and self._retries + 1 > settings.allowance + settings.share * self._first_attempts:
+        counted = not (verdict.throttled or suspect)
+        if counted and self._retries + 1 > settings.allowance + settings.share * self._first_attempts:
             return f"too many retries in this run ({self._retries} for {self._first_attempts} requests)"
         return None

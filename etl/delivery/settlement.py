@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from etl.batch.event import Event
+from etl.delivery.slot import Slot
+from etl.event.event import Event
 from etl.page import Position
 
 
@@ -21,6 +23,7 @@ class AdmittedPage:
     events: those of the rows that have one to send, `seq` ascending; every other row is settled already.
     position: the position of the row with a running number.
     moves_checkpoint: False for rows below the checkpoint that are read again.
+    stamp: when the page was read, as `Event.stamp`; 0 where no ledger asks.
     """
 
     first_seq: int
@@ -28,15 +31,20 @@ class AdmittedPage:
     events: Sequence[Event]
     position: Callable[[int], Position]
     moves_checkpoint: bool = True
+    stamp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedEvent:
-    """An event that becomes a dead letter: a stable reason `code`, and the API's own `words`."""
+    """An event that becomes a dead letter: a stable reason `code`, and the API's own `words`.
+
+    uncertain: an earlier attempt, or this one in part, may have been accepted.
+    """
 
     event: Event
     reason: str
     words: str
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +52,38 @@ class Settlement:
     """What became certain since the last one; to be written in one transaction.
 
     position: the last row of the contiguous settled prefix; None when it did not move (or no checkpoint follows it).
-    unconfirmed: how many of `accepted` were accepted without the API saying so.
+    suppressed: events that did not leave, because their identity was forgotten meanwhile.
+    unconfirmed: how many of `accepted` were accepted without the API saying so. settled_pages: the stamps of the pages
+    whose last event became certain. answers: what the API said, with the accepted events that it said it to.
     """
 
     accepted: tuple[Event, ...]
     rejected: tuple[RejectedEvent, ...]
     position: Position | None
     unconfirmed: int = 0
+    settled_pages: tuple[int, ...] = ()
+    answers: tuple[tuple[str, tuple[Event, ...]], ...] = ()
+    suppressed: tuple[Event, ...] = ()
+
+
+@dataclass(slots=True)
+class Certain:
+    """What became certain and was not handed out yet."""
+
+    accepted: list[tuple[Event, ...]] = field(default_factory=list)
+    rejected: list[RejectedEvent] = field(default_factory=list)
+    answers: list[tuple[str, tuple[Event, ...]]] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    suppressed: list[Event] = field(default_factory=list)
+    unconfirmed: int = 0
+
+    def settlement(self, position: Position | None, *, settled_pages: tuple[int, ...]) -> Settlement:
+        """All of it, as it is to be recorded."""
+        parts = self.accepted
+        accepted = parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
+        rejected, answers = tuple(self.rejected), tuple(self.answers)
+        suppressed = tuple(self.suppressed)
+        return Settlement(accepted, rejected, position, self.unconfirmed, settled_pages, answers, suppressed)
 
 
 class Prefix:
@@ -60,14 +93,21 @@ class Prefix:
         self._pages: deque[AdmittedPage] = deque()
         self._end = 0
         self._told = -1
+        # The stamps of pages that were passed whole.
+        self._passed: list[int] = []
 
     def __len__(self) -> int:
         """How many pages are held."""
         return len(self._pages)
 
+    @property
+    def passed(self) -> int:
+        """How many rows were passed."""
+        return self._told + 1
+
     def admit(self, page: AdmittedPage) -> None:
-        """Append a page with at least one row."""
-        self._pages.append(page)
+        """Append a page with at least one row. Its events are not kept: most of them have left before it is passed."""
+        self._pages.append(replace(page, events=()))
         self._end = page.first_seq + page.rows
 
     def advance(self, oldest_unsettled: int | None) -> Position | None:
@@ -87,5 +127,11 @@ class Prefix:
             self._told = last
             if settled < page_end:
                 break
-            pages.popleft()
+            self._passed.append(pages.popleft().stamp)
         return position
+
+    def passed_pages(self) -> tuple[int, ...]:
+        """The stamps of the pages that `advance` passed whole since the last call."""
+        passed = tuple(self._passed)
+        self._passed.clear()
+        return passed

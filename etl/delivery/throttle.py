@@ -1,7 +1,7 @@
 """The rate that one API account may be used at, as arithmetic on a small value.
 
 The rule: in no span of T seconds do more than rate x (T + 0.1) requests plus one leave, nor more than rate x (T + 0.1)
-events plus one request's; and none before a pause is over. Whoever shares the state shares the rate.
+events plus one request's; and none before a pause is over. Processes that share the state share the rate.
 
 Generic cell rate algorithm (ITU-T I.371): for each limit the state holds the time at which all that was granted would
 be paid off at the rate. A request passes while that time lies at most 0.1 s ahead, and then adds its full cost. So a
@@ -20,7 +20,7 @@ RECOVERY_PER_SECOND = 0.1
 SLOW_DOWN_SECONDS = 1.0
 YIELD_SECONDS = 1.0
 # Below this a wait is rounding: sleeping for it would not move the clock.
-_ROUNDING_SECONDS = 1e-6
+ROUNDING_SECONDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class BudgetState:
     """What all users of one account share. Times are seconds on the monotonic clock.
 
     requests_paid_at, events_paid_at: when the grants so far are paid off.
-    paused_until: nobody sends before.
+    paused_until: nothing is sent before.
     factor: the share of the configured rates in use, at most 1; slowed_at, recovered_at: when it last fell and rose.
-    wanted_at: when somebody who is not patient last had to wait.
+    wanted_at: when a sender that is not patient last had to wait.
     """
 
     requests_paid_at: float = 0.0
@@ -55,15 +55,15 @@ def take(
 ) -> tuple[BudgetState, float]:
     """Ask for one request with `events` events; the state after, and the seconds to wait (0: granted, and charged).
 
-    patient: step back while somebody who is not patient had to wait within the last second.
+    patient: step back while a sender that is not patient had to wait within the last second.
     """
     paused = state.paused_until - now
     requests_wait = state.requests_paid_at - BURST_SECONDS - now
     events_wait = state.events_paid_at - BURST_SECONDS - now
     yielding = state.wanted_at + YIELD_SECONDS - now if patient else 0.0
     wait = max(paused, requests_wait, events_wait, yielding)
-    if wait > _ROUNDING_SECONDS:
-        if patient or max(requests_wait, events_wait) <= _ROUNDING_SECONDS:
+    if wait > ROUNDING_SECONDS:
+        if patient or max(requests_wait, events_wait) <= ROUNDING_SECONDS:
             return state, wait
         return replace(state, wanted_at=max(state.wanted_at, now)), wait
     charged = BudgetState(
@@ -79,7 +79,7 @@ def take(
 
 
 def pause(state: BudgetState, *, until: float) -> BudgetState:
-    """Let nobody send before `until`, a time on the monotonic clock."""
+    """Send nothing before `until`, a time on the monotonic clock."""
     return replace(state, paused_until=max(state.paused_until, until))
 
 
@@ -103,7 +103,7 @@ class Budget(Protocol):
         """Ask for one request of `events` events: 0 = granted, otherwise the seconds to wait before asking again."""
 
     def pause_until(self, until: float) -> None:
-        """Let nobody send before `until`."""
+        """Send nothing before `until`."""
 
     def slow_down(self, now: float) -> None:
         """The API said that it is too much."""

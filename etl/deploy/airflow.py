@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from shlex import join, quote
 
-from etl.deploy.plan import File, Plan, comment, first_run
+from etl.deploy.plan import FINE_CODES, File, Plan, comment, first_run, own_folder
 
 _DAG = """\
 from __future__ import annotations
@@ -36,8 +36,8 @@ with DAG(
         cwd={folder!r},
         env={env},
         append_env=True,
-        # 6: stopped cleanly, the next run goes on.
-        skip_on_exit_code=[6],
+        # Stopped cleanly, the next run goes on.
+        skip_on_exit_code={fine!r},
         execution_timeout=timedelta(seconds={seconds}),
     )
 """
@@ -56,12 +56,13 @@ def render(plan: Plan) -> tuple[File, ...]:
         folder=str(plan.folder),
         env="{\n" + "".join(f"    {line}" for line in variables) + "        }" if variables else "{}",
         seconds=int(plan.stop_after.total_seconds()),
+        fine=list(FINE_CODES),
     )
     return (File(PurePath(f"{plan.unit}.py"), comment(_instructions(plan, command)) + text),)
 
 
 def _instructions(plan: Plan, command: str) -> list[str]:
-    lines = [f"{plan.title}. Times are UTC."]
+    lines = [f"{plan.title}. Times are UTC.", *own_folder(plan)]
     if plan.required:
         lines.append(f"Airflow Variables (better from a secrets backend): {', '.join(plan.required)}")
     if plan.optional:

@@ -9,16 +9,19 @@ from __future__ import annotations
 from pathlib import PurePath
 from shlex import join, quote
 
-from etl.deploy.plan import PING_VARIABLE, File, Plan, comment, first_run
+from etl.deploy.plan import FINE_CODES, PING_VARIABLE, File, Plan, comment, first_run, own_folder
 
 
 def render(plan: Plan) -> tuple[File, ...]:
     """The crontab's line, with its instructions as comments."""
     command = f"{with_environment(plan)}{join([*plan.command, *plan.run()])}"
-    # 6 means stopped cleanly, the next run goes on; any other code is for a person, and what a line prints cron mails.
+    # Any code but these is for a person, and what a line prints cron mails.
     words = f"echo {quote(f'{plan.unit} ended with exit code')} $code, see {quote(str(plan.log))}"
-    unless_fine = f"|| {{ code=$?; [ $code = 6 ] || {words}; }}"
-    line = f"cd {quote(str(plan.folder))} && {{ {command} >> {quote(str(plan.log))} 2>&1 {unless_fine}; }}"
+    fine = " || ".join(f"[ $code = {code} ]" for code in FINE_CODES)
+    unless_fine = f"|| {{ code=$?; {fine} || {words}; }}"
+    # Before any run the log's folder, which mostly is the state's, may not be there, and the shell opens the log.
+    ready = f"mkdir -p -m 700 {quote(str(plan.log.parent))}"
+    line = f"cd {quote(str(plan.folder))} && {ready} && {{ {command} >> {quote(str(plan.log))} 2>&1 {unless_fine}; }}"
     # cron reads % as a line break, also within quotes (crontab(5)).
     return (
         File(
@@ -38,10 +41,21 @@ def environment_file_lines(plan: Plan) -> list[str]:
     if not plan.variables:
         return []
     lines = [f"{plan.environment_file} holds, one NAME=value a line and readable for {plan.user} only (chmod 600):"]
-    lines += [f"  {name}" for name in plan.required]
-    lines += [f"  {name} (has a default)" for name in plan.optional]
-    lines.append(f"  {PING_VARIABLE} (if a cron monitor is to be told)")
+    lines += [f"  {name}='…'" for name in plan.required]
+    lines += [f"  {name}='…' (has a default)" for name in plan.optional]
+    lines.append(f"  {PING_VARIABLE}='…' (if a cron monitor is to be told)")
+    lines.append("Put each value between single quotes: a URL may hold & and other characters of the shell.")
     return lines
+
+
+def logrotate_lines(plan: Plan) -> list[str]:
+    """A stanza for logrotate; the log is opened anew by each run, so that nothing has to be told."""
+    return [
+        f"The log grows. /etc/logrotate.d/{plan.unit} holds then:",
+        f'  "{plan.log}" {{',
+        *("    monthly", "    rotate 12", "    compress", "    missingok", "    notifempty"),
+        "  }",
+    ]
 
 
 def metrics_lines(plan: Plan) -> list[str]:
@@ -54,7 +68,9 @@ def metrics_lines(plan: Plan) -> list[str]:
 def _instructions(plan: Plan, command: str) -> list[str]:
     return [
         f"{plan.title}. Add the last line with: crontab -e",
+        *own_folder(plan),
         *environment_file_lines(plan),
         *metrics_lines(plan),
+        *logrotate_lines(plan),
         *first_run(f"cd {quote(str(plan.folder))} && {command}"),
     ]

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from shlex import join
 
 from etl.deploy.kubernetes import STATE, USER_ID, VOLUME, inside
-from etl.deploy.plan import PING_VARIABLE, File, Plan, comment
+from etl.deploy.plan import PING_VARIABLE, File, Plan, comment, own_folder
 
 _IMAGE = f"""\
 FROM python:3.13-slim AS build
@@ -52,7 +52,9 @@ def _instructions(plan: Plan) -> list[str]:
     words += [word for name in names for word in ("--env", name)]
     command = join([*words, plan.image, *plan.run(targets, state=STATE)])
     return [
-        f"{plan.title}. In a checkout of squeezely-etl:",
+        f"{plan.title}.",
+        *own_folder(plan),
+        "In a checkout of squeezely-etl:",
         f"  docker build --tag {plan.image} --file Dockerfile .",
         "Every night; --env NAME passes a variable on without writing its value, when it is set:",
         f"  {command}",

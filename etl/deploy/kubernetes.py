@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from etl.deploy.plan import PING_VARIABLE, File, Plan, comment
+from etl.deploy.plan import PING_VARIABLE, File, Plan, comment, own_folder
 from etl.errors import UsageProblem
 
 MAPPINGS = PurePosixPath("/mappings")
 VOLUME = PurePosixPath("/state")
-# In a folder of its own: that of the volume belongs to root, and the state wants one that nobody else may write to.
+# In a folder of its own: that of the volume belongs to root, and the state wants one that no other user may write to.
 STATE = VOLUME / "etl" / "state.sqlite"
 # A user that no image knows by name; the volume is given to its group.
 USER_ID = 10001
@@ -42,6 +42,7 @@ def _instructions(plan: Plan) -> list[str]:
     files = " ".join(f"--from-file={quote(str(file))}" for file in plan.files)
     lines = [
         f"{plan.title}. The image is made with: squeezely-etl deploy docker",
+        *own_folder(plan),
         f"  kubectl create configmap {plan.unit}-mappings {files}",
     ]
     secrets = [f"--from-literal={name}=…" for name in plan.required]

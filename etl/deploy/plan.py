@@ -11,12 +11,15 @@ from datetime import timedelta
 from pathlib import Path, PurePath
 
 from etl.deploy.schedule import Schedule
+from etl.errors import EXIT_CODES
 
 STATE_VARIABLE = "SQUEEZELY_ETL_STATE"
 # Where a cron monitor listens; the address is a secret, so it goes by its variable only.
 PING_VARIABLE = "SQUEEZELY_ETL_RUN_PING_URL"
 # The job ends by itself at --max-runtime and then lets what is in flight settle; who kills it earlier makes repeats.
 GRACE = timedelta(minutes=10)
+# Codes beside 0 that a scheduler counts as a success: stopped cleanly, the next run goes on.
+FINE_CODES = tuple(code for code, entry in EXIT_CODES.items() if entry.goes_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Plan:
     `names` are the mappings' names, `files` their files, `mappings` what was given (files or folders). `state` is None
     when the state is a database, whose URL stands in SQUEEZELY_ETL_STATE. `secret_files` are the paths of `${file:…}`.
     `metrics_file` is where the figures for Prometheus go, None for nowhere.
+    `examples` is the folder of the program's own examples, which an update replaces.
     `max_runtime` is as written on the command line, `stop_after` when the scheduler itself may end the job.
     """
 
@@ -60,6 +64,7 @@ class Plan:
     log: Path
     user: str
     image: str
+    examples: Path
     metrics_file: Path | None = None
 
     @property
@@ -98,6 +103,16 @@ class Plan:
             self.max_runtime,
             *(() if self.metrics_file is None else ("--metrics-file", str(self.metrics_file))),
         ]
+
+
+def own_folder(plan: Plan) -> list[str]:
+    """Lines that say where the mappings belong: in a folder that no update of the program touches."""
+    if any(file.is_relative_to(plan.examples) for file in plan.files):
+        return [
+            f"! {plan.examples} holds the program's examples, and an update replaces them.",
+            "! Copy your mappings to a folder of your own, and call deploy there.",
+        ]
+    return ["The mappings belong in a folder of your own, outside the program's checkout: an update leaves it alone."]
 
 
 def first_run(command: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from shlex import join, quote
 
 from etl.deploy.cron import environment_file_lines, metrics_lines
-from etl.deploy.plan import File, Plan, comment, first_run
+from etl.deploy.plan import FINE_CODES, File, Plan, comment, first_run, own_folder
 
 _FOLDER = PurePath("/etc/systemd/system")
 
@@ -40,7 +40,7 @@ def _service(plan: Plan) -> str:
         *([f"EnvironmentFile={_path(str(plan.environment_file))}"] if plan.variables else []),
         f"ExecStart={_words([*plan.command, *plan.run()])}",
         "# Stopped cleanly at --max-runtime, or because the API was away: the next run goes on.",
-        "SuccessExitStatus=6",
+        f"SuccessExitStatus={' '.join(map(str, FINE_CODES))}",
         f"TimeoutStartSec={int(plan.stop_after.total_seconds())}",
         "TimeoutStopSec=60",
         "UMask=0077",
@@ -72,6 +72,7 @@ def _instructions(plan: Plan) -> list[str]:
     made = [] if plan.state is None else [f"  install -d -m 0700 -o {plan.user} {quote(str(plan.state.parent))}"]
     return [
         f"{plan.title}.",
+        *own_folder(plan),
         *environment_file_lines(plan),
         *metrics_lines(plan),
         "To install, as root:",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from etl.drafting.facts import SampledColumn
+from etl.transform.plausible import groups_thousands
 from etl.transform.problem import DoubtfulValueError, RefusedValueError
 from etl.transform.rules import rule_for
 from etl.transform.zone import LocalTime
@@ -26,6 +27,10 @@ _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2}([-_][A-Za-z]{2})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4}", re.ASCII)
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.ASCII)
+# Hashes of passwords as PHP, Python and Unix write them, and what is nothing but hexadecimal digits.
+_SECRET = re.compile(
+    r"\$\w+\$.{8,}|\$P\$.{20,}|\$argon2.*|(pbkdf2|bcrypt|scrypt|argon2)\w*[$:].*|[0-9a-fA-F]{32,}(:.*)?"
+)
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TEXT_KINDS = frozenset({"text", None})
 # Kinds that no value of a field's type has, whatever the column is called.
@@ -48,10 +53,11 @@ _KINDS_OF: Mapping[str, frozenset[str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How many of the present sampled values a type takes."""
+    """How many of the present sampled values a type takes, and what it makes of them."""
 
     taken: int
     present: int
+    results: tuple[object, ...] = ()
 
     @property
     def share(self) -> float:
@@ -71,18 +77,31 @@ def fit(column: SampledColumn, type_name: str) -> Fit:
         return Fit(0, len(present) or 1)
     if not present:
         return Fit(0, 0 if _may_hold(column.kind, type_name) else 1)
-    rule = rule_for(type_name, kind=column.kind, zone=LocalTime("UTC"))
-    taken = 0
+    rule = rule_for(
+        type_name, kind=column.kind, zone=LocalTime("UTC"), decimal_separator="," if needs_comma(column) else "."
+    )
+    results: list[object] = []
     for value in present:
         try:
-            rule.value(value)
-        except DoubtfulValueError:
-            taken += 1
+            results.append(rule.value(value))
+        except DoubtfulValueError as doubt:
+            results.append(doubt.taken)
         except (RefusedValueError, ValueError, TypeError, ArithmeticError, LookupError):
             continue
-        else:
-            taken += 1
-    return Fit(taken, len(present))
+    return Fit(len(results), len(present), tuple(results))
+
+
+def needs_comma(column: SampledColumn) -> bool:
+    """Whether the column's texts are numbers as 1.234,50."""
+    return column.kind in _TEXT_KINDS and groups_thousands(column.values)
+
+
+def looks_like_countries(column: SampledColumn) -> bool:
+    """Whether the column's texts are codes of countries in capitals, and mostly no languages."""
+    present = [value.strip() for value in column.values if isinstance(value, str) and value.strip()]
+    alike = sum(_COUNTRY.fullmatch(value) is not None for value in present)
+    found = fit(column, "country").share >= CONVINCING and fit(column, "language").share < CONVINCING
+    return bool(present) and alike >= CONVINCING * len(present) and found
 
 
 def look_of(column: SampledColumn) -> str | None:
@@ -102,6 +121,13 @@ def look_of(column: SampledColumn) -> str | None:
         if alike >= CONVINCING and fit(column, type_name).share >= CONVINCING:
             return type_name
     return "yes_no" if _says_yes_or_no(column, present) else None
+
+
+def looks_like_secrets(column: SampledColumn) -> bool:
+    """Whether the values are hashes of passwords or random keys: long, of hexadecimal digits, or marked as a hash."""
+    texts = [one for one in column.values if isinstance(one, str) and one.strip()]
+    alike = sum(_SECRET.fullmatch(one) is not None for one in texts)
+    return bool(texts) and alike >= CONVINCING * len(texts)
 
 
 def _says_yes_or_no(column: SampledColumn, present: list[str]) -> bool:

@@ -1,108 +1,50 @@
-"""What people call columns, in English, Dutch and German.
+"""Compares the names of columns and tables with what people call things.
 
-The rule: one table a purpose, best name first; a name is compared without case, umlauts and separators, so `E-Mail`,
-`e_mail` and `eMail` are one.
+The rule: a name is compared without case, umlauts and separators, so `E-Mail`, `e_mail` and `eMail` are one, and also
+without what stands before it in all names of a schema (`ps_`, `OX`) or says whose it is (`customers_`).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-def _names(**words: str) -> Mapping[str, tuple[str, ...]]:
-    return MappingProxyType({field: _words(text) for field, text in words.items()})
-
-
-# The receiver's field -> names of columns that hold it.
-FIELD_NAMES = _names(
-    email="email emailaddress emailadres emailadresse mail mailadres mailadresse emailaddr",
-    userid="externaluserid externalid externeid externesid",
-    firstname="firstname voornaam vorname givenname roepnaam rufname forename",
-    lastname="lastname achternaam nachname surname familyname familienaam familienname zuname",
-    gender="gender geslacht geschlecht sex sekse",
-    birthdate="birthdate dateofbirth dob birthday birthdaydate geboortedatum gebdatum geburtsdatum geburtstag",
-    phone="phone phonenumber telephone telephonenumber telefoon telefoonnummer telefon telefonnummer tel telnr "
-    "mobile mobilephone mobilenumber mobiel mobielnummer mobil mobilnummer mobiltelefon handy handynummer gsm "
-    "rufnummer",
-    postcode="postcode postalcode zip zipcode plz postleitzahl",
-    city="city plaats woonplaats plaatsnaam stad stadt ort wohnort town",
-    country="countrycode country countryiso landcode land landcode laendercode laenderkennzeichen landkz",
-    language="locale language languagecode lang taal taalcode sprache sprachcode",
-    currency="currency currencycode valuta valutacode munteenheid munt waehrung waehrungscode",
-    newsletter="newsletter newsletteroptin newsletterconsent newslettersubscribed newsletterabo newsletteranmeldung "
-    "nieuwsbrief nieuwsbriefoptin nieuwsbriefaangemeld emailoptin mailingoptin subscribed optin",
-    service="serviceoptin serviceconsent servicemails servicemail service",
-    marketing="marketingoptin marketingconsent marketing marketingtoestemming marketingeinwilligung werbung "
-    "werbeeinwilligung acceptsmarketing",
-    orderid="ordernumber orderno ordernr ordernummer orderreference bestelnummer bestelnr bestellnummer bestellnr "
-    "bestellungsnummer auftragsnummer auftragsnr orderid",
-    totalvalue="totalvalue total ordertotal grandtotal totalamount totalprice totaal totaalbedrag orderbedrag bedrag "
-    "gesamtbetrag gesamtsumme gesamtpreis gesamt summe betrag amount",
-    checkin_date="checkindate checkin arrivaldate aankomstdatum aankomst anreisedatum anreise",
-    checkout_date="checkoutdate checkout departuredate vertrekdatum vertrek abreisedatum abreise",
-    mobile_advertiser_ID="mobileadvertiserid advertisingid idfa gaid",
-    timestamp="orderedat orderdate orderplacedat placedat purchasedat purchasedate besteldop besteldatum besteld "
-    "bestelltam bestelldatum bestellt occurredat happenedat eventtime eventat",
+from etl.drafting.dictionary import (
+    NO_ORDERS,
+    ORDER_TABLES,
+    OWNERS,
+    PEOPLE_TABLES,
+    SCHEMA_PREFIXES,
+    SECRET_NAMES,
+    SECRET_WORDS,
+    SECRETS,
+    SUBSCRIBER_TABLES,
+    TABLE_ENDINGS,
 )
 
-# The same for the lines of an order.
-PRODUCT_NAMES = _names(
-    id="sku productsku articlenumber artikelnummer artikelnr artnr productcode artikelcode itemnumber productnumber "
-    "produktnummer ean productid artikelid articleid produktid itemid",
-    name="title name productname productnaam productname artikelnaam artikelname produktname omschrijving bezeichnung "
-    "description beschrijving beschreibung titel",
-    price="unitprice price stukprijs prijs einzelpreis stueckpreis preis",
-    quantity="quantity qty aantal menge anzahl stueckzahl stueck count",
-    category_ids="categoryids categoryid categorieid kategorieid",
-)
-
-# Columns that change with every write, and those that are written once.
-CURSOR_NAMES = _words(
-    "updatedat modifiedat changedat lastmodifiedat lastmodified lastupdatedat lastupdated lastupdate lastchangedat "
-    "lastchanged lastchange updatedon modifiedon changedon modifieddate updateddate updatedate "
-    "datemodified dateupdated "
-    "modificationdate updated modified changed mtime updatetime updatets updatedts gewijzigdop "
-    "gewijzigd bijgewerktop "
-    "bijgewerkt aangepastop laatstgewijzigdop laatstgewijzigd laatstewijziging wijzigingsdatum "
-    "wijzigdatum mutatiedatum "
-    "gemuteerdop geaendertam geaendert aktualisiertam aktualisiert zuletztgeaendert zuletztgeaendertam "
-    "letzteaenderung aenderungsdatum bearbeitetam rowversion rowver"
-)
-CREATED_NAMES = _words(
-    "createdat createdon created creationdate datecreated createddate insertedat aangemaaktop "
-    "aangemaakt aanmaakdatum "
-    "ingevoerdop erstelltam erstellt erstellungsdatum angelegtam anlagedatum"
-)
-DELETED_NAMES = _words("deletedat deletedon deleted verwijderdop verwijderd geloeschtam geloescht")
-STATUS_NAMES = ("status", "orderstatus", "state", "bestelstatus", "bestellstatus", "auftragsstatus")
-
-# What may stand before a column's purpose without changing it.
-_OWNERS = _words(
-    "customer cust client klant kunde kunden user gebruiker benutzer contact kontakt person persoon member "
-    "lid mitglied "
-    "account relatie billing factuur rechnungs rechnung order bestelling bestellung"
-)
-_ORDER_TABLES = frozenset(
-    _words(
-        "order orders salesorder salesorders purchase purchases bestelling bestellingen bestellung bestellungen "
-        "auftrag auftraege verkoop verkopen verkauf verkaeufe"
-    )
-)
-_PEOPLE_TABLES = frozenset(
-    _words(
-        "customer customers client clients klant klanten kunde kunden user users gebruiker gebruikers benutzer contact "
-        "contacts contacten kontakt kontakte person persons people persoon personen member members lid leden mitglied "
-        "mitglieder account accounts relatie relaties subscriber subscribers"
-    )
+# What the words before the last say of a table, so that `order_customer` is neither orders nor customers.
+_TELLING = (
+    "order",
+    "purchase",
+    "work",
+    "stock",
+    "supplier",
+    "cart",
+    "quote",
+    "invoice",
+    "product",
+    "newsletter",
+    "mail",
 )
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+# Owners stand before each other: customers_ + billing_ + email.
+_MOST_OWNERS = 2
+# The prefix of names that begin with any one letter that says nothing.
+ONE_LETTER = "?"
+_FEWEST_ALIKE = 4
+_SHARE_ALIKE = 0.9
 
 
 def bare(name: str) -> str:
@@ -112,30 +54,141 @@ def bare(name: str) -> str:
     return "".join(one for one in text if one.isascii() and one.isalnum())
 
 
-def rank(column: str, names: Sequence[str]) -> int | None:
+def rank(column: str, names: Sequence[str], *, owners: Sequence[str] = OWNERS) -> int | None:
     """How well `column` is one of `names`: 0 = it is the first of them; None = it is none of them.
 
     A name that says whose it is (`customer_email`) comes after all that do not.
     """
-    text = bare(column)
-    if text in names:
-        return names.index(text)
-    for owner in _OWNERS:
-        rest = text.removeprefix(owner)
-        if rest != text and rest in names:
-            return len(names) + names.index(rest)
+    for stripped, text in enumerate(_without_owners(bare(column), owners)):
+        if text in names:
+            return stripped * len(names) + names.index(text)
     return None
 
 
-def is_order_table(table: str) -> bool:
+def _without_owners(text: str, owners: Sequence[str]) -> Iterator[str]:
+    yield text
+    for _ in range(_MOST_OWNERS):
+        rest = next((text.removeprefix(one) for one in owners if text.startswith(one) and len(text) > len(one)), None)
+        if rest is None:
+            return
+        text = rest
+        yield text
+
+
+def column_prefix(names: Sequence[str]) -> str:
+    """What nearly all `names` of a table's columns begin with and that says nothing: `KL_`, `OX`; "" without one."""
+    if len(names) < _FEWEST_ALIKE:
+        return ""
+    heads = Counter(one.partition("_")[0].casefold() for one in names if "_" in one.strip("_"))
+    if heads:
+        head, count = heads.most_common(1)[0]
+        if count >= _SHARE_ALIKE * len(names) and bare(head) not in OWNERS:
+            return f"{head}_"
+    # As in kKunde, cVorname, fGesamtsumme: a letter for the type.
+    if all(re.match(r"[a-z][A-Z]", one) for one in names):
+        return ONE_LETTER
+    # Without a separator only what is known is no part of a word.
+    start = names[0][:2].casefold()
+    return start if start in SCHEMA_PREFIXES and all(one.casefold().startswith(start) for one in names) else ""
+
+
+def without_prefix(name: str, prefix: str) -> str:
+    """`name` without `prefix`, whatever its case; itself where nothing would be left."""
+    if prefix == ONE_LETTER:
+        return name[1:]
+    found = prefix and name.casefold().startswith(prefix) and len(name) > len(prefix)
+    return name[len(prefix) :] if found else name
+
+
+def table_prefix(names: Sequence[str]) -> str:
+    """What most `names` of a schema's tables begin with: the shop's own prefix, with its `_`; "" without one."""
+    heads = Counter(one.partition("_")[0].casefold() for one in names if "_" in one.strip("_"))
+    if not heads:
+        return ""
+    head, count = heads.most_common(1)[0]
+    means_something = bare(head) in (*ORDER_TABLES, *PEOPLE_TABLES, *OWNERS)
+    enough = count >= 0.6 * len(names) if len(names) >= _FEWEST_ALIKE else count == len(names) >= 2
+    return f"{head}_" if enough and not means_something else ""
+
+
+def thing(table: str, prefix: str = "") -> str:
+    """What the rows of `table` are, bare: without schema, prefixes and endings such as `_entity`."""
+    own = last(table)
+    text = bare(own[1:] if re.match(r"t[A-Z]", own) else without_prefix(own, prefix))
+    for one in SCHEMA_PREFIXES:
+        rest = text.removeprefix(one)
+        # A short prefix without a separator is one only where a word is left that means something.
+        if rest != text and _means(rest):
+            text = rest
+            break
+    for one in TABLE_ENDINGS:
+        rest = text.removesuffix(one)
+        if rest != text and _means(rest):
+            text = rest
+            break
+    return text
+
+
+def _means(text: str) -> bool:
+    return bool(stems(text) & {*ORDER_TABLES, *PEOPLE_TABLES, *SUBSCRIBER_TABLES}) or text.startswith(
+        ("order", "customer", "user", "product")
+    )
+
+
+def stems(word: str) -> frozenset[str]:
+    """`word` in the singular, by any of the rules of English, Dutch and German that may apply, and as it is."""
+    found = {word}
+    if word.endswith("ies"):
+        found.add(f"{word[:-3]}y")
+    for ending in ("s", "es", "en", "n", "e"):
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            found.add(word.removesuffix(ending))
+    return frozenset(found)
+
+
+def is_order_table(table: str, prefix: str = "") -> bool:
     """The table's name says that its rows are orders."""
-    return bare(_last(table)) in _ORDER_TABLES
+    return bool((stems(thing(table, prefix)) | last_word(table)) & ORDER_TABLES)
 
 
-def event_name(table: str) -> str:
+def last_word(table: str) -> frozenset[str]:
+    """What a name of several words ends with, in the singular (`b2b_orders`); nothing where the words before tell."""
+    before, _, word = last(table).rpartition("_")
+    told = bare(before)
+    return frozenset() if not before or any(one in told for one in _TELLING) else stems(bare(word))
+
+
+def is_no_order(table: str) -> bool:
+    """The table's name says that its rows are something beside orders: invoices, carts, payments."""
+    return any(one in bare(last(table)) for one in NO_ORDERS)
+
+
+def is_people_table(table: str, prefix: str = "") -> bool:
+    """The table's name says that its rows are people."""
+    return bool((stems(thing(table, prefix)) | last_word(table)) & PEOPLE_TABLES)
+
+
+def is_subscriber_table(table: str, prefix: str = "") -> bool:
+    """The table's name says that its rows are subscriptions to mailings."""
+    return bool(stems(thing(table, prefix)) & SUBSCRIBER_TABLES)
+
+
+def is_secret(column: str) -> bool:
+    """The column's name says that its values give access: a password, a token, a hash, a key."""
+    text = bare(column)
+    if re.search(r"(email|mail)[a-z]*(sha|hash|md5)|(hashed|sha256)[a-z]*mail", text):
+        return False
+    words = [one.lower() for one in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", column)]
+    # A short word is one only where it stands alone or ends another: has_hobby holds no hash.
+    short = any(word.removesuffix("s") == one or word.endswith(one) for word in words for one in SECRET_WORDS)
+    return short or text in SECRET_NAMES or any(one in text for one in SECRETS)
+
+
+def event_name(table: str, prefix: str = "") -> str:
     """A name for the event "a row of `table` was added or changed", such as CustomerUpdated."""
-    name = _last(table)
-    if bare(name) in _PEOPLE_TABLES:
+    name = without_prefix(last(table), prefix)
+    name = name[1:] if re.match(r"t[A-Z]", name) else name
+    if is_people_table(table, prefix):
         return "CustomerUpdated"
     words = re.findall(r"[a-z0-9]+", unicodedata.normalize("NFKD", name.translate(_UMLAUTS)).lower(), re.ASCII)
     return f"{''.join(word.capitalize() for word in words)[:80] or 'Row'}Updated"
@@ -149,5 +202,6 @@ def slug(name: str) -> str:
     return text.strip("_")
 
 
-def _last(table: str) -> str:
+def last(table: str) -> str:
+    """The table's own name, without its schema."""
     return table.rpartition(".")[2]

@@ -1,7 +1,9 @@
-"""Replaces what is personal in a row by plausible stand-ins, so that the row can stand in a file as an example.
+"""Replaces the values of a row by plausible stand-ins, so that the row can stand in a file as an example.
 
-The rule: the same value has the same stand-in wherever it occurs, also inside other texts, and a stand-in keeps the
-form of the value (case, spaces at the ends, number of digits), so that the row means to the mapping what it meant.
+The rule: only values of a closed list stay: true and false, words of yes and no, moments, what the mapping itself
+names, and what becomes a code of the receiver (currency, country, language, gender). The same value has the same
+stand-in wherever it occurs, also inside other texts, and a stand-in keeps the form of the value (case, spaces at the
+ends, number of digits), so that the row means to the mapping what it meant.
 """
 
 from __future__ import annotations
@@ -12,8 +14,12 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from types import MappingProxyType
 
-from etl.drafting.names import FIELD_NAMES, rank
+from etl.drafting.dictionary import FIELD_NAMES
+from etl.drafting.names import rank
+from etl.drafting.shaped import shaped, shaped_text
+from etl.mapping.catalogue import EVENTS, FIELDS, PRODUCT_FIELDS
 from etl.mapping.columns import rule_columns
+from etl.mapping.model import EventColumn
 from etl.mapping.model import Mapping as MappingModel
 
 Row = Mapping[str, object]
@@ -24,6 +30,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY_FIRST = re.compile(r"\d\d-\d\d-\d{4}", re.ASCII)
 _ADDRESS = "eva@example.com"
 _SHORTEST_INSIDE = 3
+_CODES = frozenset({"currency", "country", "language", "gender", "yes_no", "boolean", "date", "datetime"})
+_LONGEST_CODE = 40
 _KEPT_DIGITS = 4
 _OTHER_NAMES = MappingProxyType(
     {
@@ -58,11 +66,64 @@ def with_stand_ins(
             given[name] = replaced.setdefault(value.strip(), _stand_in(purpose, value.strip())).join(_ends(value))
         elif isinstance(value, int) and not isinstance(value, bool) and purpose == "phone":
             given[name] = int(_other_digits(str(value)))
-    inside = _inside(replaced)
+    words = _Words(replaced, _named_by(mapping))
+    codes = _code_columns(mapping)
     for name, value in given.items():
-        if name not in purposes:
-            given[name] = _cleared(value, inside)
-    return given, tuple({name: _cleared(value, inside) for name, value in child.items()} for child in children)
+        if name not in purposes and not _is_code(name, value, codes):
+            given[name] = shaped(value, text=words)
+    lines = tuple(
+        {name: value if _is_code(name, value, codes) else shaped(value, text=words) for name, value in child.items()}
+        for child in children
+    )
+    return given, lines
+
+
+def kept(before: Row, after: Row) -> list[str]:
+    """The columns whose value the example shows as it is in the database."""
+    return [name for name, value in before.items() if value is not None and after.get(name) == value]
+
+
+class _Words:
+    """Replaces texts: the stand-ins that other columns have, addresses, then whatever is left by its form."""
+
+    def __init__(self, replaced: Mapping[str, str], named: frozenset[str]) -> None:
+        longest_first = sorted((one for one in replaced if len(one) >= _SHORTEST_INSIDE), key=len, reverse=True)
+        known = "|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in longest_first)
+        self._pattern = re.compile("|".join(part for part in (known, _EMAIL.pattern) if part), re.IGNORECASE)
+        self._replaced = {original.lower(): stand_in for original, stand_in in replaced.items()}
+        self._named = named
+
+    def __call__(self, text: str) -> str:
+        if text.strip() in self._named:
+            return text
+        pieces, done = [], 0
+        for found in self._pattern.finditer(text):
+            pieces += [shaped_text(text[done : found.start()]), self._replaced.get(found[0].lower(), _ADDRESS)]
+            done = found.end()
+        return "".join([*pieces, shaped_text(text[done:])])
+
+
+def _named_by(mapping: MappingModel) -> frozenset[str]:
+    """Values that the mapping names itself, so that they say nothing of a person; and the receiver's events."""
+    rules = [*mapping.fields.values(), *(mapping.products.fields.values() if mapping.products else ())]
+    return frozenset(str(name) for rule in rules for name in rule.map or {}) | frozenset(EVENTS)
+
+
+def _code_columns(mapping: MappingModel) -> frozenset[str]:
+    """The columns that become a code of a closed list, a moment, or the event's name."""
+    found = list(mapping.event.columns) if isinstance(mapping.event, EventColumn) else []
+    tables = [(mapping.fields, FIELDS)] + ([(mapping.products.fields, PRODUCT_FIELDS)] if mapping.products else [])
+    for rules, known in tables:
+        for name, rule in rules.items():
+            kind = rule.type or (known[name].type if name in known else None)
+            if kind in _CODES:
+                found += rule_columns(rule)
+    return frozenset(found)
+
+
+def _is_code(name: str, value: object, codes: frozenset[str]) -> bool:
+    # A longer text is no code, whatever the column was meant for.
+    return name in codes and len(str(value)) <= _LONGEST_CODE
 
 
 def _purposes(mapping: MappingModel, row: Row) -> dict[str, str]:
@@ -110,28 +171,3 @@ def _other_digits(text: str) -> str:
 def _ends(value: str) -> tuple[str, str]:
     left, right = len(value) - len(value.lstrip()), len(value.rstrip())
     return value[:left], value[right:]
-
-
-def _inside(replaced: Mapping[str, str]) -> list[tuple[re.Pattern[str], str]]:
-    longest_first = sorted(
-        (one for one in replaced.items() if len(one[0]) >= _SHORTEST_INSIDE), key=lambda p: -len(p[0])
-    )
-    return [
-        (re.compile(rf"(?<!\w){re.escape(original)}(?!\w)", re.IGNORECASE), stand_in)
-        for original, stand_in in longest_first
-    ]
-
-
-def _cleared(value: object, inside: Sequence[tuple[re.Pattern[str], str]]) -> object:
-    match value:
-        case str():
-            text = value
-            for pattern, stand_in in inside:
-                text = pattern.sub(lambda _, word=stand_in: word, text)  # type: ignore[misc]  # bound at once
-            return _EMAIL.sub(_ADDRESS, text)
-        case list():
-            return [_cleared(one, inside) for one in value]
-        case dict():
-            return {name: _cleared(one, inside) for name, one in value.items()}
-        case _:
-            return value

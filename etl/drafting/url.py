@@ -1,38 +1,63 @@
 """What of a database's URL may stand in a file.
 
-The rule: a password never does, nor anything in the URL that might be one.
+The rule: a password never does, nor anything in the URL that might be one; a variable that holds the URL may.
 """
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-import sqlalchemy.exc
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from etl.drafting.write import quoted
-from etl.errors import UsageProblem
+from etl.drafting.quoting import quoted
+from etl.source.connect import parse_database_url
 
 VARIABLE = "SOURCE_DATABASE_URL"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # Parameters of URLs that hold no secret, whatever their value.
 _HARMLESS = frozenset(
     {"application_name", "charset", "client_encoding", "connect_timeout", "mode", "sslmode", "ssl_mode", "timeout"}
 )
 
 
-def url_for_file(url: str) -> tuple[str, str]:
-    """`url` as the file may hold it, and why.
+@dataclass(frozen=True, slots=True)
+class WrittenUrl:
+    """A database's URL: in clear (never print it), as the file has it with the reason, and as a command has it.
+
+    `is_missing`: the file names a variable that does not hold the URL yet.
+    """
+
+    clear: str
+    text: str
+    reason: str
+    argument: str
+    is_missing: bool = False
+
+
+def variable_of(url: str, environment: Mapping[str, str]) -> str | None:
+    """The name of the variable that holds `url`, as in `init "$SHOP_DATABASE_URL"`; None without one."""
+    names = sorted(
+        name for name, value in environment.items() if value == url and _NAME.fullmatch(name) and name != "_"
+    )
+    return next((one for one in names if "URL" in one.upper()), names[0] if names else None)
+
+
+def url_for_file(url: str, *, variable: str | None) -> WrittenUrl:
+    """`url` as the file may hold it, and why; `variable` is the one that holds it, if there is one.
 
     Raises:
-        UsageProblem: it is not a URL.
+        UsageProblem: it is not a URL, or it is not clear where its password ends.
     """
-    try:
-        parsed = sa.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise UsageProblem(
-            "URL is not a database URL", hint="for example postgresql://user@host/shop or sqlite:///shop.db"
-        ) from None
+    parsed = parse_database_url(url, what="URL")
+    if variable is not None:
+        named = f"${{{variable}}}"
+        return WrittenUrl(url, named, "the variable that held it", argument=named)
     if parsed.password is not None or any(name.lower() not in _HARMLESS for name in parsed.query):
-        return f"${{{VARIABLE}}}", "a variable, since the URL holds a password or what may be one"
+        named = f"${{{VARIABLE}}}"
+        why = "a variable, since the URL holds a password or what may be one"
+        return WrittenUrl(url, named, why, argument=named, is_missing=True)
     if parsed.get_backend_name() == "sqlite":
         is_absolute = (parsed.database or "").startswith("/")
-        return quoted(url), "" if is_absolute else "a relative path counts from the folder of the call"
-    return quoted(url), "it holds no password; better a variable, ${SOURCE_DATABASE_URL}"
+        why = "" if is_absolute else "a relative path counts from the folder of the call"
+        return WrittenUrl(url, quoted(url), why, argument=url)
+    return WrittenUrl(url, quoted(url), "it holds no password; better a variable, ${SOURCE_DATABASE_URL}", argument=url)

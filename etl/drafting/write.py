@@ -1,113 +1,72 @@
 """Writes a draft as a mapping file with comments.
 
-The rule: what is written can be used as it stands, and no comment holds a value of a row. Names of tables and columns
-are quoted where YAML or a variable could read them otherwise.
+The rule: what is written can be used as it stands, or is refused by `validate`; and no comment holds a value of a row.
+Names of tables and columns are quoted where YAML or a variable could read them otherwise.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from etl.drafting.draft import Draft, DraftField, DraftProducts
 from etl.drafting.facts import TableFacts
-from etl.drafting.names import CREATED_NAMES, DELETED_NAMES, STATUS_NAMES, rank, slug
-from etl.exact import printable
+from etl.drafting.lines import block, comment, line, wrapped
+from etl.drafting.names import slug
+from etl.drafting.quoting import listed, quoted
+from etl.drafting.write_source import source_lines
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-# Words that some reader of YAML takes for something else than text.
-_NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_COMMENT_COLUMN = 50
-_WIDEST = 118
+DESTINATION = (
+    "destination:",
+    "  url: ${SQUEEZELY_URL:-https://api.squeezely.tech}",
+    "  account: ${SQUEEZELY_ACCOUNT}",
+    "  api_key: ${SQUEEZELY_API_KEY}",
+    "  # rate_limit: {requests_per_second: 10, events_per_second: 1000}     # what the account allows",
+)
 
 
-def write_mapping(facts: TableFacts, draft: Draft, *, url: str, url_reason: str) -> str:
-    """The text of the mapping file. `url` is what is to stand as `source.url`, with variables as they are written."""
+def write_mapping(facts: TableFacts, draft: Draft, *, url: str, url_reason: str, look: str) -> str:
+    """The text of the mapping file.
+
+    `url` is what is to stand as `source.url`, with variables as they are written; `look` is the command that shows what
+    the draft would send.
+    """
+    subject = "a query" if facts.is_own_query else comment(facts.name)
     lines = [
         "# yaml-language-server: $schema=./mapping.schema.json",
         "#",
-        f"# {_comment(facts.name)}: drafted from its structure and {facts.rows} of its rows. Read it before use:",
-        "#   squeezely-etl validate FILE --connect     is everything there?",
-        "#   squeezely-etl preview FILE                what would be sent?",
+        f"# {subject}: drafted from its structure and {facts.rows} of its rows. Read it before use.",
         *_remarks(draft.remarks),
+        "#",
+        "# What would be sent:",
+        f"#   {look}",
         "version: 1",
-        _line("name", mapping_name(facts.name), "names the checkpoint; do not change it once it runs"),
+        line("name", mapping_name(facts.name), "names the checkpoint; do not change it once it runs"),
         "",
-        *_source(facts, draft, url=url, url_reason=url_reason),
+        *source_lines(facts, draft, url=url, url_reason=url_reason),
         "",
-        _line("event", draft.event, draft.event_reason),
+        line("event", draft.event, draft.event_reason),
         "",
         "fields:",
+        *([_field(draft.stand_in, "  # ")] if draft.stand_in is not None else []),
         *(_field(one, "  ") for one in draft.fields),
     ]
     if draft.customs:
         lines += ["", "  # Custom fields: create them in the account first, under the same names."]
         lines += [_field(one, "  # ") for one in draft.customs]
+    if draft.secrets:
+        columns = "1 more column looks" if draft.secrets == 1 else f"{draft.secrets} more columns look"
+        lines += ["", f"  # {columns} like what gives access, and should not leave the database."]
     lines += ["", *_products(draft)]
     if any(one.name == "timestamp" for one in draft.fields):
         lines += ["# An event goes out again when anything but these changed.", "resend_ignores: [timestamp]", ""]
-    lines += [
-        "# The account and its key are read from SQUEEZELY_ACCOUNT and SQUEEZELY_API_KEY.",
-        "# destination:",
-        "#   rate_limit: {requests_per_second: 10, events_per_second: 1000}     # what the account allows",
-    ]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    lines += [line("guards", "{max_times_usual: 10}", "a run that is this unusual stops, and sends nothing"), ""]
+    lines += DESTINATION
+    return "\n".join(one.rstrip() for one in lines) + "\n"
 
 
 def mapping_name(table: str) -> str:
     """A mapping's name for `table`."""
-    return slug(table.rpartition(".")[2])[:64] or "table"
-
-
-def quoted(text: str) -> str:
-    """`text` as a YAML scalar that is read back as this text, also in braces and after variables were filled."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_PLAIN:
-        return text
-    return json.dumps(text.replace("$", "$$"), ensure_ascii=not text.isprintable())
-
-
-def _source(facts: TableFacts, draft: Draft, *, url: str, url_reason: str) -> Iterator[str]:
-    yield "source:"
-    yield _line("  url", url, url_reason)
-    yield _line("  table", quoted(facts.name))
-    if not facts.key.sure:
-        yield from _wrapped(f"! {facts.key.reason}", "  # ")
-        yield _line("  primary_key", _listed(facts.key.columns))
-    else:
-        yield _line("  primary_key", _listed(facts.key.columns), facts.key.reason)
-    yield from _cursor(facts)
-    if draft.needs_zone:
-        yield _line("  timezone", "UTC", "CHECK: the zone of the times that have none; perhaps Europe/Amsterdam")
-    for one in facts.columns:
-        if rank(one.name, DELETED_NAMES) is not None and (one.kind or "").startswith("date"):
-            yield f"  # where: {_comment(one.name)} IS NULL    # leaves out rows that count as deleted"
-    if draft.event == "Purchase" and any(rank(one.name, STATUS_NAMES) is not None for one in facts.columns):
-        yield "  # where: …    # perhaps only orders of a certain status, such as paid"
-
-
-def _cursor(facts: TableFacts) -> Iterator[str]:
-    cursor = facts.cursor
-    if cursor is None:
-        words = (
-            "no cursor_field: no column was found that changes with every write, so every run reads all rows; only "
-            "what changed is sent"
-        )
-        yield from _wrapped(words, "  # ")
-        for one in facts.columns:
-            if rank(one.name, CREATED_NAMES) is not None:
-                yield f"  # cursor_field: {_comment(quoted(one.name))}     # only if rows never change once written"
-                break
-        return
-    if not cursor.indexed:
-        words = f"! not indexed: each page reads the whole table. CREATE INDEX … ON {facts.name} ({cursor.column}, …)"
-        yield from _wrapped(words, "  # ")
-    if cursor.without:
-        words = f"! {cursor.without} rows have no {cursor.column}: no run reads them. Fill the column, then remove skip"
-        yield from _wrapped(words, "  # ")
-    yield _line("  cursor_field", quoted(cursor.column), "by its name: set at every insert and update?")
-    if cursor.without:
-        yield _line("  on_null_cursor", "skip")
+    return slug(table.rpartition(".")[2])[:64].strip("_") or "table"
 
 
 def _products(draft: Draft) -> Iterator[str]:
@@ -115,64 +74,51 @@ def _products(draft: Draft) -> Iterator[str]:
         yield from _section(draft.products)
         yield ""
     elif draft.event == "Purchase":
-        yield "# The products of a purchase are rows of another table:"
-        yield "# products:"
-        yield "#   table: order_lines"
-        yield "#   match: {order_id: id}             # whose order_id is this row's id"
-        yield "#   fields: {id: sku, name: title, price: unit_price, quantity: quantity}"
+        yield from wrapped(
+            "! The products of a purchase were not found. Without them this file is refused. Perhaps:", "# "
+        )
+        yield "products:"
+        yield "  # table: order_lines                # rows of another table …"
+        yield "  # match: {order_id: id}             # … whose order_id is this row's id"
+        yield "  # or `column:` with a JSON list, or neither: one product of this row's own columns"
+        yield "  fields: {}                          # {id: sku, name: title, price: unit_price, quantity: quantity}"
         yield ""
 
 
 def _section(products: DraftProducts) -> Iterator[str]:
+    if products.reason and products.table is None and products.json_column is None:
+        yield from wrapped(f"{products.reason[:1].upper()}{products.reason[1:]}:", "# ")
     yield "products:"
-    yield _line("  table", quoted(products.table), "its foreign key refers to this table")
-    pairs = ", ".join(f"{quoted(child)}: {quoted(parent)}" for child, parent in products.match)
-    yield _line("  match", f"{{{pairs}}}")
+    if products.query is not None:
+        yield from block("query", products.query, "  ")
+    elif products.table is not None:
+        yield line("  table", quoted(products.table), products.reason)
+    elif products.json_column is not None:
+        yield line("  column", quoted(products.json_column), products.reason)
+    if products.match:
+        pairs = ", ".join(f"{quoted(child)}: {quoted(parent)}" for child, parent in products.match)
+        yield line("  match", f"{{{pairs}}}")
     if products.order:
-        yield _line("  order_by", _listed(products.order))
+        yield line("  order_by", listed(products.order))
+    yield from (f"  # {comment(one)}" for one in products.remarks)
     yield "  fields:"
     for one in products.fields:
         yield _field(one, "    ")
 
 
 def _field(field: DraftField, indent: str) -> str:
-    value = quoted(field.column)
-    if field.options:
-        options = "".join(f", {name}: {option}" for name, option in field.options)
-        value = f"{{column: {value}{options}}}"
-    return _line(f"{indent}{field.name}", value, field.reason)
+    options = ", ".join(f"{name}: {option}" for name, option in field.options)
+    if field.column is None:
+        value = f"{{{options}}}"
+    elif field.further:
+        columns = listed((field.column, *field.further))
+        value = f"{{column: {columns}{f', {options}' if options else ''}}}"
+    else:
+        value = f"{{column: {quoted(field.column)}, {options}}}" if options else quoted(field.column)
+    return line(f"{indent}{field.name}", value, field.reason)
 
 
 def _remarks(remarks: Sequence[str]) -> Iterator[str]:
     for one in remarks:
         yield "#"
-        yield from _wrapped(f"! {one}.", "# ")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return quoted(names[0]) if len(names) == 1 else f"[{', '.join(map(quoted, names))}]"
-
-
-def _line(key: str, value: str, reason: str = "") -> str:
-    text = f"{key}: {value}"
-    return f"{text:<{_COMMENT_COLUMN - 2}}  # {_comment(reason)}" if reason else text
-
-
-def _wrapped(text: str, indent: str) -> Iterator[str]:
-    line = indent
-    for word in _comment(text).split():
-        if len(line) + len(word) >= _WIDEST and line != indent:
-            yield line.rstrip()
-            line = indent + "  "
-        line += f"{word} "
-    yield line.rstrip()
-
-
-def _comment(text: str) -> str:
-    """Fit for a comment: one line, nothing that drives a terminal."""
-    return " ".join(printable(text).split())
-
-
-def remark_lines(remarks: Iterable[str]) -> list[str]:
-    """Remarks as lines for a terminal."""
-    return [f"! {_comment(one)}" for one in remarks]
+        yield from wrapped(f"! {one}.", "# ")

@@ -1,7 +1,8 @@
 """One API account's rate for all processes of the host, kept in a small file.
 
 The rule: read, decide and write happen under one lock, by the arithmetic of `etl.delivery.throttle`; a file that is
-torn or from before a reboot counts as new. The file holds times only, and its name is a hash.
+torn or from before a reboot counts as new, and one that is removed is made again. The file holds times only, and its
+name is a hash.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from etl.delivery.throttle import BudgetState, Rates, pause, recover, slow_down, take
-from etl.errors import UsageProblem
+from etl.errors import EtlError, UsageProblem
+from etl.host.refusal import refusal_of
 
 _BODY = struct.Struct("<8s8s8d")
 _CHECK = struct.Struct("<I")
@@ -53,16 +55,18 @@ class SharedBudget:
         *,
         folder: Path,
         account: tuple[str, ...],
-        requests_per_second: float,
-        events_per_second: float,
+        rates: Rates,
         patient: bool = False,
     ) -> None:
-        self._rates = Rates(requests_per_second, events_per_second)
+        self._rates = rates
         self._patient = patient
         self._slowed = False
+        self._folder = folder
         self._boot = _boot_mark()
-        name = hashlib.blake2b("\0".join(account).encode(), digest_size=16).hexdigest()
-        self._file = _open_private(folder, f"{name}.rate")
+        # What this process knows of it, for the case that the file goes away.
+        self._last = (BudgetState(), 0.0)
+        self._name = hashlib.blake2b("\0".join(account).encode(), digest_size=16).hexdigest() + ".rate"
+        self._file = _open_private(folder, self._name)
 
     def take(self, *, events: int, now: float) -> float:
         """As `Budget.take`."""
@@ -97,24 +101,37 @@ class SharedBudget:
             self._file = -1
 
     def _change(self, step: Callable[[BudgetState], BudgetState], *, now: float | None) -> None:
+        try:
+            self._changed(step, now=now)
+        except OSError as error:
+            raise _refused(error, self._folder) from error
+
+    def _changed(self, step: Callable[[BudgetState], BudgetState], *, now: float | None) -> None:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
-            state, written_at = self._read(now)
+            while not os.fstat(self._file).st_nlink:
+                # The file was removed: the other processes are to share one with us that has a name.
+                os.close(self._file)
+                self._file = _open_private(self._folder, self._name)
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+            state, written_at = self._read(now) or self._last
             after = step(state)
             self._slowed = after.factor < 1.0
+            self._last = after, max(written_at, now or 0.0)
             if after != state:
-                self._write(after, max(written_at, now or 0.0))
+                self._write(*self._last)
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _read(self, now: float | None) -> tuple[BudgetState, float]:
+    def _read(self, now: float | None) -> tuple[BudgetState, float] | None:
+        """What the file holds, and when that was written; None when it is new, torn, or from before a reboot."""
         content = os.pread(self._file, _SIZE + 1, 0)
         if len(content) != _SIZE or _CHECK.unpack_from(content, _BODY.size)[0] != zlib.crc32(content[: _BODY.size]):
-            return BudgetState(), 0.0
+            return None
         magic, boot, written_at, *values = _BODY.unpack_from(content)
         rebooted = boot != self._boot or (now is not None and written_at > now + _CLOCK_SLACK_SECONDS)
         if magic != _MAGIC or rebooted:
-            return BudgetState(), 0.0
+            return None
         return BudgetState(*values), written_at
 
     def _write(self, state: BudgetState, written_at: float) -> None:
@@ -157,6 +174,11 @@ def _open_private(folder: Path, name: str) -> int:
         finally:
             os.close(folder_fd)
     except OSError as error:
-        words = f"sharing the rate limit: cannot open a file in {folder}: {error.strerror}"
-        raise UsageProblem(words, hint=hint) from error
+        raise _refused(error, folder, hint=hint) from error
     return file
+
+
+def _refused(error: OSError, folder: Path, *, hint: str | None = None) -> EtlError:
+    refusal = refusal_of(error, doing=f"sharing the rate limit in {folder}")
+    words = f"sharing the rate limit: cannot use a file in {folder}: {error.strerror}"
+    return refusal or UsageProblem(words, hint=hint)

@@ -26,7 +26,7 @@ def on_signals(callback: Callable[[int], None]) -> Iterator[None]:
     def handle(number: int, _frame: FrameType | None) -> None:
         nonlocal seen
         if seen:
-            # No cleaning up: whoever asks twice has waited long enough, and the state is written in transactions.
+            # No cleaning up: a second signal says that the wait was long enough. The state is written in transactions.
             os._exit(128 + number)
         seen = True
         callback(number)

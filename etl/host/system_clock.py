@@ -1,6 +1,6 @@
 """The real time and real chance.
 
-The rule: a wait ends at once when somebody interrupts it; durations come from the monotonic clock, which on Linux and
+The rule: a wait ends at once when it is interrupted; durations come from the monotonic clock, which on Linux and
 macOS is the same for all processes of the host.
 """
 

@@ -11,24 +11,43 @@ from dataclasses import dataclass, replace
 
 from etl.books import Books
 from etl.errors import UsageProblem
-from etl.job.deliver import Delivery, Limits
 from etl.job.forecast import Forecaster
+from etl.job.loop import Delivery
 from etl.job.outcome import Outcome, WindowForecast
 from etl.job.ports import RunSource
-from etl.job.run import NO_LIMITS, Job, Plan, Workshop, do
-from etl.page import Position, Scalar, Window
+from etl.job.run import Job, Plan, Workshop, do
+from etl.job.start import NO_LIMITS, Limits
+from etl.page import Bound, Position, Scalar, Window
+
+# A track that exists while a backfill of everything is not complete.
+EVERYTHING = "backfill:all"
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillOptions:
-    """What the caller chose: the half-open range [start, end) as cursor texts, and a window's width (None: one)."""
+    """What the caller chose: the half-open range [start, end) as cursor texts (None: everything), and windows.
+
+    window: the width of one; None: one for all. resend: also what did not change; such a backfill is another piece of
+    work than one without.
+    """
 
     run_id: str
-    start: str
-    end: str
+    start: str | None = None
+    end: str | None = None
     window: str | None = None
+    resend: bool = False
     restart: bool = False
     limits: Limits = NO_LIMITS
+
+    @property
+    def step(self) -> str:
+        """What tells it from another backfill of the same range."""
+        return f"{self.window or ''} resend".strip() if self.resend else self.window or ""
+
+    @property
+    def everything(self) -> bool:
+        """Whether it has no range."""
+        return self.start is None and self.end is None
 
 
 def backfill_mapping(
@@ -40,11 +59,13 @@ def backfill_mapping(
     planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """Send [start, end) of the cursor, going on where an earlier call stopped. The lock is the caller's."""
+    if options.everything:
+        return _backfill_everything(shop, options, report=report, started=started, planned=planned)
     source, state = shop.source, shop.state
     start, end = _range(source, options)
     whole = source.backfill_windows(start, end, options.window)
     shop.confirm_fingerprint()
-    record = state.backfill(start, end, options.window or "", restart=options.restart)
+    record = state.backfill(start, end, options.step, restart=options.restart)
     done = record.windows_done
     begun_at = whole[done].start if done < len(whole) else None
     if record.finished_at is None and record.window_at is not None and record.window_at != begun_at:
@@ -84,11 +105,63 @@ def backfill_mapping(
         run_id=options.run_id,
         plan=plan,
         pages=shop.source,
+        compare=not options.resend,
+        tries_again=options.resend,
         limits=options.limits,
         window_done=window_done,
         windows=lambda: (done, len(whole)),
     )
     return do(shop, job, report=report, started=started, planned=planned)
+
+
+def _backfill_everything(
+    shop: Workshop,
+    options: BackfillOptions,
+    *,
+    report: Callable[[Books], None],
+    started: Callable[[Delivery], None],
+    planned: Callable[[Plan], None],
+) -> Outcome:
+    """Read every row, and send what the receiver does not have as it is now."""
+    shop.confirm_fingerprint()
+    track = f"{EVERYTHING} resend" if options.resend else EVERYTHING
+
+    def plan(books: Books) -> Sequence[Window]:
+        if options.restart:
+            shop.state.end_anew(track)
+        reached = shop.state.checkpoint(track)
+        bound = shop.source.upper_bound()
+        books.put_held(bound.held)
+        after = None if reached is None else reached.position
+        return [replace(window, after=after) for window in _all_rows(shop, bound)]
+
+    job = Job(
+        command="backfill",
+        track=track,
+        run_id=options.run_id,
+        plan=plan,
+        pages=shop.source,
+        compare=not options.resend,
+        tries_again=options.resend,
+        limits=options.limits,
+        completed=lambda: shop.state.end_anew(track),
+        as_mapped=True,
+    )
+    return do(shop, job, report=report, started=started, planned=planned)
+
+
+def _all_rows(shop: Workshop, bound: Bound, step: str | None = None) -> Sequence[Window]:
+    """All rows up to `bound`, in windows of a width where that is given and the source has a cursor."""
+    source = shop.source
+    whole = [replace(window, label="all rows") for window in source.start_windows(None, bound)]
+    if step is None or not whole or whole[0].until is None:
+        return whole
+    first, last = source.lowest(whole[0]), whole[0].until
+    if first is None or first == last:
+        return whole
+    *windows, end = source.backfill_windows(first, last, step, bound=bound)
+    # Up to the bound, and with it.
+    return [*windows, replace(end, until=last, until_open=False)]
 
 
 def forecast_backfill(
@@ -100,18 +173,22 @@ def forecast_backfill(
 ) -> Outcome:
     """The whole backfill but the sending, with a forecast for each window; the state is only read."""
     begun, source = shop.clock.monotonic(), shop.source
-    start, end = _range(source, options)
     shop.confirm_fingerprint()
-    forecaster = Forecaster(
-        shop.mapping, prepare=shop.preparer(ledger=shop.mapping.resend == "changed"), fuse=shop.fuse
-    )
+    prepare = shop.preparer(compare=not options.resend, letters=not options.resend)
+    forecaster = Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse, change=shop.mapping_change)
     by_window: list[WindowForecast] = []
-    windows = _settled(source, start, end, options, books=forecaster.books)
+    if options.everything:
+        bound = source.upper_bound()
+        forecaster.books.put_held(bound.held)
+        windows = _all_rows(shop, bound, options.window)
+    else:
+        windows = _settled(source, *_range(source, options), options, books=forecaster.books)
     planned(windows)
+    so_far = _counts(forecaster)
     for window in windows:
-        rows, events = forecaster.books.read, forecaster.events
         forecaster.read(shop.source, [window], report=report)
-        by_window.append(WindowForecast(window.label, forecaster.books.read - rows, forecaster.events - events))
+        before, so_far = so_far, _counts(forecaster)
+        by_window.append(WindowForecast(window.label, *(now - then for now, then in zip(so_far, before, strict=True))))
     forecaster.books.close_forecast(forecaster.events)
     return Outcome(
         mapping=shop.mapping.name,
@@ -122,11 +199,23 @@ def forecast_backfill(
         before=None,
         checkpoint=None,
         dry_run=True,
-        forecast=replace(forecaster.forecast(), windows=tuple(by_window)),
+        mapping_change=shop.mapping_change,
+        forecast=replace(forecaster.forecast(in_windows=True), windows=tuple(by_window)),
     )
 
 
+def _counts(forecaster: Forecaster) -> tuple[int, ...]:
+    """The counts of a `WindowForecast`, in its order."""
+    books = forecaster.books
+    letters = books.reasons["dead_letter"]
+    accepted = books.unchanged - letters
+    sent = (books.new, books.changed, books.resent)
+    return (books.read, forecaster.events, accepted, *sent, letters, books.invalid, books.suppressed)
+
+
 def _range(source: RunSource, options: BackfillOptions) -> tuple[Scalar, Scalar]:
+    if options.start is None or options.end is None:
+        raise UsageProblem("a range has both ends", hint="--from A --to B; without both it is everything")
     return source.parse_cursor(options.start), source.parse_cursor(options.end)
 
 
@@ -137,5 +226,5 @@ def _settled(
     bound = source.upper_bound()
     if bound.until is not None:
         above = Window(start=start, after=Position(bound.until, ()), until=end, until_open=True)
-        books.held = source.count(above)
+        books.put_held(source.count_for_report(above))
     return source.backfill_windows(start, end, options.window, bound=bound)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl.batch.event import Event
-from etl.batch.marks import Marker
 from etl.checkpoint import Checkpoint
 from etl.dead_letter import Closure, DeadLetter
-from etl.job.run import Workshop, next_windows
+from etl.event.event import Event
+from etl.event.hashes import Marker
+from etl.job.run import Workshop
+from etl.job.start import next_windows
 from etl.page import Key, Page, Window
 from etl.transform.transformer import FieldTrace, Problem, Transformer
 
@@ -22,12 +23,14 @@ DECISIONS = {
     "filtered": "no: source.where leaves it out",
     "unreadable": "no: the database's driver cannot decode the row",
     "invalid": "no: the row is invalid",
+    "suppressed": "no: it belongs to an identity that was forgotten",
     "unchanged": "no: the receiver has this very event already",
     "given up": "no: this very event is a dead letter; `retry` sends it",
     "held": "not yet: it lies above the upper bound of a run that would start now",
     "no cursor": "no: its cursor is NULL, so that no run reads it",
     "behind": "no: its cursor lies below what the next run reads (the checkpoint less lookback); `backfill` sends it",
     "new": "yes: nothing was accepted for this key yet",
+    "in doubt": "yes: the receiver may have another event than the ledger knows, or a full refresh sends it again",
     "changed": "yes: it differs from the last event accepted for this key",
     "always": "yes: resend is always",
 }
@@ -48,13 +51,17 @@ class Memory:
 
     dead_letters: oldest first. marks: those of the last accepted event's fields; None when nothing was accepted yet.
     sent_by: the run that sent this event; None when its record is gone. sent_before_by: the runs that sent events which
-    it replaced, newest first, as far as the state remembers.
+    it replaced, newest first, as far as the state remembers. answer: what the API said to this event; None unless the
+    last run that sent something sent it. in_doubt: the receiver may have another event than `marks`
+    are of.
     """
 
     dead_letters: Sequence[tuple[DeadLetter, Closure | None]] = ()
     marks: bytes | None = None
     sent_by: Sending | None = None
     sent_before_by: Sequence[Sending] = ()
+    in_doubt: bool = False
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Story:
     """What is known of one row. `decision` is a key of `DECISIONS`; `event` is None when the row makes none.
 
     `changed` names the fields that differ from the last accepted event; a field that changed is missing from it once in
-    256 times, and always when it is not among the first 32.
+    65,536 times, and always when it is not among the first 32.
     """
 
     key: Key
@@ -85,10 +92,11 @@ def tell(shop: Workshop, transformer: Transformer, key: Key, memory: Memory) -> 
         decision = "unreadable" if page.unreadable else "filtered" if everything.rows else "missing"
         return Story(key, decision, memory, checkpoint, {})
     transformed = transformer(page)
-    events = shop.preparer(ledger=False, letters=False)(page, first_seq=0, stamp=0).events
+    prepared = shop.preparer(compare=False, letters=False)(page, first_seq=0, stamp=0)
+    events = prepared.events
     return Story(
         key,
-        _decision(shop, page, events, memory.marks),
+        "suppressed" if prepared.suppressed else _decision(shop, page, events, memory),
         memory,
         checkpoint,
         row=dict(zip((column.name for column in page.columns), page.rows[0], strict=True)),
@@ -99,21 +107,22 @@ def tell(shop: Workshop, transformer: Transformer, key: Key, memory: Memory) -> 
     )
 
 
-def _decision(shop: Workshop, page: Page, events: Sequence[Event], marks: bytes | None) -> str:
+def _decision(shop: Workshop, page: Page, events: Sequence[Event], memory: Memory) -> str:
     if not events:
         return "invalid"
     if shop.mapping.resend == "always":
         return _unread(shop, page) or "always"
-    prepared = shop.preparer(ledger=True)(page, first_seq=0, stamp=0)
+    prepared = shop.preparer(compare=True)(page, first_seq=0, stamp=0)
     if not prepared.events:
         return "given up" if prepared.given_up else "unchanged"
-    return _unread(shop, page) or ("new" if marks is None else "changed")
+    known = "new" if memory.marks is None else "in doubt" if memory.in_doubt else "changed"
+    return _unread(shop, page) or known
 
 
 def _unread(shop: Workshop, page: Page) -> str | None:
     """Why no run that starts now would read the row; None when one would."""
     position = page.position(0)
-    if shop.mapping.source.cursor_field is None:
+    if not shop.mapping.source.cursor_field:
         return None
     if position.cursor is None:
         return "no cursor"
@@ -129,4 +138,5 @@ def _unread(shop: Workshop, page: Page) -> str | None:
 def _changed(shop: Workshop, events: Sequence[Event], marks: bytes | None) -> Sequence[str]:
     if marks is None or not events:
         return ()
-    return Marker(shop.marked_fields()).differing(marks, events[0].marks)
+    (changed,) = Marker(shop.marked_fields()).differing([marks], [events[0].marks])
+    return changed

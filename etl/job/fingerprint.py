@@ -16,10 +16,10 @@ class Fingerprinted(Protocol):
 
 
 def fingerprint_of(mapping: Mapping, source: Fingerprinted) -> dict[str, str]:
-    """What gives a state its meaning: the source's fingerprint, and whose ledger it is.
+    """What gives a state its meaning: the source's fingerprint, and whose ledger it is. Not to be shown or kept as is.
 
-    Without the account, a rehearsal's ledger would call every row of the real run unchanged (failure-modes D11).
+    Without the account, the ledger of a trial with the sandbox would call every row of the real run unchanged (D11).
     """
     destination = mapping.destination
-    host = urlsplit(destination.url).hostname
-    return {**source.fingerprint(), "destination": f"account {destination.account} at {host}"}
+    host = urlsplit(destination.url).hostname or ""
+    return {**source.fingerprint(), "destination": host, "account": destination.account}

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable
 
 import orjson
 
-from etl.batch.encode import envelope
 from etl.books import Books
+from etl.event.encode import envelope
 from etl.exact import key_text
+from etl.job.again import count_changes
 from etl.job.fuse import Fuse
-from etl.job.outcome import Forecast
+from etl.job.outcome import Forecast, TrippedGuard
 from etl.job.ports import PageSource
 from etl.job.prepare import Preparer
+from etl.job.reading import RowLimit
+from etl.mapping.change import MappingChange
 from etl.mapping.model import Mapping
 from etl.page import Window
 
@@ -26,12 +29,16 @@ EXAMPLES = 3
 class Forecaster:
     """Counts what a run over some windows would do. Ask `books` and `forecast()` afterwards."""
 
-    def __init__(self, mapping: Mapping, *, prepare: Preparer, fuse: Fuse) -> None:
+    def __init__(self, mapping: Mapping, *, prepare: Preparer, fuse: Fuse, change: MappingChange | None = None) -> None:
         self.books = Books()
         self._mapping = mapping
         self._prepare = prepare
         self._fuse = fuse
+        self._change = change
+        # Of `changed` those that differ in nothing but what the mapping's own change explains.
+        self.by_mapping = 0
         self.events = 0
+        self._new_rows = 0
         self._requests = 0
         self._body_bytes = 0
         self._in_request = 0
@@ -47,26 +54,40 @@ class Forecaster:
         limit: int | None = None,
         report: Callable[[Books], None] = lambda _: None,
     ) -> None:
-        """Read `windows` up to `limit` rows (None: all) and count."""
+        """Read `windows` up to `limit` rows (see `RowLimit`; None: all) and count."""
+        wanted = RowLimit(limit)
         for window in windows:
-            for page in source.pages(window):
-                if limit is not None and self.books.read >= limit:
-                    return
+            if wanted.reached:
+                return
+            for page in source.pages(window, limit=wanted.left_in(window)):
                 prepared = self._prepare(page, first_seq=self.books.read, stamp=0)
+                wanted.count(prepared.rows, window)
                 self.books.read += prepared.rows
+                self._new_rows += prepared.rows if window.moves_checkpoint else 0
                 self.books.invalid += len(prepared.invalid)
                 self.books.unchanged += len(prepared.unchanged_keys) + prepared.given_up
+                self.books.suppressed += len(prepared.suppressed)
                 self.books.reasons.update(prepared.reasons)
+                self.books.omitted.update(prepared.omitted)
                 for row in prepared.invalid:
                     if len(self._examples[row.reason]) < EXAMPLES:
                         self._examples[row.reason].append(key_text(row.key))
                 for event in prepared.events:
                     self._pack(event.body)
+                if self._mapping.resend == "changed":
+                    count_changes(prepared.events, prepared.again, self.books)
+                if self._change is not None:
+                    fields = (prepared.again.get(event.seq) for event in prepared.events)
+                    self.by_mapping += sum(each is not None and self._change.explains(each) for each in fields)
                 report(self.books)
 
-    def forecast(self) -> Forecast:
-        """What was counted so far; the time is what the throttle alone would take."""
-        rate = self._mapping.destination.rate_limit
+    def forecast(self, *, in_windows: bool = False, guards: tuple[TrippedGuard, ...] = ()) -> Forecast:
+        """What was counted so far; the time is what the throttle alone would take.
+
+        in_windows: each window would be done by itself, as those of a backfill are. guards: those that stop it.
+        """
+        rate, books = self._mapping.destination.rate_limit, self.books
+        without_others = 0 if self.events or in_windows else self._new_rows
         requests = self._requests + (1 if self._in_request else 0)
         names = sorted(self._mapping.fields)
         return Forecast(
@@ -76,7 +97,14 @@ class Forecaster:
             seconds=max(requests / rate.requests_per_second, self.events / rate.events_per_second),
             null_rates={name: 1 - self._present[name] / self.events for name in names} if self.events else {},
             examples=dict(self._examples),
-            would_stop=self._fuse.blown(failures=self.books.invalid, examined=self.books.read),
+            would_stop=self._fuse.blown(
+                invalid=books.invalid,
+                rejected=0,
+                known=books.read - books.reasons["dead_letter"],
+                without_others=without_others,
+            ),
+            guards=guards,
+            by_mapping=self.by_mapping,
         )
 
     def _pack(self, body: bytes) -> None:

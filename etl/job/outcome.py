@@ -1,23 +1,45 @@
-"""How one mapping's work ended: the summary of the contract (§5), for people and for machines."""
+"""How one mapping's work ended: the summary, for people and for machines."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Literal
 
 from etl.books import Books
 from etl.checkpoint import Checkpoint
 from etl.errors import EtlError
 from etl.exact import encode
+from etl.mapping.change import MappingChange
 
 
 @dataclass(frozen=True, slots=True)
 class WindowForecast:
-    """What one window of a backfill holds: rows, and events that would be sent."""
+    """What one window of a backfill holds: rows, and events that would be sent.
+
+    The books of its rows: each was accepted as it is, changed since, was never sent, waits as a dead letter, is invalid
+    or suppressed; `resent` events go out though nothing changed.
+    """
 
     label: str
     rows: int
     events: int
+    unchanged: int = 0
+    new: int = 0
+    changed: int = 0
+    resent: int = 0
+    dead_letters: int = 0
+    invalid: int = 0
+    suppressed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrippedGuard:
+    """A guard of the mapping that stops a run, and why, in words without values of rows."""
+
+    name: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +48,8 @@ class Forecast:
 
     `null_rates` gives the share (0 to 1) of events without the field, a field; `examples` up to three keys a
     problem code. `would_stop`: more rows are invalid than `max_failure_rate` allows, so that a run would not get far.
+    `guards`: those that stop a run before it sends anything. `by_mapping`: so many of the changed events differ only
+    because the mapping changed.
     """
 
     events: int
@@ -36,6 +60,8 @@ class Forecast:
     examples: dict[str, list[str]]
     windows: tuple[WindowForecast, ...] = ()
     would_stop: bool = False
+    guards: tuple[TrippedGuard, ...] = ()
+    by_mapping: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """The forecast as JSON-ready values."""
@@ -47,16 +73,27 @@ class Forecast:
             "null_rates": {name: round(rate, 4) for name, rate in self.null_rates.items()},
             "examples": self.examples,
             "would_stop": self.would_stop,
-            "windows": [{"label": one.label, "rows": one.rows, "events": one.events} for one in self.windows],
+            "guards": {guard.name: guard.words for guard in self.guards},
+            "by_mapping": self.by_mapping,
+            "windows": [asdict(one) for one in self.windows],
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one mapping's work. `error` is None when all was done; `forecast` is there in a dry run only.
+    """The end of one mapping's work. `error` is None when all was done.
+
+    `forecast` is there in a dry run, and where a guard stopped a run. `partial` says why not all of the source was to
+    be read: "limit" cut it, or only some "keys" were wanted. `mapping_change`: since the last run that was done;
+    `destination`: host and account where events go, None in what the state records. `check`: a dry run that has events
+    to send ends with exit code 3.
+    So many accepted rows are `differing` by now, None where that was not quickly counted.
 
     `before` and `checkpoint` are the checkpoint at the start and at the end, None where there is none. `windows` counts
-    those of a backfill that are done, and all of them; None elsewhere.
+    those of a backfill that are done, and all of them; None elsewhere. `follows_clock` is False when the cursor is a
+    mere number, so that rows which commit late may lie below the checkpoint. `checkpoint_at` is the moment that the
+    checkpoint's cursor names, aware, in UTC (of a day: its first); None: it names none, or it is not known.
+    `started_at` and `finished_at` are aware, in UTC; None in what the state records, which has columns for them.
     """
 
     mapping: str
@@ -70,23 +107,33 @@ class Outcome:
     dry_run: bool = False
     forecast: Forecast | None = None
     windows: tuple[int, int] | None = None
+    follows_clock: bool = True
+    checkpoint_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    partial: Literal["limit", "keys"] | None = None
+    mapping_change: MappingChange | None = None
+    differing: int | None = None
+    destination: Mapping[str, str | None] | None = None
+    check: bool = False
 
     @property
     def exit_code(self) -> int:
-        """The contract's exit code (§4)."""
+        """The process's exit code."""
         if self.error is not None:
             return self.error.exit_code
-        return 3 if self.books.failures else 0
+        to_send = self.check and self.forecast is not None and self.forecast.events
+        return 3 if self.books.new_failures or to_send else 0
 
     @property
     def outcome(self) -> Literal["done", "stopped", "failed"]:
         """`done`: everything; `stopped`: cleanly before the end, the next run goes on; `failed`: see the error."""
         if self.error is None:
             return "done"
-        return "stopped" if self.error.exit_code in (3, 6, 7, 129, 130, 143) else "failed"
+        return "stopped" if self.error.exit_code in (3, 6, 7, 9, 129, 130, 143) else "failed"
 
     def as_dict(self) -> dict[str, object]:
-        """The contract's summary, in its order; what does not apply (`windows`, `forecast`, `error`) is left out."""
+        """The summary, in the order of print; what does not apply (`windows`, `forecast`, `error`) is left out."""
         summary: dict[str, object] = {
             "mapping": self.mapping,
             "command": self.command,
@@ -95,9 +142,19 @@ class Outcome:
             "exit_code": self.exit_code,
             **self.books.as_dict(),
             "duration_seconds": round(self.duration_seconds, 3),
+            **({"started_at": self.started_at.isoformat(timespec="seconds")} if self.started_at else {}),
+            **({"finished_at": self.finished_at.isoformat(timespec="seconds")} if self.finished_at else {}),
             "checkpoint": checkpoint_dict(self.checkpoint),
             "dry_run": self.dry_run,
         }
+        if self.destination is not None:
+            summary["destination"] = dict(self.destination)
+        if not self.follows_clock:
+            summary["follows_clock"] = False
+        if self.mapping_change is not None:
+            summary["mapping_changed"] = {**self.mapping_change.as_dict(), "rows": self.differing}
+        if self.partial is not None:
+            summary["partial"] = self.partial
         if self.windows is not None:
             summary["windows"] = {"done": self.windows[0], "all": self.windows[1]}
         if self.forecast is not None:

@@ -5,18 +5,20 @@ The rule: nothing in this package names a technology. A test gives a fake that p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
-from etl.batch.event import Event
 from etl.checkpoint import Backfill, Checkpoint, LastRun
 from etl.dead_letter import Closure, DeadLetter
-from etl.delivery.answer import Answer, Failure
 from etl.delivery.courier import Settlement
+from etl.event.event import Event
 from etl.job.fingerprint import Fingerprinted
+from etl.mapping.change import MappingChange
 from etl.page import Bound, Key, Page, Position, Scalar, Window
 from etl.transform.transformer import Transformed
+from etl.verdict.answer import Answer, Failure
 
 
 class PageSource(Protocol):
@@ -26,11 +28,14 @@ class PageSource(Protocol):
     def remote(self) -> bool:
         """Whether reading waits for another process, so that it pays to read the next page meanwhile."""
 
-    def pages(self, window: Window) -> Iterator[Page]:
-        """Yield the pages of `window` in order; no transaction is open while one is being worked on."""
+    def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Page]:
+        """Yield the pages of `window` in order; no transaction is open while one is being worked on.
 
-    def rows_by_key(self, keys: Sequence[Key]) -> Page:
-        """The rows of `keys` that still exist, in the order of `keys`."""
+        They hold `limit` rows at most, unreadable ones among them (None: all); no more than those are read.
+        """
+
+    def pages_by_key(self, keys: Sequence[Key]) -> Iterator[Page]:
+        """The rows of `keys` that still exist, in the order of `keys`, in pages as memory can hold them, none empty."""
 
     def count(self, window: Window) -> int:
         """How many rows `window` holds now."""
@@ -56,11 +61,24 @@ class Sender(Protocol):
 class Ledger(Protocol):
     """What the state knows of the events that were accepted."""
 
-    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> Sequence[bool]:
-        """For each of `ledger_keys`, whether the last accepted event has the digest that stands beside it."""
+    def compare(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> tuple[list[bool], list[bool]]:
+        """For each of `ledger_keys`, whether its last event surely has the digest beside it, or may have another one.
+
+        Both are False where nothing was accepted yet.
+        """
+
+    def earlier(self, known: Iterable[bytes], others: Iterable[bytes]) -> Mapping[bytes, tuple[bytes, bytes]]:
+        """Digest and marks of the entries of `known`; also of `others`, where entries may count for nothing."""
 
     def next_stamp(self) -> int:
         """A number above all that were given before; taken before a page is read."""
+
+
+class Doubts(Protocol):
+    """Where a run writes down what it is about to make uncertain."""
+
+    def doubt(self, ledger_keys: Sequence[bytes], *, stamp: int) -> None:
+        """Write down durably that changed events of `ledger_keys`, of the page read at `stamp`, may leave."""
 
 
 class OpenLetters(Protocol):
@@ -70,8 +88,43 @@ class OpenLetters(Protocol):
         """The digest of the refused event of each key with an open dead letter; free of cost when none is open."""
 
 
-class JobState(Ledger, OpenLetters, Protocol):
+class Suppressions(Protocol):
+    """Who was forgotten: no event may hold their identities any more."""
+
+    def newest(self) -> int:
+        """A number that grows whenever an identity is suppressed; 0: none is."""
+
+    def among(self, identities: Sequence[tuple[str, ...]]) -> Collection[int]:
+        """By index the events of `identities` that hold a suppressed one; next to nothing to ask when none is."""
+
+
+class Erasing(Protocol):
+    """Removes what the state holds of single rows."""
+
+    def erase(self, keys: Iterable[Key]) -> object:
+        """Remove what is kept of `keys`; writes nothing where nothing is."""
+
+
+class Letters(Protocol):
+    """The dead letters of one mapping."""
+
+    def is_open(self, key: Key) -> bool:
+        """Whether one of `key` is open."""
+
+    def acknowledged(self, keys: Iterable[Key]) -> int:
+        """How many of `keys` have an open one that a person has seen; next to nothing to ask when there are none."""
+
+
+class JobState(Ledger, Doubts, OpenLetters, Protocol):
     """The state of one mapping, as a job uses it."""
+
+    @property
+    def letters(self) -> Letters:
+        """The dead letters, of whom some may be known."""
+
+    @property
+    def erasing(self) -> Erasing:
+        """Removes what it holds of single rows."""
 
     def checkpoint(self, track: str = "run") -> Checkpoint | None:
         """The checkpoint of `track`; None before the first run."""
@@ -94,15 +147,19 @@ class JobState(Ledger, OpenLetters, Protocol):
         tried_again: a row that fails as it did before counts as another attempt, because a person asked for it.
         """
 
-    def close_unchanged(self, ledger_keys: Sequence[bytes]) -> None:
-        """Close the open dead letters of rows that are identical to what was accepted last."""
+    def close_unchanged(self, ledger_keys: Sequence[bytes], *, stamp: int) -> None:
+        """Close the open dead letters of rows that, read at `stamp`, were identical to what was accepted last."""
 
 
 class DeadLetters(Protocol):
     """The open dead letters of one mapping."""
 
-    def open_dead_letters(self, *, reason: str | None = None, limit: int | None = None) -> Sequence[DeadLetter]:
-        """The oldest first."""
+    @property
+    def letters(self) -> Letters:
+        """By their keys."""
+
+    def open_dead_letter_keys(self, reason: str | None = None, limit: int | None = None) -> Sequence[Key]:
+        """The keys of the open ones, oldest first; with a limit of those whose last attempt is the longest ago."""
 
     def close_dead_letters(self, keys: Sequence[Key], how: Closure) -> None:
         """Close the open ones of `keys`."""
@@ -123,16 +180,41 @@ class RunSource(PageSource, Fingerprinted, Protocol):
     def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
         """The rows of `keys` that exist; with `ignore_where` also those that `where` filters out."""
 
+    def cursors_by_key(self, keys: Sequence[Key]) -> Mapping[Key, Scalar]:
+        """The cursor value of each of `keys` whose row can be read; nothing for a source without a cursor."""
+
     def holds(self, window: Window, key: Key) -> bool:
         """Whether `window` holds the row of `key`."""
 
-    def check_null_cursors(self) -> int:
-        """How many rows without a cursor are skipped. Raises `SourceFailed` where the mapping does not allow them."""
+    def count_for_report(self, window: Window) -> int | None:
+        """As `count`; None when it cannot be had soon."""
+
+    @property
+    def follows_clock(self) -> bool:
+        """Whether the database's clock bounds what a run reads; also for a source without a cursor."""
+
+    def instant(self, cursor: Scalar) -> datetime | None:
+        """The moment that a cursor value names, aware, in UTC; None for cursors without a clock."""
+
+    def misshaped_cursors(self) -> int:
+        """How many rows have a text as their cursor that is no time. Raises `SourceMismatch` for several spellings."""
+
+    def check_null_cursors(self) -> int | None:
+        """How many rows without a cursor are skipped; None: not counted in time.
+
+        Raises `SourceFailed` where the mapping does not allow them.
+        """
+
+    def lowest(self, window: Window) -> Scalar | None:
+        """The lowest cursor value in `window`; None when it is empty, or for a source without cursor."""
 
     def backfill_windows(
         self, start: Scalar, end: Scalar, step: str | int | None = None, *, bound: Bound | None = None
     ) -> Sequence[Window]:
         """Half-open windows over [start, end). Raises `UsageProblem`."""
+
+    def parse_key(self, text: str) -> Key:
+        """A key from a person's text, as the row that it names spells it. Raises `UsageProblem`."""
 
     def parse_cursor(self, text: str) -> Scalar:
         """A cursor value from a person's text. Raises `UsageProblem`."""
@@ -140,12 +222,44 @@ class RunSource(PageSource, Fingerprinted, Protocol):
     def last_position(self, cursor: Scalar | None) -> Position | None:
         """The highest position at or below `cursor`; None for an empty table."""
 
-    def check_not_backwards(self, position: Position) -> None:
-        """Raises `StateUnusable` when the table ends below `position`."""
+    def check_not_backwards(self, position: Position) -> str | None:
+        """A warning when the table ends below `position`, but a run may go on. Raises `StateUnusable` when not."""
+
+
+class History(Protocol):
+    """The records of a mapping's runs."""
+
+    def last_done(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The summaries of the last runs that were done, `limit` at most, newest first."""
+
+
+class Mapped(Protocol):
+    """What was mapped by the last run that was done."""
+
+    def change_to(self, parts: Mapping[str, str]) -> MappingChange | None:
+        """What changed since then; None when nothing did, or there was no such run."""
+
+    def record(self, parts: Mapping[str, str]) -> None:
+        """A run that mapped `parts` was done."""
 
 
 class RunState(JobState, DeadLetters, Protocol):
     """What a run asks of its state beyond the loop."""
+
+    @property
+    def place(self) -> str:
+        """Names the state to people."""
+
+    @property
+    def mapped(self) -> Mapped:
+        """What was mapped before."""
+
+    @property
+    def history(self) -> History:
+        """What was done before."""
+
+    def ledger_size(self) -> int:
+        """How many keys the ledger holds."""
 
     @property
     def hash_key(self) -> bytes:
@@ -172,5 +286,14 @@ class RunState(JobState, DeadLetters, Protocol):
     def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
         """Open a run's record; returns its number."""
 
-    def finish_run(self, run_no: int, summary: dict[str, object]) -> None:
-        """Close a run's record."""
+    def finish_run(self, run_no: int, summary: dict[str, object], *, all_answered: bool) -> None:
+        """Close a run's record. all_answered: False while the fate of an event that left is unknown."""
+
+    def begin_anew(self, track: str, *, run_id: str) -> None:
+        """Begin a full refresh: the checkpoint goes to the beginning, and what was accepted so far counts for nothing.
+
+        `track` keeps where the checkpoint was.
+        """
+
+    def end_anew(self, track: str) -> None:
+        """The full refresh of `track` is complete."""

@@ -28,9 +28,12 @@ def preview(
     keys: Sequence[Key] = (),
     only_invalid: bool = False,
 ) -> Iterator[PreviewedRow]:
-    """Yield up to `limit` rows in cursor order, or those of `keys`; `only_invalid` skips rows without a problem."""
-    pages = iter([source.rows_by_key(keys)]) if keys else source.pages(Window())
-    left = limit
+    """Yield up to `limit` rows in cursor order, or all those of `keys`; `only_invalid` skips rows without a problem."""
+    if keys:
+        left, pages = len(keys), source.pages_by_key(keys)
+    else:
+        # How far to look for rows that fail is not known.
+        left, pages = limit, source.pages(Window(), limit=None if only_invalid else limit)
     for page in pages:
         for row in _previewed(page, transform):
             if only_invalid and not row.problems:

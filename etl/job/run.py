@@ -1,7 +1,6 @@
 """One mapping's run: from the checkpoint to the upper bound, with its record in the state.
 
-The rule: where to begin is never guessed. Without a checkpoint somebody has to say so, because a lost state file must
-not turn a nightly run into a re-send of everything.
+The rule: the record of a run stands before anything is sent, and is closed whatever ends it.
 """
 
 from __future__ import annotations
@@ -11,43 +10,29 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from etl.batch.hashers import hashers
 from etl.books import Books
-from etl.checkpoint import Checkpoint
 from etl.clock import Clock
 from etl.delivery.courier import Courier
-from etl.errors import EtlError, FirstRunUndecided, StateUnusable
-from etl.job.deliver import Delivery, Limits, Line
+from etl.errors import EtlError, GuardTripped, StateUnusable, StoppedEarly
+from etl.event.hashes import hashers
+from etl.host.refusal import refusal_of
 from etl.job.fingerprint import fingerprint_of
 from etl.job.forecast import Forecaster
 from etl.job.fuse import Fuse
-from etl.job.outcome import Outcome, checkpoint_dict
-from etl.job.ports import PageSource, RunSource, RunState, Sender, Transform
+from etl.job.guards import tripped_guards
+from etl.job.loop import Delivery, Line
+from etl.job.outcome import Forecast, Outcome, TrippedGuard, checkpoint_dict
+from etl.job.ports import PageSource, RunSource, RunState, Sender, Suppressions, Transform
 from etl.job.prepare import Preparer
+from etl.job.start import NO_LIMITS, REFRESH, Limits, RunOptions, planned_windows, require_start, windows_to_read
+from etl.mapping.change import MappingChange
+from etl.mapping.mapped import mapped_parts
 from etl.mapping.model import Mapping
-from etl.page import Bound, Position, Window
+from etl.page import Bound, Window
 
 LOG = logging.getLogger(__name__)
-NO_LIMITS = Limits()
 # What is going to be read: windows, or a number of rows where that is known.
 Plan: TypeAlias = Sequence[Window] | int
-# A track that remembers where `--start-from now` was: lookback reads nothing below it again.
-FLOOR = "floor"
-# A track that remembers the value of `--start-from VALUE`: also a run that never got there begins at it, not below.
-START = "start"
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the caller chose.
-
-    `start_from` is "beginning", "now", a cursor's text, or None to go on from the checkpoint.
-    """
-
-    run_id: str
-    start_from: str | None = None
-    full_refresh: bool = False
-    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +44,7 @@ class Workshop:
     state: RunState
     transform: Transform
     clock: Clock
+    suppressions: Suppressions
     courier: Callable[[], Courier]
     open_client: Callable[[], Sender]
 
@@ -67,21 +53,30 @@ class Workshop:
         self.state.confirm_fingerprint(fingerprint_of(self.mapping, self.source))
 
     @property
+    def mapping_change(self) -> MappingChange | None:
+        """What is mapped otherwise than by the last run that was done; None when nothing is, or there was none."""
+        return self.state.mapped.change_to(mapped_parts(self.mapping))
+
+    @property
     def fuse(self) -> Fuse:
         """When too many rows fail."""
         return Fuse(self.mapping.max_failure_rate, self.mapping.destination.batch_size)
 
-    def preparer(self, *, ledger: bool, letters: bool = True) -> Preparer:
+    def preparer(self, *, compare: bool, letters: bool = True, leaves: bool = False) -> Preparer:
         """The step from pages to events.
 
-        Without the ledger nothing counts as unchanged; without the letters what was refused before is sent again.
+        Without `compare` nothing counts as unchanged; without the letters what was refused before is sent again.
+        leaves: what is prepared may leave, so that what becomes uncertain by it is written down.
         """
         hashed = self.mapping.resend == "changed"
         return Preparer(
             self.transform,
             hashers=hashers(self.state.hash_key, self.marked_fields()) if hashed else None,
-            ledger=self.state if ledger else None,
+            ledger=self.state if hashed else None,
+            compare=compare,
+            doubts=self.state if hashed and leaves else None,
             letters=self.state if letters else None,
+            suppressions=self.suppressions,
             resend_ignores=self.mapping.resend_ignores,
             max_event_bytes=self.mapping.destination.max_batch_bytes,
         )
@@ -98,9 +93,11 @@ class Job:
 
     `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is
     where pages come from. `compare` says whether the ledger keeps unchanged rows back, `tries_again` whether rows that
-    were refused before are sent again. `window_done` hears of settled windows; `windows` tells at the end how many are
-    done and how many there are, None where nobody counts them. `rows` is how many will be read, None where their
-    windows have to be counted.
+    were refused before are sent again. `fuse` is None for the mapping's own. `completed` is called when all that was
+    planned is read and settled, and no limit cut it; what it raises ends the run. `window_done` hears of settled
+    windows; `windows` tells at the end how many are done and how many there are, None where they are not counted.
+    `rows` is how many will be read, None where their windows have to be counted. `forecast` tells at the end what would
+    have been sent, where a look stopped it. `as_mapped`: once it is done, the mapping counts as used as it is now.
     """
 
     command: str
@@ -110,10 +107,14 @@ class Job:
     pages: PageSource
     compare: bool = True
     tries_again: bool = False
+    fuse: Fuse | None = None
     limits: Limits = NO_LIMITS
+    completed: Callable[[], None] = lambda: None
     window_done: Callable[[Window], None] = lambda _: None
     windows: Callable[[], tuple[int, int] | None] = lambda: None
     rows: int | None = None
+    forecast: Callable[[], Forecast | None] = lambda: None
+    as_mapped: bool = False
 
 
 def do(
@@ -136,10 +137,11 @@ def do(
     delivery = Delivery(
         Line(
             source=job.pages,
-            prepare=shop.preparer(ledger=ledger and job.compare, letters=not job.tries_again),
+            prepare=shop.preparer(compare=job.compare, letters=not job.tries_again, leaves=True),
             courier=shop.courier(),
             state=shop.state,
-            fuse=shop.fuse,
+            suppressions=shop.suppressions,
+            fuse=job.fuse or shop.fuse,
             clock=shop.clock,
             open_client=shop.open_client,
             concurrency=shop.mapping.destination.concurrency,
@@ -159,8 +161,12 @@ def do(
         planned(windows if job.rows is None else job.rows)
         started(delivery)
         error = delivery.run(windows)
-    except EtlError as problem:
-        error = problem
+        if error is None and not delivery.limited:
+            job.completed()
+    except (EtlError, OSError, RuntimeError, MemoryError) as problem:
+        error = problem if isinstance(problem, EtlError) else refusal_of(problem)
+        if error is None:
+            raise
         delivery.books.close()
     outcome = Outcome(
         mapping=shop.mapping.name,
@@ -172,15 +178,24 @@ def do(
         checkpoint=before,
         error=error,
         windows=job.windows(),
+        forecast=job.forecast(),
+        partial="keys" if job.rows is not None else "limit" if delivery.limited else None,
+        mapping_change=shop.mapping_change if job.as_mapped else None,
+        follows_clock=shop.source.follows_clock,
     )
-    return _recorded(shop, job, run_no, outcome)
+    return _recorded(shop, job, run_no, outcome, all_answered=delivery.all_answered)
 
 
-def _recorded(shop: Workshop, job: Job, run_no: int, outcome: Outcome) -> Outcome:
+def _recorded(shop: Workshop, job: Job, run_no: int, outcome: Outcome, *, all_answered: bool) -> Outcome:
     # A state that fails at the end must not hide what was sent.
     try:
-        outcome = replace(outcome, checkpoint=shop.state.checkpoint(job.track))
-        shop.state.finish_run(run_no, outcome.as_dict())
+        checkpoint = shop.state.checkpoint(job.track)
+        position = None if checkpoint is None else checkpoint.position
+        moment = None if position is None or position.cursor is None else shop.source.instant(position.cursor)
+        outcome = replace(outcome, checkpoint=checkpoint, checkpoint_at=moment)
+        shop.state.finish_run(run_no, outcome.as_dict(), all_answered=all_answered)
+        if job.as_mapped and outcome.outcome == "done":
+            shop.state.mapped.record(mapped_parts(shop.mapping))
     except StateUnusable as trouble:
         return outcome if isinstance(outcome.error, StateUnusable) else replace(outcome, error=trouble)
     return outcome
@@ -189,28 +204,53 @@ def _recorded(shop: Workshop, job: Job, run_no: int, outcome: Outcome) -> Outcom
 def _warn_of_an_older_state(shop: Workshop) -> None:
     last = shop.state.forgotten_run()
     if last is not None:
-        hours = (shop.clock.utc_now() - last.finished_at).total_seconds() / 3600
+        hours = (shop.clock.utc_now() - last.noted_at).total_seconds() / 3600
         LOG.warning(
             "the state is older than its last run, as from a backup: what was sent since may be sent again",
             extra={"last_run": last.run_id, "hours_ago": round(hours, 1), "sent_by_it": last.sent},
         )
 
 
-def run_mapping(
+def run_mapping(  # noqa: PLR0913 - who hears of it
     shop: Workshop,
     options: RunOptions,
     *,
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
     planned: Callable[[Plan], None] = lambda _: None,
+    looking: Callable[[Books], None] = lambda _: None,
 ) -> Outcome:
-    """Run one mapping from its checkpoint to the upper bound."""
+    """Run one mapping from its checkpoint to the upper bound.
+
+    With guards it looks through its windows first; `looking` hears of it, and what it raises ends the run.
+    A full refresh is a piece of work with a beginning: stopped, the next runs go on with it until it is complete.
+    """
     before = shop.state.checkpoint("run")
-    _require_start(shop.mapping.name, before, options)
+    require_start(shop.mapping.name, before, options, place=shop.state.place)
     shop.confirm_fingerprint()
+    refreshing = options.full_refresh or shop.state.checkpoint(REFRESH) is not None
+
+    stopped: Forecast | None = None
 
     def plan(books: Books) -> Sequence[Window]:
-        return _windows(shop, before, _bound(shop, books), options)
+        def look(windows: Sequence[Window]) -> None:
+            nonlocal stopped
+            if not windows or not shop.mapping.guards.any or options.ignore_guards:
+                return
+            forecaster = _forecaster(shop, options)
+            forecaster.read(shop.source, windows, limit=options.limits.rows, report=heed)
+            guards = _tripped(shop, forecaster, options)
+            if guards:
+                stopped = forecaster.forecast(guards=guards)
+                books.take_unsent(forecaster.books)
+                raise _guard_tripped(guards, options)
+
+        def heed(so_far: Books) -> None:
+            looking(so_far)
+            if options.limits.seconds_left(shop.clock, shop.clock.monotonic()) <= 0:
+                raise StoppedEarly("the time for this run is over", hint="the next run goes on from here")
+
+        return windows_to_read(shop, before, _bound(shop, books), options, look=look)
 
     job = Job(
         command="run",
@@ -218,9 +258,11 @@ def run_mapping(
         run_id=options.run_id,
         plan=plan,
         pages=shop.source,
-        compare=not options.full_refresh,
-        tries_again=options.full_refresh,
+        tries_again=refreshing,
         limits=options.limits,
+        completed=(lambda: shop.state.end_anew(REFRESH)) if refreshing else lambda: None,
+        forecast=lambda: stopped,
+        as_mapped=True,
     )
     return do(shop, job, report=report, started=started, planned=planned)
 
@@ -235,12 +277,10 @@ def forecast_mapping(
     """The whole run but the sending; the state is only read."""
     begun = shop.clock.monotonic()
     before = shop.state.checkpoint("run")
-    _require_start(shop.mapping.name, before, options)
+    require_start(shop.mapping.name, before, options, place=shop.state.place)
     shop.confirm_fingerprint()
-    compare = shop.mapping.resend == "changed" and not options.full_refresh
-    prepare = shop.preparer(ledger=compare, letters=not options.full_refresh)
-    forecaster = Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse)
-    windows = _plan(shop, before, _bound(shop, forecaster.books), options)
+    forecaster = _forecaster(shop, options)
+    windows = planned_windows(shop, before, _bound(shop, forecaster.books), options)
     planned(windows)
     forecaster.read(shop.source, windows, limit=options.limits.rows, report=report)
     forecaster.books.close_forecast(forecaster.events)
@@ -253,83 +293,45 @@ def forecast_mapping(
         before=before,
         checkpoint=before,
         dry_run=True,
-        forecast=forecaster.forecast(),
+        forecast=forecaster.forecast(guards=_tripped(shop, forecaster, options) if windows else ()),
+        follows_clock=shop.source.follows_clock,
+        mapping_change=shop.mapping_change,
+    )
+
+
+def _forecaster(shop: Workshop, options: RunOptions) -> Forecaster:
+    """Counts what the run of `options` would do."""
+    refreshing = shop.state.checkpoint(REFRESH) is not None
+    begins_anew = options.full_refresh and not refreshing
+    prepare = shop.preparer(compare=not begins_anew, letters=not (options.full_refresh or refreshing))
+    return Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse, change=shop.mapping_change)
+
+
+def _tripped(shop: Workshop, forecaster: Forecaster, options: RunOptions) -> tuple[TrippedGuard, ...]:
+    if options.ignore_guards:
+        return ()
+    limited = options.limits.rows is not None
+    return tripped_guards(shop, forecaster.books, events=forecaster.events, limited=limited)
+
+
+def _guard_tripped(guards: Sequence[TrippedGuard], options: RunOptions) -> GuardTripped:
+    why = "; ".join(f"{guard.words} (guards.{guard.name})" for guard in guards)
+    return GuardTripped(
+        f"nothing was sent: {why}",
+        again=options.as_arguments,
+        hint="if this is not meant, correct the source or the mapping, and the next run goes on",
     )
 
 
 def _bound(shop: Workshop, books: Books) -> Bound:
     """The bound of a run that starts now; `books` get what it leaves unread."""
     bound = shop.source.upper_bound()
-    books.held = bound.held
-    for reason, count in (("null_cursor", shop.source.check_null_cursors()), ("future_cursor", bound.beyond_now)):
-        if count:
-            books.reasons[reason] = count
+    told = {
+        "null_cursor": shop.source.check_null_cursors(),
+        "misshaped_cursor": shop.source.misshaped_cursors(),
+        "future_cursor": bound.beyond_now,
+    }
+    for reason, count in told.items():
+        books.put_beside(reason, count)
+    books.put_held(bound.held)
     return bound
-
-
-def _require_start(name: str, before: Checkpoint | None, options: RunOptions) -> None:
-    if before is None and options.start_from is None and not options.full_refresh:
-        raise FirstRunUndecided(
-            f"{name}: there is no checkpoint, so this would be a first run",
-            hint="say where to begin: --start-from beginning, --start-from now, or --start-from VALUE of the cursor; "
-            "if a state file was lost, restore it first",
-        )
-
-
-def _windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
-    # A first run leaves its mark at once: a kill before the first batch must not make the next run ask again.
-    match options.start_from:
-        case "now":
-            begin = shop.source.last_position(bound.until)
-            shop.state.set_checkpoint("run", begin, run_id=options.run_id)
-            _mark_begin(shop, options, floor=begin)
-            return ()
-        case None:
-            pass
-        case "beginning":
-            _mark_begin(shop, options)
-        case text:
-            _mark_begin(shop, options, start=Position(shop.source.parse_cursor(text), ()))
-    if before is None or shop.mapping.source.cursor_field is None:
-        shop.state.set_checkpoint("run", None, run_id=options.run_id)
-    elif options.start_from is None and not options.full_refresh and before.position is not None:
-        floor = shop.state.checkpoint(FLOOR)
-        # Where `--start-from now` began, no row needs to be.
-        if floor is None or floor.position != before.position:
-            shop.source.check_not_backwards(before.position)
-    return _plan(shop, before, bound, options)
-
-
-def _mark_begin(
-    shop: Workshop, options: RunOptions, *, floor: Position | None = None, start: Position | None = None
-) -> None:
-    for track, position in ((FLOOR, floor), (START, start)):
-        if position is not None or shop.state.checkpoint(track) is not None:
-            shop.state.set_checkpoint(track, position, run_id=options.run_id)
-
-
-def next_windows(shop: Workshop, bound: Bound) -> Sequence[Window]:
-    """What the next run would read. Raises `FirstRunUndecided` when nobody has said yet where to begin."""
-    before, options = shop.state.checkpoint("run"), RunOptions(run_id="")
-    _require_start(shop.mapping.name, before, options)
-    return _plan(shop, before, bound, options)
-
-
-def _plan(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
-    match options.start_from:
-        case "now":
-            return ()
-        case "beginning":
-            return shop.source.start_windows(None, bound)
-        case None:
-            if options.full_refresh:
-                return shop.source.windows(None, bound)
-            start = shop.state.checkpoint(START)
-            value = start.position.cursor if start and start.position else None
-            windows = shop.source.windows(before.position if before else None, bound, floor=value)
-            floor = shop.state.checkpoint(FLOOR)
-            if floor is None:
-                return windows
-            return [replace(window, after=window.after or floor.position) for window in windows]
-        case text:
-            return shop.source.start_windows(shop.source.parse_cursor(text), bound)

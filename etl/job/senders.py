@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from etl.delivery.answer import Answer, Failure
 from etl.delivery.courier import Request
 from etl.job.ports import Sender
+from etl.verdict.answer import Answer, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """A thread of the job met something that nobody foresaw."""
+    """A thread of the job met an error that is not expected."""
 
     error: BaseException
 
@@ -44,8 +44,12 @@ class Senders:
         self._threads = [
             threading.Thread(target=self._work, name=f"sender-{number}", daemon=True) for number in range(count)
         ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except BaseException:
+            self.close()
+            raise
 
     def submit(self, request: Request) -> None:
         """Hand over a request; its answer arrives through `deliver` as `Answered` or `Crashed`."""

@@ -1,8 +1,8 @@
-"""Whose turn it is to decide: one thread's at a time, and mostly that of the one which brings the news.
+"""One thread at a time decides; mostly the thread that brings a message decides on it itself.
 
-The rule: nobody waits for a turn but the thread of the loop. Whoever brings a message while another decides leaves it
-to that one, which looks again before it goes. So an answer is settled, and its place used again, by the thread that
-received it; to wake another for that cost up to a twentieth of the rate.
+The rule: only the thread of the loop waits for its turn. A thread that brings a message while another decides puts it
+into the inbox, which the deciding thread empties before it stops. So an answer is settled, and its place used again, by
+the thread that received it; to wake another for that cost up to a twentieth of the rate.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Turns:
                 self._shared = False
 
     def bring(self, message: object) -> None:
-        """Hand a message over, and work the inbox off unless somebody does. Not for signal handlers."""
+        """Hand a message over, and work the inbox off unless another thread does. Not for signal handlers."""
         self._inbox.put(message)
         while self._shared and not self._inbox.empty() and self._turn.acquire(blocking=False):
             try:

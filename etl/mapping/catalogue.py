@@ -14,24 +14,44 @@ from etl.mapping.problem_codes import PROBLEMS, ProblemCode
 from etl.mapping.steps import STEPS, StepRule
 
 __all__ = [
+    "CONSENT_FIELDS",
     "CUSTOM_PREFIX",
     "EVENTS",
+    "FATAL_FIELDS",
     "FIELDS",
     "IDENTITY_FIELDS",
     "PROBLEMS",
     "PRODUCT_FIELDS",
+    "PURCHASE",
     "RESERVED_FIELDS",
     "STEPS",
     "TYPES",
+    "UNIQUE_FIELDS",
     "ProblemCode",
     "ReceiverField",
     "StepRule",
+    "on_invalid_of",
 ]
 
 CUSTOM_PREFIX = "custom_"
 IDENTITY_FIELDS = ("email", "userid")
+# One value is one profile, or one purchase: where it is pieced together, a piece that is missing would merge strangers.
+UNIQUE_FIELDS = frozenset({*IDENTITY_FIELDS, "sqzly_cookie", "orderid"})
+# Consent. An account shows what a back-end event said of it in the profile, never in the event.
+CONSENT_FIELDS = ("newsletter", "service", "marketing")
 # Parts of an event that have a section of their own in the mapping.
 RESERVED_FIELDS: Mapping[str, str] = MappingProxyType({"event": "event:", "products": "products:"})
+
+
+# Fields without which, or with another value of which, the event would mean something else.
+FATAL_FIELDS = frozenset(
+    {"event", "email", "userid", "timestamp", "currency", "language", "orderid", "totalvalue", "products"}
+)
+
+
+def on_invalid_of(field: str) -> Literal["reject", "omit"]:
+    """What a wrong value of the top-level field `field` costs unless the mapping says so: the row, or the field."""
+    return "reject" if field in FATAL_FIELDS else "omit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,10 @@ FIELDS: Mapping[str, ReceiverField] = _table(
     ReceiverField("checkin_date", "date", "YYYY-MM-DD (travel)", "doc"),
     ReceiverField("checkout_date", "date", "YYYY-MM-DD (travel)", "doc"),
     ReceiverField("mobile_advertiser_ID", "text", "the advertising id of a phone", "doc"),
+    ReceiverField("category_id", "text", "the category that was viewed", "code", "ViewCategory"),
+    ReceiverField("objectname", "text", "the name of the category that was viewed", "code"),
+    ReceiverField("keyword", "text", "what was searched for", "code", "Search"),
+    ReceiverField("sqzly_cookie", "text", "the value of the site's cookie: a visitor, beside email and userid", "code"),
 )
 
 PRODUCT_FIELDS: Mapping[str, ReceiverField] = _table(
@@ -106,15 +130,22 @@ PRODUCT_FIELDS: Mapping[str, ReceiverField] = _table(
     ReceiverField("category_ids", "list", "the categories that the product is in", "doc"),
 )
 
+# The event that must be complete: an order id, and products with id and quantity.
+PURCHASE = "Purchase"
 # Names that the receiver interprets; any other name is a custom event.
 EVENTS: tuple[str, ...] = (
-    "Purchase",
+    PURCHASE,
+    "PrePurchase",
     "CRMUpdate",
     "EmailOptIn",
     "CompleteRegistration",
     "AddToCart",
     "RemoveFromCart",
     "ViewContent",
+    "ViewCategory",
+    "PageView",
+    "Search",
+    "InitiateCheckout",
 )
 
 TYPES: Mapping[str, str] = MappingProxyType(
@@ -123,16 +154,18 @@ TYPES: Mapping[str, str] = MappingProxyType(
         "integer": "a whole number of any size, exact",
         "number": "a number exactly as the database holds it",
         "decimal": "an exact decimal number, never through floating point",
-        "boolean": "true or false, from booleans, 0/1, t/f, y/n, yes/no, ja/nee, true/false",
+        "boolean": "yes or no (the receiver has no true and false), from booleans, 0/1, t/f, y/n, ja/nee, true/false",
         "yes_no": "yes or no, from booleans, 0/1, t/f, y/n, ja/nee, true/false",
         "date": "YYYY-MM-DD",
-        "datetime": "ISO 8601 with offset; datetimes without a zone are in source.timezone",
-        "email": "an e-mail address, trimmed and lower case, or the SHA-256 of one",
+        "datetime": "ISO 8601 with offset and whole seconds; datetimes without a zone are in source.timezone, a date "
+        "is its midnight there; whole numbers are YYYYMMDD, unix seconds or milliseconds",
+        "email": "an e-mail address, trimmed and lower case, its domain in ASCII (xn--…), or the SHA-256 of one",
         "language": "language and country, such as nl-NL; nl_NL, NL-nl and nl are understood",
-        "currency": "an ISO 4217 currency, such as EUR",
-        "country": "an ISO 3166-1 alpha-2 country, such as NL",
-        "gender": "M, F or U, from m/f, male/female, man/vrouw and the like",
-        "phone": "a phone number of digits with + and -",
+        "currency": "an ISO 4217 currency, such as EUR; withdrawn ones, such as HRK, are known",
+        "country": "an ISO 3166-1 alpha-2 country, such as NL, or XK",
+        "gender": "M, F or U, from ISO 5218 (0 1 2 9), m/f, male/female, Dhr./Mevr., Herr/Frau and the like",
+        "phone": "a phone number of digits with + and -; a national one becomes international by the row's country",
+        "uuid": "a UUID as text, from a UUID column, BINARY(16) or a text",
         "list": "a list, from a JSON array or by the step split(…); a single number or text is a list of one",
         "json": "what the JSON text or column holds, as it is",
     }

@@ -6,7 +6,7 @@ Names are settled here, once, at loading time (B20): the receiver drops a wrong 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from etl.mapping.catalogue import (
     CUSTOM_PREFIX,
@@ -14,11 +14,12 @@ from etl.mapping.catalogue import (
     IDENTITY_FIELDS,
     PRODUCT_FIELDS,
     RESERVED_FIELDS,
+    UNIQUE_FIELDS,
     ReceiverField,
 )
 from etl.mapping.document import Finding, Path
-from etl.mapping.nearest import nearest
-from etl.mapping.parts import section, text, texts
+from etl.mapping.lookup import section, text, texts
+from etl.mapping.nearest import did_you_mean, nearest
 
 SOURCES = ("column", "value", "template", "parent")
 
@@ -34,14 +35,28 @@ def check_fields(data: object) -> Iterator[Finding]:
         if "fields" in section(data) and isinstance(section(data)["fields"], dict):
             yield Finding(("fields",), _no_identity(), at_key=True)
         return
+    extra = texts(data, "extra_fields")
     for name in fields:
-        if words := _wrong_name(name):
+        if name not in extra and (words := _wrong_name(name)):
             yield Finding(("fields", name), words, at_key=True)
+    yield from _check_extra(extra)
     yield from _collisions(fields)
     for name, rule in fields.items():
         yield from check_rule(("fields", name), rule, inside_products=False)
     if not any(name in fields for name in IDENTITY_FIELDS):
         yield Finding(("fields",), _no_identity(), at_key=True)
+
+
+def _check_extra(extra: Sequence[str]) -> Iterator[Finding]:
+    for name in extra:
+        if name in RESERVED_FIELDS:
+            words = f'"{name}" has a section of its own; write {RESERVED_FIELDS[name]} at the top level'
+        elif name != name.strip() or not name.isprintable() or len(name) > _LONGEST_CUSTOM:
+            words = f"a field's name is one line of at most {_LONGEST_CUSTOM} characters, without spaces at its ends"
+        else:
+            continue
+        yield Finding(("extra_fields",), words)
+        return
 
 
 def check_rule(path: Path, rule: object, *, inside_products: bool) -> Iterator[Finding]:
@@ -62,6 +77,12 @@ def warn_fields(data: object) -> Iterator[Finding]:
     """What is allowed in `fields`, but probably not meant."""
     fields = section(data, "fields")
     yield from _warn_rules(("fields",), fields, FIELDS)
+    for name in texts(data, "extra_fields"):
+        if name in FIELDS:
+            yield Finding(("extra_fields",), f'"{name}" is a known field; it needs no place here')
+        elif name not in fields:
+            words = f'"{name}" is not among the fields, so nothing sends it{did_you_mean(name, fields)}'
+            yield Finding(("extra_fields",), words)
     if fields and "timestamp" not in fields:
         yield Finding(
             ("fields",),
@@ -74,6 +95,9 @@ def warn_fields(data: object) -> Iterator[Finding]:
             ("fields", "userid"),
             f"is the primary key {column}; userid is the highest identity, and an internal id there splits profiles",
         )
+    for name in fields:
+        if name in UNIQUE_FIELDS and (merged := _merges(name, section(data, "fields", name))):
+            yield Finding(("fields", name), merged)
     yield from _warn_rules(("products", "fields"), section(data, "products", "fields"), PRODUCT_FIELDS)
 
 
@@ -133,6 +157,15 @@ def _warn_rules(path: Path, fields: Mapping[str, object], known: Mapping[str, Re
         declared = text(rule, "type")
         if name in known and declared is not None and _kind(declared) != _kind(known[name].type):
             yield Finding((*path, name, "type"), f"the receiver expects {known[name].type} here: {known[name].rule}")
+
+
+def _merges(name: str, rule: Mapping[str, object]) -> str | None:
+    one = "purchase" if name == "orderid" else "profile"
+    if "value" in rule:
+        return f"is a constant: all rows would be one {one}"
+    if "default" in rule:
+        return f"has a default: all rows without a value of their own would be one {one}; leave it out"
+    return None
 
 
 def _kind(type_name: str) -> str:

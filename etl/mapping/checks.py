@@ -11,12 +11,15 @@ from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 from etl.mapping.catalogue import EVENTS
+from etl.mapping.check_account import check_account
 from etl.mapping.check_fields import check_fields, check_rule, product_name_problem, warn_fields
+from etl.mapping.codes import WITHDRAWN_CURRENCIES
 from etl.mapping.document import Finding, Path
-from etl.mapping.leaves import parse_span
+from etl.mapping.guards import check_guards
+from etl.mapping.lookup import empties, items, part, section, text, texts
 from etl.mapping.nearest import did_you_mean, nearest
-from etl.mapping.parts import empties, items, part, section, text, texts
 from etl.mapping.template import template_columns
+from etl.mapping.values import parse_span
 
 _ORDERED = re.compile(r"(.*\S)\s+(asc|desc)", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
@@ -26,10 +29,13 @@ _ONLY_WITH_TABLE = ("match", "order_by", "where")
 def problems(data: object) -> Iterator[Finding]:
     """Everything that makes the mapping unusable and that no single key shows."""
     yield from empties(data)
+    yield from _check_tables(data)
     yield from _check_source(data)
     yield from check_fields(data)
     yield from _check_products(data)
+    yield from check_account(data)
     yield from _check_resend(data)
+    yield from check_guards(data)
     yield from _check_examples(data)
 
 
@@ -37,10 +43,17 @@ def warnings(data: object, *, filled: AbstractSet[Path]) -> Iterator[Finding]:
     """What is allowed, but probably not meant. `filled` are the paths whose value a variable gave."""
     yield from _warn_source(data)
     yield from _warn_event(data)
+    yield from _warn_currencies(data)
     yield from warn_fields(data)
     yield from _warn_purchase(data)
     yield from _warn_secrets(data, filled)
     yield from _warn_examples(data)
+
+
+def _check_tables(data: object) -> Iterator[Finding]:
+    for place in ("source", "products"):
+        if "://" in (text(section(data, place), "table") or ""):
+            yield Finding((place, "table"), "is a URL; write the name of a table, and the URL as source.url")
 
 
 def _check_source(data: object) -> Iterator[Finding]:
@@ -60,8 +73,6 @@ def _check_source(data: object) -> Iterator[Finding]:
                 words = f'rows are read in ascending order only; write the column\'s name, "{found[1]}"'
                 yield Finding(("source", key), words)
                 break
-    if isinstance(source.get("cursor_field"), list):
-        yield Finding(("source", "cursor_field"), "expected one column; ties are broken by the primary key")
 
 
 def _check_products(data: object) -> Iterator[Finding]:
@@ -72,23 +83,28 @@ def _check_products(data: object) -> Iterator[Finding]:
 
 
 def _check_form(products: dict[str, object]) -> Iterator[Finding]:
-    if "table" in products and "column" in products:
-        yield Finding(("products",), "takes only one of table and column", at_key=True)
-    elif "table" in products and "match" not in products and "match" not in map(_product_key, products):
+    forms = [key for key in ("table", "query", "column") if key in products]
+    if len(forms) > 1:
+        yield Finding(("products",), f"takes only one of {' and '.join(forms)}", at_key=True)
+    elif _has_rows(products) and "match" not in products and "match" not in map(_product_key, products):
         yield Finding(("products", "match"), "is missing; it says which rows belong together, such as {order_id: id}")
-    elif "table" not in products:
+    elif not _has_rows(products):
         for key in _ONLY_WITH_TABLE:
             if key in products:
-                yield Finding(("products", key), "needs table", at_key=True)
+                yield Finding(("products", key), "needs table or query", at_key=True)
+
+
+def _has_rows(products: dict[str, object]) -> bool:
+    return "table" in products or "query" in products
 
 
 def _product_key(key: str) -> str | None:
-    return nearest(key, ("table", *_ONLY_WITH_TABLE, "column", "fields"))
+    return nearest(key, ("table", "query", *_ONLY_WITH_TABLE, "column", "fields"))
 
 
 def _check_product_fields(products: dict[str, object]) -> Iterator[Finding]:
     fields = section(products, "fields")
-    own = "table" not in products and "column" not in products
+    own = not _has_rows(products) and "column" not in products
     if not fields and ("column" not in products or "fields" in products):
         if part(products, "fields") is None or isinstance(part(products, "fields"), dict):
             yield Finding(("products", "fields"), "is missing; a product needs at least its id", at_key=True)
@@ -135,8 +151,10 @@ def _check_examples(data: object) -> Iterator[Finding]:
         path: Path = ("tests", at)
         if ("expect" in example) == ("expect_problems" in example):
             yield Finding(path, "needs exactly one of expect and expect_problems")
-        if "children" in example and text(data, "products", "table") is None:
-            yield Finding((*path, "children"), "only products with a table have rows of their own", at_key=True)
+        if "children" in example and not _has_rows(section(data, "products")):
+            yield Finding(
+                (*path, "children"), "only products with a table or query have rows of their own", at_key=True
+            )
         for name in section(example, "expect"):
             if name not in known:
                 words = f"not in this mapping's event{did_you_mean(name, known)}"
@@ -146,9 +164,18 @@ def _check_examples(data: object) -> Iterator[Finding]:
 def _warn_source(data: object) -> Iterator[Finding]:
     source = section(data, "source")
     if source and "cursor_field" not in source:
-        for key in ("settle", "lookback", "on_null_cursor"):
+        for key in ("settle", "lookback", "on_null_cursor", "cursor_unit"):
             if key in source:
                 yield Finding(("source", key), "has no effect without cursor_field", at_key=True)
+
+
+def _warn_currencies(data: object) -> Iterator[Finding]:
+    """Currencies that the mapping names though they were withdrawn: right for the time in which they were valid."""
+    rule = section(data, "fields", "currency")
+    named = [*texts(rule, "value"), *texts(rule, "default"), *section(rule, "map").values()]
+    for one in dict.fromkeys(one.upper() for one in named if isinstance(one, str)):
+        if (year := WITHDRAWN_CURRENCIES.get(one)) is not None:
+            yield Finding(("fields", "currency"), f"{one} was withdrawn in {year}; it is right for amounts of before")
 
 
 def _warn_event(data: object) -> Iterator[Finding]:
@@ -199,7 +226,7 @@ def _row_columns(data: object) -> tuple[str, ...]:
     names = [*texts(data, "source", "primary_key"), *texts(data, "source", "cursor_field")]
     names += [*texts(data, "event", "column"), *texts(products, "column")]
     names += [one for one in section(products, "match").values() if isinstance(one, str)]
-    own = "table" not in products and "column" not in products
+    own = not _has_rows(products) and "column" not in products
     rules = [*section(data, "fields").values(), *(section(products, "fields").values() if own else ())]
     for rule in rules:
         names += [rule] if isinstance(rule, str) else texts(rule, "column")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from etl.mapping.document import Path, listed
 from etl.mapping.model import EventColumn, FieldRule, Mapping
 from etl.mapping.template import template_columns
 
@@ -16,8 +17,10 @@ def columns_used(mapping: Mapping) -> tuple[str, ...]:
 
     Includes the parent side of `match`; leaves out the primary key and the cursor.
     """
-    own = {*mapping.source.primary_key, mapping.source.cursor_field}
-    return tuple(name for name in _unique(_parent_columns(mapping)) if name not in own)
+    cursor = mapping.source.cursor_field
+    # Of several columns the row has their latest value only.
+    own = {*mapping.source.primary_key, *(cursor if len(cursor) == 1 else ())}
+    return tuple(name for name in _unique(name for _, name in columns_named(mapping)) if name not in own)
 
 
 def child_columns_used(mapping: Mapping) -> tuple[str, ...]:
@@ -25,35 +28,47 @@ def child_columns_used(mapping: Mapping) -> tuple[str, ...]:
 
     `match` and `order_by` are not included unless a field uses them too.
     """
-    products = mapping.products
-    if products is None or products.table is None:
-        return ()
-    return _unique(name for rule in products.fields.values() for name in rule_columns(rule))
+    return _unique(name for _, name in child_columns_named(mapping))
 
 
 def rule_columns(rule: FieldRule) -> tuple[str, ...]:
     """The columns that `column` or `template` of a rule name; `parent` is not one of them."""
-    if rule.column is not None:
-        return (rule.column,)
+    if rule.columns:
+        return rule.columns
     return () if rule.template is None else template_columns(rule.template)
 
 
-def _parent_columns(mapping: Mapping) -> Iterator[str]:
+def columns_named(mapping: Mapping) -> Iterator[tuple[Path, str]]:
+    """The row's columns where fields, products and the event's name use them: path in the file and column."""
     if isinstance(mapping.event, EventColumn):
-        yield mapping.event.column
-    for rule in mapping.fields.values():
-        yield from rule_columns(rule)
+        yield from listed(("event", "column"), mapping.event.columns)
+    for name, rule in mapping.fields.items():
+        yield from _of_rule(("fields", name), rule)
     products = mapping.products
     if products is None:
         return
-    if products.column is not None:
-        yield products.column
-    yield from products.match.values()
-    for rule in products.fields.values():
+    yield from listed(("products", "column"), products.columns)
+    yield from ((("products", "match", child), parent) for child, parent in products.match.items())
+    for name, rule in products.fields.items():
         if rule.parent is not None:
-            yield rule.parent
-        elif products.table is None and products.column is None:
-            yield from rule_columns(rule)
+            yield ("products", "fields", name, "parent"), rule.parent
+        elif not products.has_rows and products.column is None:
+            yield from _of_rule(("products", "fields", name), rule)
+
+
+def child_columns_named(mapping: Mapping) -> Iterator[tuple[Path, str]]:
+    """As `columns_named`, of the columns of the products' table."""
+    products = mapping.products
+    if products is not None and products.has_rows:
+        for name, rule in products.fields.items():
+            yield from _of_rule(("products", "fields", name), rule)
+
+
+def _of_rule(path: Path, rule: FieldRule) -> Iterator[tuple[Path, str]]:
+    if rule.columns:
+        yield from listed((*path, "column"), rule.columns)
+    else:
+        yield from (((*path, "template"), name) for name in rule_columns(rule))
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from etl.mapping import leaves
+from etl.mapping import values as leaves
 from etl.mapping.field_rule import FLAG, Section
-from etl.mapping.leaves import duration, integer, leaf, optional, positive_number, size
+from etl.mapping.values import duration, integer, leaf, optional, positive_number, size
 from etl.secret import Secret
 
 VENDOR_HOST = "api.squeezely.tech"
@@ -131,6 +131,14 @@ class Destination(Section):
         default_factory=lambda: Secret("${SQUEEZELY_API_KEY}"),
         description="The API key (header X-AUTH-APIKEY): ${SQUEEZELY_API_KEY} or ${file:/run/secrets/key}, never the "
         "key itself.",
+    )
+    multiple_languages: Annotated[bool, FLAG] = Field(
+        default=False,
+        description="The account has several languages: each product, and each event without products, must carry "
+        "language.",
+    )
+    multiple_currencies: Annotated[bool, FLAG] = Field(
+        default=False, description="The account has several currencies: events with amounts must carry currency."
     )
     batch_size: Annotated[int, integer(1, 10_000)] = Field(default=100, description="Events in a request, at most.")
     max_batch_bytes: Annotated[int, size(1024, "64MiB")] = Field(

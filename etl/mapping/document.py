@@ -80,6 +80,11 @@ def path_text(path: Path) -> str:
     return text.removeprefix(".")
 
 
+def listed(path: Path, names: tuple[str, ...]) -> list[tuple[Path, str]]:
+    """Each of `names`, which stand at `path`, with the path of its own; one alone may be written without a list."""
+    return [(path, names[0])] if len(names) == 1 else [((*path, at), name) for at, name in enumerate(names)]
+
+
 def _line(finding: Finding) -> str:
     words = f"{path_text(finding.path)}: {finding.words}" if finding.path else finding.words
     return words if len(words) <= _LONGEST_LINE else words[: _LONGEST_LINE - 1] + "…"

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from etl.mapping import leaves
+from etl.mapping import values as leaves
 from etl.mapping.catalogue import PROBLEMS
 from etl.mapping.field_rule import Section
-from etl.mapping.leaves import kind_of, leaf, optional
 from etl.mapping.nearest import did_you_mean
+from etl.mapping.values import kind_of, leaf, optional
 
 _ROW: dict[str, Any] = {"type": "object"}
 

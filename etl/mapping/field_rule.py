@@ -11,16 +11,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from etl.mapping import leaves
+from etl.mapping import values as leaves
 from etl.mapping.catalogue import STEPS, TYPES
-from etl.mapping.leaves import Leaf, choice, kind_of, leaf, optional
 from etl.mapping.nearest import did_you_mean, nearest
 from etl.mapping.steps import Step, parse_step
 from etl.mapping.template import template_columns
+from etl.mapping.values import Leaf, choice, kind_of, leaf, optional
 
 COLUMN = leaf(leaves.parse_name, {"type": "string", "minLength": 1})
 NAMES = leaf(
     leaves.parse_names,
+    {"type": "string", "minLength": 1},
+    {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True},
+)
+COLUMNS = leaf(
+    leaves.parse_columns,
     {"type": "string", "minLength": 1},
     {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True},
 )
@@ -36,6 +41,7 @@ CONSTANT_SCHEMA: dict[str, Any] = {
         {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
     ]
 }
+MAP_TARGET_SCHEMA: dict[str, Any] = {"anyOf": [*CONSTANT_SCHEMA["anyOf"], {"type": "null"}]}
 CONSTANT = leaf(leaves.parse_constant, CONSTANT_SCHEMA)
 # What people who come from a database or a programming language write first.
 _OTHER_NAMES = MappingProxyType(
@@ -90,10 +96,10 @@ def parse_template_text(value: object) -> str:
 
 
 def parse_map(value: object) -> dict[str, Any]:
-    """A table from the text of a value to another value."""
+    """A table from the text of a value to another value; None as a target leaves the field out."""
     if not isinstance(value, dict) or not value:
         raise ValueError(f"expected a table such as {{m: M, v: F}}, got {kind_of(value) if value else 'an empty one'}")
-    return {str(key): leaves.parse_constant(one) for key, one in value.items()}
+    return {str(key): None if one is None else leaves.parse_constant(one) for key, one in value.items()}
 
 
 TYPE = Leaf(_parse_type, {"type": "string", "enum": list(TYPES)})
@@ -111,7 +117,13 @@ def _step_schemas() -> list[dict[str, Any]]:
         if rule.parameters
     ]
     plain = [{"const": name, "description": STEPS[name].what} for name in bare]
-    return [*plain, *calls]
+    own = {
+        "type": "string",
+        "pattern": r"^[A-Za-z][A-Za-z0-9_]*$",
+        "not": {"enum": [name for name, rule in STEPS.items() if rule.parameters]},
+        "description": "A function of the file that `steps` names.",
+    }
+    return [*plain, *calls, own]
 
 
 def _parse_one_step(value: object) -> Step:
@@ -128,8 +140,10 @@ STEP = Leaf(_parse_one_step, {"anyOf": _step_schemas()})
 class FieldRule(Section):
     """One field of the event. `column` (text form: the column's name) is None unless the value comes from a column."""
 
-    column: Annotated[str | None, optional(COLUMN)] = Field(
-        default=None, description="The column that the value comes from."
+    column: Annotated[str | tuple[str, ...] | None, optional(COLUMNS)] = Field(
+        default=None,
+        description="The column that the value comes from, or a list of columns of which the first present value "
+        "counts.",
     )
     value: Annotated[Any, optional(CONSTANT)] = Field(default=None, description="A constant, the same for every row.")
     template: Annotated[
@@ -151,22 +165,35 @@ class FieldRule(Section):
     )
     map: Annotated[
         dict[str, Any] | None,
-        optional(leaf(parse_map, {"type": "object", "additionalProperties": CONSTANT_SCHEMA, "minProperties": 1})),
+        optional(leaf(parse_map, {"type": "object", "additionalProperties": MAP_TARGET_SCHEMA, "minProperties": 1})),
     ] = Field(
         default=None,
-        description="A table from the value, as text, to what is sent. A value that is not in it is a problem "
-        "(not_in_map), unless the field's type knows it, as currency knows EUR beside {EURO: EUR}.",
+        description="A table from the value, as text, to what is sent; null leaves the field out, and the key else "
+        "catches what is not listed. Without else, a value that is not in it is a problem (not_in_map), unless the "
+        "field's type knows it, as currency knows EUR beside {EURO: EUR}. What the table names passes as it stands.",
     )
     default: Annotated[Any, optional(CONSTANT)] = Field(default=None, description="Used when the value is missing.")
     required: Annotated[bool, FLAG] = Field(
         default=False, description="A row without a value is invalid (missing_required)."
     )
-    on_invalid: Annotated[Literal["reject", "omit"], choice("reject", "omit")] = Field(
-        default="reject", description="reject: a wrong value makes the row invalid; omit: it leaves the field out."
+    on_invalid: Annotated[Literal["reject", "omit"] | None, optional(choice("reject", "omit"))] = Field(
+        default=None,
+        description="reject: a wrong value makes the row invalid; omit: it leaves the field out. Default: what the "
+        "mapping's on_invalid says.",
+    )
+    decimal_separator: Annotated[Literal[".", ","], choice(".", ",")] = Field(
+        default=".",
+        description="How texts write the fraction of a number. With a comma, points and spaces group thousands: "
+        "1.234,50.",
     )
     empty: Annotated[Literal["omit", "keep"], choice("omit", "keep")] = Field(
         default="omit", description="omit: an empty text counts as missing; keep: it is sent as an empty text."
     )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of `column`, in the order of preference; () without it."""
+        return leaves.columns_of(self.column)
 
     @model_validator(mode="before")
     @classmethod

@@ -12,20 +12,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from etl.mapping import leaves, quantities
+from etl.mapping import quantities
+from etl.mapping import values as leaves
 from etl.mapping.catalogue import EVENTS
 from etl.mapping.destination import Destination, RateLimit, Retry
 from etl.mapping.example import MappingTest
-from etl.mapping.field_rule import COLUMN, NAMES_OR_NONE, FieldRule, Section
-from etl.mapping.leaves import choice, kind_of, leaf, optional
+from etl.mapping.field_rule import COLUMNS, NAMES_OR_NONE, FieldRule, Section
+from etl.mapping.guards import Guards
+from etl.mapping.own_steps import OwnSteps, parse_steps_file
 from etl.mapping.products import Products
 from etl.mapping.source import Source
 from etl.mapping.steps import Step
+from etl.mapping.values import choice, kind_of, leaf, optional
 
 __all__ = [
     "Destination",
     "EventColumn",
     "FieldRule",
+    "Guards",
     "Mapping",
     "MappingFile",
     "MappingTest",
@@ -70,7 +74,15 @@ def parse_event_name(value: object) -> str:
 class EventColumn(Section):
     """The event's name, taken from a column."""
 
-    column: Annotated[str, COLUMN] = Field(description="The column that holds the event's name.")
+    column: Annotated[str | tuple[str, ...], COLUMNS] = Field(
+        description="The column that holds the event's name, or a list of columns of which the first present value "
+        "counts."
+    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns, in the order of preference."""
+        return leaves.columns_of(self.column)
 
 
 def _parse_event(value: object) -> str | EventColumn:
@@ -79,7 +91,7 @@ def _parse_event(value: object) -> str | EventColumn:
     if isinstance(value, str):
         return parse_event_name(value)
     if isinstance(value, dict) and list(value) == ["column"]:
-        return EventColumn(column=leaves.parse_name(value["column"]))
+        return EventColumn(column=leaves.parse_columns(value["column"]))
     got = "another key" if isinstance(value, dict) and value else kind_of(value)
     raise ValueError(f"expected the event's name, or {{column: name}}, got {got}")
 
@@ -90,7 +102,15 @@ _EVENT = leaf(
     {"type": "string", "minLength": 1, "description": "The name of a custom event."},
     {
         "type": "object",
-        "properties": {"column": {"type": "string", "description": "The column that holds the event's name."}},
+        "properties": {
+            "column": {
+                "anyOf": [
+                    {"type": "string", "minLength": 1},
+                    {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True},
+                ],
+                "description": "The column that holds the event's name, or several: the first present value counts.",
+            }
+        },
         "required": ["column"],
         "additionalProperties": False,
     },
@@ -118,6 +138,24 @@ class MappingFile(Section):
     resend_ignores: Annotated[tuple[str, ...], NAMES_OR_NONE] = Field(
         default=(), description="Fields that alone do not make an event changed, such as timestamp."
     )
+    on_invalid: Annotated[Literal["reject", "omit"] | None, optional(choice("reject", "omit"))] = Field(
+        default=None,
+        description="What a wrong value costs, for all fields that do not say so themselves: reject (the row) or omit "
+        "(the field). Default: reject for email, userid, timestamp, currency, language, orderid, totalvalue and "
+        "products, omit for all others.",
+    )
+    extra_fields: Annotated[tuple[str, ...], NAMES_OR_NONE] = Field(
+        default=(),
+        description="Names of fields that the account knows though this program does not; any other unknown name in "
+        "`fields` is an error.",
+    )
+    steps: Annotated[str | None, optional(leaf(parse_steps_file, {"type": "string", "pattern": r"^[^/\\]+\.py$"}))] = (
+        Field(
+            default=None,
+            description="A Python file beside this one: each public function in it is a step, from a pandas Series of "
+            "the column's values to another of the same length and index.",
+        )
+    )
     max_failure_rate: Annotated[
         float,
         leaf(
@@ -131,6 +169,9 @@ class MappingFile(Section):
         description="When more of the rows than this are invalid or rejected, the run stops: the mapping is wrong.",
         json_schema_extra={"default": "5%"},
     )
+    guards: Guards = Field(
+        default_factory=Guards, description="What stops a run before anything leaves; it looks through its rows first."
+    )
     destination: Destination = Field(default_factory=Destination, description="The API, the account, the limits.")
     tests: tuple[MappingTest, ...] = Field(default=(), description="Examples that `squeezely-etl test` checks.")
 
@@ -138,9 +179,12 @@ class MappingFile(Section):
 class Mapping(MappingFile):
     """A mapping as loaded: the file's keys, where it was, and what is allowed but probably not meant.
 
-    `warnings` holds one printable line each, as `MappingInvalid.problems` does.
+    `warnings` holds one printable line each, as `MappingInvalid.problems` does. `own_steps` are the functions of the
+    file `steps`, by name, and `steps_text` is its content (b"" without one): with another, rows become other events.
     """
 
     name: str
     path: Path
     warnings: tuple[str, ...] = ()
+    own_steps: OwnSteps = Field(default_factory=dict, exclude=True)
+    steps_text: bytes = Field(default=b"", exclude=True)

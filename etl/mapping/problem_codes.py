@@ -31,6 +31,18 @@ _IDENTITY = {
         "a field with `required: true` has no value",
         "fill the column, give the field a `default`, or drop `required`",
     ),
+    "missing_orderid": ProblemCode(
+        "a Purchase has no orderid",
+        "map it, fill the column, or leave such rows out with `where`",
+    ),
+    "missing_products": ProblemCode(
+        "a Purchase has no products",
+        "look at the rows of `products.table` or the JSON column; leave orders without lines out with `where`",
+    ),
+    "missing_currency": ProblemCode(
+        "the event has amounts but no currency, and the account has several (`destination.multiple_currencies`)",
+        "fill the column, or give the field a `default`",
+    ),
     "missing_event_name": ProblemCode(
         "the column that names the event holds NULL, an empty text or something that is no name",
         "fill the column, or leave such rows out with `where`",
@@ -56,7 +68,7 @@ _CODES = {
     ),
     "invalid_phone": ProblemCode(
         "the value cannot be a phone number",
-        "correct it, or let the event go without it: `on_invalid: omit`",
+        "correct it; a second number in the same column belongs into a column of its own",
     ),
     "not_yes_no": ProblemCode(
         "the value is none of the known ways to say yes or no",
@@ -64,13 +76,14 @@ _CODES = {
     ),
     "not_in_map": ProblemCode(
         "the field has a `map`, the value is not in it, and the field's type does not know it either",
-        "add the value to the `map`, or `on_invalid: omit`",
+        "add the value to the `map`, or the key `else`",
     ),
 }
 
 _SHAPES = {
     "not_a_boolean": ProblemCode(
-        "the value is none of the known ways to say true or false", "translate it with `map` to true and false"
+        "the value is none of the known ways to say true or false",
+        "translate it with `map` to true and false; a number in a column declared as boolean needs `type: integer`",
     ),
     "not_a_number": ProblemCode("the value cannot be read as a number", "correct it, or declare `type: text`"),
     "not_an_integer": ProblemCode(
@@ -80,15 +93,27 @@ _SHAPES = {
     "not_text": ProblemCode("the value cannot be written as text", "declare another `type`"),
     "not_a_date": ProblemCode("the value cannot be read as a date", "correct it, or declare `type: text`"),
     "not_a_datetime": ProblemCode(
-        "the value cannot be read as a date with a time", "correct it, or declare `type: date` or `type: text`"
+        "the value cannot be read as a date with a time, nor the number as YYYYMMDD or unix time",
+        "correct it, or declare `type: date` or `type: text`",
     ),
+    "implausible_date": ProblemCode(
+        "the birthdate lies before 1901 or in the future: mostly a default of the shop system, such as 1900-01-01",
+        "nothing, or store NULL where the date is not known",
+    ),
+    "not_a_uuid": ProblemCode("the value is neither a UUID, nor its 16 bytes, nor its text", "declare another `type`"),
     "not_a_list": ProblemCode("the value is not a list", "use the step split(…), or declare `type: json`"),
     "not_json": ProblemCode("the text is not JSON, or nested too deeply", "correct it, or declare `type: text`"),
     "unsupported_type": ProblemCode(
         "the column's type has no form in an event", "convert it in a `query`, or map another column"
     ),
+    "undecodable_value": ProblemCode(
+        "the value cannot be read: an infinite date, a year after 9999, a text that is not UTF-8, a failing expression",
+        "correct it in the table; or cast it to a text in a `query` and let `map` name it",
+    ),
     "not_unicode": ProblemCode("the text holds half a surrogate pair, which UTF-8 cannot carry", "correct it"),
-    "control_characters": ProblemCode("the text holds NUL or other control characters", "correct it at the source"),
+    "control_characters": ProblemCode(
+        "the text holds NUL or other control characters", "repair it with the step clean, or at the source"
+    ),
     "too_long": ProblemCode("the value is longer than an event may carry", "shorten it with the step truncate(n)"),
 }
 
@@ -118,7 +143,8 @@ _WHOLE_ROW = {
         "the event alone is larger than a request may be", "map fewer fields, or shorten texts with truncate(n)"
     ),
     "unreadable_row": ProblemCode(
-        "the database's driver cannot decode the row", "correct the value (an infinite date, broken UTF-8) in the table"
+        "the row cannot be read: its key or its cursor cannot be decoded, or `where` or a child's row fails for it",
+        "correct the value (an infinite date, broken UTF-8, a division by zero)",
     ),
 }
 
@@ -127,6 +153,14 @@ _ANSWERS = {
     "http_400": ProblemCode("the API answered 400 for the event, without a code", "read its words in `explain`"),
     "http_409": ProblemCode("the API answered 409 for the event, without a code", "read its words in `explain`"),
     "http_422": ProblemCode("the API answered 422 for the event, without a code", "read its words in `explain`"),
+    "http_403": ProblemCode(
+        "a firewall before the API refuses the event, while it lets others pass",
+        "look in the row for text that looks like code or an attack, correct it, or ask who runs the firewall",
+    ),
+    "server_error": ProblemCode(
+        "the API fails (HTTP 5xx, connection lost) whenever this event is in a request, while others are accepted",
+        "read its words in `explain`, look for odd text in the row, tell the vendor; `retry` once it is mended",
+    ),
     "too_large": ProblemCode("the API refuses the event alone as too large", "map fewer fields, or use truncate(n)"),
     "partly_accepted": ProblemCode(
         "the API took fewer events than the request held, and did not say which",
@@ -141,6 +175,9 @@ _ANSWERS = {
         "look at the dead letter with `explain`; `retry` sends it",
     ),
     "null_cursor": ProblemCode("the row has no cursor value, so no run reads it", "fill the column in the database"),
+    "misshaped_cursor": ProblemCode(
+        "the cursor is a text that is no time, so no run reads the row", "correct the value in the database"
+    ),
     "future_cursor": ProblemCode(
         "the cursor lies ahead of the database's clock, so the row is held until its time has come",
         "correct the time, or the clock of the program that wrote it",

@@ -6,6 +6,7 @@ Made from the model and the catalogue, so it cannot promise what loading refuses
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,12 +33,18 @@ def json_schema() -> Schema:
     _exactly_one(definitions["Source"], ("table", "query"))
     _exactly_one(definitions["MappingTest"], ("expect", "expect_problems"))
     _name_fields(made["properties"], FIELDS.values(), rule=_FIELD, custom=True)
+    _allow_extra_fields(made)
     made["properties"]["fields"]["anyOf"] = [{"required": [name]} for name in IDENTITY_FIELDS]
     products = definitions["Products"]
     _name_fields(products["properties"], PRODUCT_FIELDS.values(), rule=_PRODUCT_FIELD, custom=False)
     products["properties"]["fields"]["required"] = ["id"]
-    products["not"] = {"required": ["table", "column"]}
-    products["dependencies"] = {key: ["table"] for key in ("match", "order_by", "where")} | {"table": ["match"]}
+    pairs = (["table", "column"], ["table", "query"], ["query", "column"])
+    products["not"] = {"anyOf": [{"required": pair} for pair in pairs]}
+    rows = {"anyOf": [{"required": ["table"]}, {"required": ["query"]}]}
+    products["dependencies"] = dict.fromkeys(("match", "order_by", "where"), rows) | {
+        "table": ["match"],
+        "query": ["match"],
+    }
     return {
         "$schema": _DIALECT,
         "title": "squeezely-etl mapping",
@@ -58,6 +65,15 @@ def _name_fields(properties: Schema, known: Iterable[ReceiverField], *, rule: st
                 "description": "A custom field; it must exist in the account under this name, or it is dropped.",
             }
         }
+
+
+def _allow_extra_fields(made: Schema) -> None:
+    """With `extra_fields` any name may be a field; which of them, only loading can tell."""
+    fields = made["properties"]["fields"]
+    fields["additionalProperties"] = {"$ref": f"#/$defs/{_FIELD}", "description": "A field named in extra_fields."}
+    names = {"anyOf": [{"enum": list(FIELDS)}, *({"pattern": one} for one in fields["patternProperties"])]}
+    made["if"] = {"not": {"required": ["extra_fields"]}}
+    made["then"] = {"properties": {"fields": {"propertyNames": names, "description": "Known names only."}}}
 
 
 def _about(field: ReceiverField) -> str:
@@ -81,3 +97,8 @@ def _tidy(schema: Any) -> None:  # noqa: ANN401  # any part of a schema
             del schema["default"]
         for one in schema.values():
             _tidy(one)
+
+
+def schema_text() -> str:
+    """The JSON Schema of the mapping file, as it is printed and written."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from etl.mapping import leaves, quantities
+from etl.mapping import quantities
+from etl.mapping import values as leaves
 from etl.mapping.field_rule import COLUMN, NAMES, Section
-from etl.mapping.leaves import choice, integer, leaf, optional
 from etl.mapping.nearest import did_you_mean
 from etl.mapping.sql_text import parse_condition, parse_select
+from etl.mapping.values import choice, integer, leaf, optional
 from etl.secret import Secret
 
 CONDITION = leaf(parse_condition, {"type": "string", "minLength": 1})
@@ -53,6 +54,10 @@ def _parse_timezone(value: object) -> str:
     return name
 
 
+def _parse_session_timezone(value: object) -> str:
+    return "server" if value == "server" else _parse_timezone(value)
+
+
 class Source(Section):
     """The rows to read: one table or one query, its key and its cursor."""
 
@@ -68,10 +73,19 @@ class Source(Section):
     primary_key: Annotated[tuple[str, ...], NAMES] = Field(
         description="The column, or the list of columns, whose values are unique and never NULL."
     )
-    cursor_field: Annotated[str | None, optional(COLUMN)] = Field(
+    cursor_field: Annotated[tuple[str, ...], NAMES] = Field(
+        default=(),
+        description="The column that grows with every insert and update, or a list of them, of which the latest that "
+        "is not NULL counts. Without it every run reads all rows, and the ledger sends what changed.",
+    )
+    cursor_unit: Annotated[
+        Literal["time", "epoch_seconds", "epoch_milliseconds"] | None,
+        optional(choice("time", "epoch_seconds", "epoch_milliseconds")),
+    ] = Field(
         default=None,
-        description="The column that grows with every insert and update. Without it every run reads all rows, and the "
-        "ledger sends what changed.",
+        description="What an integer cursor counts: seconds or milliseconds since 1970; time: its digits are a date, "
+        "such as 20240131. settle, lookback, --from and --to then speak of times, and a run ends at the database's "
+        "clock.",
     )
     where: Annotated[str | None, optional(CONDITION)] = Field(
         default=None, description="A SQL condition on the rows, without the word WHERE."
@@ -92,5 +106,16 @@ class Source(Section):
     )
     on_null_cursor: Annotated[Literal["fail", "skip"], choice("fail", "skip")] = Field(
         default="fail", description="What to do when rows have no cursor: fail before reading, or skip and count them."
+    )
+    statement_timeout: Annotated[timedelta, leaves.duration("1s", "1d")] = Field(
+        default=timedelta(minutes=5),
+        description="When the database ends a statement that takes too long, on PostgreSQL, MySQL and MariaDB.",
+    )
+    session_timezone: Annotated[
+        str | None, optional(leaf(_parse_session_timezone, {"type": "string", "minLength": 1}))
+    ] = Field(
+        default=None,
+        description="The zone in which the database converts between instants and local times, as in ordered_at::date, "
+        "DATE() and NOW() of a view, a query or where: a zone, or server for the database's own. Default UTC.",
     )
     page_size: Annotated[int, integer(1, 100_000)] = Field(default=5000, description="Rows read at once.")

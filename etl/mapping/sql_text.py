@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 
-from etl.mapping.leaves import parse_text
+from etl.mapping.values import parse_text
 
-# Quoted texts, quoted names and comments: everything in which a semicolon or a parenthesis means nothing.
-_OPAQUE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|--[^\n]*|/\*.*?\*/""", re.DOTALL)
+# Quoted texts (also PostgreSQL's between dollars), quoted names and comments: everything in which a semicolon or a
+# parenthesis means nothing.
+_OPAQUE = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/""", re.DOTALL
+)
 
 
 def parse_condition(value: object) -> str:
@@ -29,14 +32,21 @@ def parse_condition(value: object) -> str:
 
 def parse_select(value: object) -> str:
     """One SELECT (or WITH … SELECT), without its closing semicolon."""
-    query = re.sub(r"[\s;]+\Z", "", parse_text(value)).lstrip()
+    query = _without_tail(parse_text(value).lstrip())
     bare = _OPAQUE.sub(" ", query)
-    if not re.match(r"\s*(select|with)\b", bare, re.IGNORECASE):
+    if not re.match(r"[\s(]*(select|with)\b", bare, re.IGNORECASE):
         raise ValueError("expected one SELECT")
     _check_whole(bare)
     if ";" in bare:
         raise ValueError("expected one SELECT, found a semicolon inside")
     return query
+
+
+def _without_tail(query: str) -> str:
+    """`query` without its closing semicolon, and without the comments before and behind it."""
+    # What looks like a comment may stand in a quoted text, so those are masked with a letter.
+    masked = _OPAQUE.sub(lambda one: (" " if one[0].startswith(("--", "/*")) else "x") * len(one[0]), query)
+    return query[: len(masked.rstrip("; \t\r\n"))]
 
 
 def _check_whole(bare: str) -> None:

@@ -18,6 +18,7 @@ DATE_DIRECTIVES = "%Y %m %d %H %M %S %y %b %B %a %A %j %e %%"
 _CALL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _ARGUMENT = re.compile(r"""\s*(?:'((?:[^']|'')*)'|"((?:[^"]|"")*)"|([^,'"]*))\s*(,|$)""", re.DOTALL)
 _INTEGER = re.compile(r"\d{1,6}", re.ASCII)
+_DECIMAL = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?", re.ASCII)
 _LONGEST_STEP = 1000
 
 
@@ -34,7 +35,7 @@ class Parameter:
     """One parameter of a step. `lowest`/`highest` bound an int; a text may be empty only if `may_be_empty`."""
 
     name: str
-    type: Literal["text", "integer"]
+    type: Literal["text", "integer", "decimal"]
     lowest: int = 0
     highest: int = 0
     may_be_empty: bool = False
@@ -52,9 +53,15 @@ class StepRule:
 STEPS: Mapping[str, StepRule] = MappingProxyType(
     {
         "strip": StepRule("removes white space at both ends", "strip"),
+        "clean": StepRule(
+            "drops control characters, and repairs those of Windows texts that were read as Latin-1", "clean"
+        ),
         "lower": StepRule("makes every letter lower case", "lower"),
         "upper": StepRule("makes every letter upper case", "upper"),
-        "title": StepRule("capitals as in names: Anne-Marie, O'Neill, Jan van den Berg, Van der Berg", "title"),
+        "title": StepRule(
+            "capitals as in names, in words all upper or all lower case: Anne-Marie, O'Neill, Jan van den Berg",
+            "title",
+        ),
         "squeeze_spaces": StepRule("makes every run of white space one space, and strips", "squeeze_spaces"),
         "sha256": StepRule("the SHA-256 of the UTF-8 text as lower-case hex; an e-mail already hashed stays", "sha256"),
         "digits": StepRule("keeps the digits 0-9 only", "digits"),
@@ -66,6 +73,12 @@ STEPS: Mapping[str, StepRule] = MappingProxyType(
             "round(2)",
             (Parameter("n", "integer", lowest=0, highest=20),),
         ),
+        "scale": StepRule(
+            "multiplies a number, exact: scale(0.01) makes euros of cents",
+            "scale(0.01)",
+            (Parameter("factor", "decimal"),),
+        ),
+        "hex": StepRule("writes bytes as hexadecimal digits", "hex"),
         "split": StepRule(
             "splits a text at each separator into a list; parts are stripped, empty ones dropped",
             "split(';')",
@@ -145,6 +158,10 @@ def _argument(name: str, parameter: Parameter, text: str) -> str | int:
             limits = f"a whole number from {parameter.lowest} to {parameter.highest}"
             raise ValueError(f"{parameter.name} of {name} must be {limits}")
         return number
+    if parameter.type == "decimal":
+        if not _DECIMAL.fullmatch(text) or not any(one in "123456789" for one in text):
+            raise ValueError(f"{parameter.name} of {name} must be a number such as 0.01, not 0")
+        return text
     if not text and not parameter.may_be_empty:
         raise ValueError(f"{parameter.name} of {name} is empty; write it in quotes, as in {STEPS[name].example}")
     if name == "date":

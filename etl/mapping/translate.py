@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from etl.mapping.document import Finding, Path
-from etl.mapping.leaves import kind_of
 from etl.mapping.model import Destination, FieldRule, MappingFile, MappingTest, Products, RateLimit, Retry, Source
 from etl.mapping.nearest import did_you_mean, nearest
+from etl.mapping.values import kind_of
 
 _MISSING: dict[Path, str] = {
     ("version",): "is missing; write version: 1",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from etl.job.outcome import Outcome
 
 LOCKED = 7
-# Stopped cleanly, or interrupted: the next run goes on (contract §4).
+# Stopped cleanly, or interrupted: the next run goes on.
 _UNFINISHED = frozenset({6, 129, 130, 143})
 # The same patience as `status --check`.
 _PATIENCE = timedelta(hours=26)
@@ -37,7 +37,7 @@ class Ending:
 
     @property
     def needs_person(self) -> bool:
-        """Whether somebody has to look. An unfinished run is fine while the last whole one is not long ago."""
+        """Whether a person has to look. An unfinished run is fine while the last whole one is not long ago."""
         code = self.outcome.exit_code
         if code in _UNFINISHED:
             return self.last_done_at is None or self.ended_at - self.last_done_at > _PATIENCE

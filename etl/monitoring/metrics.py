@@ -19,12 +19,14 @@ LAST_RUN = {
     "last_run_exit_code": "How the last run ended: 0 done, 3 with invalid or rejected rows, 6 stopped cleanly.",
     "last_run_duration_seconds": "How long the last run took.",
     "last_run_rows": "Rows that the last run read, by what became of them.",
+    "last_run_omitted_fields": "Events of the last run that went without a field, by field and reason.",
     "last_run_read_rows": "Rows that the last run read.",
     "last_run_held_rows": "Rows too new for the last run, left for the next one.",
     "last_run_unconfirmed_events": "Events of the last run whose answer neither confirmed nor refused them.",
     "last_run_requests": "Requests of the last run, retries included.",
     "last_run_retries": "Requests of the last run that repeated another.",
     "last_run_ambiguous_requests": "Requests of the last run that the API may have received though no answer says so.",
+    "last_run_guards_tripped": "Guards of the mapping that stopped the last run before it sent anything.",
     "last_run_waited_seconds": "How long the last run waited for the throttle alone.",
 }
 DEAD_LETTERS = "open_dead_letters"
@@ -34,7 +36,7 @@ HELP = {
     DEAD_LETTERS: "Rows that could not be delivered and are not yet retried, by reason.",
     CHECKPOINT: "Up to which moment of its cursor the mapping is settled, in unix time.",
 }
-OUTCOMES = ("sent", "unchanged", "invalid", "rejected", "unsent")
+OUTCOMES = ("sent", "unchanged", "invalid", "rejected", "suppressed", "unsent")
 
 
 class Series(NamedTuple):
@@ -75,19 +77,23 @@ def _figures(ending: Ending) -> Iterator[tuple[Series, float]]:
         "last_run_exit_code": outcome.exit_code,
         "last_run_duration_seconds": round(outcome.duration_seconds, 3),
         "last_run_read_rows": books.read,
-        "last_run_held_rows": books.held,
         "last_run_unconfirmed_events": books.unconfirmed,
         "last_run_requests": books.requests,
         "last_run_retries": books.retries,
         "last_run_ambiguous_requests": books.ambiguous,
+        "last_run_guards_tripped": 0 if outcome.forecast is None else len(outcome.forecast.guards),
         "last_run_waited_seconds": round(books.waited_seconds, 3),
     }
+    if "held" not in books.uncounted:
+        values["last_run_held_rows"] = books.held
     if ending.last_done_at is not None:
         values["last_success_timestamp_seconds"] = ending.last_done_at.timestamp()
     for name, value in values.items():
         yield _series(name, of_run), value
     for what in OUTCOMES:
         yield _series("last_run_rows", {**of_run, "outcome": what}), getattr(books, what)
+    for (name, code), count in books.omitted.items():
+        yield _series("last_run_omitted_fields", {**of_run, "field": name, "reason": code}), count
     for reason, count in (ending.dead_letters or {}).items():
         yield _series(DEAD_LETTERS, {**of_mapping, "reason": reason}), count
     if ending.checkpoint_at is not None:

@@ -82,7 +82,10 @@ def words_for(endings: Iterable[Ending], *, exit_code: int) -> str:
         )
         counts = (f"{getattr(books, name)} {name}" for name in _COUNTS if getattr(books, name))
         lines.append("  " + (", ".join(counts) or "nothing read"))
+        if outcome.forecast is not None:
+            lines += [f"  {guard.name}: {guard.words}" for guard in outcome.forecast.guards]
         lines += [f"  {reason} {count}" for reason, count in books.reasons.most_common()]
+        lines += [f"  {field} omitted: {code} {count}" for (field, code), count in books.omitted.most_common()]
         if ending.dead_letters:
             lines.append(f"  {sum(ending.dead_letters.values())} dead letters open")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The address of a cron monitor, kept like a secret: whoever knows it can say that all is well.
+"""The address of a cron monitor, kept like a secret: with it anyone can say that all is well.
 
 The rule: https, or http on this machine; it is never shown, not even when it is wrong.
 """

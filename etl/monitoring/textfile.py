@@ -1,6 +1,6 @@
 """The file that the node exporter's textfile collector reads.
 
-The rule: whoever reads it sees a whole file, and a run replaces its own mapping's figures only, also when two runs end
+The rule: a reader sees a whole file, and a run replaces its own mapping's figures only, also when two runs end
 in the same moment. https://github.com/prometheus/node_exporter#textfile-collector
 """
 
@@ -9,16 +9,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from etl.host.whole_file import write_whole
 from etl.monitoring.ending import Ending
 from etl.monitoring.metrics import HELP, PREFIX, Figures, Series, figures_of, replaced_by
 
@@ -38,15 +38,15 @@ def write_metrics(path: Path, ending: Ending) -> None:
     try:
         with _alone_in(path.parent):
             kept = {series: value for series, value in _read(path).items() if not replaced_by(ending, series)}
-            _replace(path, _text({**kept, **figures_of(ending)}))
+            write_whole(path, _text({**kept, **figures_of(ending)}), mode=0o644)
     except OSError as problem:
         raise MetricsNotWrittenError(f"{path}: {problem.strerror}") from problem
 
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    # The folder itself is what is locked, so that no file is left in it. Whoever waits too long writes anyway: a figure
-    # that is lost once comes back with the next run.
+    # The folder itself is what is locked, so that no file is left in it. A process that waits too long writes
+    # anyway: a figure that is lost once comes back with the next run.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     last = time.monotonic() + LOCK_SECONDS
     try:
@@ -106,17 +106,3 @@ def _text(figures: Figures) -> bytes:
     registry = CollectorRegistry()
     registry.register(_Gauges(figures))
     return generate_latest(registry)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    # Under a name that the collector does not read, because it ends in something else.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), 0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -1,4 +1,4 @@
-"""The receiver's answers as JSON responses, in the shapes of squeezely-api.md.
+"""The receiver's answers as JSON responses, in the shapes that mappings/README.md lists.
 
 Errors of a batch carry the index of their event, the first of the published readings of `errors`.
 """
@@ -15,7 +15,7 @@ from etl.sandbox.rules import Refusal
 
 
 class JsonResponse(Response):
-    """A JSON body that nobody may store."""
+    """A JSON body that no cache may store."""
 
     media_type = "application/json"
 

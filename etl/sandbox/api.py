@@ -6,18 +6,62 @@ A request meets, in this order: its fault, the rate limit, the credentials, the 
 from __future__ import annotations
 
 import asyncio
+import hmac
+import math
 from collections.abc import Awaitable, Callable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from etl.errors import UsageProblem
 from etl.sandbox.answers import JsonResponse, batch_answer, failure
-from etl.sandbox.faults import Dice, Drop
-from etl.sandbox.gate import RateGate, may_enter
-from etl.sandbox.receiver import Receiver, UnreadableBatchError
-from etl.sandbox.settings import SandboxSettings
-from etl.sandbox.ticks import Ticks
+from etl.sandbox.faults import Dice, Drop, SandboxSettings
+from etl.sandbox.receiver import Receiver, Ticks, UnreadableBatchError
+from etl.secret import Secret
+
+
+class RateGate:
+    """Lets `per_second` requests pass a second; None lets all pass.
+
+    Raises:
+        UsageProblem: the rate is not a number above 0.
+
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        if per_second is not None and not 0 < per_second < math.inf:
+            raise UsageProblem(
+                f"sandbox: --rate {per_second:g} is not a number above 0", hint="leave it out for no limit"
+            )
+        self._per_second = per_second
+        self._capacity = max(1.0, per_second or 1.0)
+        self._tokens = self._capacity
+        self._filled_at: float | None = None
+
+    def retry_after(self, *, now: float) -> int | None:
+        """None = the request may pass; otherwise whole seconds after which one may. `now` is monotonic seconds."""
+        if self._per_second is None:
+            return None
+        if self._filled_at is not None:
+            gained = max(0.0, now - self._filled_at) * self._per_second
+            self._tokens = min(self._capacity, self._tokens + gained)
+        self._filled_at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return None
+        return max(1, math.ceil((1 - self._tokens) / self._per_second))
+
+
+def may_enter(
+    *, account: str | None, api_key: str | None, expected_account: str | None, expected_api_key: Secret | None
+) -> bool:
+    """Whether a request with these two headers is let in. What is expected: None = anything that is not empty."""
+    if not account or not api_key:
+        return False
+    known_account = expected_account is None or hmac.compare_digest(account.encode(), expected_account.encode())
+    return known_account and (expected_api_key is None or Secret(api_key) == expected_api_key)
+
 
 # Closes the connection of a client, known by its address as ASGI gives it, without another byte.
 HangUp = Callable[[tuple[str, int]], None]
@@ -44,7 +88,7 @@ class VendorApi:
         return await self._behind_the_door(request, self._take_batch)
 
     async def verify_auth(self, request: Request) -> Response:
-        """`POST /v1/verifyAuth`: says that the credentials are right (whoever comes this far has shown them)."""
+        """`POST /v1/verifyAuth`: says that the credentials are right (a request without them was refused before)."""
 
         async def verified(request: Request) -> Response:
             await _whole_body(request, limit=self._settings.max_body_bytes)

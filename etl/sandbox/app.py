@@ -14,10 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from etl.sandbox.answers import failure
 from etl.sandbox.api import HangUp, VendorApi
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.page import Page
-from etl.sandbox.receiver import Receiver
-from etl.sandbox.settings import SandboxSettings
-from etl.sandbox.ticks import SystemTicks, Ticks
+from etl.sandbox.receiver import Receiver, SystemTicks, Ticks
 from etl.sandbox.window import Window
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -33,7 +32,7 @@ def create_app(settings: SandboxSettings, *, ticks: Ticks | None = None, hang_up
     receiver = Receiver(settings, ticks=ticks)
     api = VendorApi(settings, receiver=receiver, ticks=ticks, hang_up=hang_up)
 
-    window = Window(receiver)
+    window = Window(receiver, extra_fields=settings.extra_fields)
     page = Page()
     routes = [
         Route("/v1/track", api.track, methods=["POST"]),
@@ -43,6 +42,7 @@ def create_app(settings: SandboxSettings, *, ticks: Ticks | None = None, hang_up
         Route("/sandbox/stats", window.stats),
         Route("/sandbox/events", window.events),
         Route("/sandbox/events/{number:int}", window.event),
+        Route("/sandbox/download/events.{kind}", window.download),
         Route("/sandbox/reset", window.reset, methods=["POST"]),
     ]
     handlers = {404: _not_found, 405: _wrong_method}

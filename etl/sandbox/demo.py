@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from etl.sandbox.serve import running
@@ -39,7 +40,7 @@ def main(customers: int = CUSTOMERS) -> int:
             **FAST,
             "SHOP_DATABASE_URL": f"sqlite:///{shop}",
             "SQUEEZELY_URL": url,
-            "SQUEEZELY_ACCOUNT": "demo-account",
+            "SQUEEZELY_ACCOUNT": "SQ-12345",
             "SQUEEZELY_API_KEY": "demo-key",
             "SQUEEZELY_ETL_STATE": str(FOLDER / "state.sqlite"),
         }
@@ -61,7 +62,9 @@ def main(customers: int = CUSTOMERS) -> int:
         with urllib.request.urlopen(f"{url}/sandbox/stats", timeout=10) as answer:  # noqa: S310 - loopback, our own server
             accepted = json.load(answer)["accepted"]
         if sys.stdin.isatty() and sys.stdout.isatty():
-            input(f"\n   {url} shows all of it. Press Enter to go on. ")
+            # Ctrl-D closes the terminal's input: as good as Enter.
+            with suppress(EOFError):
+                input(f"\n   {url} shows all of it. Press Enter to go on. ")
     say("10. The count", f"the runs say they sent {sent:,}; the sandbox accepted {accepted:,}")
     if sent != accepted:
         print("The counts differ: this is a bug.", file=sys.stderr)  # noqa: T201
@@ -112,4 +115,7 @@ def _sent(environment: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    try:
+        sys.exit(main(*map(int, sys.argv[1:])))
+    except KeyboardInterrupt:
+        sys.exit(130)

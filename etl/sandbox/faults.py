@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
 from etl.errors import UsageProblem
+from etl.secret import Secret
 
 # Statuses that a client has to survive; each is answered before the request is looked at.
 STATUSES = (408, 429, 500, 502, 503, 504)
@@ -145,3 +146,30 @@ def _address(spec: str, argument: str) -> str:
 def _refusal(spec: str, what: str) -> UsageProblem:
     known = "; ".join(f"{example} {meaning}" for example, meaning in KNOWN_FAULTS)
     return UsageProblem(f"sandbox: --fault {spec} {what}", hint=f"known faults: {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """Everything a sandbox can be told.
+
+    `account` and `api_key`: None = any that is not empty. `multiple_languages`, `multiple_currencies` and
+    `extra_fields` say what the account is like, as a mapping does.
+
+    `requests_per_second`: None = no limit; above it a request
+    is answered 429 with Retry-After. `max_body_bytes`: a larger request is answered 413. `kept_events`,
+    `kept_refusals` and `kept_bytes` bound the memory: older events leave, the counts go on. `seed` fixes the dice of
+    the faults; None = different at each start.
+    """
+
+    account: str | None = None
+    api_key: Secret | None = None
+    multiple_languages: bool = False
+    multiple_currencies: bool = False
+    extra_fields: frozenset[str] = frozenset()
+    requests_per_second: float | None = None
+    max_body_bytes: int = 1024 * 1024
+    kept_events: int = 10_000
+    kept_refusals: int = 1_000
+    kept_bytes: int = 64 * 1024 * 1024
+    faults: Faults = field(default_factory=Faults)
+    seed: int | None = None

@@ -24,10 +24,11 @@ class Page:
 
     def __init__(self) -> None:
         folder = files("etl.sandbox").joinpath("page_files")
-        style, show, act, markup = (
-            folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "show.js", "act.js", "page.html")
+        style, show, sums, act, markup = (
+            folder.joinpath(name).read_text(encoding="utf-8")
+            for name in ("page.css", "show.js", "sums.js", "act.js", "page.html")
         )
-        script = f"{show}\n{act}"
+        script = f"{show}\n{sums}\n{act}"
         self._content = markup.replace("/* style */", style).replace("/* script */", script)
         # The line breaks between a tag and its content belong to what is hashed.
         self._headers = {

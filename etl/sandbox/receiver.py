@@ -6,16 +6,40 @@ The rule of the stand-in: a batch with one bad event is refused as a whole, and 
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 
 from etl.sandbox.arrivals import Arrival, Shelf
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.rules import Refusal, Rules
-from etl.sandbox.settings import SandboxSettings
 from etl.sandbox.tally import Tally
-from etl.sandbox.ticks import Ticks
+
+
+class Ticks(Protocol):
+    """Two clocks: one for people, one for durations."""
+
+    def epoch_seconds(self) -> float:
+        """Seconds since 1970 in UTC; for what is shown."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; for the rate limit and the chart."""
+
+
+class SystemTicks:
+    """The machine's clocks."""
+
+    def epoch_seconds(self) -> float:
+        """Seconds since 1970 in UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        return time.monotonic()
+
 
 _LONGEST_NAME = 200
 
@@ -44,7 +68,11 @@ class Receiver:
     def __init__(self, settings: SandboxSettings, *, ticks: Ticks) -> None:
         self._settings = settings
         self._ticks = ticks
-        self._rules = Rules(rejected_addresses=settings.faults.reject)
+        self._rules = Rules(
+            rejected_addresses=settings.faults.reject,
+            several_languages=settings.multiple_languages,
+            several_currencies=settings.multiple_currencies,
+        )
         self._last_number = 0
         self._accepted = Shelf(count=settings.kept_events, size_bytes=settings.kept_bytes)
         self._refused = Shelf(count=settings.kept_refusals, size_bytes=settings.kept_bytes)
@@ -86,6 +114,10 @@ class Receiver:
         found = (shelf.newest_first(after=after, before=before) for shelf in shelves)
         return heapq.merge(*found, key=_number, reverse=True)
 
+    def kept(self, *, accepted: bool = True, refused: bool = True) -> int:
+        """How many arrivals of both kinds or one are in memory."""
+        return len(self._accepted) * accepted + len(self._refused) * refused
+
     def find(self, number: int) -> Arrival | None:
         """The arrival with that number, unless it has left."""
         return self._accepted.find(number) or self._refused.find(number)
@@ -99,7 +131,7 @@ class Receiver:
             "names": sorted(refused_names.union(self.tally.by_event)),
             "rehearsing": self._settings.faults.in_words(),
             "resets": self._resets,
-            "kept": len(self._accepted) + len(self._refused),
+            "kept": self.kept(),
             "newest": self._last_number,
         }
 
@@ -113,6 +145,7 @@ class Receiver:
             name, email, userid = _text(event.get("event")), _text(event.get("email")), _text(event.get("userid"))
             orderid = event.get("orderid") if name == "Purchase" else None
             content = orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
+            self.tally.count_custom_fields(event)
             merged = count_accepted(name, email.lower() or userid, orderid=orderid, content=content)
             time = event.get("timestamp")
             put(Arrival(number, created_at, name, email, userid, time, not merged, merged, (), body, index, weight))
@@ -125,7 +158,7 @@ class Receiver:
         weight = len(body) // len(errors) + 1
         for index, refusals in errors.items():
             self._last_number += 1
-            self.tally.reasons.update(refusal.code for refusal in refusals)
+            self.tally.count_refusals(refusals)
             event = events[index] if isinstance(events[index], dict) else {}
             self._refused.put(
                 Arrival(

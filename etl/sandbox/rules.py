@@ -1,4 +1,4 @@
-"""What an event has to look like to be taken, as squeezely-api.md describes the receiver.
+"""What an event has to look like to be taken, as the vendor's documentation describes it (mappings/README.md).
 
 These checks are the sandbox's own and share no code with the transform: a mistake made there is caught here. They run
 on every event, so each is a look-up or one compiled pattern.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-import pycountry
+from etl.mapping.codes import COUNTRIES, CURRENCIES, LANGUAGES, WITHDRAWN_CURRENCIES
 
 Check = Callable[[object], bool]
 
@@ -46,14 +46,25 @@ class _Rule:
 
 
 class Rules:
-    """All checks of the receiver, with the addresses that `--fault reject=` adds (lower case; their hashes too)."""
+    """All checks of the receiver, with the addresses that `--fault reject=` adds (lower case; their hashes too).
 
-    def __init__(self, *, rejected_addresses: Iterable[str] = ()) -> None:
+    several_languages, several_currencies: what the account has, and therefore asks of products and amounts.
+    """
+
+    def __init__(
+        self,
+        *,
+        rejected_addresses: Iterable[str] = (),
+        several_languages: bool = False,
+        several_currencies: bool = False,
+    ) -> None:
+        self._several_languages = several_languages
+        self._several_currencies = several_currencies
         addresses = {address.lower() for address in rejected_addresses}
         self._rejected = addresses | {hashlib.sha256(address.encode()).hexdigest() for address in addresses}
-        countries = frozenset(country.alpha_2 for country in pycountry.countries)
-        languages = frozenset(language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2"))
-        currencies = frozenset(currency.alpha_3 for currency in pycountry.currencies)
+        countries = frozenset(COUNTRIES)
+        languages = frozenset(LANGUAGES)
+        currencies = CURRENCIES | set(WITHDRAWN_CURRENCIES)
 
         def is_language(value: object) -> bool:
             found = _LANGUAGE.fullmatch(value) if isinstance(value, str) else None
@@ -63,7 +74,10 @@ class Rules:
             "email": _rule("email", _is_email, "an e-mail address or the SHA-256 hex of one", code="INVALID_EMAIL"),
             "userid": _rule("userid", _is_filled_text, "a text that is not empty"),
             **{name: _rule(name, _is_text, "a text") for name in ("firstname", "lastname", "city", "postcode")},
-            "mobile_advertiser_ID": _rule("mobile_advertiser_ID", _is_text, "a text"),
+            **{
+                name: _rule(name, _is_text, "a text")
+                for name in ("mobile_advertiser_ID", "category_id", "objectname", "keyword", "sqzly_cookie")
+            },
             "gender": _rule("gender", _one_of(_GENDERS), "M, F, U, male, female or unknown"),
             "birthdate": _rule("birthdate", _is_birthdate, "a date, YYYY-MM-DD or DD-MM-YYYY"),
             "phone": _rule("phone", _matches(_PHONE), "digits with + and -"),
@@ -89,7 +103,7 @@ class Rules:
             "id": _rule("products.id", _is_filled_text, "a text that is not empty, the SKU"),
             "name": _rule("products.name", _is_text, "a text"),
             "price": _rule("products.price", _is_number, "a number"),
-            "quantity": _rule("products.quantity", _is_positive, "a number above 0"),
+            "quantity": _rule("products.quantity", _is_number, "a number"),
             "language": _rule("products.language", is_language, "an ISO 639-1 and an ISO 3166-1 code, as nl-NL"),
             "category_ids": _rule("products.category_ids", _is_list, "a list"),
         }
@@ -111,6 +125,8 @@ class Rules:
                 refusals += _check_other(field, value)
         if event.get("event") == "Purchase":
             refusals += _check_purchase(event)
+        if self._several_currencies and "currency" not in event and _has_amounts(event):
+            refusals.append(Refusal("MISSING_CURRENCY", "currency", "amounts need it: the account has several"))
         if self._rejected and str(event.get("email")).lower() in self._rejected:
             refusals.append(Refusal("REJECTED", "email", "this address is refused, because --fault reject asks for it"))
         return tuple(refusals)
@@ -125,6 +141,9 @@ class Rules:
                 return [Refusal("INVALID_PRODUCTS", "products", "expected a list of objects")]
             if "id" not in product:
                 refusals.append(Refusal("MISSING_PRODUCT_ID", "products.id", "each product needs its SKU"))
+            if self._several_languages and "language" not in product:
+                words = "each product needs it: the account has several"
+                refusals.append(Refusal("MISSING_PRODUCT_LANGUAGE", "products.language", words))
             for field, value in product.items():
                 rule = rules.get(field)
                 if rule is not None and not rule.check(value):
@@ -153,12 +172,18 @@ def _check_purchase(event: Mapping[str, object]) -> list[Refusal]:
     return refusals
 
 
+def _has_amounts(event: Mapping[str, object]) -> bool:
+    products = event.get("products")
+    listed = products if isinstance(products, list) else []
+    return "totalvalue" in event or any(isinstance(each, dict) and "price" in each for each in listed)
+
+
 def _check_other(field: str, value: object) -> list[Refusal]:
     # A field that is not known is taken without a word, as the receiver drops it: the page says so beside it.
     if field.startswith("custom_"):
         if not _CUSTOM.fullmatch(field):
             return [Refusal("INVALID_CUSTOM_NAME", field, "only letters, digits and _ follow custom_")]
-        if value is None or isinstance(value, dict):
+        if value is None or isinstance(value, dict | bool):
             return [Refusal("INVALID_CUSTOM_VALUE", field, "expected a text, number, date, yes/no or list")]
     return []
 
@@ -184,10 +209,6 @@ def _is_email(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _is_list(value: object) -> bool:

@@ -13,7 +13,7 @@ import uvicorn
 
 from etl.errors import UsageProblem
 from etl.sandbox.app import create_app
-from etl.sandbox.settings import SandboxSettings
+from etl.sandbox.faults import SandboxSettings
 
 DEFAULT_PORT = 8765
 _LOOPBACK = "127.0.0.1"

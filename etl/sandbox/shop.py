@@ -1,7 +1,7 @@
 """Makes the demo shop's SQLite database, and changes it as a day of business would.
 
 The same call makes the same rows. A few rows are broken on purpose, each in one way; the rest of the data is only as
-untidy as real data is: NULLs, mixed case, ties, several spellings of a language. Nobody in it exists.
+untidy as real data is: NULLs, mixed case, ties, several spellings of a language. All of it is invented.
 """
 
 from __future__ import annotations

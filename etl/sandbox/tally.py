@@ -5,12 +5,18 @@ The books balance: `received = accepted + refused + not_taken`, where not_taken 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping
+
+from etl.mapping.catalogue import CUSTOM_PREFIX
+from etl.sandbox.rules import Refusal
 
 _SECONDS_SHOWN = 60
 _NAMES_COUNTED = 1_000
 _OTHER = "(other names)"
+_OTHER_FIELDS = "(other fields)"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOST_IDENTITIES = 1_000_000
 _REMEMBERED_CONTENTS = 500_000
 
@@ -45,7 +51,8 @@ class Tally:
         self.not_taken = 0
         self.duplicates = 0
         self.answers: Counter[str] = Counter()
-        self.reasons: Counter[str] = Counter()
+        self._refusals: Counter[Refusal] = Counter()
+        self._custom_fields: dict[str, Counter[str]] = {}
         self.by_event: Counter[str] = Counter()
         self._identities: set[int] = set()
         self._seen_order = SeenBefore(size=_REMEMBERED_CONTENTS)
@@ -56,6 +63,20 @@ class Tally:
         """One request got `answer`: a status, or "dropped"."""
         self.requests += 1
         self.answers[answer] += 1
+
+    def count_refusals(self, refusals: Iterable[Refusal]) -> None:
+        """One event was refused for these reasons; fields have any name, so not all of them are told apart."""
+        for refusal in refusals:
+            known = refusal in self._refusals or len(self._refusals) < _NAMES_COUNTED
+            self._refusals[refusal if known else Refusal(refusal.code, _OTHER_FIELDS, refusal.words)] += 1
+
+    def count_custom_fields(self, event: Mapping[str, object]) -> None:
+        """Notes the custom fields of an accepted event, and what kind of value each has."""
+        for name, value in event.items():
+            if name.startswith(CUSTOM_PREFIX) and (
+                name in self._custom_fields or len(self._custom_fields) < _NAMES_COUNTED
+            ):
+                self._custom_fields.setdefault(name, Counter())[_kind(value)] += 1
 
     def count_accepted(self, name: str, identity: str, *, orderid: object, content: bytes) -> bool:
         """One event was taken. `content` is its JSON with sorted keys.
@@ -102,7 +123,36 @@ class Tally:
             "distinct_identities_capped": len(self._identities) >= _MOST_IDENTITIES,
             "by_event": dict(self.by_event.most_common()),
             "answers": dict(sorted(self.answers.items())),
-            "reasons": dict(self.reasons.most_common()),
+            "reasons": self._reasons(),
+            "refusals": [
+                {"code": each.code, "field": each.field, "message": each.words, "count": count}
+                for each, count in self._refusals.most_common()
+            ],
+            "custom_fields": [
+                {"name": name, "type": next(iter(kinds)) if len(kinds) == 1 else "text", "count": kinds.total()}
+                for name, kinds in sorted(self._custom_fields.items())
+            ],
             "accepted_per_second": accepted,
             "refused_per_second": refused,
         }
+
+    def _reasons(self) -> dict[str, int]:
+        reasons: Counter[str] = Counter()
+        for refusal, count in self._refusals.items():
+            reasons[refusal.code] += count
+        return dict(reasons.most_common())
+
+
+def _kind(value: object) -> str:
+    """The type that an account's custom field needs to take `value`."""
+    match value:
+        case "yes" | "no":
+            return "yes/no"
+        case int() | float():
+            return "number"
+        case list():
+            return "list"
+        case str() if _DATE.match(value):
+            return "date"
+        case _:
+            return "text"

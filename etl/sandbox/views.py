@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 import orjson
 
-from etl.mapping.catalogue import CUSTOM_PREFIX, FIELDS, PRODUCT_FIELDS, ReceiverField
+from etl.csv_line import csv_line
+from etl.mapping.catalogue import CONSENT_FIELDS, CUSTOM_PREFIX, FIELDS, PRODUCT_FIELDS, ReceiverField
 from etl.sandbox.arrivals import Arrival
 from etl.sandbox.exact_text import indented, one_line, parse_exactly
 
@@ -23,6 +25,8 @@ _CUSTOM = ReceiverField(
     "create the field in the account under this name first, or the receiver drops it silently",
     "doc",
 )
+_EXTRA = ReceiverField("extra_fields", "", "a field that this account knows", "open")
+_SEEN_IN_PROFILE = "the real account does not show it in the event, only in the profile"
 
 
 def summary(arrival: Arrival) -> dict[str, object]:
@@ -55,10 +59,34 @@ def summaries(arrivals: Iterable[Arrival], *, with_content: bool) -> Iterator[di
         yield row
 
 
-def in_full(arrival: Arrival) -> dict[str, object]:
-    """The row of `arrival`, its JSON as text under `raw`, and its fields beside the catalogue's rules."""
+def as_csv(arrivals: Iterable[Arrival]) -> str:
+    """`arrivals` as CSV with a header: the list's columns, then every field that one of them has, as it was sent."""
+    parsed = [(each, _events(each.body)[each.place]) for each in arrivals]
+    events = [event if isinstance(event, dict) else {"event": event} for _, event in parsed]
+    names = list(dict.fromkeys(name for event in events for name in event))
+    lines = [csv_line(["id", "created_at", "accepted", "api_inserted", "api_verified", "reasons", *names])]
+    for (arrival, _), event in zip(parsed, events, strict=True):
+        row = summary(arrival)
+        reasons = "; ".join(f"{each.code} {each.field}".strip() for each in arrival.refusals)
+        lines.append(
+            csv_line(
+                [
+                    *(row[name] for name in ("id", "created_at", "accepted", "api_inserted", "api_verified")),
+                    reasons,
+                    *(_text(event[name]) if name in event else "" for name in names),
+                ]
+            )
+        )
+    return "\r\n".join([*lines, ""])
+
+
+def in_full(arrival: Arrival, *, extra_fields: AbstractSet[str] = frozenset()) -> dict[str, object]:
+    """The row of `arrival`, its JSON as text under `raw`, and its fields beside the catalogue's rules.
+
+    `extra_fields`: names that the account knows though the catalogue does not.
+    """
     event = _events(arrival.body)[arrival.place]
-    fields = list(_fields(event)) if isinstance(event, dict) else []
+    fields = list(_fields(event, extra_fields)) if isinstance(event, dict) else []
     return {**summary(arrival), "raw": indented(event), "fields": fields}
 
 
@@ -77,13 +105,13 @@ def _events(body: bytes) -> list[object]:
     return events
 
 
-def _fields(event: Mapping[str, object]) -> Iterator[dict[str, object]]:
+def _fields(event: Mapping[str, object], extra_fields: AbstractSet[str]) -> Iterator[dict[str, object]]:
     for name, value in event.items():
         if name == "products" and isinstance(value, list) and value:
             for place, product in enumerate(value, start=1):
                 yield from _product_fields(product, place=place)
         else:
-            yield _field(name, f"{name}", value, _known(name))
+            yield _field(name, f"{name}", value, _EXTRA if name in extra_fields else _known(name))
 
 
 def _product_fields(product: object, *, place: int) -> Iterator[dict[str, object]]:
@@ -98,13 +126,21 @@ def _field(name: str, label: str, value: object, known: ReceiverField | None) ->
     return {
         "name": name,
         "label": label,
-        "value": value if isinstance(value, str) else one_line(value),
+        "value": _text(value),
         "type": known.type if known else "",
-        "rule": known.rule if known else "not a field of the receiver: it is dropped silently",
+        "rule": _rule(known) if known else "not a field of the receiver: it is dropped silently",
         "needed_for": known.needed_for if known else "",
         "sure": known.sure if known else "",
         "known": known is not None,
     }
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else one_line(value)
+
+
+def _rule(known: ReceiverField) -> str:
+    return f"{known.rule}; {_SEEN_IN_PROFILE}" if known.name in CONSENT_FIELDS else known.rule
 
 
 def _known(name: str) -> ReceiverField | None:

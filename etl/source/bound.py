@@ -7,6 +7,8 @@ because a row gets its time when its transaction begins and appears when it ends
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,8 +27,54 @@ log = logging.getLogger(__name__)
 PUBLISHING_MARGIN = timedelta(seconds=2)
 
 
-def find_bound(database: Database, keyset: Keyset, domain: CursorDomain | None, plan: ReadPlan) -> Bound:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one scan tells of all rows: how many lie above a moment and above now, have no cursor, a NULL in their key.
+
+    `highest` is the highest cursor, None when there is none or it cannot be decoded.
+    """
+
+    held: int
+    beyond_now: int
+    without_cursor: int
+    without_key: int
+    highest: Scalar | None
+
+
+def survey(
+    database: Database, keyset: Keyset, plan: ReadPlan, *, moments: tuple[Scalar, Scalar] | None = None
+) -> Survey:
+    """Look at all rows once, where each question of its own would cost a scan.
+
+    `moments` are those above which rows are counted, as held and as beyond now; None: a cursor that follows no clock.
+
+    Raises:
+        SourceFailed: the database could not say.
+    """
+    purpose = f"look at {plan.subject}"
+    highest: Scalar | None = None
+    try:
+        statement = keyset.survey(moments or (), highest=True)
+        *counts, highest = database.patiently(lambda: database.read(statement), purpose=purpose).rows[0]
+    except DatabaseFault:
+        # The highest cursor cannot be decoded (infinity).
+        counts = list(database.read_patiently(keyset.survey(moments or (), highest=False), purpose=purpose).rows[0])
+    *above, cursorless, keyless = (int(count or 0) for count in counts)
+    held, beyond = above or (0, 0)
+    return Survey(held, beyond, cursorless, keyless, highest)
+
+
+def find_bound(
+    database: Database,
+    keyset: Keyset,
+    domain: CursorDomain | None,
+    plan: ReadPlan,
+    *,
+    surveyed: Callable[[Survey], None] | None = None,
+) -> Bound:
     """The bound of a run that starts now.
+
+    With `surveyed` all questions about all rows are asked in one scan, and it hears the answers.
 
     Raises:
         SourceFailed: the database could not say.
@@ -34,24 +82,34 @@ def find_bound(database: Database, keyset: Keyset, domain: CursorDomain | None, 
     """
     if domain is None:
         return Bound(None)
+    if domain.kind == "text":
+        # The column had no value when it was looked at, so its times are not known yet.
+        return Bound(None, empty=True)
     settle = domain.settle(plan, dialect=database.dialect)
     if isinstance(settle, timedelta):
-        return _by_clock(database, keyset, domain, plan, settle=settle)
-    purpose = f"find the highest {domain.name}"
-    highest = database.read_patiently(keyset.aggregate(sa.func.max, Window()), purpose=purpose).rows[0][0]
+        return _by_clock(database, keyset, domain, plan, settle=settle, surveyed=surveyed)
+    highest: Any
+    if surveyed is not None:
+        found = survey(database, keyset, plan)
+        surveyed(found)
+        highest = found.highest
+    else:
+        purpose = f"find the highest {domain.name}"
+        highest = database.read_patiently(keyset.aggregate(sa.func.max, Window()), purpose=purpose).rows[0][0]
     if highest is None:
         return Bound(None, empty=True)
     until = highest - settle if settle else highest
     return Bound(until, held=_above(database, keyset, until, plan) if settle else 0)
 
 
-def _by_clock(
+def _by_clock(  # noqa: PLR0913  # what a bound depends on
     database: Database,
     keyset: Keyset,
     domain: CursorDomain,
     plan: ReadPlan,
     *,
     settle: timedelta,
+    surveyed: Callable[[Survey], None] | None,
 ) -> Bound:
     now = database_now(database)
     instant = now - settle
@@ -68,8 +126,13 @@ def _by_clock(
         # The second (day) in progress may get more rows below the last key, and nothing would look there again.
         instant -= domain.granularity
     until = domain.at(instant)
+    if surveyed is not None:
+        found = survey(database, keyset, plan, moments=(until, domain.at(now)))
+        surveyed(found)
+        return Bound(until, held=found.held, beyond_now=found.beyond_now, oldest_open_seconds=open_seconds)
     held = _above(database, keyset, until, plan)
-    beyond = _above(database, keyset, domain.at(now), plan) if held else 0
+    # What could not be counted once is not asked for again.
+    beyond = _above(database, keyset, domain.at(now), plan) if held else held
     return Bound(until, held=held, beyond_now=beyond, oldest_open_seconds=open_seconds)
 
 
@@ -135,17 +198,18 @@ _OLDEST_OPEN = {
             SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()
         ) AS open_transactions
     """,
-    # trx_started is in the server's own zone, to the second. Without PROCESS the table may not be read.
+    # trx_started is in the server's own zone, to the second. Without PROCESS the table may not be read. A transaction
+    # of the server itself may be listed before its start is set: one without a date says nothing.
     **dict.fromkeys(
         ("mysql", "mariadb"),
         """
         SELECT TIMESTAMPDIFF(SECOND, MIN(trx_started), CONVERT_TZ(UTC_TIMESTAMP(), '+00\\:00', 'SYSTEM')) + 1
-        FROM information_schema.innodb_trx WHERE trx_rows_modified > 0
+        FROM information_schema.innodb_trx WHERE trx_rows_modified > 0 AND trx_started > '1971-01-01'
         """,
     ),
 }
 
 
-def _above(database: Database, keyset: Keyset, until: Scalar, plan: ReadPlan) -> int:
+def _above(database: Database, keyset: Keyset, until: Scalar, plan: ReadPlan) -> int | None:
     statement = keyset.count(Window(after=Position(until, ())))
-    return int(database.read_patiently(statement, purpose=f"count held rows of {plan.subject}").rows[0][0])
+    return database.number_for_report(statement, purpose=f"count held rows of {plan.subject}")

@@ -1,13 +1,16 @@
 """The child rows of a page: one query for all of its rows, each child put to the row that the database matched it with.
 
-Equality is the database's. Values that look different here (letter case under a collation, '5' and 5) but match there
-are settled by a second query that joins, so that no child is lost.
+Equality is the database's. Values that look different here (letter case under a collation, '5' and 5, the padding of
+`char(n)`) but match there are settled by a second query that joins, so that no child is lost. It is also asked for rows
+that no child came for, unless both columns are of a kind whose values are equal here when they are equal there.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,12 +18,15 @@ import sqlalchemy as sa
 from etl.page import Column
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.keyset import key_in, keys_a_statement
-from etl.source.layout import Layout
-from etl.source.plan import ReadPlan
+from etl.source.key_lookup import KeyLookup
+from etl.source.plan import Layout, ReadPlan
 from etl.source.relation import Relation, condition
+from etl.source.weight import weight_of
 
 Row = tuple[Any, ...]
+PIECE_CHILDREN = 100
+# Kinds of which equal values have one form.
+_EQUAL_ALIKE = frozenset({"integer", "uuid", "date", "datetime", "datetime_tz"})
 
 
 class ChildReader:
@@ -38,10 +44,24 @@ class ChildReader:
         names = (*plan.child.columns, *self._child_match, *plan.child.order_by)
         self._child = relation.source(names)
         self._joined_parent = parent.source((*self._key, *(name for _, name in plan.child.match)), alias="parent")
+        self._matching = KeyLookup(
+            [self._child.c[name] for name in self._child_match],
+            [relation.kinds.get(name) for name in self._child_match],
+            dialect=database.dialect,
+        )
+        self._of_parents = KeyLookup(
+            [self._joined_parent.c[name] for name in self._key],
+            [parent.kinds.get(name) for name in self._key],
+            dialect=database.dialect,
+        )
+        pairs = [(relation.kinds.get(child), parent.kinds.get(own)) for child, own in plan.child.match]
+        self._plain = all(child == own and child in _EQUAL_ALIKE for child, own in pairs)
         self.columns: tuple[Column, ...] = tuple(relation.column(name) for name in plan.child.columns)
 
-    def of(self, rows: Sequence[Row]) -> tuple[dict[int, list[Row]], dict[int, str]]:
+    def of(self, rows: Sequence[Row], *, most_bytes: int | None) -> tuple[dict[int, list[Row]], dict[int, str]] | None:
         """The children by index of their row, and the rows whose children cannot be decoded with the cause.
+
+        None when they are more than `most_bytes` (None: any size); no more than that was in memory.
 
         Raises:
             DatabaseFault: any other fault; the page as a whole is to be read again.
@@ -53,60 +73,103 @@ class ChildReader:
                 at[match].append(index)
         children: dict[int, list[Row]] = {}
         broken: dict[int, str] = {}
+        room = most_bytes
         keys = list(at)
-        step = keys_a_statement(len(self._child_match), dialect=self._database.dialect)
+        step = min(self._matching.most_keys, self._of_parents.most_keys)
         # Spans of `keys`, first on top.
         spans = [(low, min(low + step, len(keys))) for low in range(0, len(keys), step)][::-1]
         while spans:
             low, high = spans.pop()
             try:
-                self._read(keys[low:high], at, rows, children)
+                size = self._database.leniently(partial(self._read, keys[low:high], at, rows, children, room))
             except DatabaseFault as fault:
                 if fault.fault is not Fault.UNDECODABLE:
                     raise
                 if high - low == 1:
-                    broken.update(dict.fromkeys(at[keys[low]], f"in its {self._plan.table}: {fault.words}"))
+                    broken.update(dict.fromkeys(at[keys[low]], f"in its {self._plan.subject}: {fault.words}"))
                     continue
                 middle = (low + high) // 2
                 spans += [(middle, high), (low, middle)]
+                continue
+            if size is None:
+                return None
+            room = None if room is None else room - size
         for index in broken:
             children.pop(index, None)
         return children, broken
 
-    def _read(
-        self, keys: Sequence[Row], at: Mapping[Row, Sequence[int]], rows: Sequence[Row], children: dict[int, list[Row]]
-    ) -> None:
+    def _read(  # noqa: PLR0913 - what is read, where it goes, and how
+        self,
+        keys: Sequence[Row],
+        at: Mapping[Row, Sequence[int]],
+        rows: Sequence[Row],
+        children: dict[int, list[Row]],
+        room: int | None,
+        *,
+        lenient: bool,
+    ) -> int | None:
+        """The size of the children of `keys`, which are in `children` then; None when it is more than `room`."""
         width = len(self._child_match)
         found: dict[Row, list[Row]] = defaultdict(list)
-        for row in self._database.read(self.statement(keys)).rows:
-            found[row[:width]].append(row[width:])
+        size = 0
+        for piece in self._pieces(self.statement(keys), lenient=lenient):
+            size += weight_of(piece)
+            if room is not None and size > room:
+                return None
+            for row in piece:
+                found[row[:width]].append(row[width:])
         strange = [match for match in found if match not in at]
         for match in strange:
             del found[match]
         for match, own in found.items():
             for index in at[match]:
                 children[index] = own
-        if strange:
-            indexes = [index for key in keys for index in at[key]]
-            self._read_joined(indexes, rows, children)
+        if strange or not self._plain:
+            asked = keys if strange else [key for key in keys if key not in found]
+            indexes = [index for key in asked for index in at[key]]
+            if indexes:
+                more = self._read_joined(
+                    indexes, rows, children, None if room is None else room - size, lenient=lenient
+                )
+                return None if more is None else size + more
+        return size
 
-    def _read_joined(self, indexes: Sequence[int], rows: Sequence[Row], children: dict[int, list[Row]]) -> None:
-        """Children of the rows `indexes`, each with the key of the row that the database says it belongs to."""
+    def _read_joined(
+        self,
+        indexes: Sequence[int],
+        rows: Sequence[Row],
+        children: dict[int, list[Row]],
+        room: int | None,
+        *,
+        lenient: bool,
+    ) -> int | None:
+        """As `_read`, of the rows `indexes`: each child comes with the key of the row that it belongs to."""
         index_of = {self._layout.key(rows[index]): index for index in indexes}
         found: dict[int, list[Row]] = defaultdict(list)
-        for row in self._database.read(self.joined_statement(list(index_of))).rows:
-            index = index_of.get(row[: len(self._key)])
-            if index is not None:
-                found[index].append(row[len(self._key) :])
+        size = 0
+        for piece in self._pieces(self.joined_statement(list(index_of)), lenient=lenient):
+            size += weight_of(piece)
+            if room is not None and size > room:
+                return None
+            for row in piece:
+                index = index_of.get(row[: len(self._key)])
+                if index is not None:
+                    found[index].append(row[len(self._key) :])
         for index in indexes:
             if index in found:
                 children[index] = found[index]
+        return size
+
+    def _pieces(self, statement: sa.Select[Any], *, lenient: bool) -> Iterator[Sequence[Row]]:
+        with closing(self._database.pieces(statement, piece_rows=PIECE_CHILDREN, lenient=lenient)) as pieces:
+            for piece in pieces:
+                yield piece.rows
 
     def statement(self, keys: Sequence[Row]) -> sa.Select[Any]:
         """Match columns, then child columns, of the children that match `keys`."""
         match = [self._child.c[name] for name in self._child_match]
         statement = sa.select(*match, *(self._child.c[name] for name in self._plan.columns))
-        statement = statement.where(key_in(match, keys, dialect=self._database.dialect))
+        statement = statement.where(self._matching.among(keys))
         if self._plan.where is not None:
             statement = statement.where(condition(self._plan.where))
         return statement.order_by(*match, *(self._child.c[name] for name in self._plan.order_by))
@@ -122,5 +185,5 @@ class ChildReader:
         key = [parent.c[name] for name in self._key]
         on = sa.and_(*(child.c[one] == parent.c[other] for one, other in self._plan.match))
         statement = sa.select(*key, *(child.c[name] for name in self._plan.columns)).select_from(parent.join(child, on))
-        statement = statement.where(key_in(key, keys, dialect=self._database.dialect))
+        statement = statement.where(self._of_parents.among(keys))
         return statement.order_by(*key, *(child.c[name] for name in self._plan.order_by))

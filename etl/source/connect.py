@@ -1,17 +1,14 @@
-"""Engines for source databases: how to connect, and what every session is told before its first query.
-
-Sessions cannot write, think in UTC and end overlong statements; a SQLite file is never created.
-"""
+"""Engines for source databases: one way to connect to each, read-only; a file is never created."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import sqlalchemy.exc
@@ -19,92 +16,194 @@ import sqlalchemy.pool
 
 from etl.clock import Clock
 from etl.errors import SourceFailed, UsageProblem
-from etl.source.database import FIRST_CONNECT_SECONDS, Database
+from etl.secret import holds_stray_at, shown_path
+from etl.source import drivers, session, tls
+from etl.source.database import FIRST_CONNECT_SECONDS, Database, Habits
+from etl.source.fault import DatabaseFault, Fault
+from etl.source.lenient import refuse_other_dates
+from etl.source.plan import Limits
+from etl.unreachable import STATEMENT_POOLER, url_hint
 
-APPLICATION = "squeezely-etl"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long the database may keep us waiting, in seconds; `patient`: failures that may pass are tried again."""
-
-    connect_seconds: int = 10
-    statement_seconds: int = 300
-    lock_seconds: int = 30
-    patient: bool = True
+_FILES = frozenset({"sqlite", "duckdb"})
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
 
-# For a person who looks, and would rather hear that the database does not answer.
-GLANCE = Limits(connect_seconds=4, statement_seconds=8, lock_seconds=2, patient=False)
-
-
-def connect(url: str, *, clock: Clock, limits: Limits | None = None) -> Database:
-    """The database of `url`, reached at least once.
+def connect(url: str, *, clock: Clock, limits: Limits | None = None, zone: str = "UTC") -> Database:
+    """The database of `url`, reached at least once; `zone` is that of its transactions (`source.session_timezone`).
 
     Raises:
-        UsageProblem: `url` is not a URL, or its driver is not installed.
-        SourceFailed: the database is unreachable or refuses the login; a SQLite file is missing.
+        UsageProblem: `url` is not a URL, names an option that its driver does not know, or its driver is not installed.
+        SourceFailed: the database is unreachable or refuses the login; its file is missing.
     """
     limits = limits or Limits()
+    parsed = drivers.with_driver(_with_host(parse_database_url(url, what="source.url")))
     try:
-        parsed = _with_driver(sa.make_url(url))
-    except sqlalchemy.exc.ArgumentError:
-        raise UsageProblem(
-            "source.url is not a database URL", hint="for example postgresql://user@host/shop or sqlite:///shop.db"
-        ) from None
-    place = place_of(parsed)
+        instants = _zone_of_instants(parsed, limits, zone, clock=clock)
+        database = _opened(parsed, limits, instants, clock=clock)
+    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
+        raise drivers.driver_missing(parsed, error) from None
+    session.prepare(database.engine, limits, zone=zone)
     try:
-        engine = _sqlite(parsed, limits) if parsed.get_backend_name() == "sqlite" else _server(parsed, limits)
-    except (ModuleNotFoundError, sqlalchemy.exc.NoSuchModuleError):
-        raise _driver_missing(parsed) from None
-    database = Database(engine, clock=clock, place=place, patient=limits.patient)
-    try:
-        database.patiently(
-            lambda: database.read(sa.select(sa.literal_column("1"))), purpose="connect", waits=FIRST_CONNECT_SECONDS
-        )
+        rows = _first_read(database, session.zone_statement(database.dialect), parsed, limits)
+        session.check_zone(rows[0][0], dialect=database.dialect, zone=zone)
+        tls.refuse_cleartext(database, parsed)
     except BaseException:
         database.close()
         raise
     return database
 
 
+def parse_database_url(url: str, *, what: str) -> sa.URL:
+    """`url`, read; `what` names it in messages, which show nothing of it.
+
+    Raises:
+        UsageProblem: it is not a URL, or it is not clear where its password ends.
+    """
+    hint = "for example postgresql://user@host/shop or sqlite:///shop.db"
+    try:
+        parsed = sa.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise UsageProblem(f"{what} is not a database URL", hint=url_hint(url, example=hint)) from None
+    has_user = parsed.username is not None or parsed.password is not None
+    if parsed.get_backend_name() in _FILES:
+        # An @ in a path is part of the path.
+        if has_user or parsed.host:
+            raise UsageProblem(f"{what}: the URL of a file has three slashes and neither user nor host", hint=hint)
+    elif holds_stray_at(url, has_user=has_user):
+        raise UsageProblem(
+            f"{what} has an @ too many, so that it is not clear where its password ends",
+            hint="in a user name, a password or an option write %40 for @, %2F for / and %3A for :",
+        )
+    return parsed
+
+
 def place_of(url: sa.URL) -> str:
-    """`postgresql://host:port/name` for people and for the fingerprint: no user, no password, no options."""
-    backend = url.get_backend_name()
-    if backend == "sqlite":
-        return f"sqlite:///{Path(url.database or '').absolute()}"
-    port = f":{url.port}" if url.port else ""
-    return f"{backend}://{url.host or 'localhost'}{port}/{url.database or ''}"
+    """`postgresql://host:port/name` for people and for the fingerprint: no user, no password, no options.
+
+    The port stands there also where the URL leaves it to the database's default.
+    """
+    url = _with_host(url)
+    backend = "postgresql" if url.drivername == "postgres" else url.get_backend_name()
+    if backend in _FILES:
+        return f"{backend}:///{Path(url.database or '').absolute()}"
+    host = url.host or "localhost"
+    hosts = url.query.get("host") or url.query.get("unix_socket") or url.query.get("unix_sock")
+    if hosts is not None and url.host is None:
+        host = hosts if isinstance(hosts, str) else ",".join(hosts)
+        return f"{backend}://{host}/{url.database or ''}"
+    if ":" in host:
+        host = f"[{host}]"  # IPv6
+    port = url.port or _PORTS.get(backend)
+    return f"{backend}://{host}{f':{port}' if port else ''}/{url.database or ''}"
 
 
-def _with_driver(url: sa.URL) -> sa.URL:
-    match url.drivername:
-        case "postgresql" | "postgres":
-            return url.set(drivername="postgresql+psycopg")
-        case "mysql" | "mariadb":
-            return url.set(drivername=f"{url.drivername}+pymysql")
+def _with_host(url: sa.URL) -> sa.URL:
+    """A single host, and the port, from the query part of `url` at their usual place; a socket's path stays."""
+    host, port = url.query.get("host"), url.query.get("port")
+    if url.host is not None or not isinstance(host, str) or host.startswith("/") or "," in host:
+        return url
+    name, colon, own_port = host.rpartition(":")
+    if colon and own_port.isdecimal() and not host.endswith("]"):
+        host, port = name, own_port
+    url = url.set(host=host.strip("[]")).difference_update_query(["host", "port"])
+    return url.set(port=int(port)) if isinstance(port, str) else url
+
+
+def _opened(url: sa.URL, limits: Limits, instants: tzinfo, *, clock: Clock) -> Database:
+    match url.get_backend_name():
+        case "sqlite":
+            engine = _sqlite(url, limits)
+        case "duckdb":
+            _existing(url, "DuckDB")
+            engine = sa.create_engine(url, connect_args={"read_only": True}, **_pooling())
         case _:
-            return url
+            engine = _engine(url, limits, instants)
+    drivers.refuse_waiting(engine)
+    refuse_other_dates(engine)
+    habits = Habits(drivers.amendment(url, instants), instants)
+    return Database(engine, clock=clock, place=place_of(url), patient=limits.patient, habits=habits)
 
 
-def _driver_missing(url: sa.URL) -> UsageProblem:
-    backend = url.drivername.partition("+")[0]
-    extra = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}.get(backend)
-    hint = f"pip install 'squeezely-etl[{extra}]'" if extra else "install a SQLAlchemy dialect and a driver for it"
-    return UsageProblem(f"no driver for {url.drivername} databases is installed", hint=hint)
+def _engine(url: sa.URL, limits: Limits, instants: tzinfo, **more: Any) -> sa.Engine:  # noqa: ANN401  # SQLAlchemy's
+    told, exact = drivers.arguments(url, limits, instants), drivers.exact_json(url)
+    drivers.refuse_repeated(url)
+    tls.refuse_unreadable_files(url)
+    try:
+        return sa.create_engine(drivers.without_renamed(url), connect_args=told, **exact, **_pooling(), **more)
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+        # It reads some values itself: whole numbers, and what is yes or no.
+        if isinstance(error, sqlalchemy.exc.NoSuchModuleError) or not url.query:
+            raise
+        raise drivers.wrong_option(url, error) from None
+
+
+def _zone_of_instants(url: sa.URL, limits: Limits, zone: str, *, clock: Clock) -> tzinfo:
+    """The zone in which the driver gets instants without their offset: MySQL's and MariaDB's TIMESTAMP."""
+    if url.get_backend_name() not in {"mysql", "mariadb"} or zone == "UTC":
+        return UTC
+    if zone != session.SERVER:
+        return ZoneInfo(zone)
+    database = _opened(url, limits, UTC, clock=clock)
+    try:
+        ((found, system),) = _first_read(
+            database, sa.text("SELECT @@session.time_zone, @@system_time_zone"), url, limits
+        )
+    finally:
+        database.close()
+    return session.zone_of_server(found, system)
+
+
+def _first_read(database: Database, statement: sa.Executable, url: sa.URL, limits: Limits) -> Sequence[tuple[Any, ...]]:
+    def attempt() -> Sequence[tuple[Any, ...]]:
+        try:
+            database.reach()
+            return database.read(statement).rows
+        except (TypeError, AttributeError, ValueError) as error:
+            # Some drivers take the URL's options as arguments of a function, so that is how they refuse one.
+            if not url.query:
+                raise
+            raise drivers.wrong_option(url, error) from None
+        except DatabaseFault as fault:
+            if fault.fault is Fault.OPTION:
+                raise UsageProblem(fault.words, hint=fault.hint) from None
+            if fault.fault is Fault.ZONE:
+                raise session.unknown_zone() from None
+            if fault.fault is Fault.LOST and fault.hint is None and _pools_statements(url, limits):
+                raise SourceFailed(
+                    f"could not connect to {database.place}: {STATEMENT_POOLER.words}", hint=STATEMENT_POOLER.hint
+                ) from None
+            raise
+
+    return database.patiently(attempt, purpose="connect", waits=FIRST_CONNECT_SECONDS)
+
+
+def _pools_statements(url: sa.URL, limits: Limits) -> bool:
+    """Whether a statement is answered and the beginning of a transaction is not.
+
+    A pooler in statement mode says so and closes the connection, but not every driver hands its words on.
+    """
+    if url.get_backend_name() != "postgresql":
+        return False
+    # psycopg2 would look for a type at each connection, in a transaction.
+    plain = {"use_native_hstore": False} if url.get_driver_name() == "psycopg2" else {}
+    engine = _engine(url, limits, UTC, isolation_level="AUTOCOMMIT", **plain)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+            try:
+                connection.exec_driver_sql("BEGIN")
+            except sqlalchemy.exc.DBAPIError:
+                return True
+            connection.exec_driver_sql("ROLLBACK")
+    except (sqlalchemy.exc.SQLAlchemyError, OSError):
+        pass
+    finally:
+        engine.dispose()
+    return False
 
 
 def _sqlite(url: sa.URL, limits: Limits) -> sa.Engine:
-    if not url.database or url.database == ":memory:":
-        raise UsageProblem(
-            "source.url names no SQLite file", hint="for example sqlite:///shop.db, from the folder of the call"
-        )
-    path = Path(url.database).absolute()
-    if not path.is_file():
-        raise SourceFailed(
-            f"could not open the SQLite database {path}: no such file",
-            hint="a relative path counts from the folder of the call; check source.url",
-        )
+    path = _existing(url, "SQLite")
 
     def open_file() -> sqlite3.Connection:
         # mode=ro opens, never creates and never writes; SQLAlchemy's pool hands connections between threads.
@@ -117,35 +216,19 @@ def _sqlite(url: sa.URL, limits: Limits) -> sa.Engine:
     return sa.create_engine(url, creator=open_file, **_pooling())
 
 
-def _server(url: sa.URL, limits: Limits) -> sa.Engine:
-    match url.get_backend_name():
-        case "postgresql":
-            arguments: dict[str, Any] = {
-                "application_name": APPLICATION,
-                "connect_timeout": limits.connect_seconds,
-                "keepalives_idle": 30,
-                "keepalives_interval": 10,
-                "keepalives_count": 3,
-                "prepare_threshold": None,  # a generic plan of a keyset query is a bad one; poolers dislike them too
-            }
-            told = _tell_postgresql(limits)
-        case "mysql" | "mariadb":
-            arguments = {
-                "connect_timeout": limits.connect_seconds,
-                # A little longer than the server's own limit, so that a dead network path ends too.
-                "read_timeout": limits.statement_seconds + min(30, limits.statement_seconds),
-                "charset": "utf8mb4",
-                "program_name": APPLICATION,
-                "conv": _mysql_conversions(),
-            }
-            told = _tell_mysql(limits)
-        case _:
-            arguments, told = {}, _tell_nothing
-    # What the URL says itself wins over our defaults.
-    arguments = {name: value for name, value in arguments.items() if name not in url.query}
-    engine = sa.create_engine(url, connect_args=arguments, **_pooling())
-    sa.event.listen(engine, "connect", told)
-    return engine
+def _existing(url: sa.URL, kind: str) -> Path:
+    if not url.database or url.database == ":memory:":
+        scheme = kind.lower()
+        raise UsageProblem(
+            f"source.url names no {kind} file", hint=f"for example {scheme}:///shop.db, from the folder of the call"
+        )
+    path = Path(url.database).absolute()
+    if not path.is_file():
+        raise SourceFailed(
+            f"could not open the {kind} database {shown_path(str(path))}: no such file",
+            hint="a relative path counts from the folder of the call; check source.url",
+        )
+    return path
 
 
 def _pooling() -> dict[str, Any]:
@@ -157,59 +240,3 @@ def _pooling() -> dict[str, Any]:
         "hide_parameters": True,
         "echo": False,
     }
-
-
-def _tell_nothing(_connection: object, _record: object) -> None:
-    """Other databases: their sessions are as the URL and the user's privileges make them."""
-
-
-def _tell_postgresql(limits: Limits) -> Callable[[Any, Any], None]:
-    def tell(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's connection has no common type
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-            cursor.execute("SET TIME ZONE 'UTC'")
-            cursor.execute("SET DateStyle = ISO")
-            cursor.execute(f"SET statement_timeout = {limits.statement_seconds * 1000:d}")
-            cursor.execute(f"SET lock_timeout = {limits.lock_seconds * 1000:d}")
-            cursor.execute("SHOW TimeZone")
-            _assert_utc(cursor.fetchone()[0])
-        connection.autocommit = False
-
-    return tell
-
-
-def _tell_mysql(limits: Limits) -> Callable[[Any, Any], None]:
-    def tell(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's connection has no common type
-        with connection.cursor() as cursor:
-            cursor.execute("SET SESSION TRANSACTION READ ONLY")
-            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            cursor.execute("SET time_zone = '+00:00'")
-            cursor.execute(f"SET SESSION lock_wait_timeout = {limits.lock_seconds:d}")
-            if "mariadb" in connection.get_server_info().lower():
-                cursor.execute(f"SET SESSION max_statement_time = {limits.statement_seconds:d}")
-            else:
-                cursor.execute(f"SET SESSION max_execution_time = {limits.statement_seconds * 1000:d}")
-            cursor.execute("SELECT @@session.time_zone")
-            _assert_utc(cursor.fetchone()[0])
-
-    return tell
-
-
-def _assert_utc(zone: str) -> None:
-    # A pooler that swallows SET would shift every time in silence.
-    if zone not in {"UTC", "Etc/UTC", "+00:00"}:
-        raise SourceFailed(f"the database session did not accept the time zone UTC but kept {zone}")
-
-
-def _mysql_conversions() -> dict[Any, Any]:
-    # Imported here, because the driver is an extra.
-    from pymysql import converters  # noqa: PLC0415
-    from pymysql.constants import FIELD_TYPE  # noqa: PLC0415
-
-    def instant(text: str | bytes) -> object:
-        # A TIMESTAMP is an instant, sent in the session's zone; without its zone it would pass for a DATETIME.
-        value = converters.convert_datetime(text)
-        return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-
-    return {**converters.conversions, FIELD_TYPE.TIMESTAMP: instant}

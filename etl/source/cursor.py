@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -15,61 +15,29 @@ from zoneinfo import ZoneInfo
 from etl.errors import UsageProblem
 from etl.page import Scalar
 from etl.source.plan import DEFAULT_LOOKBACK, DEFAULT_SETTLE, ReadPlan
+from etl.source.text_shape import TextShape, moment_of, shape_of
 
-CursorKind = Literal["datetime", "datetime_tz", "date", "integer", "text"]
+CursorKind = Literal["datetime", "datetime_tz", "date", "epoch", "integer", "text"]
+EpochUnit = Literal["epoch_seconds", "epoch_milliseconds"]
 
 ZERO = timedelta(0)
-_TIME_KINDS = frozenset({"datetime", "datetime_tz", "date"})
-_TEXT_TIME = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)"
-    r"(?:(?P<separator>[ T])\d\d:\d\d(?P<seconds>:\d\d(?:\.(?P<fraction>\d{1,9}))?)?"
-    r"(?P<zone> ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?",
-    re.ASCII,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class TextShape:
-    """How a column spells times as text, read off one of its values."""
-
-    separator: str | None  # None: days only
-    seconds: bool
-    fraction_digits: int
-    zone: str  # "" for none, else as written: "Z", "+02:00"
-
-    def spell(self, moment: datetime) -> str:
-        """`moment` in this shape, cut (never rounded up) to its precision; an aware one is moved to its zone."""
-        if moment.tzinfo is not None and self.zone:
-            moment = moment.astimezone(_offset(self.zone))
-        day = f"{moment.year:04d}-{moment:%m-%d}"
-        if self.separator is None:
-            return day
-        seconds = f":{moment:%S}" if self.seconds else ""
-        fraction = f".{f'{moment:%f}000'[: self.fraction_digits]}" if self.fraction_digits else ""
-        return f"{day}{self.separator}{moment:%H:%M}{seconds}{fraction}{self.zone}"
-
-
-def shape_of(text: str) -> TextShape | None:
-    """The shape of a time spelt `YYYY-MM-DD…`; None when `text` is no such time."""
-    found = _TEXT_TIME.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        _moment(text)
-    except ValueError:
-        return None
-    return TextShape(
-        separator=found["separator"],
-        seconds=found["seconds"] is not None,
-        fraction_digits=len(found["fraction"] or ""),
-        zone=found["zone"] or "",
-    )
+# Databases in a file: nothing is written by one transaction while another that began later is done.
+FILE_DIALECTS = frozenset({"sqlite", "duckdb"})
+_TIME_KINDS = frozenset({"datetime", "datetime_tz", "date", "epoch"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS: dict[EpochUnit, timedelta] = {
+    "epoch_seconds": timedelta(seconds=1),
+    "epoch_milliseconds": timedelta(milliseconds=1),
+}
+_RAW_EPOCH = re.compile(r"\d{9,}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class CursorDomain:
-    """What the cursor column holds. `shape` is set where times are kept as text.
+    """What the cursor column holds. `shape` is set where times are kept as text, or as the digits of a number.
 
+    `kind` is "epoch" for integers that count `unit` since 1970, "integer" for those that follow no clock. "text" is a
+    column without a value yet. `numeric`: the digits of `shape` are a number. `unique`: no two rows share a value.
     `zone` is the mapping's `source.timezone` (UTC when it names none): that of naive times and of calendar days.
     `granularity` is the smallest step between two times of the column.
     """
@@ -79,6 +47,9 @@ class CursorDomain:
     zone: ZoneInfo
     shape: TextShape | None = None
     granularity: timedelta = timedelta(microseconds=1)
+    unit: EpochUnit | None = None
+    numeric: bool = False
+    unique: bool = False
 
     @property
     def is_time(self) -> bool:
@@ -91,11 +62,13 @@ class CursorDomain:
         Raises:
             UsageProblem: a duration for an integer cursor, or a number for a time.
         """
-        default = ZERO if dialect == "sqlite" else DEFAULT_SETTLE
+        default = ZERO if dialect in FILE_DIALECTS else DEFAULT_SETTLE
         return self._span(plan.settle, default, key="settle")
 
     def lookback(self, plan: ReadPlan) -> timedelta | int:
-        """The mapping's `lookback`, or the default of this kind: one hour, 0 for cursors without a clock.
+        """The mapping's `lookback`, or the default of this kind: one hour; without a clock 1, or 0 for unique values.
+
+        Rows that share a value may appear after the last of them was read.
 
         Raises:
             UsageProblem: as for `settle`.
@@ -110,19 +83,20 @@ class CursorDomain:
                 )
             return default if given is None else (given if isinstance(given, timedelta) else ZERO)
         if not given:
-            return 0
+            return 1 if given is None and key == "lookback" and self.kind == "integer" and not self.unique else 0
         if self.kind == "text":
             raise UsageProblem(f"source.{key} means nothing for {self.name}, which is text", hint=f"leave {key} out")
         if isinstance(given, timedelta):
             raise UsageProblem(
-                f"source.{key} is a duration, but {self.name} counts in integers", hint="give a number of units"
+                f"source.{key} is a duration, but {self.name} counts in integers",
+                hint="give a number of units; if it counts seconds or milliseconds since 1970, set source.cursor_unit",
             )
         return given
 
     def at(self, instant: datetime) -> Scalar:
         """The cursor value of the aware `instant`, cut to the column's precision; only for times."""
         match self.kind:
-            case "datetime_tz":
+            case "datetime_tz" | "epoch":
                 moment = self._cut(instant.astimezone(UTC))
             case _:
                 moment = self._cut(instant.astimezone(self.zone).replace(tzinfo=None, fold=0))
@@ -149,10 +123,9 @@ class CursorDomain:
             moment -= span
         except OverflowError:
             return None
-        if isinstance(value, str):
-            # The value's own spelling: text is compared as text.
-            return shape.spell(moment) if (shape := shape_of(value)) else None
-        return moment.date() if self.kind == "date" else moment
+        # A text in the value's own spelling: text is compared as text.
+        shape = shape_of(value) if isinstance(value, str) else None
+        return self.spell(moment) if shape is None else shape.spell(moment)
 
     def parse(self, text: str) -> Scalar:
         """What a person typed, as a value of the column.
@@ -165,16 +138,20 @@ class CursorDomain:
             match self.kind:
                 case "integer":
                     return int(text)
+                case "epoch" if _RAW_EPOCH.fullmatch(text):
+                    if self.moment(int(text)) is None:
+                        raise ValueError("beyond the calendar")  # noqa: TRY301  # told below, with an example
+                    return int(text)
                 case "text":
                     return text
                 case "date" if self.shape is None:
-                    return self._localised(_moment(text)).date()
-                case "datetime_tz":
-                    moment = _moment(text)
+                    return self._localised(moment_of(text)).date()
+                case "datetime_tz" | "epoch":
+                    moment = moment_of(text)
                     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=self.zone)
                     return self.edge(moment.astimezone(UTC))
                 case _:
-                    return self.edge(self._localised(_moment(text)))
+                    return self.edge(self._localised(moment_of(text)))
         except (ValueError, OverflowError):
             example = {"integer": "12345", "date": "2024-01-31"}.get(self.kind, "2024-01-31T08:00:00")
             raise UsageProblem(
@@ -192,7 +169,11 @@ class CursorDomain:
             case date():
                 return datetime(value.year, value.month, value.day)  # noqa: DTZ001  # a day has no zone
             case str() if shape_of(value) is not None:
-                return _moment(value)
+                return moment_of(value)
+            case int() | Decimal() if self.unit is not None:
+                return _since_1970(value, self.unit)
+            case int() | Decimal() if self.numeric and shape_of(str(int(value))) is not None:
+                return moment_of(str(int(value)))
             case _:
                 return None
 
@@ -204,8 +185,11 @@ class CursorDomain:
 
     def spell(self, moment: datetime) -> Scalar:
         """`moment` (naive in the source's zone, or aware for "datetime_tz") in the column's form."""
+        if self.unit is not None:
+            return int((moment - _EPOCH) // _UNITS[self.unit])
         if self.shape is not None:
-            return self.shape.spell(moment)
+            spelt = self.shape.spell(moment)
+            return int(spelt) if self.numeric else spelt
         return moment.date() if self.kind == "date" else moment
 
     def edge(self, moment: datetime) -> Scalar:
@@ -214,17 +198,13 @@ class CursorDomain:
         Programs write a full second as `…:00` and as `…:00.000` into one column, and as text the shorter one is lower.
         """
         shape = self.shape
-        if shape is not None and shape.fraction_digits and not shape.zone and not moment.microsecond:
+        if shape is not None and not (shape.zone or shape.compact or moment.microsecond):
             return replace(shape, fraction_digits=0).spell(moment)
         return self.spell(moment)
 
 
-def _moment(text: str) -> datetime:
-    # fromisoformat takes six digits of a second at most before Python 3.12 and no blank before the offset.
-    text = re.sub(r"(\.\d{6})\d+", r"\1", text)
-    return datetime.fromisoformat(re.sub(r"(?<=\d) (?=[Z+-])", "", text))
-
-
-def _offset(zone: str) -> timezone:
-    offset = datetime.fromisoformat(f"2000-01-01T00:00:00{zone.strip()}").utcoffset()
-    return timezone(offset or ZERO)
+def _since_1970(value: int | Decimal, unit: EpochUnit) -> datetime | None:
+    try:
+        return _EPOCH + int(value) * _UNITS[unit]
+    except (OverflowError, ValueError):
+        return None  # beyond the calendar, or no number

@@ -7,8 +7,10 @@ ever open while events are being sent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -16,75 +18,186 @@ import sqlalchemy.exc
 
 from etl.clock import Clock
 from etl.errors import EtlError, SourceFailed, SourceMismatch
+from etl.page import UNDECODABLE
 from etl.source.fault import DatabaseFault, Fault, fault_of
+from etl.source.lenient import NEVER_RAISING, undecodable_allowed
+from etl.source.streaming import fetched, prepare
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+# Makes the rows of a driver, given their description, those that the other drivers of the database would give.
+Amend = Callable[[Sequence[tuple[Any, ...]], Sequence[Any]], Sequence[tuple[Any, ...]]]
 
 SLOW_STATEMENT_SECONDS = 30.0
+# How long a count may take that only a report needs.
+REPORT_SECONDS = 20
 # Waits before the second, third … attempt; with full jitter they add up to at most two minutes.
 RECONNECT_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0)
 FIRST_CONNECT_SECONDS = (0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Habits:
+    """How a driver differs. `amend` None: its rows are those of the others.
+
+    `instants` is the zone in which MySQL and MariaDB send a TIMESTAMP.
+    """
+
+    amend: Amend | None = None
+    instants: tzinfo = UTC
+
+
+_HINTS = {
+    Fault.MISSING: "compare the mapping with the database: validate --connect",
+    Fault.WRONG: "correct source.query or source.where; validate --connect asks the database again",
+    Fault.LOGIN: "check user and password in source.url",
+    Fault.DENIED: "grant SELECT on it to the user of source.url",
+    Fault.LOST: "is the database up and reachable? The next run goes on from here",
+    Fault.BUSY: "the table is locked or the cursor is not indexed; run again later, or raise source.statement_timeout",
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """A statement's whole answer. `shape` holds a name and the driver's type code for each column."""
+    """A statement's whole answer. `shape` holds a name and the driver's type code for each column.
+
+    `flags` are those that the protocol of MySQL sends for each column, where the driver hands them on;
+    `lengths` how many characters each may have, where the driver says so.
+    """
 
     rows: Sequence[tuple[Any, ...]]
     shape: tuple[tuple[str, object], ...]
+    flags: tuple[int, ...] = ()
+    lengths: tuple[int | None, ...] = ()
 
 
 class Database:
     """One source database. `place` names it for people, without user and password.
 
-    `patient` False: nothing is tried again.
+    `patient` False: nothing is tried again. `habits` None: the driver has none of its own. `instants` is as
+    in `Habits`.
     """
 
-    def __init__(self, engine: sa.Engine, *, clock: Clock, place: str, patient: bool = True) -> None:
+    def __init__(
+        self, engine: sa.Engine, *, clock: Clock, place: str, patient: bool = True, habits: Habits | None = None
+    ) -> None:
         self.engine = engine
+        prepare(engine)
         self.dialect = engine.dialect.name
         self.place = place
         self._clock = clock
         self._patient = patient
+        self._amend = None if habits is None else habits.amend
+        self.instants = UTC if habits is None else habits.instants
         driver: Any = engine.dialect.dbapi
         # Fetching runs below SQLAlchemy, so its errors arrive as the driver raised them; decoders raise built-in ones.
-        self._foreign_errors: tuple[type[Exception], ...] = (
+        self._reaching_errors: tuple[type[Exception], ...] = (
+            UnicodeError,
             sqlalchemy.exc.SQLAlchemyError,
             driver.Error,
-            OverflowError,
-            ValueError,
+            OSError,  # pg8000, of a server that is silent
+            RuntimeError,  # PyMySQL, of a login that needs another package
         )
+        self._foreign_errors: tuple[type[Exception], ...] = (*self._reaching_errors, OverflowError, ValueError)
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
-    def read(self, statement: sa.Executable) -> Rows:
+    def reach(self) -> None:
+        """Connect, unless a connection is kept already; one attempt.
+
+        Raises:
+            DatabaseFault: whatever SQLAlchemy or the driver raised, by its meaning.
+            TypeError, AttributeError, ValueError: the driver, of an option that it was given.
+        """
+        try:
+            with self.engine.connect():
+                pass
+        except self._reaching_errors as error:
+            raise fault_of(error, dialect=self.dialect) from None
+
+    def read(self, statement: sa.Executable, *, limit_seconds: int | None = None, lenient: bool = False) -> Rows:
         """The rows of `statement`, as the driver's tuples; one attempt.
+
+        `limit_seconds` is when the server ends it; None: as the mapping says. `lenient`: a value that the driver cannot
+        decode is `UNDECODABLE`, where the driver can be told so.
 
         Raises:
             DatabaseFault: whatever SQLAlchemy or the driver raised, by its meaning.
         """
         started = self._clock.monotonic()
         try:
-            with self.engine.connect() as connection:
+            with self._connection(lenient=lenient) as connection:
+                if limit_seconds is not None:
+                    connection.execution_options(statement_seconds=limit_seconds)
                 result = connection.execute(statement)
                 # The driver's own tuples: SQLAlchemy's rows and result processors cost more than the reading.
                 cursor = result.cursor
                 if cursor is None:
                     return Rows((), ())
                 rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
-                shape = tuple((str(column[0]), column[1]) for column in cursor.description or ())
+                description = cursor.description or ()
+                shape = tuple((str(column[0]), column[1]) for column in description)
+                flags = _flags(cursor)
+                rows = self._amended(rows, description, lenient=lenient)
                 result.close()
         except self._foreign_errors as error:
             # Not `from error`: a driver's text may quote a row's value (SQLite does), and tracebacks print causes.
             raise fault_of(error, dialect=self.dialect) from None
-        seconds = self._clock.monotonic() - started
-        if seconds > SLOW_STATEMENT_SECONDS:
-            log.warning("Statement was slow: is the cursor indexed? place=%s seconds=%.0f", self.place, seconds)
-        return Rows(rows, shape)
+        self._tell_if_slow(started)
+        lengths = tuple(column[3] if isinstance(column[3], int) else None for column in description)
+        return Rows(rows, shape, flags, lengths)
+
+    def _amended(
+        self, rows: Sequence[tuple[Any, ...]], description: Sequence[Any], *, lenient: bool
+    ) -> Sequence[tuple[Any, ...]]:
+        if self._amend is not None:
+            rows = self._amend(rows, description)
+        if not lenient and self.engine.dialect.driver in NEVER_RAISING and any(UNDECODABLE in row for row in rows):
+            raise DatabaseFault(Fault.UNDECODABLE, "a value cannot be decoded")
+        return rows
+
+    @contextmanager
+    def _connection(self, *, lenient: bool) -> Iterator[sa.Connection]:
+        with ExitStack() as stack:
+            connection = stack.enter_context(self.engine.connect())
+            stack.enter_context(_given_up_when_silent(connection))
+            if lenient:
+                stack.enter_context(undecodable_allowed(connection))
+            yield connection
+
+    def leniently(self, attempt: Callable[..., Result]) -> Result:
+        """The result of `attempt(lenient=False)`, or of `attempt(lenient=True)` where a value cannot be decoded.
+
+        Raises:
+            DatabaseFault: as for `read`.
+        """
+        try:
+            return attempt(lenient=False)
+        except DatabaseFault as fault:
+            if fault.fault is not Fault.UNDECODABLE:
+                raise
+        return attempt(lenient=True)
+
+    def pieces(self, statement: sa.Executable, *, piece_rows: int, lenient: bool = False) -> Generator[Rows]:
+        """The rows of `statement` as they come, `piece_rows` at a time, none empty; closed early, it ends there.
+
+        `lenient` as for `read`.
+
+        Raises:
+            DatabaseFault: as for `read`.
+        """
+        started = self._clock.monotonic()
+        try:
+            with self._connection(lenient=lenient) as connection:
+                for rows, description in fetched(connection, statement, piece_rows=piece_rows):
+                    shape = tuple((str(column[0]), column[1]) for column in description)
+                    yield Rows(self._amended(rows, description, lenient=lenient), shape)
+        except self._foreign_errors as error:
+            raise fault_of(error, dialect=self.dialect) from None
+        self._tell_if_slow(started)
 
     def read_patiently(self, statement: sa.Executable, *, purpose: str) -> Rows:
         """As `read`, reconnecting and waiting where that can help.
@@ -96,6 +209,14 @@ class Database:
             return self.patiently(lambda: self.read(statement), purpose=purpose)
         except DatabaseFault as fault:
             raise self.failure(fault, purpose=purpose) from fault
+
+    def number_for_report(self, statement: sa.Executable, *, purpose: str) -> int | None:
+        """The number that `statement` asks for; None when it cannot be had soon, since only a report needs it."""
+        try:
+            return int(self.read(statement, limit_seconds=REPORT_SECONDS).rows[0][0])
+        except DatabaseFault as fault:
+            log.warning("Not counted. purpose=%s place=%s cause=%s", purpose, self.place, fault.words)
+            return None
 
     def patiently(
         self, attempt: Callable[[], Result], *, purpose: str, waits: Sequence[float] = RECONNECT_SECONDS
@@ -132,21 +253,37 @@ class Database:
     def failure(self, fault: DatabaseFault, *, purpose: str) -> EtlError:
         """The error to raise when `fault` is final."""
         message = f"could not {purpose} {'to' if purpose == 'connect' else 'in'} {self.place}: {fault.words}"
-        match fault.fault:
-            case Fault.MISSING:
-                return SourceMismatch(message, hint="compare the mapping with the database: validate --connect")
-            case Fault.LOGIN:
-                return SourceFailed(message, hint="check user, password and database name in source.url")
-            case Fault.DENIED:
-                return SourceFailed(message, hint="grant SELECT on the table to the user of source.url")
-            case Fault.LOST:
-                return SourceFailed(message, hint="is the database up and reachable? The next run goes on from here")
-            case Fault.BUSY:
-                return SourceFailed(message, hint="the table is locked or the cursor is not indexed; run again later")
-            case Fault.UNDECODABLE | Fault.OTHER:
-                return SourceFailed(message)
+        hint = fault.hint or _HINTS.get(fault.fault)
+        if fault.fault in {Fault.MISSING, Fault.WRONG}:
+            return SourceMismatch(message, hint=hint)
+        return SourceFailed(message, hint=hint)
+
+    def _tell_if_slow(self, started: float) -> None:
+        seconds = self._clock.monotonic() - started
+        if seconds > SLOW_STATEMENT_SECONDS:
+            log.warning("Statement was slow: is the cursor indexed? place=%s seconds=%.0f", self.place, seconds)
 
     def compiled(self, statement: sa.Executable) -> tuple[str, Mapping[str, object]]:
         """SQL text and parameters of `statement`, for tests and `EXPLAIN`."""
         text = statement.compile(self.engine)  # type: ignore[attr-defined]
         return str(text), dict(text.params)
+
+
+@contextmanager
+def _given_up_when_silent(connection: sa.Connection) -> Iterator[None]:
+    """A connection whose socket gave up in the middle of an answer is used no more: the rest of it would come next."""
+    try:
+        yield
+    except OSError:
+        connection.invalidate()
+        raise
+
+
+def _flags(cursor: Any) -> tuple[int, ...]:  # noqa: ANN401  # the driver's
+    """The columns' flags of the MySQL protocol; () where the driver has none, or does not hand them on."""
+    if (fields := getattr(getattr(cursor, "_result", None), "fields", None)) is not None:  # PyMySQL
+        return tuple(field.flags for field in fields)
+    if (given := getattr(cursor, "description_flags", None)) is not None:  # mysqlclient
+        return tuple(given)
+    # MariaDB's and MySQL's connectors add them to the description.
+    return tuple(column[7] for column in cursor.description or () if len(column) > 7 and isinstance(column[7], int))

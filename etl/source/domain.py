@@ -1,13 +1,17 @@
 """Finds out what kind of cursor a column is, by its declaration and by the values it holds, and refuses unfit ones.
 
 A cursor must order rows the same way every time: floats round, random keys have no order in time, mixed storage
-classes of SQLite compare by class.
+classes of SQLite compare by class, texts of several shapes compare by their spelling.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,12 +19,17 @@ import sqlalchemy as sa
 
 from etl.errors import SourceFailed, SourceMismatch, UsageProblem
 from etl.page import Window
-from etl.source.cursor import CursorDomain, CursorKind, TextShape, shape_of
+from etl.secret import HIDDEN, is_plain_name
+from etl.source.cursor import CursorDomain, CursorKind
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault
+from etl.source.fitness import unfit_reason
 from etl.source.keyset import Keyset
+from etl.source.place import at_key
 from etl.source.plan import ReadPlan
 from etl.source.relation import Relation
+from etl.source.spelling import likeliest_shape
+from etl.source.text_shape import TextShape, shape_of
 
 _BY_KIND: dict[str, CursorKind] = {
     "datetime": "datetime",
@@ -30,7 +39,11 @@ _BY_KIND: dict[str, CursorKind] = {
     "decimal": "integer",
     "text": "text",
 }
+Ends = Callable[[], list[Any]]
 _RANDOM_KEY = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
+# Values that all lie beyond these are no times of a shop: the unit is another one.
+_FIRST_PLAUSIBLE = datetime(1980, 1, 1, tzinfo=UTC)
+_LAST_PLAUSIBLE = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def find_domain(database: Database, relation: Relation, keyset: Keyset, plan: ReadPlan) -> CursorDomain | None:
@@ -38,103 +51,177 @@ def find_domain(database: Database, relation: Relation, keyset: Keyset, plan: Re
 
     Raises:
         SourceMismatch: the column cannot be a cursor.
-        UsageProblem: `source.timezone` is not a zone.
+        UsageProblem: `source.timezone` is not a zone, or `source.cursor_unit` does not fit the column.
     """
-    zone = _zone(plan.timezone)
+    zone = _zone(plan)
     name = plan.cursor_field
     if name is None:
         return None
     declared = relation.kinds[name]
-    if database.dialect == "sqlite":
-        return _stored(database, keyset, name, declared, zone)
+    if unfit_reason(relation, name):
+        raise _unfit(plan, name, declared or "unknown", relation.type_name(name))
+    ends = cache(partial(_ends, database, relation, keyset, name))
+    found = _by_value if database.dialect == "sqlite" else _by_declaration
+    domain = found(database, relation, keyset, plan, zone, ends=ends)
+    domain = replace(domain, unique=any(one == {name} for one in relation.unique))
+    return domain if plan.cursor_unit is None else _in_units(domain, plan, ends)
+
+
+def _by_declaration(  # noqa: PLR0913  # what the kind of a cursor depends on
+    database: Database, relation: Relation, keyset: Keyset, plan: ReadPlan, zone: ZoneInfo, *, ends: Ends
+) -> CursorDomain:
+    name = plan.cursor_field or ""
+    declared = relation.kinds[name]
     kind = _BY_KIND.get(declared or "text")
     if kind is None:
-        raise _unfit(name, declared or "unknown")
+        raise _unfit(plan, name, declared or "unknown", relation.type_name(name))
     if kind == "text":
-        _refuse_random(database, keyset, name)
+        return _texts(database, keyset, plan, ends(), zone)
     digits = relation.fraction_digits.get(name, 6)
-    granularity = timedelta(microseconds=10 ** (6 - min(digits, 6)))
-    if kind == "date":
-        granularity = timedelta(days=1)
+    granularity = timedelta(days=1) if kind == "date" else timedelta(microseconds=10 ** (6 - min(digits, 6)))
     return CursorDomain(name, kind, zone, granularity=granularity)
 
 
-def _stored(database: Database, keyset: Keyset, name: str, declared: str | None, zone: ZoneInfo) -> CursorDomain:
+def _by_value(  # noqa: PLR0913  # what the kind of a cursor depends on
+    database: Database, relation: Relation, keyset: Keyset, plan: ReadPlan, zone: ZoneInfo, *, ends: Ends
+) -> CursorDomain:
     """SQLite keeps what it was given, so the values tell more than the declaration."""
-    classes: list[str] = []
-    newest: Any = None
-    for function in (sa.func.min, sa.func.max):
-        newest = _end(database, keyset, name, function)
-        classes.append(type(newest).__name__)
+    name = plan.cursor_field or ""
+    classes = [type(one).__name__ for one in ends()]
     if classes[0] != classes[1]:
         raise SourceMismatch(
-            f"{name} cannot be the cursor: it holds values of several storage classes ({classes[0]} and {classes[1]})",
+            at_key(
+                plan,
+                ("source", "cursor_field"),
+                f"{name} cannot be the cursor: it holds values of several storage classes ({classes[0]} and "
+                f"{classes[1]})",
+            ),
             hint="SQLite sorts numbers below texts, whatever they mean; store one form",
         )
-    match newest:
+    match ends()[-1]:
         case None:
             # An empty table: nothing is read, and the next run looks again.
-            kind = _BY_KIND.get(declared or "text", "text")
+            kind = _BY_KIND.get(relation.kinds[name] or "text", "text")
             shape = TextShape(" ", seconds=True, fraction_digits=0, zone="") if kind.startswith("date") else None
             return CursorDomain(
                 name, "datetime" if shape else kind, zone, shape=shape, granularity=timedelta(seconds=1)
             )
         case int():
             return CursorDomain(name, "integer", zone)
-        case str() if (found := shape_of(newest)) is not None:
-            return _text_time(name, found, zone)
         case str():
-            if _RANDOM_KEY.fullmatch(newest):
-                raise _unfit(name, "random UUID")
-            return CursorDomain(name, "text", zone)
+            return _texts(database, keyset, plan, ends(), zone)
         case _:
-            raise _unfit(name, {"float": "number"}.get(classes[1], classes[1]))
+            raise _unfit(plan, name, {"float": "number"}.get(classes[1], classes[1]))
 
 
-def _end(database: Database, keyset: Keyset, name: str, function: Any) -> Any:  # noqa: ANN401  # a driver's value
-    statement = keyset.aggregate(function, Window())
-    purpose = f"look at the cursor {name}"
-    try:
-        return database.patiently(lambda: database.read(statement), purpose=purpose).rows[0][0]
-    except DatabaseFault:
-        raise SourceFailed(
-            f"a value of the cursor {name} cannot be decoded, so rows cannot be put in order",
-            hint="repair it in the database, or exclude the row with source.where",
-        ) from None
+def _ends(database: Database, relation: Relation, keyset: Keyset, name: str) -> list[Any]:
+    """The lowest and the highest cursor. An index gives each of them at once, but not always both in one statement."""
+    lowest, highest = sa.func.min, sa.func.max
+    found: list[Any] = []
+    for functions in [(lowest,), (highest,)] if name in relation.indexed else [(lowest, highest)]:
+        statement = keyset.aggregates(functions, Window())
+        purpose = f"look at the cursor {name}"
+        try:
+            found += database.patiently(partial(database.read, statement), purpose=purpose).rows[0]
+        except DatabaseFault:
+            raise SourceFailed(
+                f"a value of the cursor {name} cannot be decoded, so rows cannot be put in order",
+                hint="repair it in the database, or exclude the row with source.where",
+            ) from None
+    return found
 
 
-def _text_time(name: str, shape: TextShape, zone: ZoneInfo) -> CursorDomain:
-    if shape.separator is None:
-        return CursorDomain(name, "date", zone, shape=shape, granularity=timedelta(days=1))
-    step = timedelta(seconds=1) if shape.seconds else timedelta(minutes=1)
-    if shape.fraction_digits:
-        step = timedelta(microseconds=10 ** (6 - min(shape.fraction_digits, 6)))
-    return CursorDomain(name, "datetime_tz" if shape.zone else "datetime", zone, shape=shape, granularity=step)
+def _texts(database: Database, keyset: Keyset, plan: ReadPlan, ends: list[Any], zone: ZoneInfo) -> CursorDomain:
+    """By the lowest and the highest text; a text that is no time sorts to an end, so then by all of them."""
+    name = plan.cursor_field or ""
+    if ends[-1] is None:
+        return CursorDomain(name, "text", zone)
+    shapes = [shape_of(one) if isinstance(one, str) else None for one in ends]
+    shape = shapes[-1] if all(shapes) else likeliest_shape(database, keyset, name)
+    if shape is None and isinstance(ends[-1], str) and _RANDOM_KEY.fullmatch(ends[-1]):
+        raise _unfit(plan, name, "uuid", "random UUIDs")
+    if shape is None:
+        raise SourceMismatch(
+            at_key(
+                plan,
+                ("source", "cursor_field"),
+                f"{name} cannot be the cursor: its texts are no times that sort as times do",
+            ),
+            hint="times such as 2024-01-31T08:00:00 or 20240131080000 do; choose another column, convert it in a query "
+            "(CAST), or leave cursor_field out",
+        )
+    kind: CursorKind = "date" if shape.separator is None else "datetime_tz" if shape.zone else "datetime"
+    return CursorDomain(name, kind, zone, shape=shape, granularity=shape.step)
 
 
-def _refuse_random(database: Database, keyset: Keyset, name: str) -> None:
-    newest = keyset.aggregate(sa.func.max, Window())
-    value = database.read_patiently(newest, purpose=f"look at the cursor {name}").rows[0][0]
-    if isinstance(value, str) and _RANDOM_KEY.fullmatch(value):
-        raise _unfit(name, "random UUID")
+def _in_units(domain: CursorDomain, plan: ReadPlan, ends: Ends) -> CursorDomain:
+    """`domain`, counting what `source.cursor_unit` says."""
+    name, unit = domain.name, plan.cursor_unit
+    if domain.kind != "integer":
+        if domain.kind == "text" or unit == "time":
+            return domain
+        raise UsageProblem(
+            at_key(
+                plan, ("source", "cursor_unit"), f"{name} is no integer ({domain.kind}), so it does not count {unit}"
+            ),
+            hint="leave cursor_unit out",
+        )
+    lowest, highest = ends()
+    if unit == "time":
+        # The highest may be an outlier, the lowest too, but hardly both.
+        shape = next((one for value in (highest, lowest) if (one := _digits_shape(value)) is not None), None)
+        if shape is None and highest is not None:
+            raise UsageProblem(
+                at_key(
+                    plan,
+                    ("source", "cursor_unit"),
+                    f"the digits of {name} are no times such as 20240131 or 20240131080000",
+                ),
+                hint="set epoch_seconds or epoch_milliseconds when it counts these since 1970",
+            )
+        shape = shape or TextShape(None, seconds=False, fraction_digits=0, zone="", compact=True)
+        kind: CursorKind = "date" if shape.separator is None else "datetime"
+        return replace(domain, kind=kind, shape=shape, granularity=shape.step, numeric=True)
+    assert unit is not None
+    step = timedelta(seconds=1) if unit == "epoch_seconds" else timedelta(milliseconds=1)
+    domain = replace(domain, kind="epoch", unit=unit, granularity=step)
+    if highest is None:
+        return domain
+    top, bottom = domain.moment(highest), domain.moment(lowest)
+    if (highest > 0 and top is not None and top < _FIRST_PLAUSIBLE) or bottom is None or bottom > _LAST_PLAUSIBLE:
+        raise UsageProblem(
+            at_key(
+                plan,
+                ("source", "cursor_unit"),
+                f"{name} does not count {unit}: its values would be times before 1980 or after 2200",
+            ),
+            hint="seconds since 1970 have ten digits today, milliseconds thirteen",
+        )
+    return domain
 
 
-def _zone(name: str | None) -> ZoneInfo:
+def _digits_shape(value: object) -> TextShape | None:
+    return shape_of(str(int(value))) if isinstance(value, int | Decimal) else None
+
+
+def _zone(plan: ReadPlan) -> ZoneInfo:
+    name = plan.timezone
     try:
         return ZoneInfo(name or "UTC")
     except (ValueError, OSError, KeyError):
+        shown = name if is_plain_name((name or "").replace("/", ".")) else HIDDEN
         raise UsageProblem(
-            f'source.timezone: "{name}" is not a time zone', hint="for example Europe/Amsterdam"
+            at_key(plan, ("source", "timezone"), f'"{shown}" is not a time zone'), hint="for example Europe/Amsterdam"
         ) from None
 
 
-def _unfit(name: str, kind: str) -> SourceMismatch:
+def _unfit(plan: ReadPlan, name: str, kind: str, type_name: str | None = None) -> SourceMismatch:
     reason = {
         "number": "floating-point numbers round, so a checkpoint may skip rows",
         "uuid": "random keys have no order in time",
-        "random UUID": "random keys have no order in time",
     }.get(kind, "it does not order rows in time")
+    words = f"{name} cannot be the cursor: its values are {type_name or f'of kind {kind}'}, and {reason}"
     return SourceMismatch(
-        f"{name} cannot be the cursor: its values are of kind {kind}, and {reason}",
+        at_key(plan, ("source", "cursor_field"), words),
         hint="choose a column that is set on every insert and update, or leave cursor_field out",
     )

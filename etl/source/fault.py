@@ -10,6 +10,8 @@ from enum import Enum, auto
 
 import sqlalchemy.exc
 
+from etl.unreachable import Cause, Refusal, cause_of
+
 
 class Fault(Enum):
     """What went wrong, by what can be done about it."""
@@ -17,26 +19,33 @@ class Fault(Enum):
     LOST = auto()  # the connection is gone or could not be made: reconnect and read again
     BUSY = auto()  # a lock or statement time-out, a deadlock, a replica's conflict: read again, less at once
     UNDECODABLE = auto()  # a value that cannot be decoded: find its row
-    LOGIN = auto()  # user, password or database refused: nobody gets in by trying again
+    LOGIN = auto()  # user, password or database refused: trying again does not help
     DENIED = auto()  # no privilege on the table
     MISSING = auto()  # the table or a column is not there
+    WRONG = auto()  # the statement itself is wrong: the mapping's own SQL does not fit in
+    OPTION = auto()  # the URL has an option that the driver or the server does not take
+    ZONE = auto()  # the server does not know the zone of the session
     OTHER = auto()  # anything else that the database says
 
 
 class DatabaseFault(Exception):
-    """A failed statement. `fault` decides what to do, `words` are printable: no value, no secret."""
+    """A failed statement. `fault` decides what to do; `words` and `hint` are printable: no value, no secret.
 
-    def __init__(self, fault: Fault, words: str) -> None:
+    `hint` is None where the fault alone says what to do.
+    """
+
+    def __init__(self, fault: Fault, words: str, *, hint: str | None = None) -> None:
         super().__init__(words)
         self.fault = fault
         self.words = words
+        self.hint = hint
 
 
 def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
     """The meaning of `error`, raised by SQLAlchemy or by the driver of `dialect` itself."""
-    lost = False
+    lost = connecting = False
     if isinstance(error, sqlalchemy.exc.DBAPIError):
-        lost = error.connection_invalidated
+        lost, connecting = error.connection_invalidated, error.statement is None
         error = error.orig if error.orig is not None else error
     match dialect:
         case "sqlite":
@@ -45,14 +54,100 @@ def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
             fault, code = _postgresql(error)
         case "mysql" | "mariadb":
             fault, code = _mysql(error)
+        case "duckdb":
+            fault, code = _duckdb(error)
         case _:
             fault, code = Fault.OTHER, ""
     if fault is Fault.OTHER and lost:
         fault = Fault.LOST
-    if fault is Fault.OTHER and isinstance(error, UnicodeDecodeError | OverflowError):
+    if fault is Fault.OTHER and isinstance(error, ValueError | OverflowError):
         fault = Fault.UNDECODABLE
     name = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
-    return DatabaseFault(fault, f"{_WORDS[fault]} ({name}{' ' if code else ''}{code})")
+    origin = f"({name}{' ' if code else ''}{code})"
+    if dialect == "duckdb" and (of_file := _of_duckdb_file(str(error), origin)) is not None:
+        return of_file
+    cause = _cause(error, fault, dialect, connecting=connecting)
+    if cause is not None:
+        told = cause.words if cause.refusal is Refusal.OPTION else f"{cause.words} {origin}"
+        return DatabaseFault(_OF_REFUSAL[cause.refusal], told, hint=cause.hint)
+    return DatabaseFault(fault, f"{_WORDS[fault]}{_named(error, fault)} {origin}")
+
+
+def _cause(error: BaseException, fault: Fault, dialect: str, *, connecting: bool) -> Cause | None:
+    if dialect in {"sqlite", "duckdb"}:
+        return None
+    driver = type(error).__module__.partition(".")[0].lower()
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+        # PyMySQL, of the files that it reads before it connects; what a socket's path says it wraps.
+        return cause_of("could not read certificate", url=_URL, driver=driver)
+    if not connecting:
+        if fault not in {Fault.LOST, Fault.LOGIN, Fault.OTHER}:
+            return None
+        state = sqlstate_of(error)
+        if fault is Fault.OTHER and state and state[:2] not in {"08", "28", "3D", "53", "57"}:
+            return None  # a statement's own error, which may quote anything
+    # pg8000 keeps what the operating system said in the cause.
+    return cause_of(f"{error} {error.__cause__ or ''}", url=_URL, driver=driver)
+
+
+_URL = "source.url"
+_OF_REFUSAL = {
+    Refusal.PASSING: Fault.LOST,
+    Refusal.UNKNOWN_HOST: Fault.LOST,
+    Refusal.LOGIN: Fault.LOGIN,
+    Refusal.OPTION: Fault.OPTION,
+}
+
+# Identifiers are not personal data: they are those of the mapping or of the table.
+_IDENTIFIER = r"[\w.$@`\"-]{1,130}"
+_NAMES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"column {_IDENTIFIER} does not exist",
+        rf"relation {_IDENTIFIER} does not exist",
+        r"function [\w.\"]+\([\w ,.\[\]\"]*\) does not exist",
+        r"operator does not exist: [\w .\[\]]+ [=<>~!]+ [\w .\[\]]+",
+        rf"permission denied for \w+ {_IDENTIFIER}",
+        r"column reference \"[\w.$]+\" is ambiguous",
+        r"column \"[\w.$]+\" must appear in the GROUP BY clause",
+        r"syntax error at or near \"[A-Za-z_]\w{0,60}\"",
+        r"right syntax to use near '([A-Za-z_]\w{0,60})\b",
+        r"Column '[\w.$]+' in [\w ]+ is ambiguous",
+        r"near \"[A-Za-z_]\w{0,60}\": syntax error",
+        r"ambiguous column name: [\w.$]+",
+        r"Unknown column '[\w.$-]+'",
+        r"Duplicate column name '[\w.$-]+'",
+        r"Table '[\w.$-]+' doesn't exist",
+        r"(?:FUNCTION|PROCEDURE) [\w.$]+ does not exist",
+        r"for (?:table|column) [\w.$`'-]+",
+        r"no such (?:column|table|function): [\w.$\"-]+",
+        r"Referenced (?:column|table) \"[\w.$-]+\" not found",
+        r"Table with name [\w.$-]+ does not exist",
+        r"Scalar Function with name [\w.$-]+ does not exist",
+    )
+)
+
+
+def _named(error: BaseException, fault: Fault) -> str:
+    if fault not in {Fault.MISSING, Fault.DENIED, Fault.WRONG}:
+        return ""
+    text = _message(error)
+    found = next((match for pattern in _NAMES if (match := pattern.search(text))), None)
+    if found is None:
+        return ""
+    return f": syntax error near {found[1]}" if found.lastindex else f": {found[0]}"
+
+
+def _message(error: BaseException) -> str:
+    first = error.args[0] if error.args else ""
+    return str(first.get("M", "")) if isinstance(first, dict) else str(error)  # pg8000 gives the server's fields
+
+
+def sqlstate_of(error: BaseException) -> str:
+    """The SQLSTATE that a driver of PostgreSQL found, "" when there is none."""
+    first = error.args[0] if error.args else None
+    own = first.get("C") if isinstance(first, dict) else None
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or own or "")
 
 
 _WORDS = {
@@ -62,6 +157,9 @@ _WORDS = {
     Fault.LOGIN: "the database refused the login",
     Fault.DENIED: "the database user may not read it",
     Fault.MISSING: "a table, column or function does not exist",
+    Fault.WRONG: "the database does not understand the statement",
+    Fault.OPTION: "an option of source.url is wrong",
+    Fault.ZONE: "the server does not know the zone",
     Fault.OTHER: "the database refused the statement",
 }
 
@@ -74,6 +172,8 @@ _POSTGRESQL_STATES = {
     "57P02": Fault.LOST,
     "57P03": Fault.LOST,
     "57P05": Fault.LOST,
+    "25P03": Fault.LOST,  # idle_in_transaction_session_timeout
+    "25P04": Fault.BUSY,  # transaction_timeout
     "53300": Fault.LOST,  # too_many_connections
     "28P01": Fault.LOGIN,
     "28000": Fault.LOGIN,
@@ -87,19 +187,21 @@ _POSTGRESQL_STATES = {
 
 
 def _postgresql(error: BaseException) -> tuple[Fault, str]:
-    state = str(getattr(error, "sqlstate", None) or "")
+    state = sqlstate_of(error)
     if state:
-        # Classes: 08 connection exceptions, 22 data exceptions raised while a row is computed or sent.
-        by_class = {"08": Fault.LOST, "22": Fault.UNDECODABLE}.get(state[:2], Fault.OTHER)
+        # Classes: 08 connection exceptions, 42 syntax errors and what cannot be resolved, 22 data exceptions raised
+        # while a row is computed or sent.
+        by_class = {"08": Fault.LOST, "22": Fault.UNDECODABLE, "42": Fault.WRONG}.get(state[:2], Fault.OTHER)
         return _POSTGRESQL_STATES.get(state, by_class), state
     if type(error).__name__ == "DataError":  # raised by the driver itself: infinity, year 10000
         return Fault.UNDECODABLE, ""
-    if type(error).__name__ in {"OperationalError", "ConnectionTimeout"}:
-        # libpq gives no SQLSTATE for a failed login; the server's wording is all there is.
-        refused = (
-            r"password authentication failed|no password supplied|no pg_hba\.conf|(role|database) .* does not exist"
-        )
-        return (Fault.LOGIN if re.search(refused, str(error)) else Fault.LOST), ""
+    if isinstance(error, OSError) or type(error).__name__ in {
+        "OperationalError",
+        "ConnectionTimeout",
+        "InterfaceError",
+    }:
+        # libpq gives no SQLSTATE for a failed login: its words are looked at later.
+        return Fault.LOST, ""
     return Fault.OTHER, ""
 
 
@@ -113,16 +215,37 @@ _MYSQL_CODES = {
     1146: Fault.MISSING,
     1054: Fault.MISSING,
     1305: Fault.MISSING,
+    1052: Fault.WRONG,  # an ambiguous column
+    1055: Fault.WRONG,  # not in GROUP BY
+    1060: Fault.WRONG,  # two columns of one name
+    1064: Fault.WRONG,  # syntax
+    1140: Fault.WRONG,
+    1222: Fault.WRONG,  # a UNION of different widths
     1205: Fault.BUSY,  # lock wait time-out
     1213: Fault.BUSY,  # deadlock
     1969: Fault.BUSY,  # MariaDB max_statement_time
     3024: Fault.BUSY,  # MySQL max_execution_time
     1317: Fault.BUSY,  # query interrupted: KILL QUERY
+    1130: Fault.LOGIN,  # this host may not connect
+    1251: Fault.LOGIN,  # authentication method
+    2059: Fault.LOGIN,
+    2061: Fault.LOGIN,
+    2026: Fault.LOGIN,  # TLS
+    3159: Fault.LOGIN,  # require_secure_transport
+    1298: Fault.ZONE,
+    1356: Fault.MISSING,  # a view that refers to what is gone
     1040: Fault.LOST,  # too many connections
+    1203: Fault.LOST,  # too many of this user's
+    1226: Fault.LOST,  # a limit of this user's
     1053: Fault.LOST,  # server shutdown in progress
     1927: Fault.LOST,  # MariaDB: connection was killed
+    1158: Fault.LOST,
+    1159: Fault.LOST,
+    1160: Fault.LOST,
+    1161: Fault.LOST,
     2002: Fault.LOST,
     2003: Fault.LOST,
+    2005: Fault.LOST,  # unknown host
     2006: Fault.LOST,
     2013: Fault.LOST,
     2014: Fault.LOST,
@@ -131,10 +254,44 @@ _MYSQL_CODES = {
 
 
 def _mysql(error: BaseException) -> tuple[Fault, str]:
-    code = error.args[0] if error.args else None
+    code = getattr(error, "errno", None) or (error.args[0] if error.args else None)
     if isinstance(error, UnicodeDecodeError) or not isinstance(code, int):
         return Fault.OTHER, ""
     return _MYSQL_CODES.get(code, Fault.OTHER), str(code)
+
+
+_DUCKDB_ERRORS = {
+    "CatalogException": Fault.MISSING,
+    "BinderException": Fault.MISSING,
+    "ConversionException": Fault.UNDECODABLE,
+    "OutOfRangeException": Fault.UNDECODABLE,
+    "InterruptException": Fault.BUSY,
+    "ParserException": Fault.WRONG,
+    "PermissionException": Fault.DENIED,
+}
+
+
+def _duckdb(error: BaseException) -> tuple[Fault, str]:
+    return _DUCKDB_ERRORS.get(type(error).__name__, Fault.OTHER), ""
+
+
+def _of_duckdb_file(text: str, origin: str) -> DatabaseFault | None:
+    """What is wrong with the file itself; None when nothing is said of it."""
+    if "Could not set lock on file" in text:
+        holder = re.search(r"\(PID \d+\)", text)
+        return DatabaseFault(
+            Fault.BUSY,
+            "another process has the file open for writing: Could not set lock on file: a conflicting lock is held "
+            f"{f'{holder[0]} ' if holder else ''}{origin}",
+            hint="let that process close the file, then run again; DuckDB locks the whole file",
+        )
+    if "not a valid DuckDB database" in text:
+        hint = "check the path in source.url; a file of a newer DuckDB is read by that version's Python package"
+        return DatabaseFault(Fault.OTHER, f"the file is not a valid DuckDB database file {origin}", hint=hint)
+    if "Permission denied" in text:
+        hint = "let the user that runs this read the file and its folder"
+        return DatabaseFault(Fault.OTHER, f"this user may not open the file {origin}", hint=hint)
+    return None
 
 
 def _sqlite(error: BaseException) -> tuple[Fault, str]:
@@ -145,4 +302,6 @@ def _sqlite(error: BaseException) -> tuple[Fault, str]:
         return Fault.BUSY, name
     if re.match("no such (table|column|function)", text):
         return Fault.MISSING, name
+    if "syntax error" in text or text.startswith("ambiguous column name"):
+        return Fault.WRONG, name
     return Fault.OTHER, name

@@ -11,21 +11,26 @@ from uuid import UUID
 from etl.errors import UsageProblem
 from etl.page import Column, Key, Scalar
 
+_PERHAPS_BYTES = frozenset({"text", None})
 
-def parse_key(text: str, columns: Sequence[Column]) -> Key:
-    """`text` as a key of `columns`: the value alone for one column, `a=1,b=2` (any order) for several or for one.
+
+def parse_key(text: str, columns: Sequence[Column]) -> list[Key]:
+    """The readings of `text` as a key of `columns`, the likeliest first.
+
+    `text` is the value alone for one column, `a=1,b=2` (any order) for several or for one.
 
     Raises:
         UsageProblem: a column is missing or unknown, or a value does not fit it.
     """
     names = [column.name for column in columns]
-    if len(columns) == 1 and not text.startswith(f"{names[0]}="):
-        return (_scalar(text, columns[0]),)
-    parts = _parts(text, names)
+    alone = len(columns) == 1 and not text.startswith(f"{names[0]}=")
+    parts = {names[0]: text} if alone else _parts(text, names)
     if set(parts) != set(names):
         example = ",".join(f"{name}=…" for name in names)
         raise UsageProblem(f'"{text[:80]}" is not a key of this mapping', hint=f"write {example}")
-    return tuple(_scalar(parts[column.name], column) for column in columns)
+    first = tuple(_scalar(parts[column.name], column) for column in columns)
+    raw = tuple(_perhaps_bytes(parts[one.name], value, one) for value, one in zip(first, columns, strict=True))
+    return [first] if raw == first else [first, raw]
 
 
 def _parts(text: str, names: Sequence[str]) -> dict[str, str]:
@@ -40,6 +45,7 @@ def _scalar(text: str, column: Column) -> Scalar:
         "integer": int,
         "decimal": Decimal,
         "uuid": UUID,
+        "bytes": _bytes,
         "date": date.fromisoformat,
         "datetime": datetime.fromisoformat,
         "datetime_tz": datetime.fromisoformat,
@@ -49,6 +55,20 @@ def _scalar(text: str, column: Column) -> Scalar:
         return parsers.get(column.kind, str)(text)
     except (ValueError, InvalidOperation):
         raise UsageProblem(f'"{text[:40]}" is no value of the key column {column.name} ({column.kind})') from None
+
+
+def _bytes(text: str) -> bytes:
+    """Hexadecimal digits, with 0x in front as messages write them or without; or a UUID with its dashes."""
+    digits = text.removeprefix("0x").removeprefix("0X")
+    return UUID(text).bytes if "-" in text else bytes.fromhex(digits)
+
+
+def _perhaps_bytes(text: str, value: Scalar, column: Column) -> Scalar:
+    """In a query a binary column may pass for a text."""
+    try:
+        return _bytes(text) if column.kind in _PERHAPS_BYTES and text else value
+    except ValueError:
+        return value
 
 
 def _undeclared(text: str) -> Scalar:

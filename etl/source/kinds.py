@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 _KINDS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
@@ -19,6 +20,7 @@ _KINDS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (sa.Date, "date"),
     (sa.Time, "time"),
     (sa.JSON, "json"),
+    (sa.ARRAY, "list"),
     (sa.Uuid, "uuid"),
     (sa.types._Binary, "bytes"),  # noqa: SLF001  # the only parent that BLOB, BYTEA and VARBINARY share
     (sa.String, "text"),
@@ -39,6 +41,10 @@ _POSTGRESQL_OIDS = {
     2950: "uuid",
 }
 
+# They compare as they sort, unlike those of MySQL, so they are texts to us.
+POSTGRESQL_ENUM = "enum type"
+_MYSQL_BIT = 16
+_MYSQL_ZEROFILL_FLAG, _MYSQL_ENUM_FLAG, _MYSQL_SET_FLAG = 64, 256, 2048
 _MYSQL_FIELD_TYPES = {
     **dict.fromkeys((1, 2, 3, 8, 9, 13), "integer"),
     **dict.fromkeys((4, 5), "number"),
@@ -52,8 +58,32 @@ _MYSQL_FIELD_TYPES = {
 }
 
 
+_DUCKDB_TYPES = {
+    "BOOLEAN": "boolean",
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "integer"),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), "integer"),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), "number"),
+    "DECIMAL": "decimal",
+    **dict.fromkeys(("VARCHAR", "ENUM"), "text"),
+    "DATE": "date",
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "datetime"),
+    "TIMESTAMP WITH TIME ZONE": "datetime_tz",
+    **dict.fromkeys(("TIME", "TIME WITH TIME ZONE", "TIME_NS"), "time"),
+    "BLOB": "bytes",
+    "UUID": "uuid",
+    **dict.fromkeys(("JSON", "STRUCT", "MAP"), "json"),
+}
+
+
+def duckdb_name(code: object) -> str:
+    """DuckDB's name of a type in a result's description, without its parameters; `LIST` for every list."""
+    name = str(code)
+    return "LIST" if name.endswith("]") else name.partition("(")[0]
+
+
 def kind_of_type(column_type: TypeEngine[Any], *, dialect: str) -> str | None:
-    """The word for a reflected type; None for SQLite columns declared without one."""
+    """The word for a reflected type; None for SQLite columns declared without one. A DOMAIN is its base type."""
+    column_type = base_type(column_type)
     name = type(column_type).__name__.upper()
     if dialect in {"mysql", "mariadb"} and (word := _mysql_kind(name, column_type)) is not None:
         return word
@@ -66,12 +96,62 @@ def kind_of_type(column_type: TypeEngine[Any], *, dialect: str) -> str | None:
     return next((word for parent, word in _KINDS if isinstance(column_type, parent)), "other")
 
 
+def declared_name(column_type: TypeEngine[Any]) -> str | None:
+    """The database's word for a reflected type, such as `INTERVAL`; None for a type that SQLAlchemy does not know."""
+    if isinstance(column_type, postgresql.ENUM):
+        return POSTGRESQL_ENUM
+    return None if isinstance(column_type, sa.types.NullType) else type(column_type).__name__.upper()
+
+
+def base_type(column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type below a PostgreSQL DOMAIN, however many stand upon each other; any other type itself."""
+    while isinstance(column_type, postgresql.DOMAIN):
+        column_type = column_type.data_type
+    return column_type
+
+
+def fraction_digits(column_type: TypeEngine[Any]) -> int | None:
+    """The digits of a second that a reflected type of times keeps; None where it does not say, or is none."""
+    column_type = base_type(column_type)
+    # MySQL: fsp, 0 when it is not declared; PostgreSQL: precision, 6 when it is not declared.
+    for attribute in ("fsp", "precision"):
+        if isinstance(column_type, sa.DateTime) and hasattr(column_type, attribute):
+            digits = getattr(column_type, attribute)
+            return digits if digits is not None else (0 if attribute == "fsp" else 6)
+    return None
+
+
+def zero_fill(column_type: object) -> int | None:
+    """How many digits a reflected type shows, filled up with zeros (MySQL's ZEROFILL); None without that."""
+    width = getattr(column_type, "display_width", None)
+    return int(width) if width and getattr(column_type, "zerofill", False) else None
+
+
+def is_zero_filled(flags: int) -> bool:
+    """Whether the flags of MySQL's protocol tell of ZEROFILL."""
+    return bool(flags & _MYSQL_ZEROFILL_FLAG)
+
+
+def declared_by_flags(code: object, flags: int) -> str | None:
+    """The name of a type that MySQL's protocol sends as another one; None for all others."""
+    if code == _MYSQL_BIT:
+        return "BIT"
+    return "ENUM" if flags & _MYSQL_ENUM_FLAG else "SET" if flags & _MYSQL_SET_FLAG else None
+
+
+def is_boolean(code: object, length: int | None, *, dialect: str) -> bool:
+    """Whether a result's column of MySQL's protocol, `length` characters wide, is a TINYINT(1), its BOOLEAN."""
+    return dialect in {"mysql", "mariadb"} and code == 1 and length == 1
+
+
 def _mysql_kind(name: str, column_type: object) -> str | None:
     match name:
         case "TIMESTAMP":  # an instant; a DATETIME is not
             return "datetime_tz"
         case "TINYINT" if getattr(column_type, "display_width", None) == 1:
             return "boolean"
+        case "YEAR":
+            return "integer"
         case "BIT":
             return "boolean" if getattr(column_type, "length", None) == 1 else "bytes"
         case _:
@@ -80,6 +160,8 @@ def _mysql_kind(name: str, column_type: object) -> str | None:
 
 def kind_of_code(code: object, *, dialect: str) -> str | None:
     """The word for the driver's type code in a result's description; None when it tells nothing."""
+    if dialect == "duckdb":
+        return _DUCKDB_TYPES.get(duckdb_name(code), "other")
     if not isinstance(code, int):
         return None
     match dialect:

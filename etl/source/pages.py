@@ -7,72 +7,117 @@ row by row down to the guilty ones where a value cannot be decoded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
-from sys import getsizeof
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
+
 from etl.errors import SourceFailed, SourceMismatch
-from etl.page import Position, UnreadableRow, Window
+from etl.page import UNDECODABLE, Key, Position, UnreadableRow, Window
+from etl.source.by_column import ColumnReader
+from etl.source.completing import Completing, rows_that_fit
 from etl.source.database import RECONNECT_SECONDS, Database, Rows
 from etl.source.fault import DatabaseFault, Fault
+from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found
 from etl.source.keyset import Keyset, PositionForm
-from etl.source.layout import Layout
-from etl.source.plan import ReadPlan
+from etl.source.order_guard import ATTEMPTS, OrderGuard
+from etl.source.plan import Layout, ReadPlan
+from etl.source.weight import weight_of
 
-PAGE_BYTES = 16 * 1024 * 1024
 FIRST_PAGE_ROWS = 500
-SAMPLE_ROWS = 64
 BUSY_ATTEMPTS = 3
-# Types whose own size tells nothing of what is in them.
-_NESTED = frozenset({dict, list})
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Rows in order, and the rows among them that cannot be decoded.
-
-    `last` is the highest position of both, None when there is neither; `complete` says that the window ends here.
-    """
-
-    rows: Sequence[tuple[Any, ...]]
-    unreadable: tuple[UnreadableRow, ...]
-    last: Position | None
-    complete: bool
 
 
 class PageReader:
     """Reads the windows of one relation, whose full rows have `layout`."""
 
-    def __init__(self, database: Database, keyset: Keyset, layout: Layout, plan: ReadPlan) -> None:
+    def __init__(  # noqa: PLR0913 - the parts of a reader
+        self,
+        database: Database,
+        keyset: Keyset,
+        layout: Layout,
+        plan: ReadPlan,
+        guard: OrderGuard,
+        *,
+        complete: Completing,
+    ) -> None:
         self._database = database
+        self._guard = guard
+        self._complete = complete
         self._keyset = keyset
         self._layout = layout
         self._subject = plan.subject
         self._page_size = plan.page_size
         self._shape: tuple[tuple[str, object], ...] | None = None
-        self._rows_ahead = min(plan.page_size, FIRST_PAGE_ROWS)
+        self._rows_ahead = min(plan.page_size, FIRST_ROWS)
+        self._began = False
+        self._most_rows = plan.page_size
+        # The page before held values that cannot be decoded, so this one is likely to.
+        self._lenient = False
+        self._column_reader = ColumnReader(database, keyset, layout)
 
-    def pages(self, window: Window) -> Iterator[Found]:
-        """The pages of `window`, none empty; between two of them no transaction is open.
+    def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Found]:
+        """The pages of `window` with their children, none empty; between two of them no transaction is open.
+
+        They hold the first `limit` rows, unreadable ones among them; None: all.
 
         Raises:
             SourceFailed: the database stayed away, or refused the statement.
             SourceMismatch: the table's columns changed since the first page.
         """
+        left = limit
         while True:
-            found = self._page(window)
+            found = self._whole(window, left)
             after, complete = found.last, found.complete
+            if left is not None:
+                left -= len(found.rows) + len(found.unreadable)
+                complete = complete or left <= 0
             if found.rows or found.unreadable:
                 yield found
             # Before the next is read, which then finds the memory of this one in one piece.
             del found
             if complete:
                 return
-            window = replace(window, after=after)
+            # The window's start lies below that, and SQLite would begin each page there.
+            window = replace(window, after=after, start=None)
 
-    def _page(self, window: Window) -> Found:
-        asked = self._rows_ahead
+    def _whole(self, window: Window, left: int | None) -> Found:
+        """The next page with its children; while these are too many it is read again, with fewer rows."""
+        while True:
+            found = self._next(window, left)
+            whole = self._complete(found)
+            if whole is not None:
+                self._hold_at_most(rows_that_fit(whole, most=self._page_size))
+                return whole
+            self._hold_at_most(max(1, len(found.rows) // 8))
+
+    def _hold_at_most(self, rows: int) -> None:
+        """Ask for no more `rows` a page from now on: what belongs to a row takes room as well."""
+        self._most_rows = rows
+        self._rows_ahead = min(self._rows_ahead, rows)
+
+    def _next(self, window: Window, left: int | None) -> Found:
+        """The next page. The first one of all is read in two parts: few rows, which tell how large rows are, then more.
+
+        So a page is large enough to judge the mapping by, and never larger than memory should hold.
+        """
+        asked = self._rows_ahead if left is None else min(self._rows_ahead, left)
+        found = self._page(window, asked)
+        if self._began or found.complete:
+            return found
+        self._began = True
+        more = min(self._rows_ahead, self._page_size - asked, FIRST_PAGE_ROWS - asked)
+        if left is not None:
+            more = min(more, left - len(found.rows) - len(found.unreadable))
+        if more <= 0 or weight_of(found.rows) > PAGE_BYTES // 2:
+            return found
+        rest = self._page(replace(window, after=found.last), more)
+        return Found(
+            [*found.rows, *rest.rows], found.unreadable + rest.unreadable, rest.last or found.last, rest.complete
+        )
+
+    def _page(self, window: Window, asked: int) -> Found:
         waits = iter(RECONNECT_SECONDS)
         busy = 0
         purpose = f"read {self._subject}"
@@ -83,36 +128,101 @@ class PageReader:
                 wait_seconds = next(waits, None)
                 busy += fault.fault is Fault.BUSY
                 if fault.fault is Fault.MISSING and self._shape is not None:
-                    raise self._changed() from None
+                    raise self.changed() from None
                 if fault.fault not in {Fault.LOST, Fault.BUSY} or wait_seconds is None or busy > BUSY_ATTEMPTS:
                     raise self._database.failure(fault, purpose=purpose) from fault
                 if fault.fault is Fault.BUSY:
                     asked = self._rows_ahead = max(1, asked // 2)
+                    self._began = True
                 self._database.pause(wait_seconds, fault=fault, purpose=purpose)
 
     def _attempt(self, window: Window, asked: int) -> Found:
         try:
-            rows = self.read(window, limit=asked)
+            rows, cut = self._as_decodable(window, asked)
         except DatabaseFault as fault:
             if fault.fault is not Fault.UNDECODABLE:
                 raise
             return self._without_unreadable(window, asked)
         self._adapt(rows)
-        return Found(rows, (), self._layout.position(rows[-1]) if rows else None, complete=len(rows) < asked)
+        complete = len(rows) < asked and not cut
+        return Found(rows, (), self._layout.position(rows[-1]) if rows else None, complete=complete)
 
-    def read(self, window: Window, *, limit: int | None) -> Sequence[tuple[Any, ...]]:
-        """The first `limit` rows (None: all) of `window` in one statement, their columns checked (A39)."""
-        return self.checked(self._database.read(self._keyset.rows(window, limit=limit)))
+    def _as_decodable(self, window: Window, asked: int) -> tuple[Sequence[tuple[Any, ...]], bool]:
+        if self._lenient:
+            found = self._proved(window, asked)
+            self._lenient = any(UNDECODABLE in row for row in found[0])
+            return found
+        try:
+            return self._proved(window, asked)
+        except DatabaseFault as fault:
+            if fault.fault is not Fault.UNDECODABLE:
+                raise
+        self._lenient = True
+        return self._proved(window, asked)
+
+    def _proved(self, window: Window, asked: int) -> tuple[Sequence[tuple[Any, ...]], bool]:
+        for _ in range(ATTEMPTS):
+            rows, cut = self._read(window, limit=asked)
+            if self._guard.check(window, rows):
+                return rows, cut
+        raise self._guard.rows_left_out()
+
+    def _read(self, window: Window, *, limit: int | None) -> tuple[Sequence[tuple[Any, ...]], bool]:
+        """The first `limit` rows (None: all) of `window` in one statement, their columns checked (A39).
+
+        And whether there are fewer because these are all that a page may hold.
+        """
+        return self.held(self._keyset.rows(window, limit=limit), lenient=self._lenient)
+
+    def held(self, statement: sa.Select[Any], *, lenient: bool) -> tuple[Sequence[tuple[Any, ...]], bool]:
+        """The first full rows of `statement`, as many as a page may hold, and whether there may be more.
+
+        `lenient`: with `UNDECODABLE` in the place of a value that cannot be decoded.
+
+        Raises:
+            DatabaseFault: whatever the driver raised, by its meaning.
+            SourceMismatch: the table's columns changed since the first page.
+        """
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        # The first rows of all may be of any size.
+        piece_rows = PIECE_ROWS if self._began else 1
+        with closing(self._database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
+            for piece in pieces:
+                rows += self._layout.checked(self.checked(piece)) if lenient else self.checked(piece)
+                size += weight_of(piece.rows)
+                if size >= PAGE_BYTES:
+                    return rows, True
+        return rows, False
+
+    def by_column(self, key: Key, *, ignore_where: bool = False) -> tuple[Any, ...] | None:
+        """The row of `key`, which could not be read as a whole; None where it cannot be read so either, or is gone.
+
+        Raises:
+            DatabaseFault: any other fault.
+        """
+        try:
+            return self._column_reader.row(key, ignore_where=ignore_where)
+        except DatabaseFault as fault:
+            if fault.fault is not Fault.UNDECODABLE:
+                raise
+            return None
 
     def checked(self, answer: Rows) -> Sequence[tuple[Any, ...]]:
         """The rows of a full-row statement, after the check of their columns' names and types."""
         if self._shape is None:
             self._shape = answer.shape
         elif self._shape != answer.shape:
-            raise self._changed()
+            raise self.changed()
         return answer.rows
 
-    def _changed(self) -> SourceMismatch:
+    @property
+    def began(self) -> bool:
+        """Whether rows were read, so that the columns are known."""
+        return self._shape is not None
+
+    def changed(self) -> SourceMismatch:
+        """The error for a table whose columns are no longer those of the first page."""
         return SourceMismatch(
             f"the columns of {self._subject} changed during the run",
             hint="compare the mapping with the table (validate --connect), then run again; it goes on where it stopped",
@@ -121,6 +231,7 @@ class PageReader:
     def _without_unreadable(self, window: Window, asked: int) -> Found:
         """The page again, by its keys: halves are read until each value that cannot be decoded stands alone."""
         positions, form = self._positions(window, asked)
+        self._guard.check_positions(window, positions)
         rows: list[tuple[Any, ...]] = []
         unreadable: list[UnreadableRow] = []
         # Spans of `positions`, lowest on top.
@@ -131,22 +242,32 @@ class PageReader:
             span = replace(window, after=after, upto=positions[high - 1])
             try:
                 # Without a limit: a row inserted between the two readings must not push another one out.
-                rows += self.read(span, limit=None)
+                read, cut = self._read(span, limit=None)
+                rows += read
+                if cut or weight_of(rows) >= PAGE_BYTES:
+                    last = self._layout.position(rows[-1]) if cut else positions[high - 1]
+                    return Found(rows, tuple(unreadable), last, complete=False)
             except DatabaseFault as fault:
                 if fault.fault is not Fault.UNDECODABLE:
                     raise
                 if high - low == 1:
-                    position = positions[low]
+                    position, own_form = positions[low], form
                     if form is not PositionForm.VALUES:
                         # Perhaps only another row of the page had to be asked for as text.
-                        position = next(iter(self._positions(span, 1)[0]), position)
-                    unreadable.append(UnreadableRow(position, fault.words))
+                        asked_alone, own_form = self._positions(span, 1)
+                        position = next(iter(asked_alone), position)
+                    row = self.by_column(position.key) if own_form is PositionForm.VALUES else None
+                    if row is None:
+                        unreadable.append(UnreadableRow(position, fault.words))
+                    elif self._layout.position(row) == position:
+                        # With another cursor it lies above by now, where it will be read.
+                        rows.append(row)
                     continue
                 middle = (low + high) // 2
                 spans += [(middle, high), (low, middle)]
         # The window ends when its keys end, whatever was deleted between the two readings.
-        last = positions[-1] if positions else None
-        return Found(rows, tuple(unreadable), last, complete=len(positions) < asked)
+        end = positions[-1] if positions else None
+        return Found(rows, tuple(unreadable), end, complete=len(positions) < asked)
 
     def _positions(self, window: Window, asked: int) -> tuple[list[Position], PositionForm]:
         width = len(self._layout.key_at)
@@ -168,8 +289,6 @@ class PageReader:
         """Ask for as many rows next time as PAGE_BYTES can hold, by the size of a sample of these (A42)."""
         if not rows:
             return
-        sample = rows[:: 1 + len(rows) // SAMPLE_ROWS]
-        values = list(chain.from_iterable(sample))
-        nested = sum(2 * len(str(value)) for value in values if type(value) in _NESTED)
-        row_bytes = (sum(map(getsizeof, values)) + nested) // len(sample) + 1
-        self._rows_ahead = max(1, min(self._page_size, self._rows_ahead * 8, PAGE_BYTES // row_bytes))
+        row_bytes = weight_of(rows) // len(rows) + 1
+        grown = self._rows_ahead * 8 if self._began else FIRST_PAGE_ROWS
+        self._rows_ahead = max(1, min(self._most_rows, grown, PAGE_BYTES // row_bytes))

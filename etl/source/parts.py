@@ -2,32 +2,95 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
+from etl.page import Window
+from etl.source.access import Access
 from etl.source.children import ChildReader
+from etl.source.completing import Completing
 from etl.source.cursor import CursorDomain
 from etl.source.database import Database
+from etl.source.keyed import KeyedReader
 from etl.source.keyset import Keyset
-from etl.source.layout import Layout
+from etl.source.order_guard import OrderGuard
 from etl.source.pages import PageReader
-from etl.source.plan import ReadPlan
+from etl.source.plan import Layout, ReadPlan
 from etl.source.relation import Relation
+from etl.source.spooled import SpooledReader
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know before a run. `path` is the mapping's key that it is about; `hint` None when nothing helps.
+
+    "error": a run would fail or lose rows; "warning": it may.
+    """
+
+    level: Literal["error", "warning"]
+    path: str
+    message: str
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What `open_source` found out and built. `domain` is None without a cursor, the last two without child rows."""
+    """What `open_source` found out and built.
+
+    `domain` is None without a cursor, `spooled` where an index gives the order, the last two without child rows.
+    """
 
     database: Database
     plan: ReadPlan
     relation: Relation
     layout: Layout
     keyset: Keyset
+    guard: OrderGuard
+    complete: Completing
     reader: PageReader
+    keyed: KeyedReader
     domain: CursorDomain | None
+    access: Access
+    spooled: SpooledReader | None = None
     children: ChildReader | None = None
     child_relation: Relation | None = None
 
     def nullable(self, name: str) -> bool:
         """The column may hold NULL, as far as the database declares: of a view or a query it declares nothing."""
         return not self.relation.is_table or name in self.relation.nullable
+
+    def expected(self, windows: list[Window]) -> list[Window]:
+        """`windows`, which will be asked for one after the other."""
+        if self.spooled is not None:
+            self.spooled.expect(windows)
+        return windows
+
+
+def fingerprint_of(
+    plan: ReadPlan, relation: Relation, domain: CursorDomain | None, *, place: str, dialect: str
+) -> dict[str, str]:
+    """The parts by name: dialect, database, relation, cursor (with its declared kind and its spelling), key."""
+    cursor = plan.cursor_field
+    query = (
+        "" if plan.query is None else hashlib.blake2b(" ".join(plan.query.split()).encode(), digest_size=8).hexdigest()
+    )
+    return {
+        "dialect": dialect,
+        "database": place,
+        "relation": f"query {query}" if query else f"table {plan.table}",
+        "cursor": "none"
+        if cursor is None
+        else f"{cursor}: {relation.kinds[cursor] or 'undeclared'}{_held(domain, relation)}",
+        "key": ", ".join(plan.primary_key),
+    }
+
+
+def _held(domain: CursorDomain | None, relation: Relation) -> str:
+    """What the values are, where the declaration does not say it: texts by their spelling, numbers on SQLite."""
+    if domain is None:
+        return ""
+    if domain.shape is None or domain.numeric:
+        numbers = domain.numeric or domain.kind in {"integer", "epoch"}
+        return " held as integers" if numbers and relation.kinds[domain.name] not in {"integer", "decimal"} else ""
+    return f" like {domain.shape.words}"

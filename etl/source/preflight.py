@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from etl.page import Window
 from etl.source.fault import DatabaseFault
-from etl.source.finding import Finding
-from etl.source.parts import Parts
+from etl.source.parts import Finding, Parts
 from etl.source.preflight_fields import field_findings
+from etl.source.preflight_zone import session_zone
+from etl.source.spelling import MIXED_HINT, misshaped_cursors
+from etl.source.statements import statement_findings
+from etl.source.text_shape import shape_of
 
 if TYPE_CHECKING:
     from etl.mapping.model import Mapping
 
+# The years 2001 to 2096, as seconds since 1970.
+_EPOCH_SECONDS = (1_000_000_000, 4_000_000_000)
+_NUMBERS = frozenset({"integer", "decimal", "number"})
 FOLD_LOOKBACK = timedelta(hours=2)
 
 Check = Callable[[Parts], Iterator[Finding]]
@@ -26,8 +33,10 @@ Check = Callable[[Parts], Iterator[Finding]]
 
 def find_problems(parts: Parts, mapping: Mapping | None) -> list[Finding]:
     """Everything found, errors first."""
-    found: list[Finding] = []
-    for check, path in _CHECKS:
+    found = list(statement_findings(parts))
+    refused = any(one.level == "error" for one in found)
+    # What the database refuses, the checks could not ask either.
+    for check, path in () if refused else _CHECKS:
         try:
             found.extend(check(parts))
         except DatabaseFault as fault:
@@ -62,11 +71,14 @@ def _cursor(parts: Parts) -> Iterator[Finding]:
     domain, plan, path = parts.domain, parts.plan, "source.cursor_field"
     if domain is None:
         return
-    if parts.relation.is_table and domain.name not in parts.relation.indexed:
+    if parts.relation.is_table and parts.access.way != "keyset" and len(plan.cursor_parts) == 1:
         columns = ", ".join(dict.fromkeys((domain.name, *plan.primary_key)))
         hint = f"CREATE INDEX … ON {plan.subject} ({columns})"
         yield Finding(
-            "warning", path, f"{domain.name} is not indexed: each page reads the whole of {plan.subject}", hint
+            "warning",
+            path,
+            f"{parts.access.why}: each run reads the whole of {plan.subject}",
+            hint,
         )
     if parts.nullable(domain.name):
         without = _number(parts, parts.keyset.null_cursors())
@@ -75,6 +87,40 @@ def _cursor(parts: Parts) -> Iterator[Finding]:
             yield Finding("error", path, message, "fill the column, or set source.on_null_cursor: skip")
         elif without:
             yield Finding("warning", path, message)
+    if domain.shape is not None and not domain.numeric:
+        odd = misshaped_cursors(parts.database, parts.keyset, domain.name, domain.shape)
+        if odd.mixed is not None:
+            yield Finding("error", path, odd.mixed, MIXED_HINT)
+        elif odd.count:
+            message = f"{odd.count} rows of {plan.subject} have a {domain.name} that is no time, so no run reads them"
+            yield Finding("warning", path, message, "correct the values in the database")
+
+
+def _unit(parts: Parts) -> Iterator[Finding]:
+    """An integer that looks like a time is bounded by no clock, and one wrong row in it ends all later changes."""
+    domain = parts.domain
+    if domain is None or domain.kind != "integer":
+        return
+    lowest, highest = (
+        parts.database.read(parts.keyset.aggregate(one, Window())).rows[0][0] for one in (sa.func.min, sa.func.max)
+    )
+    units = {_likely_unit(int(value)) for value in (lowest, highest) if value is not None}
+    if len(units) == 1 and (unit := units.pop()):
+        yield Finding(
+            "warning",
+            "source.cursor_unit",
+            f"the values of {domain.name} look like times, but nothing says so: one wrong row of the future would end "
+            "all later changes",
+            f"set cursor_unit: {unit}",
+        )
+
+
+def _likely_unit(value: int) -> str | None:
+    if _EPOCH_SECONDS[0] <= value < _EPOCH_SECONDS[1]:
+        return "epoch_seconds"
+    if _EPOCH_SECONDS[0] * 1000 <= value < _EPOCH_SECONDS[1] * 1000:
+        return "epoch_milliseconds"
+    return "time" if shape_of(str(value)) is not None else None
 
 
 def _settling(parts: Parts) -> Iterator[Finding]:
@@ -122,6 +168,23 @@ def _zone(parts: Parts) -> Iterator[Finding]:
         )
 
 
+def _match(parts: Parts) -> Iterator[Finding]:
+    """PostgreSQL refuses to compare a number with a text; the others convert, each in its own way."""
+    child, lines = parts.plan.child, parts.child_relation
+    if child is None or lines is None or parts.database.dialect == "postgresql":
+        return
+    for name, own in child.match:
+        kinds = {lines.kinds.get(name), parts.relation.kinds.get(own)}
+        if "text" in kinds and kinds & _NUMBERS:
+            yield Finding(
+                "warning",
+                "products.match",
+                f"of {name} and {own} one is a text and the other a number: the database converts them to compare, so "
+                "that texts such as 007 match 7, on MySQL and MariaDB also 7a, and long numbers by 15 digits alone",
+                "declare both columns alike, or convert one in products.query (CAST)",
+            )
+
+
 def _privileges(parts: Parts) -> Iterator[Finding]:
     sql = _SUPERUSER.get(parts.database.dialect)
     if sql is None:
@@ -138,8 +201,11 @@ def _privileges(parts: Parts) -> Iterator[Finding]:
 _CHECKS: tuple[tuple[Check, str], ...] = (
     (_key, "source.primary_key"),
     (_cursor, "source.cursor_field"),
+    (_unit, "source.cursor_unit"),
     (_settling, "source.settle"),
     (_zone, "source.timezone"),
+    (session_zone, "source.session_timezone"),
+    (_match, "products.match"),
     (_privileges, "source.url"),
 )
 

@@ -14,14 +14,15 @@ import sqlalchemy as sa
 
 from etl.mapping.catalogue import FIELDS, PRODUCT_FIELDS
 from etl.source.fault import DatabaseFault
-from etl.source.finding import Finding
-from etl.source.parts import Parts
+from etl.source.parts import Finding, Parts
 from etl.source.relation import Relation
 
 if TYPE_CHECKING:
     from etl.mapping.model import FieldRule
     from etl.mapping.model import Mapping as MappingModel
 
+# Types of many values, which the drivers give as lists.
+_LISTS = frozenset({"ARRAY", "LIST"})
 # What no value of a kind can become. Kinds that hold anything (None, "text") are never refused.
 _TIMES = frozenset({"date", "datetime", "datetime_tz", "time"})
 _NOT_A_WORD = _TIMES | {"integer", "number", "decimal", "boolean", "bytes", "uuid"}
@@ -31,7 +32,8 @@ _NEVER: Mapping[str, frozenset[str]] = MappingProxyType(
         **dict.fromkeys(("email", "language", "currency", "country"), _NOT_A_WORD),
         **dict.fromkeys(("integer", "number", "decimal"), _NOT_A_NUMBER),
         **dict.fromkeys(("yes_no", "boolean"), _TIMES | {"uuid", "json"}),
-        "phone": _NOT_A_NUMBER | {"boolean"},
+        "phone": _NOT_A_NUMBER | {"boolean", "list"},
+        "uuid": _TIMES | {"integer", "number", "decimal", "boolean", "json", "list"},
         "date": frozenset({"boolean", "time", "bytes", "uuid", "json", "number"}),
         "datetime": frozenset({"boolean", "time", "bytes", "uuid", "json"}),
     }
@@ -57,26 +59,33 @@ def field_findings(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
 
 
 def _kind(path: str, rule: FieldRule, known_type: str | None, relation: Relation) -> Iterator[Finding]:
-    if rule.column is None:
-        return
-    kind = relation.kinds.get(rule.column)
     wanted = rule.type or known_type
-    if kind == "other":
-        hint = "convert it in the database: a query with CAST, or a view"
-        yield Finding("warning", path, f"{rule.column} is of a kind that has no place in an event", hint)
-    elif wanted is not None and kind in _NEVER.get(wanted, ()) and not rule.transform and not rule.map:
-        yield Finding("warning", path, f"{rule.column} holds values of kind {kind}, which cannot become {wanted}")
+    for name in rule.columns:
+        kind = relation.kinds.get(name)
+        if kind == "other" and relation.declared.get(name) not in _LISTS:
+            hint = "convert it in the database: a query with CAST, or a view"
+            yield Finding("warning", path, f"{name} is of a kind that has no place in an event", hint)
+        elif wanted is not None and kind in _NEVER.get(wanted, ()) and not rule.transform and not rule.map:
+            yield Finding("warning", path, f"{name} holds values of kind {kind}, which cannot become {wanted}")
 
 
 def _zone(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
     if parts.plan.timezone is not None:
         return
     rules = [(f"fields.{name}", rule, parts.relation) for name, rule in mapping.fields.items()]
-    if mapping.products is not None and mapping.products.table is not None and parts.child_relation is not None:
+    if mapping.products is not None and mapping.products.has_rows and parts.child_relation is not None:
         rules += [
             (f"products.fields.{name}", rule, parts.child_relation) for name, rule in mapping.products.fields.items()
         ]
-    naive = [path for path, rule, relation in rules if rule.column and relation.kinds.get(rule.column) == "datetime"]
+    naive = [
+        path for path, rule, relation in rules if "datetime" in {relation.kinds.get(name) for name in rule.columns}
+    ]
+    naive += [
+        f"fields.{name}"
+        for name, rule in mapping.fields.items()
+        if (rule.type or (FIELDS[name].type if name in FIELDS else None)) == "datetime"
+        and "date" in {parts.relation.kinds.get(one) for one in rule.columns}
+    ]
     if naive:
         message = f"{', '.join(naive)}: a time without a zone, and the mapping does not say which zone it is in"
         yield Finding("error", "source.timezone", message, "set source.timezone, for example UTC or Europe/Amsterdam")

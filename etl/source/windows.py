@@ -17,6 +17,8 @@ from etl.page import Bound, Position, Scalar, Window
 from etl.source.cursor import CursorDomain
 
 MOST_WINDOWS = 100_000
+# Kinds whose values name a moment whatever the zone.
+_INSTANTS = frozenset({"datetime_tz", "epoch"})
 
 
 def run_windows(
@@ -100,7 +102,7 @@ def _edges(domain: CursorDomain, start: Scalar, end: Scalar, step: str | int) ->
         if edge >= last:
             yield end
             return
-        if domain.kind != "datetime_tz" or _exists(domain, edge):
+        if domain.kind not in _INSTANTS or _exists(domain, edge):
             yield _from_wall(domain, edge)
     raise _too_many(step)
 
@@ -166,7 +168,7 @@ def _exists(domain: CursorDomain, wall: datetime) -> bool:
 
 
 def _from_wall(domain: CursorDomain, wall: datetime) -> Scalar:
-    if domain.kind == "datetime_tz":
+    if domain.kind in _INSTANTS:
         return domain.edge(wall.replace(tzinfo=domain.zone).astimezone(UTC))
     return domain.edge(wall)
 
@@ -182,7 +184,7 @@ def _clamped(domain: CursorDomain, window: Window, limit: Scalar | None) -> Wind
 
 
 def _lower(domain: CursorDomain, one: Scalar, other: Scalar) -> bool:
-    if domain.kind == "integer":
+    if domain.kind in {"integer", "epoch"}:
         return one < other  # type: ignore[operator]  # integers both
     if domain.kind == "datetime_tz":
         first, second = domain.instant(one), domain.instant(other)

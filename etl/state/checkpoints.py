@@ -1,20 +1,133 @@
 """Checkpoints by track, typed, exact and sealed; and how far each backfill has come.
 
-The rule: a track has its own checkpoint, so that a backfill never moves the nightly one (failure-modes D20).
+The rule: a track has its own checkpoint, so that a backfill never moves the nightly one (D20).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from etl.checkpoint import Backfill, BackfillSpec, Checkpoint
 from etl.clock import Clock
+from etl.errors import AnotherSource, StateUnusable
 from etl.exact import decode, encode, parse_position_text, position_text
 from etl.page import Position, Scalar
 from etl.state.database import Database, Transaction
-from etl.state.seal import check_seal, seal
+from etl.state.suppressions import account_hash
+from etl.state.trouble import DAMAGED_HINT, check_seal, seal
+
+ACCOUNT: Final = "account"
+# Who receives. Everything else says what the positions of a checkpoint mean.
+_RECEIVER: Final = frozenset({ACCOUNT, "destination"})
+
+
+_SUPPRESS_TOO = """INSERT INTO etl_suppression (account, identity, since)
+    SELECT ?, identity, since FROM etl_suppression WHERE account = ? ON CONFLICT (account, identity) DO NOTHING"""
+
+
+class Binding:
+    """The fingerprint of one mapping: compared at once, stored as soon as something depends on it."""
+
+    def __init__(self, database: Database, mapping_id: int, hash_key: bytes, *, mapping: str) -> None:
+        self._database: Final = database
+        self._mapping_id: Final = mapping_id
+        self._hash_key: Final = hash_key
+        self._mapping: Final = mapping
+        # What a run works with, until it is stored: the names that are not yet.
+        self._unbound: dict[str, str] = {}
+
+    def confirm(self, fingerprint: Mapping[str, str]) -> None:
+        """Compare `fingerprint` with what is stored, and remember it for `bind`.
+
+        Raises `StateUnusable` naming every difference.
+        """
+        differences = self.differences(fingerprint)
+        if differences:
+            raise AnotherSource(
+                f"the checkpoint of {self._mapping} in {self._database.place} belongs to another source or account: "
+                f"{'; '.join(differences.values())}",
+                hint="a rehearsal wants a state of its own (--state PATH); a person decides about any other",
+            )
+        now, bound = self._hashed(fingerprint), self._bound(fingerprint)
+        self._unbound = {name: text for name, text in now.items() if name not in bound}
+
+    def differences(self, fingerprint: Mapping[str, str]) -> dict[str, str]:
+        """By part of `fingerprint`, in what it differs from what is stored, in words."""
+        now, before = self._hashed(fingerprint), self._stored(self._database)
+        return {
+            name: "the account is another one"
+            if name == ACCOUNT
+            else f"{name} was {before.get(name, 'not set')}, is {now.get(name, 'not set')}"
+            for name in sorted(self._bound(fingerprint))
+            if before.get(name) != now.get(name)
+        }
+
+    def adopt(self, fingerprint: Mapping[str, str]) -> None:
+        """Store `fingerprint`, because a person says that rows and account are the same; suppressions come along."""
+        before = self.account
+        with self._database.transaction("adopt a mapping in") as transaction:
+            self.replace(transaction, fingerprint)
+            after = self._hashed(fingerprint).get(ACCOUNT)
+            if before is not None and after is not None and before != after:
+                transaction.run(_SUPPRESS_TOO, (after, before))
+
+    def _bound(self, fingerprint: Mapping[str, str]) -> set[str]:
+        # A source is bound by the first position, its receiver by the first acceptance: one may come without the other.
+        before = self._stored(self._database)
+        sorts = {each in _RECEIVER for each in before}
+        return {name for name in {*before, *fingerprint} if (name in _RECEIVER) in sorts}
+
+    def bind(self, transaction: Transaction, *, receiver: bool) -> None:
+        """Store what is not stored yet: something is known of the source and, with `receiver`, accepted there."""
+        new = {name: text for name, text in self._unbound.items() if receiver or name not in _RECEIVER}
+        if new:
+            self._save(transaction, {**self._stored(transaction), **new})
+            self._unbound = {name: text for name, text in self._unbound.items() if name not in new}
+
+    def replace(self, transaction: Transaction, fingerprint: Mapping[str, str]) -> None:
+        """Store `fingerprint`, because a person says so; the receiver only where one was bound."""
+        now, before = self._hashed(fingerprint), self._stored(transaction)
+        receives = not _RECEIVER.isdisjoint(before)
+        self._save(transaction, {name: text for name, text in now.items() if receives or name not in _RECEIVER})
+
+    @property
+    def account(self) -> str | None:
+        """The hash of the account that accepted something; None before."""
+        return self._stored(self._database).get(ACCOUNT)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The columns of the source's key; () before the first position."""
+        key = self._stored(self._database).get("key", "")
+        return tuple(key.split(", ")) if key else ()
+
+    def forget(self, transaction: Transaction) -> None:
+        """Bind to no source and no account."""
+        transaction.run("UPDATE etl_mapping SET fingerprint = NULL WHERE mapping_id = ?", (self._mapping_id,))
+
+    def _hashed(self, fingerprint: Mapping[str, str]) -> dict[str, str]:
+        text = dict(fingerprint)
+        if ACCOUNT in text:
+            text[ACCOUNT] = account_hash(self._hash_key, text[ACCOUNT])
+        return text
+
+    def _stored(self, database: Database | Transaction) -> dict[str, str]:
+        rows = database.rows("SELECT fingerprint FROM etl_mapping WHERE mapping_id = ?", (self._mapping_id,))
+        if not rows or rows[0][0] is None:
+            return {}
+        try:
+            return dict(json.loads(rows[0][0]))
+        except (ValueError, TypeError):
+            words = f"the state {self._database.place} is damaged: what it belongs to cannot be read"
+            raise StateUnusable(words, hint=DAMAGED_HINT) from None
+
+    def _save(self, transaction: Transaction, fingerprint: Mapping[str, str]) -> None:
+        sql = "UPDATE etl_mapping SET fingerprint = ? WHERE mapping_id = ?"
+        transaction.run(sql, (json.dumps(dict(fingerprint), sort_keys=True), self._mapping_id))
+
 
 _SAVE = """INSERT INTO etl_checkpoint (mapping_id, track, position, saved_at, run_id, seal) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (mapping_id, track) DO UPDATE SET position = excluded.position, saved_at = excluded.saved_at,

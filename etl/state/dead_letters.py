@@ -6,17 +6,20 @@ The rule: a key has at most one open dead letter, and it holds no value of the r
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
-from etl.batch.key_hash import KeyHasher
 from etl.dead_letter import Closure, DeadLetter
+from etl.event.key_hash import KeyHasher
 from etl.exact import key_text, parse_key_text, printable
 from etl.page import Key
 from etl.state.database import Database, Row, Transaction
-from etl.state.seal import check_seal, seal
+from etl.state.trouble import check_seal, seal
 
 MOST_WORDS = 500
 # Above this many open ones the database is asked instead of the memory.
@@ -24,13 +27,22 @@ MOST_REMEMBERED = 100_000
 _EMAIL = re.compile(r"[^\s\"'<>(),;:=@]+(?:@|%40)[^\s\"'<>(),;:=@]+")
 
 _OPEN = """INSERT INTO etl_dead_letter
-    (mapping_id, ledger_key, key, reason, words, attempts, opened_at, last_at, digest, run_id, seal)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    (mapping_id, ledger_key, key, reason, words, attempts, opened_at, last_at, digest, run_id, stamp, seal)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _AGAIN = """UPDATE etl_dead_letter
-    SET reason = ?, words = ?, attempts = ?, last_at = ?, digest = ?, run_id = ?, seal = ? WHERE letter_id = ?"""
+    SET acknowledged_at = CASE WHEN reason = ? THEN acknowledged_at END,
+        reason = ?, words = ?, attempts = ?, last_at = ?, digest = ?, run_id = ?, stamp = ?, seal = ?
+    WHERE letter_id = ?"""
 _CLOSE = """UPDATE etl_dead_letter SET closed_at = ?, closed_how = ?
-    WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"""
-_COLUMNS = "key, reason, words, attempts, opened_at, last_at, digest, run_id, seal, letter_id, ledger_key"
+    WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL AND stamp <= ?"""
+_COLUMNS = (
+    "key, reason, words, attempts, opened_at, last_at, digest, run_id, stamp, seal, letter_id, ledger_key, "
+    "acknowledged_at"
+)
+_ID_AT, _ACKNOWLEDGED_AT = 10, 12
+PAGE_LETTERS = 1000
+# Above every stamp: as of now.
+NOW: Final = 2**63 - 1
 
 
 class DeadLetters:
@@ -51,7 +63,8 @@ class DeadLetters:
     def open(self, transaction: Transaction, letters: Iterable[DeadLetter], *, tried_again: bool = True) -> None:
         """Open `letters`. One whose key has an open one already counts as another attempt at it.
 
-        tried_again: False when the rows were only read again; then one that says the same changes nothing.
+        tried_again: False when the rows were only read again; then one that says the same changes nothing. One that
+        is of a later reading of the row stays as it is.
         """
         fresh: list[tuple[object, ...]] = []
         new: dict[bytes, DeadLetter] = {self._hasher.ledger_key(letter.key): letter for letter in letters}
@@ -61,22 +74,25 @@ class DeadLetters:
             if found is None:
                 text = key_text(letter.key)
                 opened, last = letter.opened_at.isoformat(), letter.last_at.isoformat()
-                row = (text, letter.reason, words, letter.attempts, opened, last, digest, letter.run_id)
+                row = (text, letter.reason, words, letter.attempts, opened, last, digest, letter.run_id, letter.stamp)
                 fresh.append((self._mapping_id, ledger_key, *row, seal(self._hash_key, *row)))
                 continue
-            text, reason, said, attempts, opened, _, refused, run_id, _, letter_id, _ = found
+            text, reason, said, attempts, opened, _, refused, run_id, stamp, _, letter_id, *_ = found
+            if stamp > letter.stamp > 0:
+                continue
             if not tried_again and (reason, said, bytes(refused)) == (letter.reason, words, digest):
                 continue
             if run_id != letter.run_id:  # one run tries a row once, however often it tells
                 attempts += 1
-            row = (text, letter.reason, words, attempts, opened, letter.last_at.isoformat(), digest, letter.run_id)
-            transaction.run(_AGAIN, (*row[1:4], *row[5:], seal(self._hash_key, *row), letter_id))
+            last, by = letter.last_at.isoformat(), letter.run_id
+            row = (text, letter.reason, words, attempts, opened, last, digest, by, letter.stamp)
+            transaction.run(_AGAIN, (row[1], *row[1:4], *row[5:], seal(self._hash_key, *row), letter_id))
         transaction.many(_OPEN, fresh)
 
-    def close(self, transaction: Transaction, ledger_keys: Iterable[bytes], how: Closure, now: datetime) -> None:
-        """Close the open ones of `ledger_keys`."""
+    def close(self, transaction: Transaction, ledger_keys: Mapping[bytes, int], how: Closure, now: datetime) -> None:
+        """Close the open ones of `ledger_keys`, each of them up to the stamp of the reading that makes it void."""
         at = now.isoformat()
-        transaction.many(_CLOSE, [(at, how, self._mapping_id, ledger_key) for ledger_key in ledger_keys])
+        transaction.many(_CLOSE, [(at, how, self._mapping_id, *each) for each in ledger_keys.items()])
 
     def ledger_key(self, key: Key) -> bytes:
         """The keyed hash by which `key` is found."""
@@ -121,6 +137,50 @@ class DeadLetters:
             values.append(limit)
         return [self._letter(row) for row in self._database.rows(sql, values)]
 
+    def each(self, reason: str | None = None) -> Iterator[DeadLetter]:
+        """Every open one, oldest first; never more than a page of them is in memory. Raises as `listed`."""
+        sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"  # noqa: S608
+        sql += " AND letter_id > ?" + ("" if reason is None else " AND reason = ?") + " ORDER BY letter_id LIMIT ?"
+        after = 0
+        while True:
+            values = (self._mapping_id, after, *(() if reason is None else (reason,)), PAGE_LETTERS)
+            rows = self._database.rows(sql, values)
+            yield from map(self._letter, rows)
+            if len(rows) < PAGE_LETTERS:
+                return
+            after = rows[-1][_ID_AT]
+
+    def keys(self, reason: str | None, limit: int | None) -> list[Key]:
+        """The keys of the open ones, oldest first; with a limit of those whose last attempt is the longest ago.
+
+        Never more than a page of letters is in memory. Raises `StateUnusable` for a damaged one.
+        """
+        chosen, first, last = self._chosen(reason, limit)
+        sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"  # noqa: S608
+        sql += " AND letter_id > ? AND letter_id <= ?" + ("" if reason is None else " AND reason = ?")
+        sql += " ORDER BY letter_id LIMIT ?"
+        keys: list[Key] = []
+        while first <= last:
+            values = (self._mapping_id, first - 1, last, *(() if reason is None else (reason,)), PAGE_LETTERS)
+            rows = self._database.rows(sql, values)
+            keys += [self._letter(row).key for row in rows if chosen is None or row[_ID_AT] in chosen]
+            if len(rows) < PAGE_LETTERS:
+                break
+            first = rows[-1][_ID_AT] + 1
+        return keys
+
+    def _chosen(self, reason: str | None, limit: int | None) -> tuple[frozenset[int] | None, int, int]:
+        """The numbers of the letters that a limit leaves (None: all), the lowest and the highest of them."""
+        where = "mapping_id = ? AND closed_at IS NULL" + ("" if reason is None else " AND reason = ?")
+        values: list[object] = [self._mapping_id, *(() if reason is None else (reason,))]
+        if limit is None:
+            sql = f"SELECT min(letter_id), max(letter_id) FROM etl_dead_letter WHERE {where}"  # noqa: S608 - constants
+            lowest, highest = self._database.rows(sql, values)[0]
+            return None, lowest or 0, highest or -1
+        sql = f"SELECT letter_id FROM etl_dead_letter WHERE {where} ORDER BY last_at, letter_id LIMIT ?"  # noqa: S608
+        numbers = frozenset(int(number) for (number,) in self._database.rows(sql, [*values, limit]))
+        return numbers, min(numbers, default=0), max(numbers, default=-1)
+
     def of_key(self, key: Key) -> list[tuple[DeadLetter, Closure | None]]:
         """Every dead letter that `key` ever had (within 400 days), oldest first, and how it was closed."""
         sql = f"SELECT {_COLUMNS}, closed_how FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? ORDER BY letter_id"  # noqa: S608, E501
@@ -130,6 +190,37 @@ class DeadLetters:
     def counts(self) -> Counter[str]:
         """How many are open, by reason."""
         sql = "SELECT reason, count(*) FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL GROUP BY reason"
+        return Counter({str(reason): int(count) for reason, count in self._database.rows(sql, (self._mapping_id,))})
+
+    def is_open(self, key: Key) -> bool:
+        """Whether one of `key` is open."""
+        return bool(self.among(self._database, [self.ledger_key(key)]))
+
+    def acknowledge(self, now: datetime) -> int:
+        """A person has seen all that are open; how many were new to them."""
+        where = "mapping_id = ? AND closed_at IS NULL AND acknowledged_at IS NULL"
+        with self._database.transaction("acknowledge dead letters in") as transaction:
+            sql = f"SELECT count(*) FROM etl_dead_letter WHERE {where}"  # noqa: S608 - constants
+            new = int(transaction.rows(sql, (self._mapping_id,))[0][0])
+            if new:
+                sql = f"UPDATE etl_dead_letter SET acknowledged_at = ? WHERE {where}"  # noqa: S608 - constants
+                transaction.run(sql, (now.isoformat(), self._mapping_id))
+        return new
+
+    def acknowledged(self, keys: Iterable[Key]) -> int:
+        """How many of `keys` have an open one that a person has seen; next to nothing to ask when there are none."""
+        where = "mapping_id = ? AND acknowledged_at IS NOT NULL AND closed_at IS NULL"
+        any_sql = f"SELECT 1 FROM etl_dead_letter WHERE {where} LIMIT 1"  # noqa: S608 - constants
+        if not self._database.rows(any_sql, (self._mapping_id,)):
+            return 0
+        sql = f"SELECT 1 FROM etl_dead_letter WHERE {where} AND ledger_key = ?"  # noqa: S608 - constants
+        found = (self._database.rows(sql, (self._mapping_id, self.ledger_key(key))) for key in keys)
+        return sum(bool(rows) for rows in found)
+
+    def acknowledged_counts(self) -> Counter[str]:
+        """How many of the open ones a person has seen, by reason."""
+        sql = """SELECT reason, count(*) FROM etl_dead_letter
+            WHERE mapping_id = ? AND closed_at IS NULL AND acknowledged_at IS NOT NULL GROUP BY reason"""
         return Counter({str(reason): int(count) for reason, count in self._database.rows(sql, (self._mapping_id,))})
 
     def forget(self, transaction: Transaction, *, closed_before: datetime | None) -> None:
@@ -159,8 +250,8 @@ class DeadLetters:
         return known
 
     def _letter(self, row: Row) -> DeadLetter:
-        text, reason, words, attempts, opened_at, last_at, digest, run_id, found = row[:9]
-        parts = (text, reason, words, attempts, opened_at, last_at, bytes(digest), run_id)
+        text, reason, words, attempts, opened_at, last_at, digest, run_id, stamp, found = row[:10]
+        parts = (text, reason, words, attempts, opened_at, last_at, bytes(digest), run_id, stamp)
         check_seal(self._hash_key, found, *parts, what="a dead letter", place=self._database.place)
         return DeadLetter(
             key=parse_key_text(text),
@@ -171,6 +262,8 @@ class DeadLetters:
             last_at=datetime.fromisoformat(last_at),
             digest=bytes(digest),
             run_id=run_id,
+            stamp=stamp,
+            acknowledged=row[_ACKNOWLEDGED_AT] is not None,
         )
 
 
@@ -181,3 +274,22 @@ def clean(words: str) -> str:
     """
     shown = _EMAIL.sub("(address)", printable(words))
     return shown if len(shown) <= MOST_WORDS else shown[: MOST_WORDS - 1] + "…"
+
+
+_SQL = "SELECT DISTINCT reason FROM etl_dead_letter WHERE closed_at IS NULL ORDER BY reason"
+
+
+def open_reasons(location: str) -> list[str]:
+    """The reasons in the state file at `location`; [] when there are none, or when it cannot be read quickly.
+
+    Reasons that another process is just writing may be missing.
+    """
+    if not location or "://" in location:
+        return []
+    try:
+        # Immutable: no lock is taken and no shared memory made, so that no writer notices.
+        uri = f"{Path(location).absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            return [str(row[0]) for row in database.execute(_SQL)]
+    except (sqlite3.Error, OSError, ValueError):
+        return []

@@ -1,6 +1,7 @@
-"""A note beside the state of the last run that was finished, so that a state from an older backup can be told (D15).
+"""A note beside the state of how far its last run came, so that a state from an older backup can be told (D15).
 
-The rule: the note is a hint for people only; nothing is decided by it, and a run never fails for it.
+The rule: a state that is older than the note is sure of nothing that it holds; and a run never fails for a note that
+cannot be written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from etl.state.safe_file import make_folder, open_private
 
 def write_note(path: Path, run: LastRun) -> None:
     """Replace the note at `path`, whole or not at all; not at all when the disk does not let us."""
-    text = json.dumps({"run_id": run.run_id, "finished_at": run.finished_at.isoformat(), "sent": run.sent})
+    noted = {"run_id": run.run_id, "noted_at": run.noted_at.isoformat(), "stamp": run.stamp, "sent": run.sent}
+    text = json.dumps(noted)
     new = path.with_name(path.name + ".new")
     with suppress(OSError):
         make_folder(path.parent)
@@ -38,6 +40,7 @@ def read_note(path: Path) -> LastRun | None:
     with os.fdopen(descriptor, "rb") as file:
         try:
             found = json.loads(file.read(4096))
-            return LastRun(str(found["run_id"]), datetime.fromisoformat(found["finished_at"]), int(found["sent"]))
+            noted_at = datetime.fromisoformat(found["noted_at"])
+            return LastRun(str(found["run_id"]), noted_at, int(found["stamp"]), int(found["sent"]))
         except (OSError, ValueError, LookupError, TypeError):
             return None

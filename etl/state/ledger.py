@@ -1,7 +1,8 @@
 """What the receiver already has: per key, the hash of the last accepted event, its fields' marks and which run sent it.
 
-The rule: an entry is never replaced by an older reading of its row, whoever writes. Of the entries that were replaced
-only the runs that sent them are kept, for two months, in a table that holds nothing for rows that never change.
+The rule: an entry is never replaced by an older reading of its row, whichever process writes. Of the
+entries that were replaced only the runs that sent them are kept, for two months, in a table that holds nothing for rows
+that never change.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from operator import add, eq
 from typing import Final
 
-from etl.batch.event import DIGEST_BYTES, Event
-from etl.batch.key_hash import LEDGER_KEY_BYTES, SHARED_BYTES
+from etl.event.event import DIGEST_BYTES, Event
+from etl.event.key_hash import LEDGER_KEY_BYTES, SHARED_BYTES
 from etl.state.database import Database, Transaction
 
 _KEY_AND_EVENT_BYTES = LEDGER_KEY_BYTES + DIGEST_BYTES
@@ -23,11 +24,12 @@ _KEY_AND_EVENT_BYTES = LEDGER_KEY_BYTES + DIGEST_BYTES
 _EACH_AT = "WITH RECURSIVE each(at) AS (SELECT 1 UNION ALL SELECT at + {0} FROM each WHERE at + {0} < length(?1))"
 _LOOK_UP = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, event FROM each CROSS JOIN etl_ledger
-    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES})"""  # noqa: S608 - numbers of ours
-_COUNT_SAME = f"""{_EACH_AT.format(_KEY_AND_EVENT_BYTES)}
-    SELECT count(*) FROM each CROSS JOIN etl_ledger
-    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES})
-        AND event = substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES})"""  # noqa: S608 - numbers of ours
+    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
+# How many keys have an entry, and how many of these entries are of the event that stands beside the key.
+_COUNT = f"""{_EACH_AT.format(_KEY_AND_EVENT_BYTES)}
+    SELECT count(*), coalesce(sum(event = substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES})), 0)
+    FROM each CROSS JOIN etl_ledger
+    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
 # A span is so many of these keys and digests, in the order of the table. Where its first and its last key are
 # neighbours, one search finds all entries between them, and they come as one value of the same form; one more than
 # the span has is a difference already.
@@ -37,13 +39,16 @@ _LAST_AT = f"min(at + {_SPAN_BYTES}, length(?1) + 1) - {_KEY_AND_EVENT_BYTES}"
 _SPANS = f"""{_EACH_AT.format(_SPAN_BYTES)}
     SELECT (SELECT CAST(group_concat(entry, '') AS BLOB) FROM (
         SELECT key || event AS entry FROM etl_ledger
-        WHERE mapping_id = ?2 AND substr(?1, at, {SHARED_BYTES}) = substr(?1, {_LAST_AT}, {SHARED_BYTES})
+        WHERE mapping_id = ?2 AND stamp > ?3 AND substr(?1, at, {SHARED_BYTES}) = substr(?1, {_LAST_AT}, {SHARED_BYTES})
             AND key BETWEEN substr(?1, at, {LEDGER_KEY_BYTES}) AND substr(?1, {_LAST_AT}, {LEDGER_KEY_BYTES})
         ORDER BY key LIMIT {_SPAN_ENTRIES + 1}))
     FROM each"""  # noqa: S608 - numbers of ours
 _NEWER = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, stamp FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
+_CONTENTS = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
+    SELECT key, event, marks FROM each CROSS JOIN etl_ledger
+    WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES})"""  # noqa: S608 - numbers of ours
 _TAKE_OVER = """ON CONFLICT (mapping_id, key)
     DO UPDATE SET event = excluded.event, stamp = excluded.stamp, marks = excluded.marks
     WHERE excluded.stamp >= etl_ledger.stamp"""
@@ -61,10 +66,13 @@ _KEEP_RUNS = f"""{_EACH_AT.format("?4")}
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND run_no <> ?3
     ON CONFLICT DO NOTHING"""  # noqa: S608 - numbers of ours
 
-_LOOK_UP_ARRAY = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?)"
-_COUNT_SAME_ARRAYS = """SELECT count(*) FROM unnest(?::bytea[], ?::bytea[]) AS each (key, event)
-    JOIN etl_ledger USING (key, event) WHERE mapping_id = ?"""
+_LOOK_UP_ARRAY = "SELECT key, event FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?) AND stamp > ?"
+_COUNT_ARRAYS = """SELECT count(*), count(*) FILTER (WHERE entry.event = each.event)
+    FROM unnest(?::bytea[], ?::bytea[]) AS each (key, event) JOIN etl_ledger AS entry USING (key)
+    WHERE mapping_id = ? AND stamp > ?"""
+_ALL = -1
 _NEWER_ARRAY = "SELECT key, stamp FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?) AND stamp > ?"
+_CONTENTS_ARRAY = "SELECT key, event, marks FROM etl_ledger WHERE mapping_id = ? AND key = ANY(?)"
 _INSERT_ARRAYS = """INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks)
     SELECT ?, key, event, ?, marks FROM unnest(?::bytea[], ?::bytea[], ?::bytea[]) AS entry (key, event, marks)"""
 _ADD_ARRAYS, _UPSERT_ARRAYS = f"{_INSERT_ARRAYS} ON CONFLICT DO NOTHING", f"{_INSERT_ARRAYS} {_TAKE_OVER}"
@@ -73,7 +81,7 @@ _KEEP_RUNS_ARRAY = """INSERT INTO etl_earlier_run (mapping_id, run_no, key)
     SELECT mapping_id, run_no, key FROM etl_ledger JOIN etl_reading USING (mapping_id, stamp)
     WHERE mapping_id = ? AND key = ANY(?) AND run_no <> ? ON CONFLICT DO NOTHING"""
 
-_ENTRY = """SELECT event, marks, run_no FROM etl_ledger LEFT JOIN etl_reading USING (mapping_id, stamp)
+_ENTRY = """SELECT event, marks, stamp, run_no FROM etl_ledger LEFT JOIN etl_reading USING (mapping_id, stamp)
     WHERE mapping_id = ? AND key = ?"""
 
 
@@ -81,12 +89,13 @@ _ENTRY = """SELECT event, marks, run_no FROM etl_ledger LEFT JOIN etl_reading US
 class Entry:
     """What the ledger knows of a key's last accepted event.
 
-    digest: of its content. marks: of its fields, fewer than today's when fields were added since. run_no: the run that
-    sent it.
+    digest: of its content. marks: of its fields, fewer than today's when fields were added since. stamp: of the reading
+    of its row. run_no: the run that sent it.
     """
 
     digest: bytes
     marks: bytes
+    stamp: int
     run_no: int | None
 
 
@@ -99,34 +108,57 @@ class Ledger:
         self._database: Final = database
         self._mapping_id: Final = mapping_id
 
-    def digests(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The digest of each of `ledger_keys` that has an entry, by one statement."""
+    def compare(
+        self, ledger_keys: Sequence[bytes], digests: Sequence[bytes], *, trusted_after: int = _ALL
+    ) -> tuple[list[bool], list[bool]]:
+        """For each of `ledger_keys`, whether its entry has the digest that stands beside it, or has another one.
+
+        Both are False where there is no entry. Entries of readings up to the stamp `trusted_after` count as none.
+        Mostly all rows of a page are alike; then it costs half of telling them apart, or less.
+        """
         if not ledger_keys:
+            return [], []
+        if self._database.postgresql:
+            entries = unclear = list(ledger_keys)
+            arguments = (unclear, list(digests), self._mapping_id, trusted_after)
+            known, same = self._database.rows(_COUNT_ARRAYS, arguments)[0]
+        else:
+            entries = list(map(add, ledger_keys, digests))
+            unclear = self._without_equal_spans(sorted(entries), trusted_after)
+            known, same = self._database.rows(_COUNT, (b"".join(unclear), self._mapping_id, trusted_after))[0]
+        total, rest = len(ledger_keys), len(unclear)
+        # Before `entries`, so that their memory comes back in the order in which it was handed out, not sorted.
+        del unclear
+        if same == rest:
+            return [True] * total, [False] * total
+        if rest == total and not same and known in (0, total):
+            return [False] * total, [bool(known)] * total
+        del entries
+        found = list(map(self._digests(ledger_keys, trusted_after).get, ledger_keys))
+        same_each = list(map(eq, found, digests))
+        return same_each, [digest is not None and not equal for digest, equal in zip(found, same_each, strict=True)]
+
+    def stamps(self, ledger_keys: Iterable[bytes], transaction: Transaction | None = None) -> dict[bytes, int]:
+        """The stamp of the entry of each of `ledger_keys` that has one."""
+        keys, asked = sorted(ledger_keys), transaction or self._database
+        if not keys:
             return {}
         if self._database.postgresql:
-            rows = self._database.rows(_LOOK_UP_ARRAY, (self._mapping_id, list(ledger_keys)))
+            rows = asked.rows(_NEWER_ARRAY, (self._mapping_id, keys, _ALL))
         else:
-            rows = self._database.rows(_LOOK_UP, (b"".join(sorted(ledger_keys)), self._mapping_id))
-        return dict(rows)  # type: ignore[arg-type]  # rows of two
+            rows = asked.rows(_NEWER, (b"".join(keys), self._mapping_id, _ALL))
+        return {bytes(key): int(stamp) for key, stamp in rows}
 
-    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
-        """For each of `ledger_keys`, whether its entry has the digest that stands beside it.
-
-        Mostly all have or none has; then it costs half of telling them apart, or less.
-        """
+    def contents(self, ledger_keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
+        """Digest and marks of the entry of each of `ledger_keys` that has one, whether or not it is to be trusted."""
+        keys = sorted(ledger_keys)
+        if not keys:
+            return {}
         if self._database.postgresql:
-            return self._same_arrays(ledger_keys, digests)
-        entries = list(map(add, ledger_keys, digests))
-        unclear = self._without_equal_spans(sorted(entries))
-        count = int(self._database.rows(_COUNT_SAME, (b"".join(unclear), self._mapping_id))[0][0])
-        all_same = count == len(unclear)
-        if all_same or (not count and len(unclear) == len(entries)):
-            # Before `entries`, so that their memory comes back in the order in which it was handed out, not sorted.
-            del unclear
-            return [all_same] * len(entries)
-        known = self.digests([entry[:LEDGER_KEY_BYTES] for entry in unclear])
-        other = {entry for entry in unclear if known.get(entry[:LEDGER_KEY_BYTES]) != entry[LEDGER_KEY_BYTES:]}
-        return [entry not in other for entry in entries]
+            rows = self._database.rows(_CONTENTS_ARRAY, (self._mapping_id, keys))
+        else:
+            rows = self._database.rows(_CONTENTS, (b"".join(keys), self._mapping_id))
+        return {bytes(key): (bytes(digest), bytes(marks)) for key, digest, marks in rows}
 
     def recorded_stamp(self, transaction: Transaction) -> int:
         """The stamp of the latest reading of which anything was entered."""
@@ -157,7 +189,7 @@ class Ledger:
     def entry(self, ledger_key: bytes) -> Entry | None:
         """What was accepted last for `ledger_key`."""
         rows = self._database.rows(_ENTRY, (self._mapping_id, ledger_key))
-        return Entry(bytes(rows[0][0]), bytes(rows[0][1]), rows[0][2]) if rows else None
+        return Entry(bytes(rows[0][0]), bytes(rows[0][1]), *rows[0][2:]) if rows else None
 
     def record(self, transaction: Transaction, events: Iterable[Event], *, run_no: int, recorded_stamp: int) -> None:
         """Enter accepted events, whose marks are of one length; an entry of a later reading stays."""
@@ -205,17 +237,17 @@ class Ledger:
         for table in ("etl_ledger", "etl_reading", "etl_earlier_run", "etl_field"):
             transaction.run(f"DELETE FROM {table} WHERE mapping_id = ?", (self._mapping_id,))  # noqa: S608 - ours
 
-    def _same_arrays(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
-        arguments = (list(ledger_keys), list(digests), self._mapping_id)
-        count = int(self._database.rows(_COUNT_SAME_ARRAYS, arguments)[0][0])
-        if count in (0, len(ledger_keys)):
-            return [bool(count)] * len(ledger_keys)
-        return list(map(eq, map(self.digests(ledger_keys).get, ledger_keys), digests))
+    def _digests(self, ledger_keys: Sequence[bytes], trusted_after: int) -> dict[bytes, bytes]:
+        if self._database.postgresql:
+            rows = self._database.rows(_LOOK_UP_ARRAY, (self._mapping_id, list(ledger_keys), trusted_after))
+        else:
+            rows = self._database.rows(_LOOK_UP, (b"".join(sorted(ledger_keys)), self._mapping_id, trusted_after))
+        return dict(rows)  # type: ignore[arg-type]  # rows of two
 
-    def _without_equal_spans(self, entries: list[bytes]) -> list[bytes]:
+    def _without_equal_spans(self, entries: list[bytes], trusted_after: int) -> list[bytes]:
         # What is left was not compared, or differs somewhere in its span.
         packed, left = b"".join(entries), []
-        for at, (found,) in enumerate(self._database.rows(_SPANS, (packed, self._mapping_id))):
+        for at, (found,) in enumerate(self._database.rows(_SPANS, (packed, self._mapping_id, trusted_after))):
             if found != packed[at * _SPAN_BYTES : (at + 1) * _SPAN_BYTES]:
                 left += entries[at * _SPAN_ENTRIES : (at + 1) * _SPAN_ENTRIES]
         return left

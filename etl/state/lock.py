@@ -1,7 +1,7 @@
 """One process a mapping and track, by a lock of the operating system.
 
 The rule: the kernel decides, so that a killed holder holds nothing; what is written in the file only tells people who
-it is (failure-modes D7 to D10).
+it is (D7 to D10).
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from types import TracebackType
 from typing import Final, Protocol
 from urllib.parse import quote
 
+from etl.checkpoint import LastRun
 from etl.clock import Clock
 from etl.errors import MappingLocked
 from etl.state.safe_file import make_folder, open_private
+from etl.state.still_there import lock_still_there
 from etl.state.trouble import told_as_state
 
 # `holder` has the lock for an instant when it looks, so a refusal counts only when it is repeated.
 _TRIES_AFTER_SECONDS = (0.0, 0.02, 0.07)
-# Whoever has just taken the lock may not have written his name yet, and a killed holder's name is still there.
+# A process that has just taken the lock may not have written its pid file yet, and that of a killed one is still there.
 _NAMED_AFTER_SECONDS = (0.0, 0.05, 0.15, 0.3)
 _MOST_NAME_LETTERS = 100
 
@@ -65,6 +67,22 @@ class Lock(Protocol):
         """Give the lock back."""
 
 
+class Locks(Protocol):
+    """Makes and looks at the locks of one mapping."""
+
+    def lock(self, track: str) -> Lock:
+        """A lock, not taken yet."""
+
+    def holder(self, track: str) -> Holder | None:
+        """Who holds it now."""
+
+    def note_run(self, run: LastRun) -> None:
+        """Note outside of the state how far a run came. Raises `StateUnusable` when a lock was taken away from it."""
+
+    def noted_run(self) -> LastRun | None:
+        """What was noted last."""
+
+
 class FileLock:
     """A lock on a file that is never deleted: deleting it would let two processes lock two files of one name."""
 
@@ -94,11 +112,21 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give the lock back."""
-        if self._descriptor is not None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
             with suppress(OSError):
-                os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = None
+                os.ftruncate(descriptor, 0)
+            os.close(descriptor)
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has it."""
+        return self._descriptor is not None
+
+    def confirm(self) -> None:
+        """Raise `StateUnusable` when it is held and its file was removed: another process may hold it too."""
+        if self._descriptor is not None:
+            lock_still_there(self._path, self._descriptor)
 
     def _take(self, descriptor: int) -> None:
         for wait_seconds in _TRIES_AFTER_SECONDS:
@@ -113,7 +141,7 @@ class FileLock:
 
 
 def file_holder(path: Path) -> Holder | None:
-    """Who holds the lock at `path`; None when nobody does. Makes and changes nothing."""
+    """Who holds the lock at `path`; None when no process does. Makes and changes nothing."""
     try:
         descriptor = open_private(path, os.O_RDONLY)
     except OSError:
@@ -150,7 +178,7 @@ def _safe(mapping: str) -> str:
 
 
 def named_holder(read: Callable[[], Holder | None], clock: Clock) -> Holder | None:
-    """What `read` tells of the holder, asked again for a moment while that is nobody or somebody who is gone."""
+    """What `read` tells of the holder, asked again for a moment while that is no process, or one that is gone."""
     holder = None
     for wait_seconds in _NAMED_AFTER_SECONDS:
         if wait_seconds:
@@ -164,7 +192,7 @@ def named_holder(read: Callable[[], Holder | None], clock: Clock) -> Holder | No
 def locked(what: str, holder: Holder | None) -> MappingLocked:
     """The error for the loser."""
     who = "another process" if holder is None else str(holder)
-    return MappingLocked(f"{what} is already at work: {who}", hint="wait for it to end (`run --if-locked wait` does)")
+    return MappingLocked(f"{what} is already at work: {who}", hint="wait for it to end, then try again")
 
 
 def host_name() -> str:
@@ -177,7 +205,7 @@ def _holder_text(now: datetime) -> bytes:
 
 
 def _may_live(holder: Holder) -> bool:
-    # Nobody can tell of another host.
+    # Whether a process of another host lives cannot be told.
     if not holder.here:
         return True
     try:

@@ -1,7 +1,7 @@
 """All that the state knows of one mapping, as jobs and commands use it.
 
 The rule: what becomes certain together is written together, in one transaction: a checkpoint never passes a row that is
-neither in the ledger nor a dead letter (contract §7).
+neither in the ledger nor a dead letter.
 """
 
 from __future__ import annotations
@@ -9,73 +9,29 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
-from etl.batch.event import Event
 from etl.checkpoint import Backfill, BackfillSpec, Checkpoint, LastRun
 from etl.clock import Clock
 from etl.dead_letter import Closure, DeadLetter
+from etl.event.event import Event
 from etl.page import Key, Position, Scalar
-from etl.state.checkpoints import Checkpoints
+from etl.state.answers import Answers
+from etl.state.checkpoints import Binding, Checkpoints
 from etl.state.database import Database, Transaction
-from etl.state.dead_letters import DeadLetters
-from etl.state.fingerprint import confirm, fingerprint_text
-from etl.state.ledger import Entry, Ledger
-from etl.state.lock import Holder, Lock
-from etl.state.runs import EARLIER_KEPT, KEPT, RunRecord, Runs
-
-
-class RejectedEvent(Protocol):
-    """An event that the API refused, with the reason's code and its words."""
-
-    @property
-    def event(self) -> Event:
-        """The event."""
-
-    @property
-    def reason(self) -> str:
-        """The code."""
-
-    @property
-    def words(self) -> str:
-        """What the API said."""
-
-
-class Settled(Protocol):
-    """What became certain since the last commit; `position` is None when the settled prefix did not move."""
-
-    @property
-    def accepted(self) -> Sequence[Event]:
-        """Events that the API took."""
-
-    @property
-    def rejected(self) -> Sequence[RejectedEvent]:
-        """Events that it refused for good."""
-
-    @property
-    def position(self) -> Position | None:
-        """Where the checkpoint may move."""
-
-
-class Locks(Protocol):
-    """Makes and looks at the locks of one mapping."""
-
-    def lock(self, track: str) -> Lock:
-        """A lock, not taken yet."""
-
-    def holder(self, track: str) -> Holder | None:
-        """Who holds it now."""
-
-    def note_run(self, run: LastRun) -> None:
-        """Note a finished run outside of the state."""
-
-    def noted_run(self) -> LastRun | None:
-        """The last run that was noted."""
+from etl.state.dead_letters import NOW, DeadLetters
+from etl.state.doubts import Doubts
+from etl.state.erasing import Erasing
+from etl.state.ledger import Ledger
+from etl.state.lock import Holder, Lock, Locks
+from etl.state.mapped import Mapped
+from etl.state.memory import Memory
+from etl.state.runs import EARLIER_KEPT, KEPT, RunRecord, Runs, track_of
+from etl.state.settling import Settled, Settling
 
 
 class MappingState:
-    """The state of one mapping. One thread writes; another may call `same`, `next_stamp` and the other readers."""
+    """The state of one mapping. One thread writes; another may call `doubt`, `next_stamp` and the readers."""
 
     def __init__(  # noqa: PLR0913 - what the store shares with every mapping
         self,
@@ -89,17 +45,29 @@ class MappingState:
         writable: bool,
     ) -> None:
         self.name: Final = name
+        self.place: Final = database.named
         self.hash_key: Final = hash_key
         self._database: Final = database
-        self._mapping_id: Final = mapping_id
+        self.mapping_id: Final = mapping_id
         self._clock: Final = clock
-        self._locks: Final = locks
+        self.locks: Final = locks
         self._writable: Final = writable
+        self.binding: Final = Binding(database, mapping_id, hash_key, mapping=name)
         self._checkpoints: Final = Checkpoints(database, mapping_id, hash_key, clock)
         self._ledger: Final = Ledger(database, mapping_id)
-        self._letters: Final = DeadLetters(database, mapping_id, hash_key)
-        self._runs: Final = Runs(database, mapping_id, clock)
+        self._doubts: Final = Doubts(database, mapping_id)
+        self.letters: Final = DeadLetters(database, mapping_id, hash_key)
+        self.answers: Final = Answers(database, mapping_id, hash_key)
+        self.history: Final = Runs(database, mapping_id, clock)
+        self.mapped: Final = Mapped(database, mapping_id, hash_key)
+        ledger_key = self.letters.ledger_key
+        self.erasing: Final = Erasing(database, mapping_id, ledger_key)
+        self.memory: Final = Memory(self._ledger, self.history, ledger_key=ledger_key, holder=self.holder)
+        self._settling: Final = Settling(self._ledger, self._doubts, self.letters, clock)
         self._run_ids: Final[dict[int, str]] = {}
+        # This process's run, and the run of the other track that was at work when it began; None: there was none.
+        self._run_no: int | None = None
+        self._run_beside: int | None = None
         self._unsaved_stamps: Final = itertools.count(1)
 
     # What a run reads
@@ -108,13 +76,39 @@ class MappingState:
         """The checkpoint of `track`; None before the first run. Raises `StateUnusable` for a damaged one."""
         return self._checkpoints.get(track)
 
-    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
-        """For each of `ledger_keys`, whether the last accepted event has the digest that stands beside it."""
-        return self._ledger.same(ledger_keys, digests)
+    def compare(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> tuple[list[bool], list[bool]]:
+        """For each of `ledger_keys`, whether its last event is surely the one whose digest stands beside it, or is not.
+
+        Both are False where nothing was accepted yet, or the whole ledger counts for nothing (`begin_anew`). A key in
+        doubt has another event, whatever its entry says.
+        """
+        same, other = self._ledger.compare(ledger_keys, digests, trusted_after=self._trusted_after())
+        doubted = self._doubts.of_others(self._run_no)
+        if doubted and not doubted.keys().isdisjoint(ledger_keys):
+            stamps = self._ledger.stamps(doubted.keys() & ledger_keys)
+            for at, key in enumerate(ledger_keys):
+                if key in doubted and stamps.get(key, doubted[key]) < doubted[key]:
+                    same[at], other[at] = False, True
+        return same, other
+
+    def earlier(self, known: Iterable[bytes], others: Iterable[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
+        """Digest and marks of the entries of `known`; also of `others`, where entries may count for nothing."""
+        return self._ledger.contents([*known, *(others if self._trusted_after() >= 0 else ())])
+
+    def doubt(self, ledger_keys: Iterable[bytes], *, stamp: int) -> None:
+        """Write down, on the disk, that changed events of the page read at `stamp` may leave.
+
+        From then on their entries are sure of nothing until the page is settled or a later event is accepted. Raises
+        `StateUnusable`.
+        """
+        self._assert_writable()
+        assert self._run_no is not None, "events leave in a run"
+        with self._database.transaction("save progress in", synced=True) as transaction:
+            self._doubts.add_page(transaction, self._run_no, stamp, ledger_keys)
 
     def refused(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """The digest of the refused event of each of `ledger_keys` with an open dead letter that speaks of one."""
-        return self._letters.refused(ledger_keys)
+        return self.letters.refused(ledger_keys)
 
     def field_names(self, wanted: Sequence[str]) -> Sequence[str]:
         """The fields that have marks, in the order of the marks: those of before, then what is new of `wanted`."""
@@ -128,13 +122,16 @@ class MappingState:
         if not self._writable:
             return next(self._unsaved_stamps)
         with self._database.transaction() as transaction:
-            sql = "UPDATE etl_mapping SET stamp = stamp + 1 WHERE mapping_id = ? RETURNING stamp"
-            return int(transaction.rows(sql, (self._mapping_id,))[0][0])
+            stamp = self._next_stamp(transaction)
+        if self._run_no is not None:
+            # Each time: a state that is restored while this run lies dead shows that it never gave this stamp.
+            self._note(self._run_no, stamp)
+        return stamp
 
     # What a run writes
 
     def settle(self, settlement: Settled, *, track: str, run_no: int) -> list[Event]:
-        """Record what became certain, in one transaction: ledger, dead letters, then the checkpoint of `track`.
+        """Record what became certain, in one transaction: ledger, doubts, dead letters, the checkpoint of `track`.
 
         Returns the accepted events that are older than what the ledger holds of their key: the receiver may now have
         the older version, so they are open dead letters `overtaken` already, and `retry` sends the row as it is then.
@@ -142,26 +139,40 @@ class MappingState:
         """
         self._assert_writable()
         with self._database.transaction("save progress in") as transaction:
-            overtaken = self._settle_events(transaction, settlement, run_no)
+            overtaken = self._settling.settle(transaction, settlement, run_no, self._run_id(run_no))
+            # Another run of this mapping that is at work now may have read any of these rows earlier, and send it yet.
+            keys = {event.ledger_key for event in settlement.accepted if event.ledger_key}
+            for other in self.history.at_work(transaction, run_no, self._run_beside) if keys else ():
+                self._doubts.add(transaction, other, self._next_stamp(transaction), keys)
+            self.answers.record(transaction, settlement.answers, track=track, run_no=run_no)
             if settlement.position is not None:
                 self._checkpoints.set(transaction, track, settlement.position, self._run_id(run_no))
+            if settlement.accepted or settlement.position is not None:
+                self.binding.bind(transaction, receiver=bool(settlement.accepted))
         return overtaken
 
     def bury(self, dead_letters: Iterable[DeadLetter], *, tried_again: bool = True) -> None:
         """Open dead letters durably. Call it before the checkpoint passes their rows. Raises `StateUnusable`.
 
-        tried_again: False leaves an open one alone that says the same: nobody tried anew, the row was only read again.
+        tried_again: False leaves an open one alone that says the same: it was not tried, the row was only read again.
+        One of a reading before the one whose event was accepted is dropped: it does not matter any more.
         """
         self._assert_writable()
         with self._database.transaction("save dead letters in") as transaction:
-            self._letters.open(transaction, dead_letters, tried_again=tried_again)
+            letters = {self.letters.ledger_key(letter.key): letter for letter in dead_letters}
+            accepted = self._ledger.stamps((key for key, one in letters.items() if one.stamp), transaction)
+            open_ones = [one for key, one in letters.items() if accepted.get(key, one.stamp) <= one.stamp]
+            self.letters.open(transaction, open_ones, tried_again=tried_again)
 
-    def close_unchanged(self, ledger_keys: Sequence[bytes]) -> None:
-        """Close open dead letters of rows that are now as the receiver has them. Costs nothing when none is open."""
+    def close_unchanged(self, ledger_keys: Sequence[bytes], *, stamp: int = NOW) -> None:
+        """Close open dead letters of rows that were as the receiver has them when they were read at `stamp`.
+
+        Costs nothing when none is open.
+        """
         self._assert_writable()
-        if late := self._letters.among(self._database, ledger_keys):
+        if late := self.letters.among(self._database, ledger_keys):
             with self._database.transaction() as transaction:
-                self._letters.close(transaction, late, "accepted", self._clock.utc_now())
+                self.letters.close(transaction, dict.fromkeys(late, stamp), "accepted", self._clock.utc_now())
 
     def set_checkpoint(
         self,
@@ -171,26 +182,22 @@ class MappingState:
         run_id: str = "",
         fingerprint: Mapping[str, str] | None = None,
     ) -> None:
-        """Move the checkpoint of `track`, whatever it was. `fingerprint`, when given, replaces the stored one."""
+        """Move the checkpoint of `track`, whatever it was; from now on it belongs to `fingerprint`, when given."""
         self._assert_writable()
         with self._database.transaction("move the checkpoint in") as transaction:
             self._checkpoints.set(transaction, track, position, run_id)
             if fingerprint is not None:
-                self._save_fingerprint(transaction, fingerprint)
+                self.binding.replace(transaction, fingerprint)
+            elif position is not None:
+                self.binding.bind(transaction, receiver=False)
 
     def confirm_fingerprint(self, fingerprint: Mapping[str, str]) -> None:
-        """Store what gives the cursor its meaning, the first time; afterwards compare.
+        """Compare with what gave the state its meaning.
 
+        It is stored with the first position of a checkpoint, the account with the first accepted event.
         Raises `StateUnusable` naming every difference.
         """
-        sql = "SELECT fingerprint FROM etl_mapping WHERE mapping_id = ?"
-        rows = self._database.rows(sql, (self._mapping_id,))
-        stored = rows[0][0] if rows else None
-        if stored is not None:
-            confirm(stored, fingerprint, mapping=self.name, place=self._database.place)
-        elif self._writable:
-            with self._database.transaction() as transaction:
-                self._save_fingerprint(transaction, fingerprint)
+        self.binding.confirm(fingerprint)
 
     def reset(self, *, keep_ledger: bool = False) -> None:
         """Forget checkpoints, backfills, fingerprint and dead letters, and the ledger too unless it is to be kept.
@@ -200,10 +207,30 @@ class MappingState:
         self._assert_writable()
         with self._database.transaction("reset a mapping in") as transaction:
             self._checkpoints.forget(transaction)
-            self._letters.forget(transaction, closed_before=None)
-            transaction.run("UPDATE etl_mapping SET fingerprint = NULL WHERE mapping_id = ?", (self._mapping_id,))
+            self.letters.forget(transaction, closed_before=None)
+            self.binding.forget(transaction)
             if not keep_ledger:
                 self._ledger.clear(transaction)
+                self._doubts.clear(transaction)
+                self.answers.clear(transaction)
+
+    def begin_anew(self, track: str, *, run_id: str) -> None:
+        """Begin a full refresh: from the first row on, and what was accepted so far counts for nothing.
+
+        `track` keeps where the checkpoint was until `end_anew`.
+        """
+        self._assert_writable()
+        before = self.checkpoint()
+        with self._database.transaction("begin a full refresh in") as transaction:
+            self._checkpoints.set(transaction, track, None if before is None else before.position, run_id)
+            self._checkpoints.set(transaction, "run", None, run_id)
+            self._distrust(transaction)
+
+    def end_anew(self, track: str) -> None:
+        """The full refresh of `track` is complete."""
+        self._assert_writable()
+        with self._database.transaction("save progress in") as transaction:
+            self._checkpoints.forget(transaction, track)
 
     # Runs and locks
 
@@ -213,80 +240,99 @@ class MappingState:
         Entering it raises `MappingLocked` naming the holder, in well under a second.
         """
         self._assert_writable()
-        return self._locks.lock(track)
+        return self.locks.lock(track)
 
     def holder(self, track: str = "run") -> Holder | None:
-        """Who holds `track` now, without taking it; None when nobody does."""
-        return self._locks.holder(track)
+        """Who holds `track` now, without taking it; None when no process does."""
+        return self.locks.holder(track)
 
     def start_run(self, *, run_id: str, command: str, before: Mapping[str, object] | None) -> int:
         """Open a run's record, and drop what is older than 400 days. Returns the run's number in the state."""
         self._assert_writable()
         with self._database.transaction("record a run in") as transaction:
-            self._letters.forget(transaction, closed_before=self._clock.utc_now() - KEPT)
-            run_no = self._runs.start(transaction, run_id=run_id, command=command, before=before)
+            self.letters.forget(transaction, closed_before=self._clock.utc_now() - KEPT)
+            run_no = self.history.start(transaction, run_id=run_id, command=command, before=before)
             self._ledger.forget_runs(transaction, started_before=(self._clock.utc_now() - EARLIER_KEPT).isoformat())
+            if self.forgotten_run() is not None:
+                # What was sent since the backup is not known: an older event of the ledger may have been replaced.
+                self._distrust(transaction)
+            if keys := self._doubts.keys(transaction):
+                self._doubts.tidy(transaction, self._ledger.stamps(keys, transaction))
         self._run_ids[run_no] = run_id
+        self._run_no = run_no
+        self._run_beside = self.history.beside(run_no, track_of(command), self.holder)
+        self._note(run_no, self._stamp())
         return run_no
 
-    def finish_run(self, run_no: int, summary: Mapping[str, object]) -> None:
-        """Close a run's record with its summary (contract §5)."""
+    def finish_run(self, run_no: int, summary: Mapping[str, object], *, all_answered: bool = True) -> None:
+        """Close a run's record with its summary.
+
+        all_answered: False while the fate of an event that left is unknown; then what is in doubt stays so.
+        """
         self._assert_writable()
         with self._database.transaction("record a run in") as transaction:
-            self._runs.finish(transaction, run_no, summary)
+            self.history.finish(transaction, run_no, summary)
+            if all_answered:
+                self._doubts.run_ended(transaction, run_no)
         sent = summary.get("sent")
-        run = LastRun(self._run_id(run_no), self._clock.utc_now(), sent if isinstance(sent, int) else 0)
-        self._locks.note_run(run)
+        self._note(run_no, self._stamp(), sent=sent if isinstance(sent, int) else 0)
 
     def record_run(self, *, run_id: str, command: str, summary: Mapping[str, object]) -> None:
         """Record a run that ended before its record was opened; nothing when it has one."""
-        if not self._runs.knows(run_id):
+        if not self.history.knows(run_id):
             self.finish_run(self.start_run(run_id=run_id, command=command, before=None), summary)
 
     def forgotten_run(self) -> LastRun | None:
-        """The last run that was finished with this state file, if the state knows nothing of it; None mostly.
+        """The last run with this state file, if the state does not know all of it; None mostly.
 
         Then the state was restored from an older backup, or lost: what was sent since is sent again (D15).
         """
-        noted = self._locks.noted_run()
-        if noted is None or noted.finished_at < self._clock.utc_now() - KEPT or self._runs.knows(noted.run_id):
+        noted = self.locks.noted_run()
+        if noted is None or noted.noted_at < self._clock.utc_now() - KEPT or noted.stamp <= self._stamp():
             return None
         return noted
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """The latest runs, newest first; one whose process is gone without a word is shown as "died"."""
-        return self._runs.listed(limit, self.holder)
+        return self.history.listed(limit, self.holder)
 
     # Dead letters and ledger, for people
 
     def open_dead_letters(self, reason: str | None = None, limit: int | None = None) -> list[DeadLetter]:
         """Open dead letters, oldest first."""
-        return self._letters.listed(reason, limit)
+        return self.letters.listed(reason, limit)
+
+    def open_dead_letter_keys(self, reason: str | None = None, limit: int | None = None) -> list[Key]:
+        """The keys of open dead letters, oldest first; with a limit of those whose last attempt is the longest ago."""
+        return self.letters.keys(reason, limit)
 
     def dead_letters_of(self, key: Key) -> list[tuple[DeadLetter, Closure | None]]:
         """The dead letters that `key` ever had, oldest first, each with how it was closed (None: open)."""
-        return self._letters.of_key(key)
+        return self.letters.of_key(key)
 
     def dead_letter_counts(self) -> Counter[str]:
         """How many dead letters are open, by reason."""
-        return self._letters.counts()
+        return self.letters.counts()
 
     def close_dead_letters(self, keys: Iterable[Key], how: Closure) -> None:
         """Close the open dead letters of `keys`."""
         self._assert_writable()
         with self._database.transaction() as transaction:
-            self._letters.close(transaction, map(self._letters.ledger_key, keys), how, self._clock.utc_now())
+            closed = dict.fromkeys(map(self.letters.ledger_key, keys), NOW)
+            self.letters.close(transaction, closed, how, self._clock.utc_now())
 
-    def last_accepted(self, key: Key) -> tuple[Entry, RunRecord | None] | None:
-        """What the ledger knows of `key`, and the run that sent it; None for a run whose record is gone."""
-        entry = self._ledger.entry(self._letters.ledger_key(key))
+    def in_doubt(self, key: Key) -> bool:
+        """Whether the receiver may have another event of `key` than the ledger knows."""
+        ledger_key = self.letters.ledger_key(key)
+        entry = self._ledger.entry(ledger_key)
         if entry is None:
-            return None
-        return entry, None if entry.run_no is None else self._runs.numbered(entry.run_no, self.holder)
+            return False
+        return entry.stamp <= self._trusted_after() or entry.stamp < self._doubts.of_others(None).get(ledger_key, -1)
 
-    def earlier_runs(self, key: Key) -> list[RunRecord]:
-        """The runs of the last two months that sent an event of `key` which a later run replaced, newest first."""
-        return self._runs.earlier(self._letters.ledger_key(key), self.holder)
+    def doubt_count(self) -> int:
+        """How many keys are in doubt because of events that left."""
+        doubted = self._doubts.of_others(None)
+        return sum(stamp < doubted[key] for key, stamp in self._ledger.stamps(doubted).items())
 
     def ledger_size(self) -> int:
         """How many keys the ledger holds."""
@@ -323,58 +369,32 @@ class MappingState:
         with self._database.transaction("save progress in") as transaction:
             self._checkpoints.finish_backfill(transaction, backfill.track, windows_done=windows_done)
 
-    def _settle_events(self, transaction: Transaction, settlement: Settled, run_no: int) -> list[Event]:
-        now, run_id = self._clock.utc_now(), self._run_id(run_no)
-        accepted, rejected = settlement.accepted, settlement.rejected
-        # An event that was read before the one that the ledger holds of its key. Refused, it does not matter any more.
-        recorded = self._ledger.recorded_stamp(transaction)
-        judged = (*accepted, *(each.event for each in rejected))
-        late = self._ledger.overtaken(transaction, judged, recorded_stamp=recorded)
-        entries = [event for event in accepted if event.ledger_key]
-        if entries:
-            self._ledger.record(transaction, entries, run_no=run_no, recorded_stamp=recorded)
-        if accepted and self._letters.any_open(transaction):
-            keys = [event.ledger_key or self._letters.ledger_key(event.key) for event in accepted]
-            self._letters.close(transaction, self._letters.among(transaction, keys), "accepted", now)
-        overtaken = [event for event in accepted if event in late] if late else []
-        # The receiver may now hold the older version: with the entry gone, whoever reads the row next sends it again.
-        self._ledger.forget(transaction, [event.ledger_key for event in overtaken])
-        letters = [_letter(event, "overtaken", _OVERTAKEN, now, run_id, digest=b"") for event in overtaken]
-        if rejected:
-            taken = {event.key: event.seq for event in accepted}
-            letters.extend(
-                _letter(each.event, each.reason, each.words, now, run_id, digest=each.event.digest)
-                for each in rejected
-                if taken.get(each.event.key, -1) < each.event.seq and each.event not in late
-            )
-        if letters:
-            self._letters.open(transaction, letters)
-        return overtaken
+    def _trusted_after(self) -> int:
+        if not self._writable and self.forgotten_run() is not None:
+            return self._stamp()  # as the next run will have it
+        sql = "SELECT trusted_after FROM etl_mapping WHERE mapping_id = ?"
+        rows = self._database.rows(sql, (self.mapping_id,))
+        return int(rows[0][0]) if rows else -1
 
-    def _save_fingerprint(self, transaction: Transaction, fingerprint: Mapping[str, str]) -> None:
-        sql = "UPDATE etl_mapping SET fingerprint = ? WHERE mapping_id = ?"
-        transaction.run(sql, (fingerprint_text(fingerprint), self._mapping_id))
+    def _stamp(self) -> int:
+        rows = self._database.rows("SELECT stamp FROM etl_mapping WHERE mapping_id = ?", (self.mapping_id,))
+        return int(rows[0][0]) if rows else 0
+
+    def _note(self, run_no: int, stamp: int, *, sent: int = 0) -> None:
+        self.locks.note_run(LastRun(self._run_id(run_no), self._clock.utc_now(), stamp, sent))
+
+    def _distrust(self, transaction: Transaction) -> None:
+        sql = "UPDATE etl_mapping SET trusted_after = ? WHERE mapping_id = ?"
+        transaction.run(sql, (self._next_stamp(transaction), self.mapping_id))
+
+    def _next_stamp(self, transaction: Transaction) -> int:
+        sql = "UPDATE etl_mapping SET stamp = stamp + 1 WHERE mapping_id = ? RETURNING stamp"
+        return int(transaction.rows(sql, (self.mapping_id,))[0][0])
 
     def _run_id(self, run_no: int) -> str:
         if run_no not in self._run_ids:
-            self._run_ids[run_no] = self._runs.run_id(run_no)
+            self._run_ids[run_no] = self.history.run_id(run_no)
         return self._run_ids[run_no]
 
     def _assert_writable(self) -> None:
         assert self._writable, "the state was opened for reading only"
-
-
-_OVERTAKEN = "a newer version of the row was accepted while this one was on its way"
-
-
-def _letter(event: Event, reason: str, words: str, now: datetime, run_id: str, *, digest: bytes) -> DeadLetter:  # noqa: PLR0913
-    return DeadLetter(
-        key=event.key,
-        reason=reason,
-        words=words,
-        attempts=1,
-        opened_at=now,
-        last_at=now,
-        digest=digest,
-        run_id=run_id,
-    )

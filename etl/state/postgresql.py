@@ -7,47 +7,105 @@ file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from etl.errors import StateUnusable
+from etl.install import pip_install
+from etl.secret import holds_stray_at, shown_name
 from etl.state.database import Database
+from etl.state.pooler import refuse_transaction_pooler
+from etl.state.restored import distrust_restored
 from etl.state.schema import SCHEMA_VERSION, refuse_newer, refuse_older, upgrade
-from etl.state.trouble import DriverErrors, explain, told_as_state
+from etl.state.server_trouble import SERVER_ERRORS, URL
+from etl.state.trouble import told_as_state
+from etl.unreachable import repeated_option, url_hint
 
-_LOST_HINT = (
-    "the lock on the mapping went with it, so another run may have begun, and this one wrote nothing more; "
-    "run again: it goes on where it stopped"
+# What each connection tells the server, with the version that knows it. It looks within a minute whether a silent
+# holder of a lock still lives: two hours are its own habit. And the limits that an administrator sets for a user or a
+# database are made for programs of another kind: a run may be silent for long, and may not stop in its bookkeeping.
+_TOLD = (
+    (9, "timezone", "'UTC'"),
+    (9, "tcp_keepalives_idle", "20"),
+    (9, "tcp_keepalives_interval", "10"),
+    (9, "tcp_keepalives_count", "3"),
+    (12, "tcp_user_timeout", "'50s'"),
+    (9, "statement_timeout", "0"),
+    (9, "lock_timeout", "0"),
+    (9, "idle_in_transaction_session_timeout", "0"),
+    (14, "idle_session_timeout", "0"),
+    (17, "transaction_timeout", "0"),
+    (9, "default_transaction_isolation", "'read committed'"),
 )
+_READ_ONLY = "default_transaction_read_only"
+# A server that does not wait for its disk may forget its last transactions when it crashes, and with them that an event
+# was about to leave: a row that changes back would count as unchanged. A choice that waits in any way stays.
+_DURABLE = "synchronous_commit"
+_WAIT_FOR_THE_DISK = f"SELECT set_config('{_DURABLE}', 'local', false) WHERE current_setting('{_DURABLE}') = 'off'"
+
+# Those that take libpq's options, the first one where the URL names none.
+_DRIVERS = ("psycopg", "psycopg2")
 
 # Keys of advisory locks that guard the making of the tables; any fixed number will do.
 _SETUP_LOCK = 0x53717A45
 
 
+def shown_place(location: str) -> str:
+    """The URL `location` for people. Raises `StateUnusable` where it is no URL of a PostgreSQL database."""
+    url = _server_url(location)
+    # Neither user nor password, nor the options: some of those are secrets too.
+    return sa.URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
+
+
 def open_postgresql(location: str, *, write: bool) -> Database | None:
     """The state behind the URL `location`, made or brought up to date when `write`; None when there is none to look at.
 
-    Raises `StateUnusable`, also for the URL of another sort of database.
+    Raises `StateUnusable`, also for the URL of another sort of database and for one behind a pooler in transaction
+    mode; `StateAway` when the server is not there.
     """
-    url = _server_url(location)
-    # Neither user nor password, nor the options: some of those are secrets too.
-    bare = sa.URL.create("postgresql", host=url.host, port=url.port, database=url.database)
-    place = bare.render_as_string()
-    options = "-c timezone=UTC -c client_encoding=UTF8" + ("" if write else " -c default_transaction_read_only=on")
-    # Keepalives: the connection may be silent for hours while it holds a lock; the server must notice a dead one.
-    arguments = {"options": options, "connect_timeout": 10, "keepalives_idle": 30, "application_name": "squeezely-etl"}
-    with told_as_state("reach", place, _SERVER_ERRORS):
-        engine = sa.create_engine(
-            url, connect_args=arguments, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
-        )
+    url, place = _server_url(location), shown_place(location)
+    # Keepalives: the connection may be silent for hours while it holds a lock; both ends must notice a dead one.
+    ours: dict[str, object] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "application_name": "squeezely-etl",
+        "client_encoding": "utf8",
+    }
+    if url.drivername == "postgresql+psycopg":
+        ours["prepare_threshold"] = None
+    # What the URL says itself wins; its `options` (a search_path) are its own.
+    arguments = {name: value for name, value in ours.items() if name not in url.query}
+    repeated = repeated_option(url.query, url=URL, several=True)
+    if repeated is not None:
+        raise StateUnusable(repeated.words, hint=repeated.hint)
+    with told_as_state("open", place, SERVER_ERRORS):
+        try:
+            engine = sa.create_engine(
+                url,
+                connect_args=arguments,
+                poolclass=NullPool,
+                isolation_level="AUTOCOMMIT",
+                hide_parameters=True,
+                # It would begin a transaction at each connection, before anything of ours is set.
+                use_native_hstore=False,
+            )
+        except ImportError:
+            raise StateUnusable(
+                f"the driver for the state {place} is not installed", hint=pip_install("psycopg[binary]")
+            ) from None
+        refuse_transaction_pooler(engine, place)
         database = Database(
-            lambda: _ServerConnection(engine.connect()),
+            lambda: _ServerConnection(engine.connect(), write=write),
             place=place,
             writable=write,
             postgresql=True,
-            errors=_SERVER_ERRORS,
+            errors=SERVER_ERRORS,
         )
     try:
         found = _version(database)
@@ -56,8 +114,10 @@ def open_postgresql(location: str, *, write: bool) -> Database | None:
             with database.transaction("make") as transaction:
                 transaction.run("SELECT pg_advisory_xact_lock(?)", (_SETUP_LOCK,))
                 found = _version(database)
+                database.made = found == 0
                 if found < SCHEMA_VERSION:
                     upgrade(transaction, found, postgresql=True)
+                distrust_restored(transaction, place)
         elif found == 0:
             database.close()
             return None
@@ -70,10 +130,25 @@ def open_postgresql(location: str, *, write: bool) -> Database | None:
 
 
 class _ServerConnection:
-    """A connection of SQLAlchemy, asked as SQLite's own is."""
+    """A connection of SQLAlchemy, asked as SQLite's own is.
 
-    def __init__(self, connection: sa.Connection) -> None:
+    It is ours alone until it is closed, so it may be told things for its whole life.
+    """
+
+    def __init__(self, connection: sa.Connection, *, write: bool) -> None:
         self._connection: Final = connection
+        version = int((connection.dialect.server_version_info or (0,))[0])
+        settings = {name: value for since, name, value in _TOLD if version >= since}
+        if not write:
+            settings[_READ_ONLY] = "on"
+        self._reset: Final = "; ".join(f"RESET {name}" for name in (*settings, _DURABLE))
+        try:
+            connection.exec_driver_sql("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
+            if write:
+                connection.exec_driver_sql(_WAIT_FOR_THE_DISK)
+        except BaseException:
+            connection.close()
+            raise
 
     def execute(self, sql: str, parameters: Sequence[Any], /) -> sa.CursorResult[Any]:
         return self._connection.exec_driver_sql(_translated(sql), tuple(parameters))
@@ -82,6 +157,9 @@ class _ServerConnection:
         self._connection.exec_driver_sql(_translated(sql), rows)
 
     def close(self) -> None:
+        # A pooler in session mode hands the session to another program, and need not clean it up.
+        with suppress(sa.exc.SQLAlchemyError, OSError):
+            self._connection.exec_driver_sql(self._reset)
         self._connection.close()
 
 
@@ -89,36 +167,42 @@ def _translated(sql: str) -> str:
     return sql.replace("?", "%s")
 
 
-def _explain(error: Exception) -> tuple[str, str]:
-    # Once lost, it is not made anew: the lock on the mapping was its, and another run may have begun.
-    if isinstance(error, sa.exc.PendingRollbackError) or (
-        isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
-    ):
-        return "the connection to it was lost", _LOST_HINT
-    origin = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    state = getattr(origin, "sqlstate", None)
-    if state is not None:
-        return f"the server says {type(origin).__name__} ({state})", "check the server and this user's rights"
-    return explain(origin)
-
-
-_SERVER_ERRORS: Final = DriverErrors((sa.exc.SQLAlchemyError, OSError, UnicodeDecodeError), _explain)
-
-
 def _server_url(location: str) -> sa.URL:
     try:
         url = sa.make_url(location)
-    except sa.exc.ArgumentError:
-        raise StateUnusable("the state's URL cannot be read", hint="postgresql://user@host/database") from None
-    if url.get_backend_name() != "postgresql":
+    except (sa.exc.ArgumentError, ValueError):
         raise StateUnusable(
-            f"the state cannot be kept in {url.get_backend_name()}",
+            "the state's URL cannot be read", hint=url_hint(location, example="postgresql://user@host/database")
+        ) from None
+    if holds_stray_at(location, has_user=url.username is not None or url.password is not None):
+        raise StateUnusable(
+            "the state's URL has an @ too many, so that it is not clear where its password ends",
+            hint="in a user name, a password or an option write %40 for @, %2F for / and %3A for :",
+        )
+    backend, _, driver = url.drivername.partition("+")
+    # As `source.url` does: many shops write it so.
+    if backend not in ("postgresql", "postgres"):
+        raise StateUnusable(
+            f"the state cannot be kept in {shown_name(backend)}",
             hint="give the path of a file, or the URL of a PostgreSQL database",
         )
-    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+    if driver and driver not in _DRIVERS:
+        raise StateUnusable(
+            f"the state's URL names the driver {shown_name(driver)}, which does not keep a state; "
+            f"{' and '.join(_DRIVERS)} do",
+            hint="write postgresql://…" + ("" if find_spec("psycopg") else f", and {pip_install('psycopg[binary]')}"),
+        )
+    return url.set(drivername=f"postgresql+{driver or _DRIVERS[0]}")
 
 
 def _version(database: Database) -> int:
+    if database.rows("SELECT current_schema()")[0][0] is None:
+        _refuse_closed_schema(database)
+        # Its tables would be looked for in vain, as if nothing had run yet.
+        raise StateUnusable(
+            f"no schema that the state's URL names in its search_path is there, in {database.place}",
+            hint="CREATE SCHEMA makes it; or correct options=-csearch_path=… in the URL",
+        )
     if database.rows("SELECT to_regclass('etl_meta')")[0][0] is None:
         return 0
     found = database.rows("SELECT value FROM etl_meta WHERE name = 'schema_version'")
@@ -127,3 +211,15 @@ def _version(database: Database) -> int:
             f"the tables etl_… in {database.place} are not a state", hint="give the URL of another database or schema"
         )
     return int(found[0][0])
+
+
+def _refuse_closed_schema(database: Database) -> None:
+    """Raise `StateUnusable` when a schema of the search path is there, but this user has no USAGE on it."""
+    for part in str(database.rows("SELECT current_setting('search_path')")[0][0]).split(","):
+        name = part.strip().strip('"')
+        if database.rows("SELECT 1 FROM pg_namespace WHERE nspname = ?", (name,)):
+            raise StateUnusable(
+                f"this user may not use the schema {shown_name(name)}, which the state's URL names in its search_path, "
+                f"in {database.place}",
+                hint=f"let its owner GRANT USAGE, CREATE ON SCHEMA {shown_name(name)} TO this user",
+            )

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from etl.clock import Clock
@@ -69,7 +70,7 @@ class Runs:
         return int(transaction.rows(sql, values)[0][0])
 
     def finish(self, transaction: Transaction, run_no: int, summary: Mapping[str, object]) -> None:
-        """Close a record with its summary (contract §5)."""
+        """Close a record with its summary."""
         transaction.run(
             "UPDATE etl_run SET finished_at = ?, outcome = ?, exit_code = ?, summary = ? WHERE run_no = ?",
             (
@@ -103,6 +104,28 @@ class Runs:
             sql + (" LIMIT ?" if limit is not None else ""), (self._mapping_id, limit)[: 2 if limit is not None else 1]
         )
         return _records(rows, holder)
+
+    def last_done(self, limit: int) -> list[dict[str, Any]]:
+        """The summaries of the last runs that were done, `limit` at most, newest first; not of `run --key`."""
+        sql = """SELECT summary FROM etl_run WHERE mapping_id = ? AND command = 'run' AND outcome = 'done'
+            AND summary IS NOT NULL ORDER BY run_no DESC"""
+        # Few are left out.
+        found = (json.loads(row[0]) for row in self._database.rows(sql, (self._mapping_id,)))
+        return list(islice((each for each in found if each.get("partial") != "keys"), limit))
+
+    def beside(self, run_no: int, track: str, holder: Callable[[str], Holder | None]) -> int | None:
+        """The run of another track than `track` that is at work now beside `run_no`; None when there is none."""
+        sql = f"""SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? AND run_no < ? AND finished_at IS NULL
+            ORDER BY run_no DESC"""  # noqa: S608 - constants
+        rows = [row for row in self._database.rows(sql, (self._mapping_id, run_no)) if track_of(row[2]) != track]
+        running = [each.run_no for each in _records(rows, holder) if each.outcome == "running"]
+        return running[0] if running else None
+
+    def at_work(self, transaction: Transaction, run_no: int, beside: int | None) -> list[int]:
+        """Of the run `beside` and those that began after `run_no`, the ones that have not ended, or died since."""
+        sql = "SELECT run_no FROM etl_run WHERE mapping_id = ? AND run_no >= ? AND finished_at IS NULL"
+        rows = transaction.rows(sql, (self._mapping_id, run_no if beside is None else beside))
+        return [int(found) for (found,) in rows if found > run_no or found == beside]
 
     def knows(self, run_id: str) -> bool:
         """Whether there is a record of the run `run_id`."""

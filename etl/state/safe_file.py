@@ -1,11 +1,12 @@
 """Files and folders that only their owner can read or replace, whatever the umask.
 
-The rule: 0600 and 0700, never through a symbolic link, never what somebody else could have put there (F18, F20, D23).
+The rule: 0600 and 0700, never through a symbolic link, never what another user could have put there (F18, F20, D23).
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -17,31 +18,50 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` (0700) with its missing parents, and refuse one in which others could replace our files.
+    """Make `folder` (0700) with its missing parents, and check it.
 
-    Raises `StateUnusable`.
+    Raises `StateUnusable`, also as `check_folder`.
     """
     try:
         for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
             missing.mkdir(FOLDER_MODE, exist_ok=True)
             missing.chmod(FOLDER_MODE)  # a umask of 0777 would have taken even our own rights
-        found = folder.stat()
     except OSError as error:
         raise StateUnusable(
             f"cannot make the state's folder {folder}: {error.strerror}", hint="check the path and who may write there"
         ) from error
-    shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
-    if not stat.S_ISDIR(found.st_mode) or shared or found.st_uid not in {os.geteuid(), 0}:
+    check_folder(folder)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder in which others could put files, which SQLite would take for parts of the state.
+
+    A folder like /tmp is one, though others cannot replace our files there.
+    Raises `StateUnusable`.
+    """
+    try:
+        found = folder.stat()
+    except OSError as error:
+        raise StateUnusable(
+            f"cannot look at the state's folder {folder}: {error.strerror}", hint="check the path and its permissions"
+        ) from error
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise StateUnusable(
+            f"the state's folder {folder} belongs to another user, who can put files there",
+            hint=f"run as that user, or give it to this one: chown -R {os.geteuid()} {shlex.quote(str(folder))}",
+        )
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & _OTHERS_WRITE:
         raise StateUnusable(
             f"the state's folder {folder} can be written by others",
-            hint=f"chmod go-w {folder}, or keep the state in a folder of its own",
+            hint=f"chmod go-w {shlex.quote(str(folder))}, or keep the state in a folder of its own",
         )
 
 
 def check_file(path: Path) -> os.stat_result | None:
     """What `path` is, without following a link; None when there is nothing.
 
-    Raises `StateUnusable` unless it is a plain file of this user that nobody else can write.
+    Raises `StateUnusable` unless it is a plain file of this user that no other user can write, with one name: by
+    another name it would have other locks and another log.
     """
     try:
         found = path.lstat()
@@ -59,10 +79,15 @@ def check_file(path: Path) -> os.stat_result | None:
         problem = "belongs to another user"
     elif found.st_mode & _OTHERS_WRITE:
         problem = "can be written by others"
+    elif found.st_nlink > 1:
+        raise StateUnusable(
+            f"the state {path} has a second name (a hard link), by which another run could use it at the same time",
+            hint="remove the other name; a backup must be a copy",
+        )
     else:
         return found
     raise StateUnusable(
-        f"the state {path} {problem}, so somebody else could have put it there",
+        f"the state {path} {problem}, so another user could have put it there",
         hint="give its real path; it must be a file of this user with mode 0600",
     )
 

@@ -1,6 +1,6 @@
 """The tables of the state, and how an older version becomes this one.
 
-The rule: a step, once released, is never edited; a change is a new step (failure-modes D12). The version is the number
+The rule: a step, once released, is never edited; a change is a new step (D12). The version is the number
 of steps.
 """
 
@@ -14,14 +14,18 @@ from etl.state.database import Transaction
 # Marks a SQLite file as ours, in its header. "SqzE" in ASCII.
 APPLICATION_ID = 0x53717A45
 
-# A step's statements; {serial}, {bytes} and {clustered} are the words in which the databases differ. Times are
-# ISO 8601 texts in UTC. `seal` is a keyed hash over the row: a flipped bit must not pass for a checkpoint.
+# Begins a statement for a server alone: the table is written often, and may be lost when the server crashes.
+_SERVER_ONLY = "CREATE UNLOGGED TABLE "
+
+# A step's statements; {serial}, {bytes}, {no_bytes} and {clustered} are the words in which the databases differ. Times
+# are ISO 8601 texts in UTC. `seal` is a keyed hash over the row: a flipped bit must not pass for a checkpoint.
 STEPS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE etl_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
         """CREATE TABLE etl_mapping (
             mapping_id {serial}, name TEXT NOT NULL UNIQUE, fingerprint TEXT,
-            stamp BIGINT NOT NULL DEFAULT 0, recorded_stamp BIGINT NOT NULL DEFAULT 0)""",
+            stamp BIGINT NOT NULL DEFAULT 0, recorded_stamp BIGINT NOT NULL DEFAULT 0,
+            trusted_after BIGINT NOT NULL DEFAULT -1)""",
         """CREATE TABLE etl_checkpoint (
             mapping_id BIGINT NOT NULL, track TEXT NOT NULL, position TEXT, saved_at TEXT NOT NULL,
             run_id TEXT NOT NULL, seal {bytes} NOT NULL, PRIMARY KEY (mapping_id, track))""",
@@ -32,6 +36,14 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE etl_ledger (
             mapping_id INTEGER NOT NULL, key {bytes} NOT NULL, event {bytes} NOT NULL, stamp BIGINT NOT NULL,
             marks {bytes} NOT NULL, PRIMARY KEY (mapping_id, key)){clustered}""",
+        """CREATE TABLE etl_doubt (
+            doubt_id {serial}, mapping_id INTEGER NOT NULL, run_no BIGINT NOT NULL, stamp BIGINT NOT NULL,
+            keys {bytes} NOT NULL)""",
+        "CREATE INDEX etl_doubt_mapping ON etl_doubt (mapping_id, run_no)",
+        """CREATE TABLE etl_answer (
+            answer_id {serial}, mapping_id INTEGER NOT NULL, track TEXT NOT NULL, run_no BIGINT NOT NULL,
+            words TEXT NOT NULL, tails {bytes} NOT NULL)""",
+        "CREATE INDEX etl_answer_mapping ON etl_answer (mapping_id, track, run_no)",
         """CREATE TABLE etl_reading (
             mapping_id INTEGER NOT NULL, stamp BIGINT NOT NULL, run_no BIGINT NOT NULL,
             PRIMARY KEY (mapping_id, stamp)){clustered}""",
@@ -44,13 +56,17 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE etl_dead_letter (
             letter_id {serial}, mapping_id BIGINT NOT NULL, ledger_key {bytes} NOT NULL, key TEXT NOT NULL,
             reason TEXT NOT NULL, words TEXT NOT NULL, attempts BIGINT NOT NULL, opened_at TEXT NOT NULL,
-            last_at TEXT NOT NULL, digest {bytes} NOT NULL, run_id TEXT NOT NULL, seal {bytes} NOT NULL,
-            closed_at TEXT, closed_how TEXT)""",
+            last_at TEXT NOT NULL, digest {bytes} NOT NULL, run_id TEXT NOT NULL, stamp BIGINT NOT NULL,
+            seal {bytes} NOT NULL, closed_at TEXT, closed_how TEXT, acknowledged_at TEXT)""",
         """CREATE UNIQUE INDEX etl_dead_letter_open ON etl_dead_letter (mapping_id, ledger_key)
             WHERE closed_at IS NULL""",
         """CREATE INDEX etl_dead_letter_newest ON etl_dead_letter (mapping_id, letter_id)
             WHERE closed_at IS NULL""",
         "CREATE INDEX etl_dead_letter_key ON etl_dead_letter (mapping_id, ledger_key, letter_id)",
+        # Belongs to accounts, not to mappings: whatever becomes of those, who was forgotten stays so.
+        """CREATE TABLE etl_suppression (
+            suppression_id {serial}, account TEXT NOT NULL, identity {bytes} NOT NULL, since TEXT NOT NULL)""",
+        "CREATE UNIQUE INDEX etl_suppression_identity ON etl_suppression (account, identity)",
         """CREATE TABLE etl_run (
             run_no {serial}, mapping_id BIGINT NOT NULL, run_id TEXT NOT NULL, command TEXT NOT NULL,
             started_at TEXT NOT NULL, finished_at TEXT, outcome TEXT, exit_code BIGINT, summary TEXT, before TEXT,
@@ -60,11 +76,31 @@ STEPS: tuple[tuple[str, ...], ...] = (
             mapping_id BIGINT NOT NULL, track TEXT NOT NULL, pid BIGINT NOT NULL, host TEXT NOT NULL,
             since TEXT NOT NULL, PRIMARY KEY (mapping_id, track))""",
     ),
+    # Marks are of two bytes a field from here on; what changed since an older one cannot be told by field.
+    ("UPDATE etl_ledger SET marks = {no_bytes}",),
+    ("ALTER TABLE etl_mapping ADD COLUMN mapped TEXT",),
+    (
+        # A file has none: its processes share one host, and so a file in its memory.
+        f"""{_SERVER_ONLY}etl_rate (
+            account TEXT PRIMARY KEY, requests_paid_at FLOAT8 NOT NULL DEFAULT 0,
+            events_paid_at FLOAT8 NOT NULL DEFAULT 0, paused_until FLOAT8 NOT NULL DEFAULT 0,
+            factor FLOAT8 NOT NULL DEFAULT 1, slowed_at FLOAT8 NOT NULL DEFAULT -1,
+            recovered_at FLOAT8 NOT NULL DEFAULT 0, wanted_at FLOAT8 NOT NULL DEFAULT -1,
+            asked_at FLOAT8 NOT NULL DEFAULT 0, wait FLOAT8 NOT NULL DEFAULT 0)""",
+    ),
 )
 SCHEMA_VERSION = len(STEPS)
 
 # What is checked for damage at every opening; not the ledger, where a flipped bit costs a repeat at most.
-SMALL_TABLES = ("etl_meta", "etl_mapping", "etl_checkpoint", "etl_backfill", "etl_dead_letter", "etl_run")
+SMALL_TABLES = (
+    "etl_meta",
+    "etl_mapping",
+    "etl_checkpoint",
+    "etl_backfill",
+    "etl_dead_letter",
+    "etl_suppression",
+    "etl_run",
+)
 
 
 def upgrade(
@@ -75,11 +111,13 @@ def upgrade(
     words = {
         "serial": f"{serial} PRIMARY KEY{'' if postgresql else ' AUTOINCREMENT'}",
         "bytes": "BYTEA" if postgresql else "BLOB",
+        "no_bytes": "''::bytea" if postgresql else "x''",
         "clustered": "" if postgresql else " WITHOUT ROWID",
     }
     for step in steps[version:]:
         for statement in step:
-            transaction.run(statement.format(**words))
+            if postgresql or not statement.startswith(_SERVER_ONLY):
+                transaction.run(statement.format(**words))
     if postgresql:
         transaction.run(
             "INSERT INTO etl_meta VALUES ('schema_version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

@@ -56,7 +56,7 @@ class ServerLock:
         if self._held:
             self._held = False
             with suppress(StateUnusable):
-                # The name goes first and visibly, so that nobody takes it for the next holder's.
+                # The name goes first and visibly, so that it is not taken for the next holder's.
                 with self._database.transaction("unlock") as transaction:
                     sql = "DELETE FROM etl_holder WHERE mapping_id = ? AND track = ?"
                     transaction.run(sql, (self._mapping_id, self._track))
@@ -68,7 +68,7 @@ class ServerLock:
 
 
 def server_holder(database: Database, mapping_id: int, mapping: str, track: str) -> Holder | None:
-    """Who holds (mapping, track); None when nobody does."""
+    """Who holds (mapping, track); None when no process does."""
     number = lock_number(mapping, track)
     sql = """SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
         AND classid = ? AND objid = ? AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""

@@ -1,6 +1,6 @@
 """The state as one SQLite file: made, checked, and opened for writing or for looking only.
 
-The rule: a file that is not a whole state of ours is refused and left alone, never made anew (failure-modes D3), and
+The rule: a file that is not a whole state of ours is refused and left alone, never made anew (D3), and
 looking changes no byte and makes no file (D21).
 """
 
@@ -19,8 +19,9 @@ from typing import Final
 from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state.database import Connection, Database
-from etl.state.safe_file import check_file, make_folder, open_private
+from etl.state.safe_file import check_file, check_folder, make_folder, open_private
 from etl.state.schema import APPLICATION_ID, SMALL_TABLES, refuse_newer
+from etl.state.still_there import state_still_there
 from etl.state.trouble import DAMAGED_HINT, FILE_ERRORS, told_as_state
 
 BUSY_SECONDS = 10.0
@@ -33,11 +34,11 @@ _WAL_HEADER_BYTES = 32
 _MODE_WAIT_SECONDS = 0.01
 
 
-def memory() -> Database:
-    """An empty database for looking at a state that does not exist."""
+def memory(place: str) -> Database:
+    """An empty database for looking at the state at `place`, which does not exist."""
     # One connection to write and to read: the database is the connection's.
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    return _database(lambda: connection, place="(none)", writable=True)
+    return _database(lambda: connection, place=place, writable=True)
 
 
 def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | None:
@@ -47,6 +48,7 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
     """
     if check_file(path) is None:
         return None
+    _check_company(path)
     check_header(path)
     readable = path
     if _wants_repair(path):
@@ -71,6 +73,7 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
 def for_writing(path: Path, clock: Clock) -> Database:
     """The state at `path`, which exists. Raises `StateUnusable`, also when it cannot really be written (D6)."""
     check_file(path)
+    _check_company(path)
     check_header(path)
     with told_as_state("open", str(path)):
         if path.stat().st_uid == os.geteuid():
@@ -79,12 +82,14 @@ def for_writing(path: Path, clock: Clock) -> Database:
         # NORMAL: WAL with NORMAL survives any end of the process whole and up to date; after a loss of power the state
         # is an older consistent one, which costs repeats only. FULL would wait for the disk at each acknowledged batch.
         pragmas = ("synchronous = NORMAL", f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
-        database = _database(partial(_connect, uri, pragmas, enter_wal=clock), place=str(path), writable=True)
+        confirm = partial(state_still_there, path, path.lstat())
+        connect = partial(_connect, uri, pragmas, enter_wal=clock)
+        database = _database(connect, place=str(path), writable=True, confirm=confirm)
     return _checked(database)
 
 
 def at_rest() -> tuple[str, ...]:
-    """What the last writer says before it leaves: no log and no shared memory stay beside a state that nobody writes.
+    """What the last writer says before it leaves: no log and no shared memory stay beside a state that is not written.
 
     It fails, harmlessly, while anybody else has the state open.
     """
@@ -139,6 +144,13 @@ def check_header(path: Path) -> None:
         raise StateUnusable(f"the state {path} is cut off or has grown: it is damaged", hint=DAMAGED_HINT)
 
 
+def _check_company(path: Path) -> None:
+    """Refuse files beside the state that others could have put there: SQLite would roll them in."""
+    check_folder(path.parent)
+    for ending in ("-journal", "-wal", "-shm"):
+        check_file(_beside(path, ending))
+
+
 def version(database: Database) -> int:
     """The version of an opened state."""
     return int(database.rows("PRAGMA user_version")[0][0])
@@ -165,7 +177,7 @@ class _FileConnection:
     """A connection of SQLite's driver with one cursor for every statement.
 
     Each new one would leave a reference with the connection, which it forgets two hundred at a time: among the values
-    of a page they leave holes for those of later pages to be scattered over.
+    of a page they fragment the heap, and the values of later pages come to lie apart.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -180,14 +192,16 @@ class _FileConnection:
         self._connection.close()
 
 
-def _database(connect: Callable[[], Connection], *, place: str, writable: bool) -> Database:
-    return Database(connect, place=place, writable=writable, postgresql=False, errors=FILE_ERRORS)
+def _database(
+    connect: Callable[[], Connection], *, place: str, writable: bool, confirm: Callable[[], None] = lambda: None
+) -> Database:
+    return Database(connect, place=place, writable=writable, postgresql=False, errors=FILE_ERRORS, confirm=confirm)
 
 
 def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = None) -> _FileConnection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
-        # The first word on every connection: once it has the log open, nobody can take the log away (`at_rest`).
+        # The first statement on every connection: once it has the log open, no other can take the log away (`at_rest`).
         if enter_wal is not None:
             _enter_wal(connection, enter_wal)
         # A fixed cache: memory must not grow with the ledger. A larger one makes looking up scattered keys dearer

@@ -1,6 +1,6 @@
 """Opens the state: a SQLite file by its path, or a PostgreSQL database by its URL.
 
-The rule: opened for writing it has really been written (failure-modes D6); opened for looking not a byte changes (D21);
+The rule: opened for writing it has really been written (D6); opened for looking not a byte changes (D21);
 what is not a whole state is refused, never made anew (D3).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,17 +19,20 @@ from typing import Final, Self
 from etl.checkpoint import LastRun
 from etl.clock import Clock
 from etl.errors import StateUnusable
-from etl.state import sqlite
+from etl.state import moving, sqlite
 from etl.state.database import Database, Transaction
 from etl.state.last_run import read_note, write_note
-from etl.state.lock import FileLock, Holder, Lock, file_holder, lock_path, note_path
-from etl.state.mapping_state import Locks, MappingState
+from etl.state.lock import FileLock, Holder, Lock, Locks, file_holder, lock_path, note_path
+from etl.state.mapping_state import MappingState
 from etl.state.safe_file import check_file, make_folder, open_private
 from etl.state.schema import SCHEMA_VERSION, refuse_newer, upgrade
 from etl.state.server_lock import ServerLock, server_holder
+from etl.state.suppressions import SuppressedPeople, Suppressions, account_hash
 from etl.state.trouble import DAMAGED_HINT, told_as_state
 
 _HASH_KEY_BYTES = 32
+# A user and a password before a host, but no scheme: not to be shown as a path.
+_URL_LIKE = re.compile(r":.*@", re.DOTALL)
 
 
 def open_state(location: str, *, clock: Clock, write: bool) -> StateStore:
@@ -42,9 +46,11 @@ def open_state(location: str, *, clock: Clock, write: bool) -> StateStore:
         database: Database | None
         make_locks: Callable[[Database, str, int], Locks]
         last_words: tuple[str, ...] = ()
+        folder: Path | None = None
         if "://" in location and not location.startswith("sqlite:"):
-            from etl.state.postgresql import open_postgresql  # noqa: PLC0415 - half of a start
+            from etl.state.postgresql import open_postgresql, shown_place  # noqa: PLC0415 - half of a start
 
+            place = shown_place(location)
             database = open_postgresql(location, write=write)
 
             def make_locks(database: Database, name: str, mapping_id: int) -> Locks:
@@ -52,29 +58,44 @@ def open_state(location: str, *, clock: Clock, write: bool) -> StateStore:
 
         else:
             path = _file_path(location)
+            place = str(path)
+            folder = path.parent
             if write:
                 database = _open_file(path, clock)
                 last_words = sqlite.at_rest()
             else:
                 database = sqlite.for_looking(path, lambda folder: _removed(undo, folder))
 
-            def make_locks(database: Database, name: str, mapping_id: int) -> Locks:  # noqa: ARG001
-                return _FileLocks(path, name, clock)
+            file_locks: dict[str, _FileLocks] = {}
 
+            def make_locks(database: Database, name: str, mapping_id: int) -> Locks:  # noqa: ARG001
+                # The same for all who ask: what one of them took, another looks after.
+                return file_locks.setdefault(name, _FileLocks(path, name, clock))
+
+        found = database is not None
         if database is None:
-            database = _nothing()
+            database = _nothing(place)
         undo.callback(database.close, last_words)
-        store = StateStore(database, clock=clock, make_locks=make_locks, writable=write, undo=undo)
+        store = StateStore(database, clock=clock, make_locks=make_locks, writable=write, undo=undo, folder=folder)
+        store.found = found
         if write:
             store.touch()
         store.keep()
         return store
 
 
+def state_exists(location: str) -> bool:
+    """Whether something lies at `location`; of a server that is not known, so it is said to.
+
+    Raises `StateUnusable` where `location` is neither a path nor a URL.
+    """
+    return ("://" in location and not location.startswith("sqlite:")) or _file_path(location).exists()
+
+
 class StateStore:
     """An open state. Close it, or use it as a context manager."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an open state consists of
         self,
         database: Database,
         *,
@@ -82,9 +103,20 @@ class StateStore:
         make_locks: Callable[[Database, str, int], Locks],
         writable: bool,
         undo: ExitStack,
+        folder: Path | None = None,
     ) -> None:
+        # Where the file lies; None for a server.
+        self.folder: Final = folder
         self.place: Final = database.place
+        # The same for messages.
+        self.named: Final = database.named
+        # False for one that does not exist, looked at as an empty one.
+        self.found = True
+        # Whether it was made at this opening.
+        self.made: Final = database.made
         self.writable: Final = writable
+        # Its database where that is a server's, which processes of several hosts share.
+        self.server: Final = database if database.postgresql else None
         self._database: Final = database
         self._clock: Final = clock
         self._make_locks: Final = make_locks
@@ -113,6 +145,46 @@ class StateStore:
     def names(self) -> list[str]:
         """Every mapping that the state knows, in order."""
         return [str(row[0]) for row in self._database.rows("SELECT name FROM etl_mapping ORDER BY name")]
+
+    def suppressions(self, account: str | None, mapping: str = "") -> Suppressions:
+        """Who was forgotten in `account`; None: the account that accepted events of `mapping`."""
+        if account is not None:
+            return Suppressions(self._database, self._hash_key, account_hash(self._hash_key, account))
+        return Suppressions(self._database, self._hash_key, self.mapping(mapping).binding.account)
+
+    @property
+    def suppressed(self) -> SuppressedPeople:
+        """Who was forgotten in every account."""
+        return SuppressedPeople(self._database, self._hash_key)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give what is known of the mapping `old` the name `new`, under which nothing is known."""
+        noted = self.mapping(old).locks.noted_run()
+        moving.rename(self._database, old, new)
+        if noted is not None:
+            self.mapping(new).locks.note_run(noted)
+
+    def drop(self, name: str) -> None:
+        """Remove all that is known of the mapping `name`."""
+        moving.drop(self._database, self.mapping(name).mapping_id)
+
+    def copy_to(self, target: StateStore) -> dict[str, int]:
+        """Copy everything into `target`, which is empty and must be opened anew afterwards; the rows by table."""
+        return moving.copy(self._database, target._database)
+
+    def was_told(self, subject: str) -> bool:
+        """Whether people were told that `subject` needs one, and not yet that it is well again."""
+        return bool(self._database.rows("SELECT 1 FROM etl_meta WHERE name = ?", (f"needs_person:{subject}",)))
+
+    def note_told(self, subject: str, *, needed: bool) -> None:
+        """Remember what people were told of `subject`."""
+        name = f"needs_person:{subject}"
+        with self._database.transaction("write") as transaction:
+            if needed:
+                sql = "INSERT INTO etl_meta VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+                transaction.run(sql, (name, self._clock.utc_now().isoformat()))
+            else:
+                transaction.run("DELETE FROM etl_meta WHERE name = ?", (name,))
 
     def touch(self) -> None:
         """Really write, so that a full disk or a missing right shows in time. Raises `StateUnusable`."""
@@ -146,14 +218,20 @@ class _FileLocks:
         self._state = state
         self._name = name
         self._clock = clock
+        # Those that are held, and the one that is being taken.
+        self._locks: list[FileLock] = []
 
     def lock(self, track: str) -> Lock:
-        return FileLock(lock_path(self._state, self._name, track), what=self._name, clock=self._clock)
+        lock = FileLock(lock_path(self._state, self._name, track), what=self._name, clock=self._clock)
+        self._locks = [*(each for each in self._locks if each.held), lock]
+        return lock
 
     def holder(self, track: str) -> Holder | None:
         return file_holder(lock_path(self._state, self._name, track))
 
     def note_run(self, run: LastRun) -> None:
+        for lock in self._locks:
+            lock.confirm()
         write_note(note_path(self._state, self._name), run)
 
     def noted_run(self) -> LastRun | None:
@@ -184,6 +262,7 @@ class _ServerLocks:
 
 def _open_file(path: Path, clock: Clock) -> Database:
     make_folder(path.parent)
+    made = False
     if check_file(path) is None:
         # Two first runs at once: one makes the file, the other finds it.
         folder = path.with_name(path.name + ".lock.d")
@@ -194,9 +273,11 @@ def _open_file(path: Path, clock: Clock) -> Database:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if check_file(path) is None:
                 sqlite.create(path, _fill)
+                made = True
         finally:
             os.close(descriptor)
     database = sqlite.for_writing(path, clock)
+    database.made = made
     try:
         if sqlite.version(database) < SCHEMA_VERSION:
             with database.transaction("bring up to date") as transaction:
@@ -216,8 +297,8 @@ def _fill(database: Database) -> None:
         _make_hash_key(transaction)
 
 
-def _nothing() -> Database:
-    database = sqlite.memory()
+def _nothing(place: str) -> Database:
+    database = sqlite.memory(place)
     _fill(database)
     return database
 
@@ -249,9 +330,18 @@ def _file_path(location: str) -> Path:
         from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
         try:
-            location = make_url(location).database or ""
-        except ArgumentError:
+            url = make_url(location)
+        except (ArgumentError, ValueError):
             raise StateUnusable("the state's URL cannot be read", hint="sqlite:///state.sqlite") from None
+        if url.host or url.username is not None:
+            words = "the state's URL: one of SQLite has three slashes and neither user nor host"
+            raise StateUnusable(words, hint="sqlite:///state.sqlite")
+        location = url.database or ""
+    elif _URL_LIKE.search(location):
+        raise StateUnusable(
+            "the state's place is neither a path nor a URL: is :// missing or misspelt?",
+            hint="--state .etl/state.sqlite, or --state postgresql://user@host/database",
+        )
     if not location:
         raise StateUnusable("no path for the state", hint="--state PATH-OR-URL")
     return Path(os.path.abspath(location))  # noqa: PTH100 - resolve() would follow a symbolic link in the last place

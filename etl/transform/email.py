@@ -1,21 +1,24 @@
-"""E-mail addresses as the receiver matches them: trimmed, NFC, lower case; or the SHA-256 of one.
+"""E-mail addresses as the receiver matches them: trimmed, NFC, lower case, the domain in ASCII; or the SHA-256 of one.
 
 The rule: an ordinary address is settled by one pattern, and only what `email-validator` accepts unchanged is ordinary;
-everything else is asked of that library (syntax only, no DNS). 64 hexadecimal digits are an address already hashed.
+everything else is asked of that library (syntax only, no DNS), which lets any length pass before the @. 64 hexadecimal
+digits are an address already hashed; the hash of nothing is a missing one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from etl.mapping.hashed import HASHED
 from etl.transform.cells import Cells
 from etl.transform.problem import RefusedValueError
 from etl.transform.text import clean_text
+from etl.transform.title import lower
 
-HASHED = re.compile(r"[0-9a-f]{64}")
 # Short enough for every limit of RFC 5321.
 _LONGEST = 64
 # Lower-case ASCII, no label with "--", nothing at a special-use top level (RFC 6761).
@@ -26,26 +29,32 @@ _ADDRESS = (
 _ORDINARY = re.compile(rf"(?=.{{1,{_LONGEST}}}\Z)" + _ADDRESS.replace("$", r"\Z"))
 # A whole column of such addresses of any length, one a line.
 _ALL_ORDINARY = re.compile(rf"(?:{_ADDRESS}\n)*+", re.MULTILINE)
+# The SHA-256 of an empty text: shops that hash what they lack would make one person of all of them.
+_NOTHING_HASHED = hashlib.sha256(b"").hexdigest()
+_LONGEST_LOCAL_PART = 64
 # Zero-width characters and the soft hyphen: what copying from a web page leaves behind.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 
 
 def normal_email(value: str) -> str | None:
     """The address in its one form; None for blank text. Raises RefusedValueError (invalid_email)."""
-    text = value.strip().lower()
+    text = lower(value.strip())
     if not text.isascii():
-        text = unicodedata.normalize("NFC", value.translate(_INVISIBLE).strip()).lower()
-    if not text:
+        text = lower(unicodedata.normalize("NFC", value.translate(_INVISIBLE).strip()))
+    if not text or text == _NOTHING_HASHED:
         return None
     if _ORDINARY.fullmatch(text) or HASHED.fullmatch(text):
         return text
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - slow, and for odd addresses only
 
     try:
-        checked = validate_email(text, check_deliverability=False).normalized
+        checked = validate_email(text, check_deliverability=False)
     except (EmailNotValidError, UnicodeError):
         raise RefusedValueError("invalid_email", "the value is not an e-mail address") from None
-    return clean_text(unicodedata.normalize("NFC", checked.lower()))
+    if len(checked.local_part.encode()) > _LONGEST_LOCAL_PART:
+        raise RefusedValueError("invalid_email", "the value is not an e-mail address")
+    # The domain as mail servers know it (xn--…): one address has one form, and one hash.
+    return clean_text(f"{unicodedata.normalize('NFC', lower(checked.local_part))}@{checked.ascii_domain}")
 
 
 class EmailRule:

@@ -5,26 +5,28 @@ The rule: a name is one line of at most 100 printable characters, as the mapping
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from etl.transform.apply import ByValue, settle
 from etl.transform.frame import Frame
 from etl.transform.problem import Findings, Problem, RefusedValueError
-from etl.transform.settle import ByValue, settle
 
 _LONGEST = 100
 
 
 class EventName:
-    """`column` names the column that holds the event's name; None means that it is `constant`."""
+    """`columns` name those of which the first present value is the event's name; () means that it is `constant`."""
 
-    def __init__(self, column: str | None, constant: object) -> None:
-        self._column = column
+    def __init__(self, columns: Sequence[str], constant: object) -> None:
+        self._columns = columns
         self._constant = constant
 
     def run(self, frame: Frame) -> tuple[list[object], list[Problem]]:
         """The name of every row's event, and the rows that have none."""
-        if self._column is None:
+        if not self._columns:
             return [self._constant] * frame.length, []
         findings = Findings()
-        names = settle(frame.column(self._column), ByValue(_name), findings).items
+        names = settle(frame.first_present(self._columns, keep_empty=False), ByValue(_name), findings).items
         missing = ("missing_event_name", "the column that names the event is empty")
         problems = [
             Problem(row, "event", *findings.faults.get(row, missing)) for row, name in enumerate(names) if name is None

@@ -3,7 +3,7 @@
 The order, which people rely on:
 
 1.  source: the column, the constant, the template, or the parent's column. An empty text counts as missing
-    (`empty: omit`).
+    (`empty: omit`). A template is missing when all its parts are; that of an identity or an orderid when one is.
 2.  `transform`, in order. Before the first step, a field that is a text for the receiver (text, phone, language,
     currency, country, gender) makes numbers, dates and the like a text; a text stays the text it is, so that steps can
     mend what the type could not read: `{type: number, transform: ["replace(',', '.')"]}`. `sha256` has the type applied
@@ -19,19 +19,26 @@ The type has the last word over whatever steps and map made; a value that is rig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
 from typing import Any
 
+from etl.mapping.catalogue import UNIQUE_FIELDS
 from etl.mapping.field_rule import FieldRule
 from etl.mapping.template import Placeholder, parse_template
-from etl.transform.cells import Cells
+from etl.page import UNDECODABLE, Undecodable
+from etl.transform.apply import Rule, settle
+from etl.transform.birthdate import Birthdates
+from etl.transform.cells import Cells, is_blank, show_something
 from etl.transform.frame import Frame
-from etl.transform.problem import DoubtfulValueError, Findings, Problem, RefusedValueError
+from etl.transform.own_step import OwnStepRule, OwnSteps
+from etl.transform.problem import NOT_DECODED, DoubtfulValueError, Findings, Problem, RefusedValueError
 from etl.transform.rules import rule_for
-from etl.transform.settle import Rule, settle
-from etl.transform.steps import MapRule, step_rule
+from etl.transform.steps import step_rule
 from etl.transform.text import AsTextRule
+from etl.transform.value_map import MapRule, NamedValues
 from etl.transform.zone import LocalTime
 
 # Types that are texts for the receiver, so that their numbers are made texts before steps.
@@ -40,6 +47,8 @@ _TEXTUAL = frozenset({"text", "phone", "language", "currency", "country", "gende
 _UNDERSTANDING = frozenset({"language", "currency", "country", "gender", "yes_no", "boolean"})
 # Steps whose result is sent as it stands.
 _FINAL_STEPS = frozenset({"sha256", "date"})
+# Steps that look at more than a text.
+_NEEDS_A_VALUE = frozenset({"date", "round", "scale", "hex"})
 
 Watch = Callable[[str, Cells], None]
 
@@ -57,28 +66,47 @@ class Field:
     """The compiled chain of one field.
 
     `type_name` is the declared type, or the receiver's, or None. `kinds` are those of the columns that the rule's
-    `column`, `template` or `parent` can name.
+    `column`, `template` or `parent` can name. `rejects`: a wrong value makes the row invalid; otherwise it leaves the
+    field out.
     """
 
-    def __init__(
-        self, name: str, rule: FieldRule, *, type_name: str | None, kinds: Mapping[str, str | None], zone: LocalTime
+    def __init__(  # noqa: PLR0913 - what a mapping says of a field
+        self,
+        name: str,
+        rule: FieldRule,
+        *,
+        type_name: str | None,
+        kinds: Mapping[str, str | None],
+        zone: LocalTime,
+        rejects: bool,
+        digits: Mapping[str, int] = MappingProxyType({}),
+        own_steps: OwnSteps = MappingProxyType({}),
+        today: date | None = None,
     ) -> None:
         self.name = name
+        self._rejects = rejects
         self.rule = rule
         self.constant = rule.value is not None
-        source = rule.column if rule.column is not None else rule.parent
-        kind = kinds.get(source) if source is not None else None
+        self._reading = _reading(rule, kinds, digits, zone)
         steps = [one.name for one in rule.transform]
         final_type = "text" if _FINAL_STEPS.intersection(steps) else type_name
         if rule.template is not None and final_type is None:
             final_type = "text"
-        self._final = rule_for(final_type, kind=kind, zone=zone)
-        self._stages = list(_stages(rule, type_name, kind, zone))
+        self._final = self._reading.rule_for(final_type)
+        if name == "birthdate" and final_type == "date":
+            self._final = Birthdates(self._final, today=today)
+        if rule.map is not None:
+            self._final = NamedValues(self._final, rule.map.values())
+        self._stages = list(_stages(rule, type_name, self._reading, own_steps))
         self._stages.append((f"type {final_type}" if final_type else "value", self._final))
         self._keep_empty = rule.empty == "keep"
         self._template = () if rule.template is None else parse_template(rule.template)
         self._format = "".join(map(_formatted, self._template))
-        self._texts = {name: rule_for("text", kind=kind, zone=zone) for name, kind in kinds.items()}
+        # All rows that lack the same part would be one person.
+        self._enough = all if name in UNIQUE_FIELDS else any
+        self._texts = {
+            name: rule_for("text", kind=kind, zone=zone, digits=digits.get(name)) for name, kind in kinds.items()
+        }
         self._any_text = rule_for("text", kind=None, zone=zone)
         self._default, self._default_fault = self._finished(rule.default)
 
@@ -86,8 +114,8 @@ class Field:
     def source(self) -> str:
         """Where the value comes from, for people."""
         rule = self.rule
-        if rule.column is not None:
-            return f"column {rule.column}"
+        if rule.columns:
+            return f"column {' or '.join(rule.columns)}"
         if rule.parent is not None:
             return f"parent column {rule.parent}"
         return "constant" if rule.template is None else f"template {rule.template}"
@@ -110,10 +138,10 @@ class Field:
 
     def _read(self, frame: Frame, findings: Findings) -> Cells:
         rule = self.rule
-        if rule.column is not None:
-            return frame.column(rule.column)
+        if rule.columns:
+            return _decoded(frame.first_present(rule.columns, keep_empty=self._keep_empty), findings)
         if rule.parent is not None:
-            return frame.column(parent_column(rule.parent))
+            return _decoded(frame.column(parent_column(rule.parent)), findings)
         texts = [
             settle(frame.column(part.column), self._texts.get(part.column, self._any_text), findings)
             for part in self._template
@@ -135,7 +163,7 @@ class Field:
         return cells
 
     def _filled(self, parts: tuple[Any, ...]) -> str | None:
-        if not any(parts):
+        if not self._enough(parts):
             return None
         values = iter(parts)
         text = "".join([(next(values) or "") if isinstance(part, Placeholder) else part for part in self._template])
@@ -145,13 +173,21 @@ class Field:
     def _through(self, cells: Cells, findings: Findings, watch: Watch | None) -> Cells:
         if watch is not None:
             watch("source", cells)
-        cells = self._without_empty(cells)
+        # The type alone knows a blank text itself.
+        cells = self._without_blank(cells) if len(self._stages) > 1 else self._without_empty(cells)
         for name, rule in self._stages:
             settled = settle(cells, rule, findings)
             cells = cells if settled is cells else self._without_empty(settled)
             if watch is not None:
                 watch(name, cells)
         return cells
+
+    def _without_blank(self, cells: Cells) -> Cells:
+        if self._keep_empty or str not in cells.kinds:
+            return cells
+        if cells.kinds == {str} and show_something(cells.present()):
+            return cells
+        return Cells([None if is_blank(value) else value for value in cells.items])
 
     def _without_empty(self, cells: Cells) -> Cells:
         # Mostly no value is empty, zero or missing, which is told in two thirds of the time.
@@ -170,8 +206,10 @@ class Field:
             return None, (refused.code, f"the default is wrong: {refused.words}")
 
     def _problems(self, cells: Cells, findings: Findings) -> list[Problem]:
-        fatal = self.rule.on_invalid == "reject"
-        problems = [Problem(row, self.name, *found, fatal=fatal) for row, found in findings.faults.items()]
+        fatal = self._rejects
+        problems = [
+            Problem(row, self.name, *found, fatal=fatal, omitted=not fatal) for row, found in findings.faults.items()
+        ]
         problems += [
             Problem(row, self.name, *found, fatal=False)
             for row, found in findings.doubts.items()
@@ -187,6 +225,15 @@ class Field:
         return problems
 
 
+def _decoded(cells: Cells, findings: Findings) -> Cells:
+    """`cells` without the values that the driver could not decode, each a fault of its row."""
+    if Undecodable not in cells.kinds:
+        return cells
+    wrong = [row for row, value in enumerate(cells.items) if value is UNDECODABLE]
+    findings.faults.update(dict.fromkeys(wrong, NOT_DECODED))
+    return Cells([None if value is UNDECODABLE else value for value in cells.items])
+
+
 def _formatted(part: str | Placeholder) -> str:
     return "{}" if isinstance(part, Placeholder) else part.replace("{", "{{").replace("}", "}}")
 
@@ -196,24 +243,56 @@ def parent_column(name: str) -> str:
     return f"parent {name}"
 
 
-def _stages(rule: FieldRule, type_name: str | None, kind: str | None, zone: LocalTime) -> list[tuple[str, Rule]]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How the values of a field's source are to be read."""
+
+    kind: str | None
+    zone: LocalTime
+    digits: int | None
+    decimal_separator: str
+
+    def rule_for(self, type_name: str | None) -> Rule:
+        return rule_for(
+            type_name,
+            kind=self.kind,
+            zone=self.zone,
+            digits=self.digits,
+            decimal_separator=self.decimal_separator,
+        )
+
+
+def _reading(rule: FieldRule, kinds: Mapping[str, str | None], digits: Mapping[str, int], zone: LocalTime) -> _Reading:
+    names = rule.columns or (() if rule.parent is None else (rule.parent,))
+    found = {(kinds.get(name), digits.get(name)) for name in names}
+    # Columns of several kinds: each value speaks for itself.
+    kind, width = found.pop() if len(found) == 1 else (None, None)
+    return _Reading(kind, zone, width, rule.decimal_separator)
+
+
+def _stages(rule: FieldRule, type_name: str | None, reading: _Reading, own_steps: OwnSteps) -> list[tuple[str, Rule]]:
     stages: list[tuple[str, Rule]] = []
-    if rule.transform and type_name in _TEXTUAL:
-        as_text = rule_for("text", kind=kind, zone=zone)
-        needs_value = {"date", "round"}
-        if rule.transform[0].name not in needs_value:
-            stages.append(("as text", AsTextRule(as_text)))
+    if rule.transform and type_name in _TEXTUAL and rule.transform[0].name not in (_NEEDS_A_VALUE | set(own_steps)):
+        stages.append(("as text", AsTextRule(reading.rule_for("text"))))
     for step in rule.transform:
         if step.name == "sha256" and type_name is not None:
-            stages.append((f"type {type_name}", rule_for(type_name, kind=kind, zone=zone)))
-        stages.append((_shown(step.name, step.arguments), step_rule(step, zone=zone, kind=kind, type_name=type_name)))
+            stages.append((f"type {type_name}", reading.rule_for(type_name)))
+        own = own_steps.get(step.name)
+        made = (
+            step_rule(
+                step, zone=reading.zone, kind=reading.kind, type_name=type_name, separator=reading.decimal_separator
+            )
+            if own is None
+            else OwnStepRule(step.name, own)
+        )
+        stages.append((_shown(step.name, step.arguments), made))
     if rule.map is not None:
-        own = rule_for(type_name, kind=kind, zone=zone) if type_name in _UNDERSTANDING else None
-        stages.append(("map", MapRule(rule.map, kind=kind, understood=own)))
+        understood = reading.rule_for(type_name) if type_name in _UNDERSTANDING else None
+        stages.append(("map", MapRule(rule.map, kind=reading.kind, understood=understood)))
     return stages
 
 
-def _shown(name: str, arguments: tuple[str | int, ...]) -> str:
+def _shown(name: str, arguments: Sequence[object]) -> str:
     return f"{name}({', '.join(map(repr, arguments))})" if arguments else name
 
 

@@ -16,9 +16,8 @@ from uuid import UUID
 from etl.transform.cells import Cells
 from etl.transform.moment import DatetimeRule, settled_datetime
 from etl.transform.number import finite, parse_number
-from etl.transform.problem import RefusedValueError
-from etl.transform.refusal import unsupported
-from etl.transform.text import clean_text
+from etl.transform.problem import BrokenJson, RefusedValueError, unsupported
+from etl.transform.text import clean_text, unbroken
 
 _DEEPEST = 32
 
@@ -44,7 +43,7 @@ def checked(value: object, *, depth: int = 0) -> object:
         case None | bool():
             return value
         case str():
-            return clean_text(str(value))
+            return unbroken(str(value))
         case int() | float() | Decimal():
             return finite(value)
         case list() | tuple():
@@ -57,7 +56,7 @@ def checked(value: object, *, depth: int = 0) -> object:
 
 def _key(name: object) -> str:
     if isinstance(name, str):
-        return clean_text(str(name))
+        return unbroken(str(name))
     raise RefusedValueError("not_json", f"an object's key of type {type(name).__name__} is not a text")
 
 
@@ -77,9 +76,12 @@ def _list_in(text: str) -> object:
 
 
 class JsonRule:
-    """Type json: JSON text, or what a driver made of a JSON column."""
+    """Type json: JSON text, or what a column of `kind` json holds (`Frame` has read its text already)."""
 
     repeats = False
+
+    def __init__(self, kind: str | None) -> None:
+        self._is_read = kind == "json"
 
     def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Each value is looked into."""
@@ -87,7 +89,9 @@ class JsonRule:
 
     def value(self, value: object) -> object:
         """Raises RefusedValueError (not_json, and as `checked`)."""
-        if isinstance(value, str):
+        if isinstance(value, BrokenJson):
+            raise value.refused
+        if isinstance(value, str) and not self._is_read:
             return parse_json(value) if value.strip() else None
         return checked(value)
 
@@ -100,8 +104,10 @@ class ListRule:
 
     repeats = False
 
-    def __init__(self, moments: DatetimeRule) -> None:
+    def __init__(self, moments: DatetimeRule, *, kind: str | None = None) -> None:
         self._moments = moments
+        # MySQL's SET, whose members have no comma.
+        self._separator = "," if kind == "list" else None
 
     def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
         """Each value is looked into."""
@@ -112,10 +118,11 @@ class ListRule:
         if isinstance(value, str):
             if not value.strip():
                 return None
-            value = _list_in(value)
+            value = _list_in(value) if self._separator is None else value.split(self._separator)
         if not isinstance(value, list | tuple):
             value = [value]
-        return [self._element(one) for one in value if one is not None] or None
+        elements = [self._element(one) for one in value if one is not None]
+        return [one for one in elements if one != ""] or None
 
     def _element(self, value: object) -> object:
         match value:
@@ -125,8 +132,12 @@ class ListRule:
                 return value.isoformat()
             case UUID():
                 return str(value)
-            case bool() | str() | int() | float() | Decimal():
-                return checked(value)
+            case bool():
+                return "yes" if value else "no"
+            case str():
+                return clean_text(str(value))
+            case int() | float() | Decimal():
+                return finite(value)
             case list() | tuple() | dict():
                 raise RefusedValueError("not_a_list", "the list holds a list or an object")
             case _:

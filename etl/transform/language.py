@@ -1,24 +1,24 @@
 """Language and country as the receiver writes them: `nl-NL`.
 
-The rule: ISO 639-1 and ISO 3166-1 alpha-2 from `pycountry`, or a problem. `nl_NL`, `NL-nl`, `nl_NL.UTF-8`, `nld-NLD`
-and `zh-Hant-TW` (the script is dropped) are understood. A bare language takes the country of the table below, which is
-ours: the one that a European shop means (so en-GB and pt-PT; write `map: {en: en-US}` for another). Any other bare
-language is a problem.
+The rule: ISO 639-1 and ISO 3166-1 alpha-2, or a problem. `nl_NL`, `NL-nl`, `nl_NL.UTF-8`, `nld-NLD`, `zh-Hant-TW` (the
+script is dropped), `nl_NL_formal` (so is a variant) and Java's old `iw` and `in` are understood. A bare language takes
+the country of the table below, which is ours: the one that a European shop means (so en-GB and pt-PT; write
+`map: {en: en-US}` for another). Any other bare language is a problem, and so is a code in capitals that names a country
+where that language is not at home: `BE` and `UK` are countries in the wrong column.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cached_property
 
-import pycountry
-
+from etl.mapping.codes import LANGUAGES
 from etl.transform.cells import Cells
 from etl.transform.closed_list import countries
 from etl.transform.problem import RefusedValueError
 
 _LOCALE = re.compile(
-    r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2,3}))?(?:[.@][A-Za-z0-9@.=-]*)?", re.ASCII
+    r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2,3}))?(?:[-_][A-Za-z0-9]{4,8})*(?:[.@][A-Za-z0-9@.=-]*)?",
+    re.ASCII,
 )
 
 MAIN_COUNTRIES = """
@@ -30,6 +30,10 @@ uk-UA ur-PK uz-UZ vi-VN xh-ZA yo-NG zh-CN zu-ZA
 """
 
 
+# Codes that ISO 639-1 withdrew, which Java and old systems still write.
+_OLD_LANGUAGES = {"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro"}
+
+
 class LanguageRule:
     """Type language."""
 
@@ -37,6 +41,7 @@ class LanguageRule:
 
     def __init__(self) -> None:
         self._countries = countries()
+        self._languages = {spelling: two for two, others in LANGUAGES.items() for spelling in (two, *others)}
         self._main = dict(locale.split("-") for locale in MAIN_COUNTRIES.split())
 
     def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
@@ -53,6 +58,8 @@ class LanguageRule:
         language = self._language(found[1]) if found else None
         if found is None or language is None:
             raise RefusedValueError("unknown_language", "the value is not an ISO 639-1 language with a country")
+        if value.strip().isupper() and found[3] is None and self._is_elsewhere(value.strip().lower(), language):
+            raise RefusedValueError("unknown_language", "the value is a country, where its language is not at home")
         country = self._main.get(language) if found[3] is None else self._countries.get(found[3])
         if country is None:
             without = (
@@ -63,18 +70,10 @@ class LanguageRule:
             raise RefusedValueError("unknown_language", f"the value {without}")
         return f"{language}-{country}"
 
-    def _language(self, code: str) -> str | None:
-        return code if code in self._main else self._all_languages.get(code)
+    def _is_elsewhere(self, code: str, language: str) -> bool:
+        country = self._countries.get(code)
+        return country is not None and self._main.get(language) != country
 
-    @cached_property
-    def _all_languages(self) -> dict[str, str]:
-        # ISO 639 has 8,000 languages: to load them is a twentieth of a run's start, which few runs need.
-        two_letters = {}
-        for one in pycountry.languages:
-            two = getattr(one, "alpha_2", None)
-            if two is None:
-                continue
-            two_letters[two] = two_letters[one.alpha_3] = two
-            if older := getattr(one, "bibliographic", None):
-                two_letters[older] = two
-        return two_letters
+    def _language(self, code: str) -> str | None:
+        code = _OLD_LANGUAGES.get(code, code)
+        return code if code in self._main else self._languages.get(code)

@@ -1,20 +1,23 @@
 """Datetimes and dates, as RFC 3339 with an offset and as YYYY-MM-DD.
 
-The rule: what is sent cannot be misread. A datetime always carries its offset (B10); a date is not midnight, so the one
-never silently becomes the other (B9), but `type: date` takes the day of a datetime: the local day of a naive one, and
-of an aware one the day in source.timezone when that is set.
+The rule: what is sent cannot be misread. A datetime has whole seconds, the receiver's documented form, and always its
+offset (B10). `type: date` takes the day of a datetime: the local day of a naive one, and of an aware one the day in
+source.timezone when that is set. `type: datetime` takes a date for midnight in source.timezone (B9).
 
 Text forms that are read, since SQLite keeps text: `2024-01-02 03:04[:05[.678901]]`, with `T`, with `Z`, with an offset
 (`+01`, `+0100`, `+01:00`); `2024-01-02`, and `02-01-2024` for dates (day first, as the receiver documents it).
-Whole numbers are unix seconds, from 1970 to 2100. Fractions beyond microseconds are cut.
+Whole numbers are what their size says: 20240131 and 20240131093000 a date and a time in source.timezone, above 10**8
+unix seconds, above 10**11 milliseconds, up to the year 2100; nothing else. Fractions of seconds are cut.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from etl.transform.cells import Cells
@@ -29,12 +32,14 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d\d)-(\d\d)-(\d{4})", re.ASCII)
 # A whole column of what SQLite's CURRENT_TIMESTAMP, SQLAlchemy and strftime('%f') write, one a line.
 _ORDINARY = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?\n)*+", re.ASCII)
-_MILLISECONDS = re.compile(r"\.\d{3}\n", re.ASCII)
+_FRACTION = re.compile(r"\.\d+\n", re.ASCII)
 _ORDINARY_DATES = re.compile(r"(?:\d{4}-\d\d-\d\d\n)*", re.ASCII)
 _ANY_DIGIT = str.maketrans("123456789", "000000000")
 # A century.
 _MOST_DATES_REMEMBERED = 36_525
-_LAST_UNIX_SECOND = 4_102_444_800
+_FIRST_UNIX_SECOND, _LAST_UNIX_SECOND = 10**8, 4_102_444_800
+_FIRST_MILLISECOND = 10**11
+_DIGITS_OF_A_DAY = re.compile(r"(?:19|20)\d{6}", re.ASCII)
 
 
 def parse_datetime(text: str) -> datetime:
@@ -50,6 +55,33 @@ def parse_datetime(text: str) -> datetime:
         raise RefusedValueError("not_a_datetime", "the text names a date or time that does not exist") from None
 
 
+def moment_of_number(number: int) -> datetime | date:
+    """What a whole number says: YYYYMMDD, YYYYMMDDHHMMSS, unix seconds or milliseconds.
+
+    Raises RefusedValueError (not_a_datetime).
+    """
+    digits = str(number)
+    if _DIGITS_OF_A_DAY.fullmatch(digits[:8]) and len(digits) in (8, 14):
+        try:
+            if len(digits) == 8:
+                return date.fromisoformat(digits)
+            return datetime.strptime(digits, "%Y%m%d%H%M%S")  # noqa: DTZ007  # its zone is the source's
+        except ValueError:
+            pass
+    if _FIRST_UNIX_SECOND < number < _LAST_UNIX_SECOND:
+        return datetime.fromtimestamp(number, UTC)
+    if _FIRST_MILLISECOND < number < _LAST_UNIX_SECOND * 1000:
+        return datetime.fromtimestamp(number // 1000, UTC)
+    raise RefusedValueError("not_a_datetime", "the number is no date, nor unix time in seconds or milliseconds")
+
+
+def _whole(value: object) -> int | None:
+    """A whole number of any numeric type; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    return int(value) if isinstance(value, int) or (math.isfinite(value) and value == int(value)) else None
+
+
 def parse_date(text: str) -> date:
     """The date that `text` says; of a datetime its own day. Raises RefusedValueError (not_a_date)."""
     trimmed = text.strip()
@@ -57,6 +89,8 @@ def parse_date(text: str) -> date:
         year, month, day = found.groups()
     elif found := _DAY_FIRST.fullmatch(trimmed):
         day, month, year = found.groups()
+    elif _DIGITS_OF_A_DAY.fullmatch(trimmed):
+        year, month, day = trimmed[:4], trimmed[4:6], trimmed[6:]
     else:
         try:
             return parse_datetime(trimmed)
@@ -74,12 +108,11 @@ def _iso_forms(texts: list[str]) -> list[str] | None:
     if not _ORDINARY.fullmatch(_sample(joined, len(texts))):
         return None
     try:
-        moments = list(map(datetime.fromisoformat, texts))
+        # Only whether they exist.
+        deque(map(datetime.fromisoformat, texts), maxlen=0)
     except ValueError:
         return None
-    if _MILLISECONDS.search(joined):
-        return iso_texts(Cells(moments))
-    return joined.replace(" ", "T").replace(".000000\n", "\n").split("\n")[:-1]
+    return _FRACTION.sub("\n", joined.replace(" ", "T")).split("\n")[:-1]
 
 
 def _sample(joined: str, lines: int) -> str:
@@ -130,22 +163,32 @@ class DatetimeRule:
             return None
         if moment.tzinfo is not None:
             return written(moment)
-        return (self.zone if isinstance(value, str) else self._values_zone).write(moment)
+        return (self._values_zone if isinstance(value, datetime) else self.zone).write(moment)
 
     def moment(self, value: object) -> datetime | None:
-        """The datetime that a value says, naive or aware; None for blank text."""
-        match value:
-            case datetime():
-                return value
-            case str():
-                return parse_datetime(value) if value.strip() else None
-            case bool():
-                pass
-            case int() if 0 < value < _LAST_UNIX_SECOND:
-                return datetime.fromtimestamp(value, UTC)
-            case date():
-                raise RefusedValueError("not_a_datetime", "a date has no time of day; declare `type: date`")
+        """The datetime that a value says, naive or aware; None for blank text. A date is its midnight."""
+        moment: object = value
+        if isinstance(value, str):
+            if not value.strip():
+                return None
+            moment = _said(value)
+        elif (number := _whole(value)) is not None:
+            moment = moment_of_number(number)
+        if isinstance(moment, datetime):
+            return moment
+        if isinstance(moment, date):
+            return datetime.combine(moment, time())
         raise RefusedValueError("not_a_datetime", f"a value of type {type(value).__name__} is not a date with a time")
+
+
+def _said(text: str) -> date:
+    try:
+        return parse_datetime(text)
+    except RefusedValueError as refused:
+        try:
+            return parse_date(text)
+        except RefusedValueError:
+            raise refused from None
 
 
 class _DateTexts(dict[date | None, str | None]):
@@ -194,6 +237,8 @@ class DateRule:
             if not value.strip():
                 return None
             value = parse_date(value)
+        elif (number := _whole(value)) is not None and _DIGITS_OF_A_DAY.fullmatch(str(number)):
+            value = parse_date(str(number))
         match value:
             case datetime():
                 if value.tzinfo is not None and self._zone.zone is not None:

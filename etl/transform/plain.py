@@ -2,7 +2,8 @@
 
 The rule: nothing is changed but what JSON cannot hold. The table of what passes:
 
-    int Decimal bool str                 as they are (finite, clean)
+    int Decimal str                      as they are (finite, clean; no white space around a text)
+    bool                                 yes and no: true and false are not among the receiver's types
     float                                as it is (finite)
     datetime                             RFC 3339 with offset
     date                                 YYYY-MM-DD
@@ -10,7 +11,7 @@ The rule: nothing is changed but what JSON cannot hold. The table of what passes
     UUID                                 its canonical text
     list                                 of scalars, element by element
     dict, and text in a JSON column      the JSON value
-    bytes 0 and 1 in a boolean column    false and true (MySQL's BIT(1))
+    0 and 1 in a boolean column          no and yes, as numbers and as bytes (SQLite, MySQL's TINYINT(1) and BIT(1))
     text in a date or datetime column    as the date or datetime that it is (SQLite)
 
 Anything else - bytes, intervals, ranges, geometries - is a problem with the type's name, never `str()` (B13).
@@ -28,7 +29,7 @@ from etl.transform.cells import Cells
 from etl.transform.json_value import JsonRule, ListRule
 from etl.transform.moment import DateRule, DatetimeRule
 from etl.transform.number import finite, ordinary_numbers
-from etl.transform.refusal import unsupported
+from etl.transform.problem import RefusedValueError, unsupported
 from etl.transform.text import clean_text, ordinary_texts
 
 _DAY = timedelta(days=1)
@@ -44,22 +45,24 @@ class PlainRule:
         self._kind = kind
         self._datetimes = datetimes
         self._dates = dates
-        self._lists = ListRule(datetimes)
-        self._json = JsonRule()
+        self._lists = ListRule(datetimes, kind=kind)
+        self._json = JsonRule(kind)
 
-    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
+    def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:  # noqa: PLR0911 - the table above
         """Columns of one type."""
         if cells.kinds == {str}:
             if self._kind in ("datetime", "datetime_tz"):
                 return self._datetimes.ordinary(cells)
             if self._kind == "date":
                 return self._dates.ordinary(cells)
-            return None if self._kind == "json" else ordinary_texts(cells)
+            return None if self._kind in ("json", "list", "boolean") else ordinary_texts(cells)
         if cells.kinds == {datetime}:
             return self._datetimes.ordinary(cells)
         if cells.kinds == {date}:
             return self._dates.ordinary(cells)
-        return (cells.items, ()) if cells.kinds == {bool} else ordinary_numbers(cells)
+        if cells.kinds == {bool}:
+            return [None if one is None else "yes" if one else "no" for one in cells.items], ()
+        return None if self._kind == "boolean" else ordinary_numbers(cells)
 
     def value(self, value: object) -> object:  # noqa: C901, PLR0911, PLR0912  # the table above, a line each
         """Raises RefusedValueError and DoubtfulValueError, as the rule of the value's type."""
@@ -69,11 +72,16 @@ class PlainRule:
             case str() if self._kind == "date":
                 return self._dates.value(value)
             case str() if self._kind == "json":
-                return self._json.value(value)
+                found = self._json.value(value)
+                return clean_text(found) if isinstance(found, str) else found
+            case str() if self._kind == "list":
+                return self._lists.value(value)
             case str():
                 return clean_text(str(value))
             case bool():
-                return value
+                return "yes" if value else "no"
+            case int() | bytes() if self._kind == "boolean":
+                return _yes_no(value)
             case int() | float() | Decimal():
                 return finite(value)
             case datetime():
@@ -86,11 +94,24 @@ class PlainRule:
                 return (_MIDNIGHT + value).time().isoformat()
             case UUID():
                 return str(value)
+            case list() if self._kind != "json" or _is_flat(value):
+                return self._lists.value(value)
             case list():
-                return self._json.value(value) if self._kind == "json" else self._lists.value(value)
+                return self._json.value(value)
             case dict():
                 return self._json.value(value)
-            case bytes() if self._kind == "boolean" and value in (b"\x00", b"\x01"):
-                return value == b"\x01"
             case _:
                 raise unsupported(value)
+
+
+def _is_flat(value: list[object]) -> bool:
+    return not any(isinstance(one, list | dict) for one in value)
+
+
+def _yes_no(value: int | bytes) -> str:
+    if value in (1, b"\x01"):
+        return "yes"
+    if value in (0, b"\x00"):
+        return "no"
+    words = "the column is declared as true or false, and holds another number; declare `type: integer`"
+    raise RefusedValueError("not_a_boolean", words)

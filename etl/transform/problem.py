@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from etl.page import Undecodable
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One problem of row `row` (index in the page) with `field`.
 
-    `fatal` tells whether it makes the row invalid. Otherwise the field was left out (`on_invalid: omit`), or the value
-    was taken with a doubt (`ambiguous_time`, `nonexistent_time`).
+    `fatal` tells whether it makes the row invalid; `omitted`, whether the field was left out instead. Neither: the
+    value was taken with a doubt (`ambiguous_time`, `nonexistent_time`). `inner` is the problem of a product that makes
+    its row's, its `field` that of the product; None elsewhere.
     """
 
     row: int
@@ -22,6 +25,8 @@ class Problem:
     code: str
     message: str
     fatal: bool = True
+    omitted: bool = False
+    inner: Problem | None = None
 
 
 class RefusedValueError(ValueError):
@@ -49,3 +54,29 @@ class Findings:
 
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
     doubts: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+NOT_DECODED = (
+    "undecodable_value",
+    "the value cannot be read: a date beyond the years 1 to 9999, broken text, or an expression that fails",
+)
+
+
+def unsupported(value: object) -> RefusedValueError:
+    """The refusal of a value whose type has no form in an event (B13)."""
+    if isinstance(value, Undecodable):
+        return RefusedValueError(*NOT_DECODED)
+    return RefusedValueError("unsupported_type", f"a value of type {type(value).__name__} has no form in an event")
+
+
+class BrokenJson(str):  # noqa: SLOT000 - a text cannot have slots beside its characters
+    """Such a text; where a text is wanted it is one. `refused` says why it is no JSON that can be sent."""
+
+    refused: RefusedValueError
+
+    @classmethod
+    def of(cls, text: str, refused: RefusedValueError) -> BrokenJson:
+        """`text`, which was refused."""
+        broken = cls(text)
+        broken.refused = refused
+        return broken

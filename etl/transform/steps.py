@@ -12,30 +12,41 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from hashlib import sha256
+from uuid import UUID
 
+from etl.mapping.hashed import HASHED
 from etl.mapping.steps import Step
-from etl.transform.cells import Cells
+from etl.transform.apply import ByValue, Rule
 from etl.transform.date_format import format_date
-from etl.transform.email import HASHED
-from etl.transform.moment import parse_date, parse_datetime
+from etl.transform.moment import moment_of_number, parse_date, parse_datetime
 from etl.transform.number import finite, parse_number
-from etl.transform.problem import DoubtfulValueError, RefusedValueError
-from etl.transform.settle import ByValue, Rule
-from etl.transform.title import title
+from etl.transform.problem import RefusedValueError
+from etl.transform.title import lower, title
 from etl.transform.zone import LocalTime
 
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_WINDOWS = {
+    code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
 _EXACT = Context(prec=3000)
 # Joiners and variation selectors belong to what stands before them, as combining marks do.
 _JOINING = frozenset("\u200d\ufe0e\ufe0f")
 
 
-def step_rule(step: Step, *, zone: LocalTime, kind: str | None = None, type_name: str | None = None) -> Rule:
-    """The rule of `step` for a field of type `type_name` from a column of `kind`."""
+def step_rule(  # noqa: PLR0911 - one return a kind of step
+    step: Step, *, zone: LocalTime, kind: str | None = None, type_name: str | None = None, separator: str = "."
+) -> Rule:
+    """The rule of `step` for a field of type `type_name` from a column of `kind`; `separator` is that of decimals."""
     match step.name:
+        case "scale":
+            factor = Decimal(str(step.arguments[0]))
+            return ByValue(lambda value: scale_number(value, factor, separator=separator), repeats=False)
+        case "hex":
+            return ByValue(_hex, repeats=False)
         case "round":
             places = int(step.arguments[0])
-            return ByValue(lambda value: round_number(value, places), repeats=False)
+            return ByValue(lambda value: round_number(value, places, separator=separator), repeats=False)
         case "date":
             pattern = str(step.arguments[0])
             return ByValue(
@@ -55,7 +66,8 @@ def _text_step(step: Step) -> Callable[[str], str]:
     one, two = (*step.arguments, None, None)[:2]
     table: dict[str, Callable[[str], str]] = {
         "strip": str.strip,
-        "lower": str.lower,
+        "clean": clean,
+        "lower": lower,
         "upper": str.upper,
         "title": title,
         "squeeze_spaces": lambda text: " ".join(text.split()),
@@ -113,17 +125,50 @@ def split_text(text: str, separator: str) -> list[str] | None:
     return [part for part in map(str.strip, text.split(separator)) if part] or None
 
 
-def round_number(value: object, places: int) -> object:
+def clean(text: str) -> str:
+    """`text` without control characters; those of U+0080 to U+009F become what Windows-1252 means by them.
+
+    Tabs and line breaks stay. A Windows text that was read as Latin-1 has such characters where it had quotation marks,
+    dashes or the euro sign.
+    """
+    return _CONTROL.sub("", text.translate(_WINDOWS)) if not text.isprintable() else text
+
+
+def _hex(value: object) -> str:
+    if isinstance(value, UUID):
+        return value.hex
+    if not isinstance(value, bytes | bytearray | memoryview):
+        words = f"the step hex needs bytes, not a value of type {type(value).__name__}"
+        raise RefusedValueError("step_failed", words)
+    return bytes(value).hex()
+
+
+def scale_number(value: object, factor: Decimal, *, separator: str = ".") -> object:
+    """The number times `factor`, exact; text is read as a number. A float stays a float.
+
+    Raises RefusedValueError (step_failed, and as `finite` and `parse_number`).
+    """
+    number = _number(value, "scale", separator)
+    exact = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+    scaled = _EXACT.multiply(exact, factor)
+    return float(scaled) if isinstance(number, float) else scaled or scaled.copy_abs()
+
+
+def _number(value: object, step: str, separator: str) -> int | float | Decimal:
+    if isinstance(value, str):
+        value = parse_number(value, decimal_separator=separator)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        words = f"the step {step} needs a number, not a value of type {type(value).__name__}"
+        raise RefusedValueError("step_failed", words)
+    return finite(value)
+
+
+def round_number(value: object, places: int, *, separator: str = ".") -> object:
     """A number with at most `places` decimals, halves away from zero; whole numbers for 0. Text is read as a number.
 
     A float stays a float. Raises RefusedValueError (step_failed, and as `finite` and `parse_number`).
     """
-    if isinstance(value, str):
-        value = parse_number(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        words = f"the step round needs a number, not a value of type {type(value).__name__}"
-        raise RefusedValueError("step_failed", words)
-    number = finite(value)
+    number = _number(value, "round", separator)
     if isinstance(number, int):
         return number
     exact = Decimal(repr(number)) if isinstance(number, float) else number
@@ -146,78 +191,11 @@ def _moment(value: object, *, zone: LocalTime, kind: str | None, type_name: str 
         value = moment
     elif isinstance(value, datetime) and value.tzinfo is None and kind == "datetime_tz":
         value = value.replace(tzinfo=UTC)
-    elif type_name == "datetime" and isinstance(value, int) and not isinstance(value, bool):
-        value = datetime.fromtimestamp(value, UTC)
+    elif type_name in ("datetime", "date") and isinstance(value, int) and not isinstance(value, bool):
+        value = moment_of_number(value)
     if not isinstance(value, date):
         words = f"the step date needs a date or datetime, not a value of type {type(value).__name__}"
         raise RefusedValueError("step_failed", words)
     if isinstance(value, datetime) and value.tzinfo is not None and zone.zone is not None:
         return value.astimezone(zone.zone)
     return value
-
-
-def value_text(value: object) -> str | None:
-    """A scalar as the keys of `map` write it; None for what no key can name."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | date():
-            return str(value)
-        case float() | Decimal():
-            exact = Decimal(repr(value)) if isinstance(value, float) else value
-            if not exact.is_finite() or abs(exact.adjusted()) > 100:
-                return None
-            text = format(exact or exact.copy_abs(), "f")
-            return text.rstrip("0").rstrip(".") if "." in text else text
-        case _:
-            return None
-
-
-class MapRule:
-    """`map`: a table from a value as text to what is sent.
-
-    A text is looked up as it is, then without white space at its ends; true and false also as 1 and 0, and the other
-    way round where `kind` is "boolean". A value that is not in the table goes on when `understood` takes it as it is
-    (the table then holds the exceptions: `{EURO: EUR}`); without `understood`, or when it refuses, it is a problem
-    (not_in_map).
-    """
-
-    repeats = True
-
-    def __init__(self, table: dict[str, object], *, kind: str | None, understood: Rule | None) -> None:
-        self._table = {{"True": "true", "False": "false"}.get(key, key): one for key, one in table.items()}
-        self._kind = kind
-        self._understood = understood
-
-    def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
-        """Columns of few distinct values are settled by value."""
-        return
-
-    def value(self, value: object) -> object:
-        """Raises RefusedValueError (not_in_map)."""
-        for key in self._keys(value):
-            if key in self._table:
-                return self._table[key]
-        if self._understood is not None:
-            try:
-                self._understood.value(value)
-            except (RefusedValueError, DoubtfulValueError):
-                pass
-            else:
-                return value
-        raise RefusedValueError("not_in_map", "the value is not in the field's map")
-
-    def _keys(self, value: object) -> list[str]:
-        text = value_text(value)
-        if text is None:
-            return []
-        if isinstance(value, str):
-            return [text, text.strip()]
-        other = {"true": "1", "false": "0"}
-        if isinstance(value, bool):
-            return [text, other[text]]
-        if self._kind == "boolean":
-            return [text, {"1": "true", "0": "false"}.get(text, text)]
-        return [text]

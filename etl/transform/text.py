@@ -1,6 +1,7 @@
 r"""Text: what the receiver gets for fields such as names, ids and postal codes.
 
-The rule: a text passes unchanged or not at all. Lone surrogates, NUL and control characters other than tab, LF and CR
+The rule: a text passes without the white space around it, otherwise unchanged, or not at all. Lone surrogates, NUL and
+control characters other than tab, LF and CR
 (Unicode category Cc, U+0080 to U+009F included) are problems, because they break the request or the reader.
 Other values have one form: integers and decimals their exact digits, floats the shortest that is read back the same
 (without `.0` when whole), true and false, dates and datetimes ISO 8601, UUIDs their canonical text.
@@ -15,17 +16,27 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from etl.transform.cells import Cells
+from etl.transform.apply import Rule
+from etl.transform.cells import Cells, is_blank
 from etl.transform.moment import DatetimeRule
-from etl.transform.problem import RefusedValueError
-from etl.transform.refusal import unsupported
-from etl.transform.settle import Rule
+from etl.transform.problem import RefusedValueError, unsupported
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Broken, or perhaps nothing but characters without width.
+_ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]|^[\u00ad\u180e\u200b-\u200f\u2060\ufeff]")
 _BROKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
+    """`text` without white space around it; "" for a blank one.
+
+    Raises RefusedValueError (not_unicode, control_characters).
+    """
+    text = text.strip()
+    return "" if is_blank(text) else unbroken(text)
+
+
+def unbroken(text: str) -> str:
     """`text` itself. Raises RefusedValueError (not_unicode, control_characters)."""
     found = _BROKEN.search(text)
     if found is None:
@@ -36,28 +47,39 @@ def clean_text(text: str) -> str:
 
 
 def ordinary_texts(cells: Cells) -> tuple[list[Any], Iterable[int]]:
-    """A column of texts as it is, looked at in one go, and the rows that do not pass `clean_text`."""
-    joined = "".join(cells.present())
+    """A column of texts without white space around them, and the rows that do not pass `clean_text`."""
+    items = cells.items
+    present = cells.present()
+    stripped = list(map(str.strip, present))
+    if stripped != present:
+        left = iter(stripped)
+        items = [None if text is None else next(left) for text in items]
+    joined = "".join(stripped)
     # Most pages are printable, which is found out faster than a pattern can.
-    if joined.isprintable() or _BROKEN.search(joined) is None:
-        return cells.items, ()
-    search = _BROKEN.search
-    return list(cells.items), [row for row, text in enumerate(cells.items) if text is not None and search(text)]
+    if joined.isprintable():
+        return items, ()
+    search = _ODD.search
+    odd = [row for row, text in enumerate(items) if text is not None and search(text)]
+    return (list(items), odd) if odd else (items, ())
 
 
 class TextRule:
-    """Any scalar as text. `moments` writes datetimes."""
+    """Any scalar as text.
+
+    `moments` writes datetimes; `digits`: integers have so many, with zeros in front (None: as they are).
+    """
 
     repeats = False
 
-    def __init__(self, moments: DatetimeRule) -> None:
+    def __init__(self, moments: DatetimeRule, *, digits: int | None = None) -> None:
         self._moments = moments
+        self._digits = digits or 0
 
     def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Texts and integers."""
         if cells.kinds == {str}:
             return ordinary_texts(cells)
-        if cells.kinds == {int}:
+        if cells.kinds == {int} and not self._digits:
             if cells.has_missing:
                 return [None if value is None else str(value) for value in cells.items], ()
             return list(map(str, cells.items)), ()
@@ -71,7 +93,7 @@ class TextRule:
             case bool():
                 return "true" if value else "false"
             case int():
-                return str(value)
+                return f"{value:0{self._digits}}"
             case Decimal():
                 return text_of_decimal(value)
             case float():

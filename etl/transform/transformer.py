@@ -1,24 +1,26 @@
 """A page of rows becomes events and problems.
 
 The rule: pure and by column. The same row gives the same event, whatever stands beside it in the page (B27), and one
-bad row costs itself only. Nobody looks at a row until the events are put together.
+bad row costs itself only. No row is looked at until the events are put together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import Any
 
-from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS
+from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS, PURCHASE, on_invalid_of
 from etl.mapping.model import EventColumn
 from etl.mapping.model import Mapping as MappingModel
 from etl.page import Column, Page
 from etl.transform.event_name import EventName
 from etl.transform.field import Field
 from etl.transform.frame import Frame
+from etl.transform.phone import Internationalizer
 from etl.transform.problem import Problem
 from etl.transform.products import ProductLines
 from etl.transform.trace import FieldTrace, trace_fields, trace_products
@@ -29,6 +31,7 @@ __all__ = ["FieldTrace", "Problem", "Transformed", "Transformer"]
 Event = dict[str, object]
 
 _NO_IDENTITY = "the event has neither email nor userid"
+_NO_CURRENCY = "amounts without currency, for an account with several"
 
 
 @dataclass(frozen=True)
@@ -55,21 +58,57 @@ class Transformed:
 
 
 class Transformer:
-    """A mapping, compiled for the columns of its source and of its products' table."""
+    """A mapping, compiled for the columns of its source and of its products' table.
 
-    def __init__(self, mapping: MappingModel, columns: Sequence[Column], child_columns: Sequence[Column] = ()) -> None:
+    `today`: birthdates after it are implausible (None: the future is not known).
+    """
+
+    def __init__(
+        self,
+        mapping: MappingModel,
+        columns: Sequence[Column],
+        child_columns: Sequence[Column] = (),
+        *,
+        today: date | None = None,
+    ) -> None:
         zone = LocalTime(mapping.source.timezone)
         kinds = {column.name: column.kind for column in columns}
-        self._event = EventName(mapping.event.column if isinstance(mapping.event, EventColumn) else None, mapping.event)
+        self._event = EventName(mapping.event.columns if isinstance(mapping.event, EventColumn) else (), mapping.event)
         self._fields = []
         for name, rule in mapping.fields.items():
             known = FIELDS.get(name)
             type_name = rule.type or (None if known is None else known.type)
-            self._fields.append(Field(name, rule, type_name=type_name, kinds=kinds, zone=zone))
+            rejects = (rule.on_invalid or mapping.on_invalid or on_invalid_of(name)) == "reject"
+            self._fields.append(
+                Field(
+                    name,
+                    rule,
+                    type_name=type_name,
+                    kinds=kinds,
+                    digits=_digits(columns),
+                    rejects=rejects,
+                    zone=zone,
+                    own_steps=mapping.own_steps,
+                    today=today,
+                )
+            )
+        self._needs_currency = mapping.destination.multiple_currencies
+        self._phones = Internationalizer() if {"phone", "country"} <= set(mapping.fields) else None
         self._products = None
         if mapping.products is not None:
             child_kinds = {column.name: column.kind for column in child_columns}
-            self._products = ProductLines(mapping.products, kinds=kinds, child_kinds=child_kinds, zone=zone)
+            rejects = (mapping.products.on_invalid or mapping.on_invalid or on_invalid_of("products")) == "reject"
+            self._products = ProductLines(
+                mapping.products,
+                kinds=kinds,
+                child_kinds=child_kinds,
+                digits=_digits(columns),
+                child_digits=_digits(child_columns),
+                zone=zone,
+                rejects=rejects,
+                own_steps=mapping.own_steps,
+                needs_language=mapping.destination.multiple_languages,
+            )
 
     def __call__(self, page: Page) -> Transformed:
         """The events and problems of the page's rows; its unreadable rows are not looked at."""
@@ -83,13 +122,26 @@ class Transformer:
             if outcome.complete:
                 complete.add(field.name)
             problems += outcome.problems
+        if self._phones is not None:
+            columns["phone"] = self._phones.numbers(columns["phone"], columns["country"])
         if self._products is not None:
             columns["products"], found = self._products.run(page, frame, names)
             problems += found
         invalid = {problem.row for problem in problems if problem.fatal}
-        nobody = [row for row in _without_identity(columns, complete, frame.length) if row not in invalid]
-        problems += [Problem(row, "email", "missing_identity", _NO_IDENTITY) for row in nobody]
-        invalid.update(nobody)
+        nameless = [row for row in _without_identity(columns, complete, frame.length) if row not in invalid]
+        problems += [Problem(row, "email", "missing_identity", _NO_IDENTITY) for row in nameless]
+        invalid.update(nameless)
+        lacking = list(_incomplete_purchases(columns, complete, invalid))
+        problems += lacking
+        invalid.update(problem.row for problem in lacking)
+        if self._needs_currency and "currency" not in complete:
+            lacking = [
+                Problem(row, "currency", "missing_currency", _NO_CURRENCY)
+                for row in _amounts_without_currency(columns, frame.length)
+                if row not in invalid
+            ]
+            problems += lacking
+            invalid.update(problem.row for problem in lacking)
         problems.sort(key=lambda problem: problem.row)
         return Transformed(columns, invalid, problems)
 
@@ -98,11 +150,47 @@ class Transformer:
         children = {0: page.children[row]} if row in page.children else {}
         one = replace(page, rows=[page.rows[row]], children=children, unreadable=())
         frame = Frame(one.columns, one.rows)
-        traces = trace_fields(self._fields, frame)
+        traces = [self._with_country(trace, self(one)) for trace in trace_fields(self._fields, frame)]
         if self._products is None:
             return traces
         names, _ = self._event.run(frame)
         return traces + trace_products(self._products, one, frame, names)
+
+    def _with_country(self, trace: FieldTrace, done: Transformed) -> FieldTrace:
+        """The trace of a phone number with what its row's country made of it."""
+        if self._phones is None or trace.field != "phone":
+            return trace
+        return replace(trace, steps=[*trace.steps, ("country", done.columns["phone"][0])])
+
+
+def _incomplete_purchases(
+    columns: Mapping[str, list[Any]], complete: AbstractSet[str], invalid: AbstractSet[int]
+) -> Iterator[Problem]:
+    """Purchases without an order id or without products, which the receiver refuses; of each row the first."""
+    names = columns["event"]
+    if PURCHASE not in names:
+        return
+    nothing = [None] * len(names)
+    orders = names if "orderid" in complete else columns.get("orderid", nothing)
+    goods = columns.get("products", nothing)
+    for row, (name, order, bought) in enumerate(zip(names, orders, goods, strict=True)):
+        if name == PURCHASE and row not in invalid:
+            if order is None:
+                yield Problem(row, "orderid", "missing_orderid", "a Purchase without orderid")
+            elif not bought:
+                yield Problem(row, "products", "missing_products", "a Purchase without products")
+
+
+def _amounts_without_currency(columns: Mapping[str, list[Any]], length: int) -> Iterator[int]:
+    nothing = [None] * length
+    needed = (columns.get(name, nothing) for name in ("currency", "totalvalue", "products"))
+    for row, (currency, total, products) in enumerate(zip(*needed, strict=True)):
+        if currency is None and (total is not None or any("price" in one for one in products or ())):
+            yield row
+
+
+def _digits(columns: Sequence[Column]) -> dict[str, int]:
+    return {column.name: column.digits for column in columns if column.digits is not None}
 
 
 def _without_identity(columns: Mapping[str, list[Any]], complete: AbstractSet[str], length: int) -> list[int]:

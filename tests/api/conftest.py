@@ -11,7 +11,7 @@ import pytest
 from etl.api.client import ApiClient
 from etl.mapping.destination import Destination
 from etl.secret import Secret
-from tests.scripted_server import ACCOUNT, API_KEY
+from tests.servers.scripted_server import ACCOUNT, API_KEY
 
 OpenClient = Callable[..., ApiClient]
 

@@ -17,13 +17,13 @@ import pytest
 
 from etl import __version__
 from etl.api.client import ApiClient
-from etl.delivery.answer import Answer, Failure
-from etl.delivery.verdict import Accepted, judge
 from etl.errors import DestinationMisconfigured
 from etl.secret import Secret
-from tests.scripted_faults import FAULTS, TRANSPORT, answering
-from tests.scripted_rules import unauthorized_from
-from tests.scripted_server import ACCOUNT, API_KEY, ScriptedServer, refusing_url
+from etl.verdict.answer import Answer, Failure
+from etl.verdict.judge import Accepted, judge
+from tests.servers.scripted_faults import FAULTS, TRANSPORT, answering
+from tests.servers.scripted_rules import unauthorized_from
+from tests.servers.scripted_server import ACCOUNT, API_KEY, ScriptedServer, refusing_url
 
 BODY = b'{"events":[{"event":"Order","email":"canary.anna@example.org"}]}'
 SLOW = {"accepted_but_silent", "hang_before_body", "hang_after_body", "drip_head", "drip_body"}

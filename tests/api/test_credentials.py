@@ -8,8 +8,8 @@ import pytest
 
 from etl.api.credentials import CredentialCheck, CredentialOutcome
 from etl.secret import Secret
-from tests.scripted_faults import answering, raw
-from tests.scripted_server import ScriptedServer, refusing_url
+from tests.servers.scripted_faults import answering, raw
+from tests.servers.scripted_server import ScriptedServer, refusing_url
 
 
 def test_verified(open_client: Any) -> None:
@@ -32,8 +32,15 @@ def test_a_wrong_key(open_client: Any) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "exit_code"),
     [
-        (answering(200, {"verified": False}), CredentialOutcome.REFUSED, 5),
+        (answering(200, {"verified": False}), CredentialOutcome.UNCLEAR, 6),
+        (answering(401, {"verified": False}), CredentialOutcome.REFUSED, 5),
+        (answering(400, {"errors": ["Invalid API key"]}), CredentialOutcome.REFUSED, 5),
+        (answering(200, {"success": False, "code": 401}), CredentialOutcome.REFUSED, 5),
         (answering(403), CredentialOutcome.REFUSED, 5),
+        (answering(403, {"verified": False}), CredentialOutcome.REFUSED, 5),
+        (answering(403, {"message": "Account suspended"}), CredentialOutcome.REFUSED, 5),
+        (answering(403, b"<html>", headers={"Content-Type": "text/html"}), CredentialOutcome.UNCLEAR, 6),
+        (answering(400, {"verified": False}), CredentialOutcome.UNCLEAR, 6),
         (answering(200, {"verified": "yes"}), CredentialOutcome.UNCLEAR, 6),
         (answering(200, {"success": True}), CredentialOutcome.UNCLEAR, 6),
         (answering(200, b"<html>"), CredentialOutcome.UNCLEAR, 6),

@@ -11,9 +11,9 @@ import pytest
 
 from etl.api.deadline import NotConnected, _connect_failure
 from etl.api.failures import CLIENT_ERRORS, FAILURES, failure_of
-from etl.delivery.answer import Failure
-from etl.delivery.verdict import Case, Stop, TryAgain, case_of, judge
 from etl.errors import DestinationMisconfigured
+from etl.verdict.answer import Failure
+from etl.verdict.judge import Case, Stop, TryAgain, case_of, judge
 
 HTTPCORE_ERRORS = sorted(
     (kind for kind in vars(httpcore).values() if isinstance(kind, type) and issubclass(kind, Exception)),

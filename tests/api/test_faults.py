@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from etl.delivery.answer import Answer
-from etl.delivery.retry_after import MAX_RETRY_AFTER_SECONDS
-from etl.delivery.verdict import (
+from etl.errors import CredentialsRefused, DestinationMisconfigured, StoppedEarly
+from etl.verdict.answer import Answer
+from etl.verdict.judge import (
     VERDICTS,
     Accepted,
     Case,
@@ -27,9 +27,9 @@ from etl.delivery.verdict import (
     case_of,
     judge,
 )
-from etl.errors import CredentialsRefused, DestinationMisconfigured, StoppedEarly
-from tests.scripted_faults import FAULTS
-from tests.scripted_server import ScriptedServer
+from etl.verdict.retry_after import MAX_RETRY_AFTER_SECONDS
+from tests.servers.scripted_faults import FAULTS
+from tests.servers.scripted_server import ScriptedServer
 
 EVENTS = [{"event": "Order", "email": f"{name}@example.org"} for name in ("anna.echo", "bob", "carl", "dora")]
 EVENTS[0]["firstname"] = "Anna Echo"
@@ -41,7 +41,10 @@ LARGE_BODY = json.dumps({"events": [*EVENTS, {"event": "Order", "email": "x" * 2
 def again(
     cause: str, *, ambiguous: bool = True, unreadable: bool = False, throttled: bool = False, after: float | None = None
 ) -> TryAgain:
-    return TryAgain(after, ambiguous=ambiguous, throttled=throttled, cause=cause, unreadable=unreadable)
+    event = not throttled
+    return TryAgain(
+        after, ambiguous=ambiguous, throttled=throttled, cause=cause, unreadable=unreadable, may_be_event=event
+    )
 
 
 def status(code: int, *, after: float | None = None) -> TryAgain:
@@ -58,6 +61,11 @@ def strange(code: int = 200) -> TryAgain:
 
 def refused(code: str = "refused", words: str = "") -> Refused:
     return Refused(Refusal(code, words))
+
+
+def refused_or(kind: type[StoppedEarly | CredentialsRefused], status: int, refusal: Refusal) -> Refused:
+    """A refusal that stops the run before anything was accepted in it."""
+    return Refused(refusal, Stop(kind(""), cause=f"HTTP {status}"), stop_at_once=True)
 
 
 def stop(kind: type[StoppedEarly | CredentialsRefused | DestinationMisconfigured], code: int) -> Stop:
@@ -112,7 +120,6 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
             "gzip_bomb",
             "gzip_cut",
             "gzip_false",
-            "brotli",
         ),
         (Case.UNREADABLE, LONG),
     ),
@@ -137,12 +144,62 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
             "ok_count_above",
             "ok_in_words",
             "ok_updates",
+            "ok_sum",
+            "ok_sum_silent",
+            "ok_no_error",
+            "ok_status",
+            "utf8_as_encoding",
+            "line_breaks_after",
         ),
         (Case.CONFIRMED, Accepted()),
     ),
     **dict.fromkeys(
         ("says_neither", "says_neither_207", "empty_object"), (Case.UNCONFIRMED, Accepted(unconfirmed=True))
     ),
+    **dict.fromkeys(
+        ("short_created", "short_processed", "short_none"), (Case.COUNTED_SHORT, Accepted(unconfirmed=True))
+    ),
+    **dict.fromkeys(
+        ("two_answers", "two_answers_and_close", "answer_and_text"),
+        (Case.CUT_OFF, again("more bytes came than the answer has", unreadable=True)),
+    ),
+    "error_alone": (Case.REFUSED, refused("TIMESTAMP_ERROR", "TIMESTAMP_ERROR")),
+    "error_object": (Case.REFUSED, refused("TIMESTAMP_ERROR", "no year")),
+    "error_index": (Case.ATTRIBUTED_OTHERS_RESENT, SECOND),
+    "error_true": (Case.REFUSED, refused(words="")),
+    "status_error": (Case.REFUSED, refused(words="no year")),
+    "status_fail": (Case.REFUSED, refused(words="FAIL")),
+    "code_error": (Case.REFUSED, refused("TIMESTAMP_ERROR", "")),
+    "forbidden_json": (
+        Case.FORBIDDEN,
+        refused_or(CredentialsRefused, 403, Refusal("http_403", "Forbidden")),
+    ),
+    "forbidden_page": (
+        Case.FIREWALL,
+        Refused(Refusal("http_403", ""), Stop(CredentialsRefused(""), cause="HTTP 403")),
+    ),
+    "forbidden_index": (Case.ATTRIBUTED_OTHERS_RESENT, SECOND),
+    "suspended_400": (
+        Case.ACCOUNT,
+        refused_or(CredentialsRefused, 400, Refusal("http_400", "Account suspended")),
+    ),
+    "suspended_200": (
+        Case.ACCOUNT,
+        refused_or(CredentialsRefused, 200, Refusal("ACCOUNT_SUSPENDED", "ACCOUNT_SUSPENDED")),
+    ),
+    "suspended_403": (
+        Case.ACCOUNT,
+        refused_or(CredentialsRefused, 403, Refusal("http_403", "Your subscription has expired")),
+    ),
+    "suspended_each": (
+        Case.ACCOUNT,
+        refused_or(CredentialsRefused, 400, Refusal("http_400", "Account suspended")),
+    ),
+    "over_quota": (
+        Case.ACCOUNT,
+        refused_or(StoppedEarly, 400, Refusal("http_400", "Monthly quota exceeded")),
+    ),
+    "counted_errors": (Case.PARTLY_ACCEPTED, PartlyAccepted(3)),
     "ok_with_warnings": (Case.CONTRADICTORY, Accepted(unconfirmed=True)),
     "unread_503": (Case.SERVER_TROUBLE, status(503)),
     "unread_413": (Case.TOO_LARGE, TooLarge()),
@@ -155,25 +212,29 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
             "empty_200",
             "blank_200",
             "html_200",
-            "not_utf8",
-            "utf16",
             "json_list",
             "json_text",
             "json_true",
             "json_null",
-            "json_nan",
             "json_twice",
             "json_deep",
             "php_notice",
+            "brotli",
         ),
         (Case.UNREADABLE, strange()),
     ),
+    # A JSON object all the same, in another coding or with a number that JSON does not know.
+    **dict.fromkeys(("ok_latin1", "ok_utf16", "ok_nan"), (Case.CONFIRMED, Accepted())),
     "no_content": (Case.UNREADABLE, strange(204)),
     "empty_202": (Case.UNREADABLE, strange(202)),
     "status_600": (Case.UNREADABLE, strange(600)),
     "false_bare": (Case.REFUSED, refused()),
     "false_message": (Case.REFUSED, refused(words="Nothing was stored")),
-    "false_code": (Case.REFUSED, refused("ACCOUNT_PAUSED", "Try the dashboard")),
+    "false_code": (
+        Case.ACCOUNT,
+        refused_or(CredentialsRefused, 200, Refusal("ACCOUNT_PAUSED", "Try the dashboard")),
+    ),
+    "false_too_busy": (Case.BUSY, again("HTTP 200: Too many requests", ambiguous=False, throttled=True)),
     "false_in_words": (Case.REFUSED, refused()),
     "false_count_zero": (Case.REFUSED, refused()),
     "text_alone": (Case.REFUSED, refused(words="Field timestamp is wrong")),
@@ -184,7 +245,7 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
         refused("TIMESTAMP_ERROR", "TIMESTAMP_ERROR: does not begin with a year"),
     ),
     "texts_as_many": (Case.REFUSED, refused(words="a; b; c; d")),
-    "echo": (Case.REFUSED, refused(words="e-mail [redacted] of [redacted] (key [redacted]) [31mis wrong")),
+    "echo": (Case.REFUSED, refused(words="e-mail [redacted] of [redacted] (key [redacted]) [[redacted] wrong")),
     "long_words": (Case.REFUSED, refused(words=("very " * 40)[:199] + "…")),
     **dict.fromkeys(
         ("by_index", "by_event_index", "by_key", "by_position", "by_index_alone", "by_index_nested"),
@@ -216,10 +277,9 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
     "others_miscounted": (Case.ATTRIBUTED_OTHERS_RESENT, Partly({0: Refusal("refused", "")}, "resend")),
     "others_207": (Case.ATTRIBUTED_OTHERS_ACCEPTED, Partly({0: Refusal("refused", "")}, "accepted")),
     **dict.fromkeys(
-        ("partly_created", "partly_processed", "partly_silent", "partly_false"),
+        ("partly_silent", "partly_updated", "partly_false"),
         (Case.PARTLY_ACCEPTED, PartlyAccepted(3)),
     ),
-    "partly_none": (Case.PARTLY_ACCEPTED, PartlyAccepted(0)),
     **dict.fromkeys(
         ("bad_request", "bad_request_html", "bad_request_true", "bad_request_cut"), (Case.REFUSED, refused("http_400"))
     ),
@@ -238,7 +298,8 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
     "error_with_errors": (Case.SERVER_TROUBLE, status(500)),
     "unavailable_for_7s": (Case.SERVER_TROUBLE, status(503, after=7.0)),
     "unavailable_until": (Case.SERVER_TROUBLE, status(503, after=7.0)),
-    **{f"status_{code}": (Case.CREDENTIALS, stop(CredentialsRefused, code)) for code in (401, 403)},
+    "status_401": (Case.CREDENTIALS, stop(CredentialsRefused, 401)),
+    "status_403": (Case.FORBIDDEN, refused_or(CredentialsRefused, 403, Refusal("http_403", ""))),
     "status_402": (Case.QUOTA, stop(StoppedEarly, 402)),
     **{
         f"status_{code}": (Case.NOT_THE_API, stop(DestinationMisconfigured, code))
@@ -259,13 +320,13 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
             "429_date_past",
             "429_date_bad_clock",
             "429_words",
-            "429_fraction",
             "429_negative",
             "429_foreign_digits",
             "429_refusing",
         ),
         (Case.THROTTLED, too_many()),
     ),
+    "429_fraction": (Case.THROTTLED, too_many(1.5)),
     **dict.fromkeys(("429_seconds", "429_date", "429_date_no_zone"), (Case.THROTTLED, too_many(7.0))),
     **dict.fromkeys(("429_absurd", "429_day", "429_date_far"), (Case.THROTTLED, too_many(MAX_RETRY_AFTER_SECONDS))),
 }

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from etl.api.failures import FAILURES, failure_of
-from etl.delivery.answer import Failure
+from etl.verdict.answer import Failure
 
 EXCEPTIONS = [
     kind

@@ -40,7 +40,15 @@ def test_a_login_is_decoded_and_sent_to_the_proxy_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["socks5://canary.lan", "https://canary.lan", "http://", "http://canary:x9", "http://[canary"]
+    "value",
+    [
+        "socks5://canary.lan",
+        "https://canary.lan",
+        "http://",
+        "http://canary:x9",
+        "http://[canary",
+        "http://canary:1/x@lan",
+    ],
 )
 def test_a_proxy_that_cannot_be_used_is_refused_without_being_shown(value: str) -> None:
     """Its address may hold a password."""

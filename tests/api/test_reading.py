@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 import pytest
 
 from etl.api.reading import MAX_ANSWER_BYTES, BodyReader, read_head
+from etl.verdict.retry_after import retry_after_seconds
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 GOOD = b'{"success": true}'
 
 
 def read(*chunks: bytes, encoding: str = "") -> tuple[bytes, bool]:
-    reader = BodyReader(encoding)
+    reader = BodyReader(read_head([(b"Content-Encoding", encoding.encode())], now=NOON).encoding)
     reader.read(chunks)
     return reader.body, reader.truncated
 
@@ -38,8 +39,10 @@ def test_a_packed_body_is_unpacked_wherever_it_is_cut(encoding: str) -> None:
         (gzip.compress(GOOD, mtime=0) + b"more", "gzip", True),
         (gzip.compress(GOOD, mtime=0)[:-1], "gzip", True),
         (GOOD, "gzip", True),
-        (GOOD, "br", True),
-        (GOOD, "gzip, gzip", True),
+        (GOOD, "br", False),
+        (GOOD, "UTF-8", False),
+        (GOOD, "gzip, UTF-8", True),
+        (gzip.compress(GOOD, mtime=0), "UTF-8, gzip", False),
         (b"", "gzip", False),
         (b"", "", False),
     ],
@@ -114,3 +117,13 @@ def test_our_clock_stands_in_for_a_missing_date_where_it_is_needed() -> None:
         "retry-after": "7",
         "date": "Wed, 01 May 2024 12:00:00 GMT",
     }
+
+
+def test_several_waits_are_all_kept() -> None:
+    """Of a server and a proxy before it; the longest counts."""
+    raw_headers = [(b"Retry-After", b"7"), (b"Date", b"x"), (b"retry-after", b"120.5")] + [
+        (b"Retry-After", b"1" * 150)
+    ] * 40
+    head = read_head(raw_headers, now=NOON)
+    assert retry_after_seconds(head.kept) == 120.5
+    assert len(head.kept["retry-after"]) <= 2000

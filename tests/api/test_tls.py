@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import trustme
 
-from etl.delivery.answer import Answer, Failure
-from etl.delivery.verdict import Accepted, Case, TryAgain, case_of, judge
-from tests.scripted_faults import FAULTS
-from tests.scripted_server import ScriptedServer
+from etl.verdict.answer import Answer, Failure
+from etl.verdict.judge import Accepted, Case, TryAgain, case_of, judge
+from tests.servers.scripted_faults import FAULTS
+from tests.servers.scripted_server import ScriptedServer
 
 BODY = b'{"events":[{"event":"Order","email":"anna@example.org"}]}'
 LARGE_BODY = json.dumps({"events": [{"event": "Order", "email": "x" * 24_000_000}]}).encode()

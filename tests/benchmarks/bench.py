@@ -26,7 +26,7 @@ from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LED
 from tests.benchmarks.growth import grow
 from tests.benchmarks.measure import measure
 from tests.benchmarks.rounds import Results, compete
-from tests.databases import shared_server, stop_servers
+from tests.servers.databases import shared_server, stop_servers
 
 SECTIONS = ("speed", "latency", "stages", "throttle", "growth", "ledger")
 BATCH_SIZES = (1000, 100)

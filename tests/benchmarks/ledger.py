@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from etl.batch.event import Event
-from etl.batch.key_hash import KeyHasher
 from etl.delivery.settlement import Settlement
+from etl.event.event import Event
+from etl.event.key_hash import KeyHasher
 from etl.host.system_clock import SystemClock
 from etl.page import Position
 from etl.state.mapping_state import MappingState
@@ -53,7 +53,7 @@ def fill(state: MappingState, *, count: int, at_random: bool, first: int = 0) ->
         hashes = [chance.randbytes(10) for _ in keys] if at_random else hasher.ledger_keys(keys)
         stamp = state.next_stamp()
         begun, begun_wall = time.process_time(), time.perf_counter()
-        state.same(hashes, [b"digested"] * PAGE_ROWS)
+        state.compare(hashes, [b"digested"] * PAGE_ROWS)
         looking += time.process_time() - begun
         events = [
             Event(0, key, b"", (), found, b"digested", stamp, MARKS) for key, found in zip(keys, hashes, strict=True)

@@ -68,8 +68,8 @@ def write_mapping(folder: Path, *, resend: str, batch_size: int, concurrency: in
 
 
 def command(mapping: Path, state: Path, *options: str) -> list[str]:
-    """The command line of a run from the beginning."""
-    words = ["run", str(mapping), "--state", str(state), "--start-from", "beginning", "-o", "json", *options]
+    """The command line of a run from the beginning, whatever the state has reached."""
+    words = ["run", str(mapping), "--state", str(state), "--start-from", "beginning", "--yes", "-o", "json", *options]
     return [sys.executable, "-m", "etl", *words]
 
 

@@ -1,4 +1,4 @@
-"""The results as Markdown, for the README and for people."""
+"""The results as Markdown, for the page of this folder and for people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ STAGES = {
     "read": "the database's query, the driver, the rows' tuples",
     "columns": "the rows' values by column, and which rows make no event",
     "transforms": "the steps of the mapping",
-    "checks": "the types: e-mail, language, currency, yes/no, dates, numbers, texts",
+    "checks": "the types of the fields",
     "encode": "the JSON texts of each column, joined into events",
-    "ledger": "keyed hashes of keys and fields, and the look-up of what was accepted",
+    "ledger": "hashes of keys and fields, and the look-up",
     "deliver": "lanes, batches, settlement",
     "send": "HTTP over the loopback address, the sink's own time included",
     "state": "the ledger's new entries and the checkpoint, on disk",
@@ -40,7 +40,7 @@ class Profile:
 
 def stages_table(profiles: Sequence[tuple[str, Profile]]) -> str:
     """Microseconds a row and share of each stage."""
-    head = ["stage: what is in it", *(name for name, _ in profiles)]
+    head = ["stage", *(name for name, _ in profiles)]
     rows = []
     for stage, what in STAGES.items():
         cells = [
@@ -113,7 +113,13 @@ def latency_table(*parts: Sequence[Results]) -> str:
     Each of `parts` has the results of some contestants at the same tasks, with a number of rows of its own.
     """
     titles = [task_title(result) for result in parts[0]]
-    head = ["rows/s (of what the delay allows; once started)", "rows", *titles, "peak MiB", "CPU s a million rows"]
+    head = [
+        "rows/s (share; once started)",
+        "rows",
+        *(title.replace(" a batch, 50 ms", "") for title in titles),
+        "peak MiB",
+        "CPU s a million rows",
+    ]
     rows = []
     for results in parts:
         for name in results[0].costs:

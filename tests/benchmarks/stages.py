@@ -1,6 +1,6 @@
 """Where the time of a run goes: its stages one after another in one thread, each with its seconds and share.
 
-The parts are those of the product, put together as `etl.cli.wiring` does; only the loop is this module's, so that
+The parts are those of the product, put together as `etl.commands.wiring` does; only the loop is this module's, so that
 nothing runs beside anything else and every second has one name.
 
     python -m tests.benchmarks.stages MAPPING STATE      prints the rows and the seconds of each stage as JSON
@@ -18,13 +18,12 @@ from time import perf_counter, process_time
 from typing import Any
 
 from etl.api.client import ApiClient
-from etl.batch.hashers import Hashers, hashers
-from etl.cli.wiring import courier_settings
+from etl.commands.wiring import courier_settings
 from etl.delivery.courier import AdmittedPage, Courier
 from etl.delivery.throttle import MemoryBudget
-from etl.delivery.verdict import judge
-from etl.host.interpreter import eased_interpreter
+from etl.event.hashes import Hashers, hashers
 from etl.host.system_clock import SystemClock
+from etl.host.tuning import eased_interpreter
 from etl.job.prepare import Preparer
 from etl.mapping.load import load_mapping
 from etl.page import Window
@@ -32,6 +31,7 @@ from etl.source.open import open_source
 from etl.state.store import open_state
 from etl.transform import field as field_room
 from etl.transform.transformer import Transformer
+from etl.verdict.judge import judge
 from tests.benchmarks.report import STAGES, Profile
 
 
@@ -143,7 +143,7 @@ def _timed_preparer(mapping: Any, source: Any, state: Any, watch: Stopwatch) -> 
     preparer = Preparer(
         watch.timed("columns", transformer),
         hashers=timed_hashers if ledger else None,
-        ledger=TimedParts(state, watch, "ledger", ("same",)) if ledger else None,  # type: ignore[arg-type]
+        ledger=TimedParts(state, watch, "ledger", ("compare",)) if ledger else None,  # type: ignore[arg-type]
         max_event_bytes=mapping.destination.max_batch_bytes,
     )
     return watch.timed("encode", preparer)

@@ -33,6 +33,7 @@ VARYING = [
     (r"process \d+ on [^,\s]+", "process 4711 on shop"),
     (r"since [-\dT:+]{25}", "since 2026-01-02T03:04:05+00:00"),
     (r"/\S*/(?=people\.sqlite)", "/srv/shop/"),
+    (r"/\S*/(?=\.etl/state\.sqlite)", "/srv/shop/"),
     (r"requests +\d+  \d+ of them", "requests                6  4 of them"),
     (r"nothing but failures for \d s", "nothing but failures for 1 s"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:5432"),

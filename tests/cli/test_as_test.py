@@ -86,12 +86,12 @@ def test_the_expectation_is_that_of_the_real_row_but_for_the_stand_ins(mapping: 
         'email: " Eva@Example.com "',
         "first: EVA",
         'custom_hello: "Dear EVA Jansen"',
-        'custom_note: "Mrs Jansen (eva@example.com) calls often"',
-        "custom_vip: true",
+        'custom_note: "Abc Jansen (Eva@Example.com) abcde abcde"',
+        'custom_vip: "yes"',
         'custom_since: "2024-03-31T12:00:00+02:00"',
-        "custom_money: 1249.5",
-        '{id: "no", name: "for EVA"}',
-        '{id: "007"}',
+        "custom_money: 1234.5",
+        '{id: "no", name: "abc EVA"}',
+        '{id: "123"}',
     ):
         assert line in printed, printed
 
@@ -108,3 +108,38 @@ def test_a_key_is_needed_and_must_be_there(mapping: Path) -> None:
         call("preview", mapping, "--as-test")
     with pytest.raises(UsageProblem):
         call("preview", mapping, "--key", 99, "--as-test")
+
+
+PRIVATE = {
+    "bank": "NL91ABNA0417164300",
+    "bsn": 987654321,
+    "ip": "203.0.113.77",
+    "extra": '{"contact": {"who": "Wilhelmina", "age": 47}, "tags": ["Oosterbeek"], "vip": true}',
+    "free": "zoon Sjoerd, tel. 0201112223",
+}
+
+
+def test_what_is_in_no_closed_list_is_replaced_and_what_stays_is_told(mapping: Path, sqlite_url: str) -> None:
+    """No list of what is personal is whole: a bank account, a national number, an address, a name inside JSON."""
+    engine = sa.create_engine(sqlite_url)
+    with engine.begin() as connection:
+        names = ", ".join(f"{name} {'INTEGER' if name == 'bsn' else 'TEXT'}" for name in PRIVATE)
+        connection.exec_driver_sql(f"CREATE TABLE private (id INTEGER PRIMARY KEY, country TEXT, {names})")
+        values = ", ".join(f":{name}" for name in PRIVATE)
+        connection.execute(sa.text(f"INSERT INTO private VALUES (4711, 'nl', {values})"), PRIVATE)
+    engine.dispose()
+    fields = "".join(f"  custom_{name}: {name}\n" for name in PRIVATE)
+    text = MAPPING[: MAPPING.index("fields:")].replace("table: people", "table: private")
+    mapping.write_text(f"{text}fields:\n  userid: {{column: id, type: text}}\n  country: country\n{fields}")
+    printed = call("preview", mapping, "--key", 4711, "--as-test").stdout
+    for secret in ("4711", "NL91", "0417", "98765", "203.0", "Wilhelmina", "47", "Oosterbeek", "Sjoerd", "0201112"):
+        assert secret not in printed, printed
+    for line in (
+        "# As in the database: country. Everything else is a stand-in.",
+        "id: 1234",
+        "bank: AB12CDEF3456789123",
+        "bsn: 123456789",
+        'custom_ip: "123.1.123.12"',
+        "country: NL",
+    ):
+        assert line in printed, printed

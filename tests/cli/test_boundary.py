@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
-from etl.cli.boundary import BUG, run
+from etl.cli.boundary import run
 from etl.cli.commands import squeezely_etl
+from etl.screen.telling import BUG
 
 
 @pytest.fixture
@@ -34,6 +39,21 @@ def test_a_bug_shows_its_traceback_and_ends_with_1(command_with_a_bug: str, caps
     assert told.err.startswith("Traceback (most recent call last):\n")
     assert told.err.endswith(f"ZeroDivisionError\n{BUG}\n")
     assert "eva@example.com" not in told.err
+
+
+def test_an_interruption_while_the_program_still_starts_is_no_bug(tmp_path: Path) -> None:
+    """Who types a wrong line stops it in its first moment, when modules are being imported."""
+    slow = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    (tmp_path / "click.py").write_text(slow)
+    ended = subprocess.run(
+        [sys.executable, "-m", "etl", "schema"],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
 
 
 def test_validate_connect_names_host_and_account_but_not_the_key(office: Any) -> None:

@@ -16,7 +16,7 @@ import pytest
 from etl.dead_letter import DeadLetter
 from etl.host.system_clock import SystemClock
 from etl.mapping.problem_codes import PROBLEMS
-from etl.state.open_reasons import open_reasons
+from etl.state.dead_letters import open_reasons
 from etl.state.store import open_state
 from tests.benchmarks.test_startup import HEAVY
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from etl.api.proxy import proxy_name
-from etl.cli.ends import clock_end, running_end
+from etl.commands.sending import clock_end, running_end
 from etl.errors import UsageProblem
 from etl.mapping.destination import is_expected_host
 from tests.state.filling import SteppingClock

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.cli.logs import configure_logs, log_context
+from etl.screen.logs import configure_logs, log_context
 
 KEYS = ["ts", "level", "event", "mapping", "run_id"]
 

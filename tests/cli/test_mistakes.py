@@ -23,7 +23,7 @@ hint: did you mean `show`? `squeezely-etl state --help` says what each does
 exit code 2
 --- stderr
 error: no command `nonsense` of `state`
-hint: there are reset, set, show; `squeezely-etl state --help` says what each does
+hint: there are adopt, copy, drop, rename, reset, set, show; `squeezely-etl state --help` says what each does
 """,
     "run --limt 3 people.yaml": """\
 exit code 2

@@ -20,9 +20,9 @@ import pytest
 import sqlalchemy as sa
 
 from etl.books import Books
-from etl.cli import progress as progress_module
-from etl.cli.logs import configure_logs
-from etl.cli.progress import Progress
+from etl.screen import progress as progress_module
+from etl.screen.logs import configure_logs
+from etl.screen.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 SLOW = "  rate_limit: {requests_per_second: 4, events_per_second: 1000000}\n  batch_size: 20\n  concurrency: 1\n"
@@ -83,7 +83,9 @@ def test_a_terminal_gets_a_bar_that_leaves_no_trace(slow: Any) -> None:
     assert re.search(r"people +━+.* +\d+ of 240 rows, \d+\.\d s left", shown), shown
     assert re.search(r"\d+ sent +\d+ events/s +\d+ requests?", shown), shown
     assert "\x1b[32m" in seen, "done is green"
-    assert shown.rstrip().splitlines()[-1].startswith("  checkpoint "), shown
+    end = shown.rstrip().splitlines()
+    assert end[-5].startswith("  checkpoint "), shown
+    assert end[-4] == "  what to do next", shown
     for line in shown.split("\n"):
         assert all(len(part) <= 80 for part in line.split("\r")), line
 
@@ -132,7 +134,7 @@ def test_quiet_and_json_have_no_bar(slow: Any) -> None:
     _, seen = on_terminal(slow, "run", "people.yaml", "--start-from", "beginning", "-q", "--limit", "60")
     assert "━" not in seen
     _, seen = on_terminal(slow, "run", "people.yaml", "--log-format", "json", "-o", "json", "--limit", "60")
-    assert [json.loads(line)["read"] for line in seen.splitlines()] == [60]
+    assert [json.loads(line)["read"] for line in seen.splitlines()] == [120], "60 lie within the lookback"
 
 
 def test_a_first_run_on_a_terminal_is_asked_for_with_what_is_at_stake(slow: Any) -> None:
@@ -175,7 +177,7 @@ def now() -> Now:
     return Now()
 
 
-REST = "8 requests, 3 failed, 3 retried, 4.2 s waited"
+REST = "8 requests, 3 rows failed, 3 requests repeated, 4.2 s waited"
 
 
 def books() -> Books:
@@ -211,7 +213,7 @@ def test_in_json_the_line_is_a_record_and_quiet_has_none(
         for line in found:
             record = json.loads(line)
             assert (record["event"], record["level"], record["sent"]) == (
-                "people: 1,000 rows, 3 failed, 3 retried, 4.2 s waited",
+                "people: 1,000 rows, 3 rows failed, 3 requests repeated, 4.2 s waited",
                 "info",
                 700,
             )

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.host.system_clock import SystemClock
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.serve import running
-from etl.sandbox.settings import SandboxSettings
 from etl.secret import Secret
 from etl.state.store import open_state
 
@@ -51,6 +51,7 @@ def test_everything_that_can_end_a_run_early(transcript: Any) -> None:
     """Each mistake and each failure says what it is, where, and what to do."""
     office = transcript.office
     transcript.type("run", "people.yaml")
+    transcript.type("run", "people.yaml", "--start-from", "beginning")
     office.fill(200)
     transcript.type("run", "people.yaml")
     with socket.socket() as closed:

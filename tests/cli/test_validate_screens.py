@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.serve import running
-from etl.sandbox.settings import SandboxSettings
 from etl.secret import Secret
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from etl.sandbox.faults import parse_faults
+from etl.sandbox.faults import SandboxSettings, parse_faults
 from etl.sandbox.serve import running
-from etl.sandbox.settings import SandboxSettings
 
 
 def test_the_summary_tells_rows_that_wait_in_a_dead_letter_from_those_that_arrived(office: Any) -> None:

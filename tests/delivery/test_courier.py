@@ -8,8 +8,9 @@ import pytest
 
 from etl.delivery.courier import Request
 from etl.delivery.throttle import MemoryBudget
-from etl.delivery.verdict import Accepted, Partly, PartlyAccepted, Refused, Stop, TooLarge, Verdict
 from etl.errors import CredentialsRefused, StoppedEarly
+from etl.page import Position
+from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refused, Stop, TooLarge, Verdict
 from tests.delivery.parcels import (
     DOWN,
     LOGIN_PAGE,
@@ -56,6 +57,18 @@ def test_rows_without_an_event_are_passed_by_the_checkpoint() -> None:
     assert carrier.checkpoint == 2
     carrier.run([])
     assert carrier.checkpoint == 4
+
+
+def test_what_has_no_event_is_not_over_before_it_is_recorded() -> None:
+    """Its rows are passed by a settlement too; the run must not end before it."""
+    courier = make_courier()
+    courier.admit(page(0, [None, None]))
+    assert not courier.idle
+    settlement = courier.settlement()
+    assert settlement is not None
+    assert not courier.idle
+    courier.committed(settlement)
+    assert courier.idle
 
 
 def test_rows_read_again_below_the_checkpoint_do_not_move_it() -> None:
@@ -133,6 +146,24 @@ def test_halving_takes_at_most_two_n_minus_one_requests(events: int) -> None:
     assert [seq for seq, _ in carrier.rejected] == list(range(events))
 
 
+def test_an_event_alone_whose_request_failed_once_holds_nothing_up() -> None:
+    """Only one that is suspected waits for others, so that requests leave which are not full."""
+    courier = make_courier()
+    carrier = Carrier(courier, courier._settings)
+    carrier.admit(page(0, [event(0)]))
+    courier.more_is_coming(False)  # noqa: FBT003 - reads as a sentence
+    carrier.send()
+    carrier.answer(0, DOWN)
+    assert not courier.held_up
+
+
+def test_nothing_is_passed_before_anything_is_settled() -> None:
+    courier = make_courier()
+    assert courier.passed_rows == 0
+    courier.admit(page(0, [event(0), event(1)]))
+    assert (courier.passed_rows, courier.settlement()) == (0, None)
+
+
 def test_a_partly_accepted_batch_is_never_sent_again() -> None:
     """C31: halving would send the good ones twice."""
     carrier = carry([page(0, [event(0), event(1)])], lambda _: PartlyAccepted(1))
@@ -153,15 +184,16 @@ def test_too_large_is_halved_and_remembered() -> None:
     assert [len(request.events) for request in carrier.requests] == [8, 4, 4, 4, 4, 4, 4]
 
 
-def test_one_huge_event_does_not_make_every_later_request_tiny() -> None:
-    """C21: the huge one is rejected, the others go on in full batches."""
+@pytest.mark.parametrize("huge", [0, 3, 4, 7])
+def test_one_huge_event_does_not_make_every_later_request_tiny(huge: int) -> None:
+    """C21: the huge one, in either half of its batch, is rejected, and the others go on in full batches."""
 
     def api(request: Request) -> Verdict:
         return TooLarge() if len(request.body) > 1000 else Accepted()
 
-    given = pages([event(0, size=2000), *(event(seq, size=10) for seq in range(1, 16))], rows=16)
+    given = pages([event(seq, size=2000 if seq == huge else 10) for seq in range(16)], rows=16)
     carrier = carry(given, api, batch_size=8, span_events=8, concurrency=1)
-    assert carrier.rejected == [(0, "too_large")]
+    assert carrier.rejected == [(huge, "too_large")]
     assert len(carrier.requests[-1].events) == 8
 
 
@@ -215,8 +247,8 @@ def test_the_first_trouble_is_the_one_that_is_told() -> None:
 
 
 def test_nobody_sends_before_a_retry_after_has_passed() -> None:
-    """C6: all connections pause, not only the one that was told."""
-    courier = make_courier()
+    """C6: all connections pause, not only the one that was told, however much could leave."""
+    courier = make_courier(span_events=20)
     carrier = Carrier(courier, courier._settings)
     for given in ten():
         carrier.admit(given)
@@ -230,7 +262,7 @@ def test_nobody_sends_before_a_retry_after_has_passed() -> None:
     assert courier.wake_at == 130.0
     carrier.now = 130.0
     carrier.send()
-    assert seqs(carrier)[2:] == [[0, 1, 2]]
+    assert seqs(carrier)[2:] == [[0, 1, 2], [6, 7, 8]]
 
 
 def test_a_retry_after_longer_than_our_patience_stops_the_run() -> None:
@@ -375,7 +407,7 @@ def test_sparse_pages_do_not_hold_the_checkpoint_for_ever() -> None:
 
 
 def test_the_throttle_alone_is_what_waiting_counts() -> None:
-    """Contract §5 `waited_seconds`."""
+    """What a summary prints as `waited_seconds`."""
     budget = MemoryBudget(requests_per_second=1, events_per_second=1000)
     carrier = carry(ten(), budget=budget)
     assert len(carrier.requests) == 4
@@ -397,3 +429,36 @@ def test_the_rate_is_halved_after_429_and_after_failures_in_a_row(answers: Seque
 
     carry(ten(), api, budget=budget, concurrency=1)
     assert min(factors) == lowest
+
+
+def test_of_a_request_that_is_taken_back_the_others_leave_and_the_checkpoint_passes() -> None:
+    """A person is forgotten while their event waits: it counts as no request, and nothing waits for it."""
+    courier = make_courier()
+    courier.admit(page(0, [event(0), event(1), event(2)]))
+    courier.flush()
+    request = courier.next_request(now=0.0, jitter=lambda: 0.5)
+    assert request is not None
+    courier.withhold(request, {1})
+    again = courier.next_request(now=0.0, jitter=lambda: 0.5)
+    assert again is not None
+    assert ([item.seq for item in again.events], courier.tally.requests) == ([0, 2], 1)
+    courier.answered(again, Accepted(), now=0.0, jitter=lambda: 0.5)
+    settlement = courier.settlement()
+    assert settlement is not None
+    assert ([item.seq for item in settlement.suppressed], settlement.position) == ([1], Position(2, (2,)))
+    courier.committed(settlement)
+    assert courier.idle
+
+
+def test_a_request_of_which_nothing_is_left_frees_its_place() -> None:
+    courier = make_courier()
+    courier.admit(page(0, [event(0)]))
+    courier.flush()
+    request = courier.next_request(now=0.0, jitter=lambda: 0.5)
+    assert request is not None
+    courier.withhold(request, {0})
+    assert courier.next_request(now=0.0, jitter=lambda: 0.5) is None
+    settlement = courier.settlement()
+    assert settlement is not None
+    courier.committed(settlement)
+    assert (courier.idle, courier.tally.requests, courier.all_answered) == (True, 0, True)

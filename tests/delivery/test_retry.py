@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.delivery.retry import MINIMUM_BACKOFF_SECONDS, Patience, RetrySettings, backoff_seconds
-from etl.delivery.verdict import TryAgain
+from etl.verdict.judge import TryAgain
 from tests.delivery.parcels import DOWN, LOGIN_PAGE, throttled
 
 
@@ -40,6 +40,18 @@ def test_the_time_without_success_begins_with_the_first_failure_not_with_the_las
     assert patience.after(DOWN, attempt=1, now=10_000.0, jitter=lambda: 0.5) == 0.5
     assert patience.after(DOWN, attempt=2, now=10_599.0, jitter=lambda: 0.5) == 1.0
     assert isinstance(patience.after(DOWN, attempt=3, now=10_600.0, jitter=lambda: 0.5), Exception)
+
+
+def test_a_success_begins_the_time_without_success_anew() -> None:
+    """C28: one failure early and one ten minutes later are no outage of ten minutes."""
+    patience = Patience(RetrySettings(give_up_after_seconds=600.0))
+    assert patience.after(DOWN, attempt=1, now=0.0, jitter=lambda: 0.5) == 0.5
+    patience.went_well()
+    assert patience.after(DOWN, attempt=1, now=700.0, jitter=lambda: 0.5) == 0.5
+    assert not patience.repeated_trouble
+    assert patience.after(DOWN, attempt=2, now=1299.0, jitter=lambda: 0.5) == 1.0
+    assert patience.repeated_trouble
+    assert isinstance(patience.after(DOWN, attempt=3, now=1300.0, jitter=lambda: 0.5), Exception)
 
 
 def test_the_reasons_to_stop_name_what_happened() -> None:

@@ -59,7 +59,7 @@ def test_the_rate_of_events_is_reached_also_by_batches_larger_than_the_burst(
     requests_rate=st.floats(0.5, 200),
     events_rate=st.floats(10, 5000),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_span_of_time_holds_more_than_rate_and_burst(
     asks: list[tuple[float, int]], requests_rate: float, events_rate: float
 ) -> None:
@@ -82,7 +82,7 @@ def test_no_span_of_time_holds_more_than_rate_and_burst(
 
 
 @given(start=st.floats(0, 1e7), rate=st.floats(0.1, 1e6), events=st.integers(1, 10_000))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_waiting_as_long_as_told_is_enough(start: float, rate: float, events: int) -> None:
     """A wait that rounding makes too short by nothing must not become a loop without end."""
     budget = MemoryBudget(requests_per_second=rate, events_per_second=rate * 10)
@@ -173,3 +173,26 @@ def test_a_run_that_never_waits_leaves_the_rest_to_the_backfill() -> None:
         state, wait = take(state, rates, events=1, now=now, patient=True)
         backfill += wait == 0
     assert backfill >= 400
+
+
+def test_a_pause_alone_makes_nobody_yield() -> None:
+    """A run that waits for the pause only needs no more of the rate than a backfill does."""
+    rates = Rates(10.0, 1000.0)
+    paused = pause(BudgetState(), until=50.0)
+    after, wait = take(paused, rates, events=1, now=49.9)
+    assert (after, wait) == (paused, pytest.approx(0.1))
+    _, wait = take(after, rates, events=1, now=50.0, patient=True)
+    assert wait == 0.0
+
+
+def test_a_budget_in_memory_slows_down_and_recovers() -> None:
+    """C8, between others: failure, success, failure."""
+    budget = MemoryBudget(requests_per_second=10, events_per_second=1000)
+    budget.slow_down(1.0)
+    budget.went_well(1.5)
+    assert budget.state.factor == pytest.approx(0.52)
+    budget.slow_down(2.5)
+    budget.went_well(2.5)
+    assert budget.state.factor == pytest.approx(0.26)
+    budget.went_well(3.0)
+    assert budget.state.factor == pytest.approx(0.28)

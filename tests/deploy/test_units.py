@@ -20,6 +20,8 @@ from tests.deploy.programs import hadolint, systemd_analyze
 KINDS = ("cron", "systemd", "kubernetes", "airflow", "docker")
 RUN = ["--if-locked", "skip", "--max-runtime", "3h"]
 
+ROOT = Path(__file__).parents[2]
+
 
 def put_witness(folder: Path, *, ends_with: int = 0) -> Path:
     """A program in the place of ours that writes down its arguments, folder and variables, a line each."""
@@ -81,6 +83,37 @@ def test_a_missing_environment_file_is_said_and_nothing_runs(office: Office) -> 
     assert ended.returncode != 0
     assert "secrets.env" in ended.stderr
     assert not (office.folder / "run.log").exists()
+
+
+def test_the_crontabs_line_works_before_any_run(office: Office) -> None:
+    """Its log lies beside a state that is not there yet, in a folder that nobody has made."""
+    (office.folder / "secrets.env").write_text("SHOP_DATABASE_URL=x\n")
+    printed = office.deploy("cron", "mappings")
+    _, command = crontab_line(printed.out)
+    ours = next(word for word in shlex.split(command) if word.endswith("squeezely-etl"))
+    ended = as_cron(command.replace(ours, shlex.quote(str(put_witness(office.folder)))))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert (office.folder / ".etl").stat().st_mode & 0o777 == 0o700
+    assert (office.folder / ".etl" / "run.log").exists()
+
+
+def test_the_crontab_shows_how_values_are_quoted_and_how_the_log_is_rotated(office: Office) -> None:
+    printed = office.deploy("cron", "mappings").out
+    assert "SHOP_DATABASE_URL='…'" in printed
+    stanza = printed.partition("holds then:\n")[2].partition("# The first run")[0]
+    assert [line.removeprefix("# ").strip() for line in stanza.splitlines()] == [
+        f'"{office.folder}/.etl/run.log" {{',
+        *("monthly", "rotate 12", "compress", "missingok", "notifempty", "}"),
+    ]
+
+
+def test_the_state_of_this_shell_is_not_written_into_a_unit(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the one of a rehearsal."""
+    monkeypatch.setenv("SQUEEZELY_ETL_STATE", "/tmp/rehearsal.sqlite")
+    printed = office.deploy("cron", "mappings")
+    assert "rehearsal" not in printed.out
+    assert "SQUEEZELY_ETL_STATE of this shell is not written into the unit" in printed.err
+    assert "rehearsal" in office.deploy("cron", "mappings", "--state", "/tmp/rehearsal.sqlite").out
 
 
 def test_systemd_accepts_the_service_and_the_timer(office: Office) -> None:
@@ -295,3 +328,13 @@ def test_the_witness_tells_the_truth(office: Office) -> None:
         [program, "a b"], env={**os.environ, "SHOP_DATABASE_URL": "x"}, capture_output=True, text=True, check=True
     )
     assert ended.stdout.splitlines()[::2] == ["a b", "x"]
+
+
+@pytest.mark.parametrize("kind", ["cron", "systemd", "kubernetes", "airflow", "docker"])
+def test_a_unit_says_that_mappings_belong_in_a_folder_of_ones_own(office: Office, kind: str) -> None:
+    """What stands in the program's own folder is replaced by an update."""
+    printed = office.deploy(kind, str(office.mappings)).out
+    assert "in a folder of your own, outside the program's checkout" in printed
+    examples = office.deploy(kind, str(ROOT / "mappings" / "customers.yaml")).out
+    assert f"! {ROOT / 'mappings'} holds the program's examples" in examples
+    assert "call deploy there" in examples

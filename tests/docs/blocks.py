@@ -1,7 +1,8 @@
-"""The generated blocks of the README, from the code that they describe."""
+"""The generated blocks of the pages, from the code that they describe."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +11,34 @@ import click
 
 from etl import errors
 from etl.cli.commands import squeezely_etl
-from etl.delivery.verdict import VERDICTS
 from etl.mapping.catalogue import FIELDS, PROBLEMS, PRODUCT_FIELDS, STEPS, TYPES
+from etl.verdict.judge import VERDICTS
+
+# Of a line of a page.
+WIDTH = 140
 
 
 def table(*rows: tuple[str, ...]) -> str:
-    """A Markdown table; the first row is its head."""
+    """A Markdown table, whose first row is its head; a list where a row is too long for a line of the page."""
     head, *rest = rows
     lines = ["| " + " | ".join(head) + " |", "|" + "|".join(" --- " for _ in head) + "|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rest]
-    return "\n".join(lines)
+    return "\n".join(lines) if max(map(len, lines)) <= WIDTH + 20 else listing(*rest)
+
+
+def listing(*rows: tuple[str, ...]) -> str:
+    """A Markdown list of rows, whose first cell is what each is about."""
+    wrapped = (
+        textwrap.wrap(
+            f"* {row[0]}: {'; '.join(cell for cell in row[1:] if cell)}",
+            WIDTH,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for row in rows
+    )
+    return "\n".join(line for lines in wrapped for line in lines)
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,21 @@ def results() -> str:
     """The benchmarks' results, as `make bench` and `make bench-peers` wrote them."""
     folder = Path(__file__).parents[1] / "benchmarks"
     written = [folder / f"results{name}.md" for name in ("", "-latency", "-growth", "-peers")]
-    return "\n".join(file.read_text(encoding="utf-8") for file in written if file.exists())
+    texts = "\n".join(file.read_text(encoding="utf-8") for file in written if file.exists())
+    return "\n".join(_within(line) for line in texts.splitlines())
+
+
+def _within(line: str) -> str:
+    return line if line.startswith("|") else textwrap.fill(line, WIDTH)
+
+
+def exit_codes() -> str:
+    """Every exit code."""
+    alike: dict[errors.ExitCode, list[str]] = {}
+    for code, entry in errors.EXIT_CODES.items():
+        alike.setdefault(entry, []).append(str(code))
+    rows = [(", ".join(codes), entry.meaning, entry.scheduler) for entry, codes in alike.items()]
+    return table(("code", "meaning", "what a scheduler does"), *rows)
 
 
 def options() -> str:

@@ -1,4 +1,4 @@
-"""The alert rules of the README: read by Prometheus' own checker where there is one, and about figures that exist."""
+"""The alert rules of the pages: read by Prometheus' own checker where there is one, and about figures that exist."""
 
 from __future__ import annotations
 

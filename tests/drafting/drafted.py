@@ -11,8 +11,8 @@ from etl.drafting.write import write_mapping
 from etl.host.system_clock import SystemClock
 from etl.mapping.load import parse_mapping
 from etl.mapping.model import Mapping
-from etl.source.finding import Finding
 from etl.source.open import open_source
+from etl.source.parts import Finding
 from etl.transform.transformer import Transformer
 
 
@@ -34,15 +34,21 @@ class Drafted:
 
 
 def draft_of(url: str, table: str) -> Drafted:
-    facts = look_at(url, table, clock=SystemClock())
-    text = write_mapping(facts, choose(facts), url="${SOURCE_DATABASE_URL}", url_reason="")
-    environment = {"SOURCE_DATABASE_URL": url, "SQUEEZELY_ACCOUNT": "1", "SQUEEZELY_API_KEY": "key"}
-    mapping = parse_mapping(
-        text.encode(), path=Path("drafted.yaml"), environment=environment, read_file=Path.read_bytes
-    )
+    text = text_of(url, table)
+    mapping = mapping_of(text, url)
     with open_source(mapping, clock=SystemClock()) as source:
         findings = source.preflight(mapping)
         page = source.sample(500)
         events = Transformer(mapping, source.columns, source.child_columns)(page).events
     valid = sum(event is not None for event in events) / len(events) if events else 1.0
     return Drafted(text, mapping, findings, valid)
+
+
+def text_of(url: str, table: str, *, query: str | None = None) -> str:
+    facts = look_at(url, table, query=query, clock=SystemClock())
+    return write_mapping(facts, choose(facts), url="${SOURCE_DATABASE_URL}", url_reason="", look="")
+
+
+def mapping_of(text: str, url: str) -> Mapping:
+    environment = {"SOURCE_DATABASE_URL": url, "SQUEEZELY_ACCOUNT": "1", "SQUEEZELY_API_KEY": "key"}
+    return parse_mapping(text.encode(), path=Path("drafted.yaml"), environment=environment, read_file=Path.read_bytes)

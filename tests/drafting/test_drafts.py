@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from etl.errors import MappingInvalid
 from etl.mapping.load import parse_mapping
 from etl.sandbox.shop import build_shop
-from tests.drafting.drafted import draft_of
+from tests.drafting.drafted import draft_of, mapping_of, text_of
 from tests.drafting.tables import NEW_YEAR, dutch_customers, fill, german_customers, with_driver
 
 
@@ -85,7 +86,7 @@ def test_the_demo_shops_customers(shop: str) -> None:
     assert draft.errors == []
     assert draft.columns() == SHOP_CUSTOMERS
     assert draft.mapping.source.primary_key == ("id",)
-    assert draft.mapping.source.cursor_field == "updated_at"
+    assert draft.mapping.source.cursor_field == ("updated_at",)
     assert draft.mapping.source.timezone == "UTC"
     assert draft.mapping.event == "CustomerUpdated"
     assert draft.mapping.resend_ignores == ("timestamp",)
@@ -174,10 +175,8 @@ def test_a_german_table(url: str) -> None:
     }
     assert draft.mapping.source.primary_key == ("Kundennr",)
     assert "unique by an index" in draft.text
-    assert draft.mapping.source.cursor_field == "geändert am"
-    assert draft.mapping.source.on_null_cursor == "skip"
-    assert "# ! not indexed" in draft.text
-    assert "6 rows have no geändert am" in draft.text
+    assert draft.mapping.source.cursor_field == (), "rows without a value in it would never be sent"
+    assert "geändert am: it has no value in 6 rows" in draft.text
     assert draft.share_valid == 1.0
 
 
@@ -203,7 +202,7 @@ def test_columns_whose_names_say_nothing_are_known_by_their_values(url: str) -> 
     assert "# custom_e: {column: e, type: yes_no}" in draft.text
     assert "# custom_f: {column: f, type: date}" in draft.text
     assert "# custom_g: g" in draft.text
-    assert draft.mapping.source.cursor_field is None
+    assert draft.mapping.source.cursor_field == ()
     assert "every run reads all rows" in draft.text
 
 
@@ -245,8 +244,8 @@ def test_a_table_without_anything_unique_says_so(url: str) -> None:
     assert [one.path for one in draft.errors] == ["source.primary_key"]
 
 
-def test_a_table_without_an_identity_has_a_stand_in_and_a_remark(url: str) -> None:
-    """A file that does not load would help nobody; the remark says what to do."""
+def test_a_table_without_an_identity_is_refused_until_a_person_decides(url: str) -> None:
+    """An internal id as userid would split profiles; as a comment it sends nothing."""
     table = sa.Table(
         "bestellingen",
         sa.MetaData(),
@@ -257,21 +256,18 @@ def test_a_table_without_an_identity_has_a_stand_in_and_a_remark(url: str) -> No
         sa.Column("besteld_op", sa.DateTime),
     )
     fill(url, table, [{"id": 1, "bestelnummer": "B1", "klant_id": 7, "totaalbedrag": 5, "besteld_op": NEW_YEAR}])
-    draft = draft_of(url, "bestellingen")
-    assert draft.errors == []
-    assert draft.columns() == {
-        "userid": "klant_id",
-        "timestamp": "besteld_op",
-        "orderid": "bestelnummer",
-        "totalvalue": "totaalbedrag",
-    }
-    assert "stand-in" in draft.text
-    assert "# products:" in draft.text
+    text = text_of(url, "bestellingen")
+    assert "  # userid: klant_id " in text
+    assert "A STAND-IN" in text
+    with pytest.raises(MappingInvalid) as refused:
+        mapping_of(text, url)
+    assert [one for one in refused.value.problems if "no email and no userid" in one]
+    assert [one for one in refused.value.problems if "products" in one]
 
 
 def test_odd_names_are_quoted(url: str) -> None:
     """A5, F15. Names with spaces, quotes, dollars, YAML's words and control characters."""
-    names = ["no", "${HOME}", 'quo"te', "colon: x", "# hash", "per$cent", "tab\there", "naïve", "e-mail"]
+    names = ["no", "${HOME}", 'quo"te', "colon: x", "# mark", "per$cent", "tab\there", "naïve", "e-mail"]
     table = sa.Table(
         "my table",
         sa.MetaData(),

@@ -17,8 +17,8 @@ import pytest
 import sqlalchemy as sa
 
 from etl.sandbox.serve import running
-from tests.forked_cli import ForkedCli
-from tests.terminal import as_from_a_terminal
+from tests.processes.forked_cli import ForkedCli
+from tests.processes.terminal import as_from_a_terminal
 
 MAPPING = """\
 version: 1
@@ -188,6 +188,18 @@ def make_desk(tmp_path: Path, api_url: str) -> Callable[..., Desk]:
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
+
+
+@pytest.fixture
+def quick_desk(make_desk: Callable[..., Desk], forked_cli: ForkedCli) -> Desk:
+    """A desk whose processes are forked from one that has the program loaded already."""
+    desk = make_desk()
+
+    def call(*arguments: str) -> Any:
+        return forked_cli.call(*arguments, environment=desk.environment(), folder=desk.folder)
+
+    desk.call = call  # type: ignore[method-assign]
+    return desk
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])

@@ -1,4 +1,4 @@
-"""Where the sweep of `test_kill_sweep.py` kills: each point has a name, and the stages of `tests/crash_points.py`.
+"""Where the sweep of `test_kill_sweep.py` kills: each point has a name, and stages (`tests/processes/crash_points.py`).
 
 A function that is renamed fails the sweep, so that no point is lost unseen.
 """
@@ -39,7 +39,7 @@ MAKING: dict[str, Stages] = {
     "after the hash key": [{"return": f"{_STORE}:_hash_key"}],
     "before the mapping is entered": [{"before": "INSERT INTO etl_mapping"}],
     "after the mapping is entered": [{"after": "INSERT INTO etl_mapping"}],
-    **_written("the fingerprint", f"{_STATE}.confirm_fingerprint"),
+    **_around("the fingerprint is compared", f"{_STATE}.confirm_fingerprint"),
     **_written("the mark of a first run", f"{_STATE}.set_checkpoint"),
 }
 
@@ -53,11 +53,12 @@ ANY: dict[str, Stages] = {
     **_written("the run's record", f"{_STATE}.start_run"),
     "before a page is prepared": [{"call": "etl.job.prepare:Preparer.__call__"}],
     "after a page is prepared": [{"return": "etl.job.prepare:Preparer.__call__"}],
-    **_around("a page is taken in", "etl.job.deliver:Delivery._take_in"),
+    **_around("a page is taken in", "etl.job.loop:Delivery._take_in"),
     **_around("a request", "etl.api.client:ApiClient.track"),
     "after the second request": [{"return": "etl.api.client:ApiClient.track", "nth": 2}],
-    "before an answer is judged": [{"call": "etl.delivery.verdict:judge"}],
+    "before an answer is judged": [{"call": "etl.verdict.judge:judge"}],
     **_written("a settlement", f"{_STATE}.settle"),
+    **_around("the state is bound", "etl.state.checkpoints:Binding.bind"),
     "before the commit of the second settlement": [{"call": f"{_STATE}.settle", "nth": 2}, {"before": "COMMIT"}],
     "after the commit of the second settlement": [{"call": f"{_STATE}.settle", "nth": 2}, {"after": "COMMIT"}],
     **_written("the end of the run's record", f"{_STATE}.finish_run"),
@@ -77,6 +78,9 @@ LEDGER: dict[str, Stages] = {
     **_around("the ledger's entries", "etl.state.ledger:Ledger.record"),
 }
 
+# With changed events of rows that the ledger knows.
+DOUBT: dict[str, Stages] = _written("a doubt", f"{_STATE}.doubt")
+
 # With invalid rows among the others, and events that the API refuses.
 BROKEN: dict[str, Stages] = {
     **_written("dead letters of invalid rows", f"{_STATE}.bury"),
@@ -90,6 +94,14 @@ PAGES: dict[str, Stages] = {
     **_around("the checkpoint is written", "etl.state.checkpoints:Checkpoints.set"),
 }
 
+# With a cursor that has no index.
+SPOOL: dict[str, Stages] = {
+    **_around("the rows are spooled", "etl.source.spool:Spool.write"),
+    **_around("a page is taken from the spool", "etl.source.spooled:SpooledReader._at"),
+    "before the second page is taken from the spool": [{"call": "etl.source.spooled:SpooledReader._at", "nth": 2}],
+    **_around("the checkpoint is written", "etl.state.checkpoints:Checkpoints.set"),
+}
+
 BACKFILL: dict[str, Stages] = {
     **_around("the backfill is looked up", f"{_STATE}.backfill"),
     **_written("a window is entered", f"{_STATE}.enter_window"),
@@ -98,13 +110,24 @@ BACKFILL: dict[str, Stages] = {
 BACKFILL_END: dict[str, Stages] = _written("the backfill's end", f"{_STATE}.finish_backfill")
 
 RETRY: dict[str, Stages] = {
-    **_around("the dead letters are listed", f"{_STATE}.open_dead_letters"),
-    **_around("the rows of dead letters are read", "etl.job.retry:RowsOfDeadLetters.pages"),
+    **_around("the dead letters are listed", f"{_STATE}.open_dead_letter_keys"),
+    **_around("the rows of dead letters are read", "etl.job.rows_of_keys:RowsOfKeys.pages"),
     **_around("dead letters are closed", "etl.state.dead_letters:DeadLetters.close"),
+}
+
+# By `forget`, of a person whose row the ledger knows.
+FORGET: dict[str, Stages] = {
+    "before the state is opened": [{"call": f"{_STORE}:open_state"}],
+    "before the mapping is entered": [{"call": f"{_STORE}:StateStore.mapping"}],
+    **_written("the suppression", "etl.state.suppressions:Suppressions.add"),
+    **_written("the erasure", "etl.state.erasing:Erasing.erase"),
+    "in the middle of the erasure": [{"before": "DELETE FROM etl_dead_letter"}],
+    **_around("the state is closed", "etl.state.database:Database.close"),
+    "before the receipt": [{"return": "etl.commands.forget:erase"}],
 }
 
 # By the server, at the n-th request of the run.
 LOCK = "etl.state.lock:FileLock.__enter__"
 SERVER = ("before the events are accepted", "after the events are accepted", "in the middle of the answer")
 
-TABLES = (MAKING, ANY, LEDGER, BROKEN, PAGES, BACKFILL, BACKFILL_END, RETRY)
+TABLES = (MAKING, ANY, LEDGER, DOUBT, BROKEN, PAGES, SPOOL, BACKFILL, BACKFILL_END, RETRY, FORGET)

@@ -1,6 +1,6 @@
 """A shop whose rows change, an API that keeps the books, and a job between them that is killed again and again.
 
-What holds after every kill, whatever was killed where (contract §7):
+What holds after every kill, whatever was killed where:
 
 * the state can be opened, and knows the killed run as such;
 * every row at or below the checkpoint was accepted as it is now, or is an open dead letter;
@@ -23,14 +23,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from etl.batch.key_hash import KeyHasher
+from etl.event.key_hash import KeyHasher
 from etl.host.system_clock import SystemClock
 from etl.page import Position
 from etl.state.mapping_state import MappingState
 from etl.state.store import open_state
-from tests.forked_cli import Ended, ForkedCli
-from tests.scripted_rules import picky
-from tests.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer, head
+from tests.processes.forked_cli import Ended, ForkedCli
+from tests.servers.scripted_rules import picky
+from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer, head
 from tests.state.filling import digests_of
 
 BATCH_SIZE = 4
@@ -71,7 +71,7 @@ destination:
 class Kill:
     """One way to be killed.
 
-    stages: as `tests/crash_points.py`. request: by the server at the run's n-th request, `when` as
+    stages: as `tests/processes/crash_points.py`. request: by the server at the run's n-th request, `when` as
     `kill_points.SERVER`. after_seconds: from outside, so long after the start.
     """
 
@@ -102,6 +102,7 @@ class Life:
     cli: ForkedCli
     chance: Random
     resend: str = "changed"
+    indexed: bool = True
     rows: dict[int, Row] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     killed: int = 0
@@ -122,6 +123,8 @@ class Life:
             connection.execute(
                 "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, version INT, updated_at DATETIME NOT NULL)"
             )
+            if self.indexed:
+                connection.execute("CREATE INDEX people_updated ON people (updated_at, id)")
         connection.close()
 
     # What the shop does

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.scripted_server import ScriptedServer
+from tests.servers.scripted_server import ScriptedServer
 
 A_DAY = timedelta(days=1)
 
@@ -148,7 +148,7 @@ def test_retry_reads_the_row_again_and_closes_what_is_sent_or_gone(desk: Any) ->
 
 
 def test_a_backfill_leaves_the_rate_to_the_nightly_run(desk: Any) -> None:
-    """Contract §3: both share one rate, and while the nightly run needs it the backfill hardly sends."""
+    """Both share one rate, and while the nightly run needs it the backfill hardly sends."""
     fill_days(desk, days=3, a_day=100)
     with ScriptedServer(credentials=("shop-1", "key-of-the-shop")) as api:
         desk.api_url = api.url

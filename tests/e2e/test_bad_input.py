@@ -1,12 +1,12 @@
-"""Each mistake of a person gets one clear message with a hint, the contract's exit code, and loses nothing."""
+"""Each mistake of a person gets one clear message with a hint, the documented exit code, and loses nothing."""
 
 from __future__ import annotations
 
 import socket
 from typing import Any
 
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.serve import running
-from etl.sandbox.settings import SandboxSettings
 from etl.secret import Secret
 
 
@@ -45,6 +45,20 @@ def test_a_missing_database_file_is_never_created(desk: Any) -> None:
     """A47."""
     one_error(desk.run("--start-from", "beginning"), 4, "people.sqlite")
     assert not (desk.folder / "people.sqlite").exists()
+
+
+def test_a_secret_in_the_place_of_a_file_or_an_event_is_not_shown(desk: Any) -> None:
+    """A variable of another name was written down; neither a percent sign nor quotes let the secret through."""
+    secret = desk.variables["ODD"] = "pa%ss'w\"o:rd"
+    desk.database_url, kept = f"sqlite:////nowhere/{secret}.sqlite", desk.database_url
+    ended = desk.run("--start-from", "beginning")
+    one_error(ended, 4, "no such file")
+    assert 'w"o' not in ended.out + ended.err
+    desk.database_url = kept
+    desk.fill(3)
+    desk.mapping.write_text(desk.mapping.read_text().replace("event: PersonUpdated", "event: ${ODD}"))
+    ended = desk.call("run", str(desk.mapping), "--start-from", "beginning")
+    assert 'w"o' not in ended.out + ended.err
 
 
 def test_an_unreachable_database(desk: Any) -> None:

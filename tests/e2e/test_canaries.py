@@ -1,4 +1,4 @@
-"""Secrets appear nowhere, and values of rows only where a person asked to see them (contract §7.6, F1-F6, F10, F19).
+"""Secrets appear nowhere, and values of rows only where a person asked to see them (F1-F6, F10, F19).
 
 Every command and every path of failure below runs with canaries for secrets in the database's URL, the API's key, the
 environment and a monitor's address, and for personal data in every row. What it printed, logged and left in files is
@@ -23,8 +23,8 @@ from etl.cli.commands import squeezely_etl
 from etl.host.shared_budget import default_folder
 from tests.e2e import leaks
 from tests.e2e.canary_cases import COMMANDS, DEBUG, FAILURES, RUN, Case, Stage, a_stage
-from tests.forked_cli import Ended, ForkedCli
-from tests.scripted_server import Exchange
+from tests.processes.forked_cli import Ended, ForkedCli
+from tests.servers.scripted_server import Exchange
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from signal import SIGKILL
 
 import pytest
 
-from tests.crash_points import code_of
 from tests.e2e import kill_points as points
 from tests.e2e.shop_life import Kill, Life
-from tests.forked_cli import Ended, ForkedCli
+from tests.processes.crash_points import code_of
+from tests.processes.forked_cli import Ended, ForkedCli
 
 SEED = os.environ.get("KILL_SWEEP_SEED") or str(secrets.randbelow(10**6))
 KILLS_A_LIFE = 12
@@ -28,6 +28,7 @@ KILLS_A_LIFE = 12
 SWEEPS: dict[str, tuple[tuple[Mapping[str, points.Stages], ...], int]] = {
     "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 48),
     "run without a ledger": ((points.ANY, points.BROKEN, points.PAGES), 24),
+    "run without an index": ((points.ANY, points.LEDGER, points.BROKEN, points.SPOOL), 24),
     "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 12),
     "retry": ((points.ANY, points.RETRY), 12),
 }
@@ -46,9 +47,10 @@ def test_every_named_point_is_there() -> None:
     assert all(code_of(place) for stage in stages for when, place in stage.items() if when in ("call", "return"))
 
 
-@pytest.mark.parametrize("name", ["run", "run without a ledger"])
+@pytest.mark.parametrize("name", ["run", "run without a ledger", "run without an index"])
 def test_a_run_killed_anywhere_loses_nothing(name: str, tmp_path: Path, forked_cli: ForkedCli) -> None:
-    resend = "changed" if name == "run" else "always"
+    resend = "always" if name == "run without a ledger" else "changed"
+    indexed = name != "run without an index"
 
     def step(life: Life, kill: Kill) -> Ended:
         life.insert(14, broken=4)
@@ -59,7 +61,10 @@ def test_a_run_killed_anywhere_loses_nothing(name: str, tmp_path: Path, forked_c
         life.run()
         life.check_nothing_lost()
 
-    _sweep(name, step, finish, lambda folder, chance: Life(folder, forked_cli, chance, resend), tmp_path)
+    def begin(folder: Path, chance: Random) -> Life:
+        return Life(folder, forked_cli, chance, resend, indexed=indexed)
+
+    _sweep(name, step, finish, begin, tmp_path)
 
 
 def test_a_backfill_killed_anywhere_loses_nothing(tmp_path: Path, forked_cli: ForkedCli) -> None:
@@ -123,7 +128,8 @@ def _kills(name: str) -> list[Kill | None]:
     return [*named, *by_server, *[None] * by_chance]
 
 
-def _by_chance(chance: Random) -> Kill:
+def chance_kill(chance: Random) -> Kill:
+    """A kill at a moment, a byte or a step by chance."""
     match chance.randrange(4):
         case 0:
             seconds = chance.random() * 0.2
@@ -153,7 +159,7 @@ def _sweep(
         life.log.append(f"KILL_SWEEP_SEED={SEED}")
         with life.server:
             for kill in left[:KILLS_A_LIFE]:
-                ended = step(life, kill or _by_chance(chance))
+                ended = step(life, kill or chance_kill(chance))
                 if ended.code == -SIGKILL:
                     left.remove(kill)
                 # By chance a run may also end before its kill, or by a torn write: another kill then takes its place.

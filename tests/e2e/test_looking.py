@@ -73,6 +73,7 @@ people, row 1
   would it be sent now?  yes: it differs from the last event accepted for this{0}key
   what changed           firstname
   last accepted          by run RUN, a run of TIME UTC
+  the API said           HTTP 200: {{"success":true,"created":3}}
   checkpoint             TIME (key 3)
 
 the row
@@ -161,8 +162,8 @@ def test_a_source_that_became_another_is_refused_by_name(desk: Any) -> None:
     assert "updated_at" in ended.err
 
 
-def test_preview_prints_a_line_a_row_in_the_contracts_form(desk: Any) -> None:
-    """Contract §5."""
+def test_preview_prints_a_line_a_row_in_the_documented_form(desk: Any) -> None:
+    """Scripts read it."""
     desk.fill(3)
     change(desk, "UPDATE people SET email = 'nobody' WHERE id = 2")
     ended = desk.call("preview", str(desk.mapping), "-o", "json", "--key", "1", "--key", "2")
@@ -180,6 +181,14 @@ def test_preview_prints_a_line_a_row_in_the_contracts_form(desk: Any) -> None:
     assert (bad["key"], bad["event"]) == ({"id": 2}, None)
     assert {"field", "code", "message"} == set(bad["problems"][0])
     assert desk.stats()["requests"] == 0
+
+
+def test_preview_shows_every_key_that_was_asked_for(desk: Any) -> None:
+    """--limit is for the rows that nobody named."""
+    desk.fill(12)
+    keys = [word for number in range(1, 13) for word in ("--key", str(number))]
+    ended = desk.call("preview", str(desk.mapping), "-o", "json", *keys)
+    assert [json.loads(line)["key"]["id"] for line in ended.out.splitlines()] == list(range(1, 13))
 
 
 def test_preview_finds_the_rows_that_fail(desk: Any) -> None:

@@ -43,7 +43,7 @@ def test_a_second_run_sends_only_what_changed(any_desk: Any) -> None:
 
 
 def test_a_killed_run_loses_nothing_and_repeats_at_most_what_was_in_flight(any_desk: Any) -> None:
-    """D1, E3. Contract §7.1 and §7.2, at random moments."""
+    """D1, E3. No loss and few repeats, at random moments."""
     desk = any_desk
     desk.write_mapping(destination="  batch_size: 50\n  concurrency: 2")
     desk.mapping.write_text(desk.mapping.read_text().replace("events_per_second: 1000000", "events_per_second: 1500"))
@@ -69,7 +69,7 @@ def test_a_killed_run_loses_nothing_and_repeats_at_most_what_was_in_flight(any_d
 
 
 def test_a_dry_run_sends_nothing_and_leaves_the_state_as_it_was(any_desk: Any) -> None:
-    """D21. Contract §7.4: asserted at the socket and on the bytes."""
+    """D21. Asserted at the socket and on the bytes."""
     desk = any_desk
     desk.fill(300)
     ended = desk.run("--start-from", "beginning", "--dry-run")

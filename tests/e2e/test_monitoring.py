@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.scripted_server import Exchange, ScriptedServer, refusing_url
+from tests.servers.scripted_server import Exchange, ScriptedServer, refusing_url
 
 TOKEN = "token-4711"
 

@@ -16,8 +16,8 @@ import pytest
 
 from etl.host.system_clock import SystemClock
 from etl.state.store import open_state
-from tests.forked_cli import Child, Ended, ForkedCli
-from tests.scripted_server import Behaviour, Recorded, ScriptedServer
+from tests.processes.forked_cli import Child, Ended, ForkedCli
+from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
 PROCESSES = 20
 ROUNDS = 25

@@ -6,7 +6,7 @@ import signal
 import threading
 from typing import Any
 
-from tests.scripted_server import Exchange, ScriptedServer
+from tests.servers.scripted_server import Exchange, ScriptedServer
 
 
 def test_a_second_signal_ends_the_process_at_once_and_loses_nothing(desk: Any) -> None:

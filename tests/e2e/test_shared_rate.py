@@ -1,17 +1,20 @@
-"""One account's rate is one for every process of the host, as the server sees it (C32, contract §7.5)."""
+"""One account's rate is one for every process that shares it, as the server sees it (C32)."""
 
 from __future__ import annotations
 
 import fcntl
 import time
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from etl.delivery.throttle import BURST_SECONDS
-from tests.forked_cli import Child, ForkedCli
-from tests.scripted_server import ScriptedServer
+from etl.host.shared_budget import default_folder
+from tests.processes.forked_cli import Child, ForkedCli
+from tests.servers.scripted_server import ScriptedServer
 
 CREDENTIALS = ("shop-1", "key-of-the-shop")
 RATE = 10
@@ -78,3 +81,40 @@ def test_the_nightly_run_goes_first_beside_a_backfill(desk: Any, forked_cli: For
     assert (len(nightly), len(beside)) == (30, 40)
     assert sum(nightly[0] + 1 < time < nightly[-1] for time in beside) <= 1
     assert max(beside) > nightly[-1], "there was nothing to wait for"
+
+
+def test_four_processes_that_share_nothing_but_the_state_keep_one_rate(
+    desk: Any, forked_cli: ForkedCli, postgresql_url: str, tmp_path: Any
+) -> None:
+    """As on four hosts: each has folders of its own. The receiver sees no second above the rate and one burst."""
+    rate, batch = 12, 5
+    desk.fill(16 * batch)
+    with ScriptedServer(credentials=CREDENTIALS) as server:
+        desk.api_url = server.url
+        desk.write_mapping(destination=f"  batch_size: {batch}\n  concurrency: 3")
+        text = desk.mapping.read_text().replace("requests_per_second: 10000", f"requests_per_second: {rate}")
+        processes = []
+        for number in range(4):
+            host = tmp_path / f"host{number}"
+            host.mkdir(mode=0o700)
+            mapping = host / f"people{number}.yaml"
+            mapping.write_text(text.replace("name: people", f"name: people{number}"))
+            environment = {
+                **desk.environment(),
+                "XDG_RUNTIME_DIR": str(host),
+                "TMPDIR": str(host),
+                "SQUEEZELY_ETL_STATE": postgresql_url,
+            }
+            words = ("run", str(mapping), "--start-from", "beginning")
+            processes.append(forked_cli.start(*words, environment=environment, folder=host))
+        ended = [process.wait() for process in processes]
+        assert [one.code for one in ended] == [0] * 4, ended[0].err
+    times = [request.at for request in server.requests]
+    assert len(times) == 4 * 16
+    most = max(sum(moment <= other < moment + 1.0 for other in times) for moment in times)
+    assert most <= rate * (1 + BURST_SECONDS) + 1
+    # These processes are on one host in truth, where a file of its memory would have kept the rate too.
+    account = blake2b(f"{desk.api_url}\0shop-1".encode(), digest_size=16).hexdigest()
+    with sa.create_engine(postgresql_url).connect() as connection:
+        assert connection.exec_driver_sql("SELECT account FROM etl_rate").scalars().all() == [account]
+    assert not (default_folder() / f"{account}.rate").exists()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.forked_cli import ForkedCli
+from tests.processes.forked_cli import ForkedCli
 
 ROWS = 1_500
 

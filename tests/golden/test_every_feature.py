@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from etl.batch.encode import encode_event
+from etl.event.encode import encode_event
 from etl.exact import key_text
 from etl.host.system_clock import SystemClock
 from etl.job.preview import preview

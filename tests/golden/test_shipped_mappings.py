@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.batch.encode import encode_event
+from etl.event.encode import encode_event
 from etl.exact import key_text
 from etl.host.system_clock import SystemClock
 from etl.job.preview import preview

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from etl.delivery.throttle import Rates
 from etl.host.shared_budget import SharedBudget
 
 
@@ -17,8 +18,7 @@ def main(arguments: list[str]) -> None:
     budget = SharedBudget(
         folder=Path(folder),
         account=("https://api.squeezely.tech", account),
-        requests_per_second=float(requests),
-        events_per_second=float(events),
+        rates=Rates(float(requests), float(events)),
         patient=how == "patient",
     )
     end = time.monotonic() + float(seconds)

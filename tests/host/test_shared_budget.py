@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.delivery.throttle import BURST_SECONDS, MemoryBudget
-from etl.errors import UsageProblem
+from etl.delivery.throttle import BURST_SECONDS, MemoryBudget, Rates
+from etl.errors import HostRefused, UsageProblem
 from etl.host.shared_budget import SharedBudget, default_folder
 
 PROCESS = Path(__file__).with_name("budget_process.py")
@@ -23,8 +23,7 @@ def shared(folder: Path, *, account: str = "A", requests: float = 10.0, patient:
     return SharedBudget(
         folder=folder,
         account=("https://api.squeezely.tech", account),
-        requests_per_second=requests,
-        events_per_second=1e9,
+        rates=Rates(requests, 1e9),
         patient=patient,
     )
 
@@ -51,7 +50,7 @@ def times_of(process: subprocess.Popen) -> list[float]:
 def test_four_processes_together_never_pass_the_rate(
     tmp_path: Path, requests: float, events: float, batch: int
 ) -> None:
-    """C32, contract §7.5: no second holds more than the rate and one burst."""
+    """C32: no second holds more than the rate and one burst."""
     processes = [
         start(tmp_path / "shared", requests=requests, events=events, batch=batch, seconds=4.0) for _ in range(4)
     ]
@@ -124,7 +123,11 @@ def test_a_damaged_file_counts_as_new(tmp_path: Path, damage: bytes) -> None:
     budget = shared(tmp_path / "x")
     budget.pause_until(1000.0)
     rate_file(tmp_path / "x").write_bytes(damage)
-    assert budget.take(events=1, now=10.0) == 0.0
+    other = shared(tmp_path / "x")
+    assert other.take(events=1, now=10.0) == 0.0
+    other.close()
+    rate_file(tmp_path / "x").write_bytes(damage)
+    assert budget.take(events=1, now=10.0) == 990.0, "a process remembers what it knew"
     assert shared(tmp_path / "x").take(events=1, now=10.0) == 0.0
 
 
@@ -202,3 +205,36 @@ def test_the_ordinary_success_writes_nothing(tmp_path: Path) -> None:
     before = file.read_bytes()
     budget.went_well(time.monotonic())
     assert file.read_bytes() == before
+
+
+def test_a_full_disk_is_told_with_a_hint(tmp_path: Path) -> None:
+    """Shared memory may be full; /dev/full refuses every write as it would."""
+    budget = shared(tmp_path / "shared")
+    full = os.open("/dev/full", os.O_RDWR)
+    os.dup2(full, budget._file)
+    os.close(full)
+    with pytest.raises(HostRefused) as refused:
+        budget.take(events=1, now=100.0)
+    assert refused.value.message == f"sharing the rate limit in {tmp_path / 'shared'}: no space is left"
+    assert "/dev/shm" in str(refused.value.hint)
+    budget.close()
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_file_that_is_removed_is_made_again_and_shared(tmp_path: Path, what: str) -> None:
+    """By somebody who tidies up /dev/shm: each process would go on alone, with the whole rate."""
+    folder = tmp_path / "shared"
+    first, second = shared(folder), shared(folder)
+    assert first.take(events=1, now=100.0) == 0.0
+    first.pause_until(110.0)
+    for file in folder.iterdir():
+        file.unlink()
+    if what == "folder":
+        folder.rmdir()
+    assert first.take(events=1, now=100.0) == pytest.approx(10.0)
+    first.pause_until(120.0)
+    assert second.take(events=1, now=100.0) == pytest.approx(20.0), "both have the new file"
+    third = shared(folder)
+    assert third.take(events=1, now=100.0) == pytest.approx(20.0)
+    for budget in (first, second, third):
+        budget.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import as_from_a_terminal
+from tests.processes.terminal import as_from_a_terminal
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.job.in_process import InProcess
-from tests.scripted_server import ScriptedServer
+from tests.servers.scripted_server import ScriptedServer
 
 
 @pytest.fixture

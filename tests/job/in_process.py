@@ -8,24 +8,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from etl.cli.wiring import workshop
+from etl.books import Books
 from etl.clock import Clock
+from etl.commands.wiring import workshop
 from etl.host.system_clock import SystemClock
 from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
-from etl.job.deliver import Delivery, Limits
+from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
-from etl.job.run import NO_LIMITS, RunOptions, Workshop, forecast_mapping, run_mapping
+from etl.job.run import Workshop, forecast_mapping, run_mapping
+from etl.job.start import NO_LIMITS, Limits, RunOptions
 from etl.mapping.load import load_mapping
 from etl.state.mapping_state import MappingState
 from etl.state.store import open_state
-from tests.scripted_server import ACCOUNT, API_KEY, ScriptedServer
+from tests.servers.scripted_server import ACCOUNT, API_KEY, ScriptedServer
 
 MAPPING = """\
 version: 1
 name: {name}
 source: {{url: "{url}", {source}}}
-event: PersonUpdated
+event: {event}
 fields: {{{fields}}}
 {top}
 max_failure_rate: 100%
@@ -37,6 +39,7 @@ SECTIONS = {
     "fields": "userid: {column: id, type: text}",
     "destination": "concurrency: 2",
     "name": "t",
+    "event": "PersonUpdated",
     "top": "",
 }
 
@@ -51,25 +54,49 @@ class InProcess:
         self._numbers = itertools.count(1)
         self.sections = sections
 
-    def run(self, start_from: str | None = None, *, limits: Limits = NO_LIMITS, **hooks: Any) -> Outcome:
+    def run(
+        self,
+        start_from: str | None = None,
+        *,
+        limits: Limits = NO_LIMITS,
+        full_refresh: bool = False,
+        move_checkpoint: bool = False,
+        ignore_guards: bool = False,
+        looking: Callable[[Books], None] = lambda _: None,
+        **hooks: Any,
+    ) -> Outcome:
         """`run`; hooks: `started`, `clock`."""
-        options = RunOptions(self._run_id(), start_from=start_from, limits=limits)
-        return self.do(lambda shop, **more: run_mapping(shop, options, **more), **hooks)
+        options = RunOptions(
+            self._run_id(),
+            start_from=start_from,
+            move_checkpoint=move_checkpoint,
+            full_refresh=full_refresh,
+            limits=limits,
+            ignore_guards=ignore_guards,
+        )
+        return self.do(lambda shop, **more: run_mapping(shop, options, looking=looking, **more), **hooks)
 
-    def forecast(self, start_from: str | None = None) -> Outcome:
+    def forecast(self, start_from: str | None = None, *, limits: Limits = NO_LIMITS, **more: Any) -> Outcome:
         """`run --dry-run`."""
-        options = RunOptions(self._run_id(), start_from=start_from)
+        options = RunOptions(self._run_id(), start_from=start_from, limits=limits, **more)
         return self.do(lambda shop: forecast_mapping(shop, options))
 
     def backfill(
-        self, start: str, end: str, window: str | None = None, *, restart: bool = False, **more: Any
+        self,
+        start: str | None = None,
+        end: str | None = None,
+        window: str | None = None,
+        *,
+        restart: bool = False,
+        resend: bool = False,
+        **more: Any,
     ) -> Outcome:
         """`backfill`; more: `limits`, `started`, `clock`."""
         limits = more.pop("limits", NO_LIMITS)
-        options = BackfillOptions(self._run_id(), start, end, window, restart=restart, limits=limits)
+        options = BackfillOptions(self._run_id(), start, end, window, resend=resend, restart=restart, limits=limits)
         return self.do(lambda shop, **hooks: backfill_mapping(shop, options, **hooks), **more)
 
-    def forecast_backfill(self, start: str, end: str, window: str | None = None) -> Outcome:
+    def forecast_backfill(self, start: str | None = None, end: str | None = None, window: str | None = None) -> Outcome:
         """`backfill --dry-run`."""
         options = BackfillOptions(self._run_id(), start, end, window)
         return self.do(lambda shop: forecast_backfill(shop, options))
@@ -81,6 +108,10 @@ class InProcess:
     def sent(self) -> list[str]:
         """The userid of every event that arrived, in order."""
         return [event["userid"] for event in self._server.accepted]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that arrived, in order."""
+        return list(self._server.accepted)
 
     def taken(self) -> list[str]:
         """As `sent`, and forgets them."""

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from etl.cli.wiring import workshop
 from etl.clock import Clock
+from etl.commands.wiring import workshop
+from etl.dead_letter import DeadLetter
 from etl.host.system_clock import SystemClock
 from etl.job.backfill import BackfillOptions, backfill_mapping
-from etl.job.deliver import Delivery
+from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
-from etl.job.run import RunOptions, Workshop, forecast_mapping, run_mapping
+from etl.job.run import Workshop, forecast_mapping, run_mapping
+from etl.job.start import RunOptions
 from etl.mapping.load import load_mapping
 from etl.state.store import open_state
-from tests.scripted_server import ACCOUNT, API_KEY, Recorded
+from tests.servers.scripted_server import ACCOUNT, API_KEY, Recorded
 
 MAPPING = """\
 version: 1
@@ -30,7 +33,7 @@ source:
 {source}
 event: PersonUpdated
 fields: {{email: email, firstname: name, custom_points: points}}
-max_failure_rate: 90%
+max_failure_rate: {rate}
 {top}
 destination:
   url: {api_url}
@@ -54,6 +57,7 @@ class Nights:
     api_url: str
     source: str = WITH_CURSOR + "\n  lookback: 1000\n  page_size: 50"
     top: str = ""
+    rate: str = "90%"
     destination: str = ""
     state: str = ""
     started: Callable[[Delivery], None] = field(default=nothing_started)
@@ -65,6 +69,7 @@ class Nights:
         self.change(
             "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, points INTEGER, changed INTEGER, name TEXT)"
         )
+        self.change("CREATE INDEX people_changed ON people (changed, id)")
 
     def change(self, sql: str, rows: Sequence[tuple[object, ...]] = ((),)) -> None:
         """Change the shop's table."""
@@ -94,9 +99,9 @@ class Nights:
         """The dead letters again."""
         return self._open(lambda shop: retry_mapping(shop, shop.state, run_id=run_id, started=self.started, **options))
 
-    def backfill(self, start: int, end: int) -> Outcome:
+    def backfill(self, start: int, end: int, *, window: str | None = None) -> Outcome:
         """A range of the past again."""
-        options = BackfillOptions(run_id="backfill", start=str(start), end=str(end))
+        options = BackfillOptions(run_id="backfill", start=str(start), end=str(end), window=window)
         return self._open(lambda shop: backfill_mapping(shop, options, started=self.started))
 
     def letters(self) -> list[tuple[object, str, int]]:
@@ -104,9 +109,18 @@ class Nights:
         with open_state(self.state, clock=SystemClock(), write=False) as store:
             return [(one.key[0], one.reason, one.attempts) for one in store.mapping("people").open_dead_letters()]
 
+    def bury(self, keys: Iterable[int]) -> None:
+        """Open a dead letter for each of `keys`, the first one as the oldest."""
+        began = self.clock.utc_now() - timedelta(days=1)
+        with open_state(self.state, clock=self.clock, write=True) as store:
+            for at, key in enumerate(keys):
+                then = began + timedelta(seconds=at)
+                letter = DeadLetter((key,), "invalid_email", "", 1, then, then, b"", "earlier")
+                store.mapping("people").bury([letter])
+
     def _open(self, work: Callable[[Workshop], Outcome]) -> Outcome:
         file = self.folder / "people.yaml"
-        given = {"source": self.source, "top": self.top, "destination": self.destination}
+        given = {"rate": self.rate, "source": self.source, "top": self.top, "destination": self.destination}
         file.write_text(MAPPING.format(api_url=self.api_url, account=ACCOUNT, **given))
         environment = {"PEOPLE_URL": f"sqlite:///{self.folder}/people.sqlite", "API_KEY": API_KEY}
         mapping = load_mapping(file, environment=environment, read_file=Path.read_bytes)

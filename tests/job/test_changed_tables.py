@@ -6,7 +6,7 @@ from typing import Any
 
 from etl.errors import SourceMismatch, StateUnusable
 from etl.page import Position
-from tests.scripted_server import Recorded, ScriptedServer
+from tests.servers.scripted_server import Recorded, ScriptedServer
 from tests.source.tables import insert, run_sql
 
 ROWS = 60
@@ -47,7 +47,7 @@ def test_a_column_that_goes_under_a_run_stops_it_and_the_next_one_goes_on(databa
         job = make_job(
             database_url,
             api,
-            source="table: t, primary_key: id, cursor_field: n, page_size: 4",
+            source="table: t, primary_key: id, cursor_field: n, page_size: 4, lookback: 0",
             fields="userid: {column: id, type: text}, firstname: name",
             destination="batch_size: 4, concurrency: 1",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +15,12 @@ import pytest
 
 from etl.errors import EtlError, Interrupted
 from etl.host.system_clock import SystemClock
-from etl.job.deliver import GRACE_SECONDS, Delivery, Limits
+from etl.job.loop import GRACE_SECONDS, Delivery
 from etl.job.run import Workshop
+from etl.job.start import Limits
 from etl.state.store import open_state
 from tests.job.nights import Nights
-from tests.scripted_server import Exchange, ScriptedServer, like_squeezely
+from tests.servers.scripted_server import Exchange, ScriptedServer, like_squeezely
 
 ONE_BY_ONE = "  batch_size: 10\n  concurrency: 1"
 TWO = "  batch_size: 10\n  concurrency: 2"
@@ -105,6 +107,20 @@ def test_a_run_ends_when_its_time_is_over(tmp_path: Path) -> None:
         assert ended.error is not None
         assert ended.error.message == "the time for this run is over"
         assert nights.run(run_id="again").books.sent == 100 - ended.books.sent
+
+
+def test_a_run_whose_time_is_over_says_what_the_api_did_all_that_time(tmp_path: Path) -> None:
+    """C9: exit 6 night after night is the API's doing, and the message is what the person reads."""
+    with ScriptedServer(lambda _: lambda exchange: exchange.answer(503, {"success": False})) as server:
+        nights = Nights(tmp_path, server.url, destination=ONE_BY_ONE)
+        nights.fill(3)
+        ended = nights.run("beginning", limits=Limits(deadline=time.monotonic() + 2))
+        assert (ended.exit_code, ended.books.sent) == (6, 0)
+        assert ended.error is not None
+        assert re.fullmatch(
+            r"the time for this run is over; of \d+ requests \d+ were repeated, the API last said: HTTP 503.*",
+            ended.error.message,
+        )
 
 
 def test_a_host_that_slept_past_the_deadline_stops_when_it_wakes(tmp_path: Path) -> None:
@@ -236,7 +252,8 @@ def test_an_answer_that_no_other_request_would_better_stops_the_run_and_rejects_
         nights = Nights(tmp_path, server.url, destination=ONE_BY_ONE)
         nights.fill(30)
         ended = nights.run("beginning")
-        assert (ended.exit_code, ended.books.rejected, ended.books.sent, ended.books.unsent) == (code, 0, 0, 30)
+        books = ended.books
+        assert (ended.exit_code, books.rejected, books.sent, books.unsent) == (code, 0, 0, books.read)
         assert ended.checkpoint is not None
         assert ended.checkpoint.position is None
         assert isinstance(ended.error, EtlError)

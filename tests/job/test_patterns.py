@@ -9,7 +9,7 @@ import pytest
 
 import etl
 
-ROOMS = ("api", "batch", "delivery", "job", "source", "state", "transform")
+ROOMS = ("api", "delivery", "event", "job", "source", "state", "transform", "verdict")
 
 
 def patterns(code: str) -> list[int]:

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from etl.errors import SourceFailed
+from etl.job.start import Limits
 from tests.source.tables import dialect_of, opened, run_sql, writer
 
 GOOD = {"sqlite": "'fine'", "postgresql": "'2024-01-01 10:00:00'", "mysql": "'2024-01-01 10:00:00'"}
 INVALID_UTF8 = "CAST(X'73656372657480ff' AS TEXT)"
 POISON = [
-    ("sqlite", "TEXT", INVALID_UTF8, "unreadable_row"),
-    ("postgresql", "timestamp", "'infinity'", "unreadable_row"),
-    ("postgresql", "timestamptz", "'-infinity'", "unreadable_row"),
-    ("postgresql", "date", "'10000-01-01'", "unreadable_row"),
-    ("postgresql", "date", "'0044-03-15 BC'", "unreadable_row"),
-    ("postgresql", "time", "'24:00'", "unreadable_row"),
+    ("sqlite", "TEXT", INVALID_UTF8, "undecodable_value"),
+    ("postgresql", "timestamp", "'infinity'", "undecodable_value"),
+    ("postgresql", "timestamptz", "'-infinity'", "undecodable_value"),
+    ("postgresql", "date", "'10000-01-01'", "undecodable_value"),
+    ("postgresql", "date", "'0044-03-15 BC'", "undecodable_value"),
+    ("postgresql", "time", "'24:00'", "undecodable_value"),
     ("mariadb", "DATE", "'0000-00-00'", "not_a_date"),
     ("mariadb", "DATE", "'2024-00-10'", "not_a_date"),
     ("mariadb", "DATETIME", "'0000-00-00 00:00:00'", "not_a_datetime"),
@@ -44,7 +45,9 @@ def test_poison_anywhere_on_its_page_costs_no_other_row(
     put(url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, v {column})")
     put(url, *(f"INSERT INTO t VALUES ({n}, {n // 4}, {poison if n in bad else good})" for n in range(1, 13)))
     source = "table: t, primary_key: id, cursor_field: n, page_size: 3, timezone: UTC"
-    job = make_job(url, source=source, fields="userid: {column: id, type: text}, custom_v: v")
+    job = make_job(
+        url, source=source, fields="userid: {column: id, type: text}, custom_v: {column: v, on_invalid: reject}"
+    )
     books = job.run("beginning").books
     rest = [str(n) for n in range(1, 13) if n not in bad]
     assert (books.read, books.sent, books.invalid) == (12, len(rest), len(bad))
@@ -77,12 +80,12 @@ def test_poison_in_a_child_row_costs_its_parent_alone(
     products = (
         "products: {table: order_lines, match: {order_id: id}, order_by: line_no, fields: {id: line_no, name: %s}}"
     )
-    name = "v" if reason == "unreadable_row" else f"{{column: v, type: {column.lower()}}}"
+    name = "v" if reason == "undecodable_value" else f"{{column: v, type: {column.lower()}}}"
     job = make_job(url, source="table: t, primary_key: id, timezone: UTC", top=products % name)
     books = job.run("beginning").books
     assert (books.read, books.sent, books.invalid) == (4, 3, 1)
     assert sorted(job.sent()) == ["1", "3", "4"]
-    assert job.dead_letters() == {2: "unreadable_row" if reason == "unreadable_row" else "invalid_products"}
+    assert job.dead_letters() == {2: "invalid_products"}
 
 
 def test_poison_in_the_key_itself_is_named_as_text(postgresql_url: str, make_job: Any) -> None:
@@ -94,11 +97,10 @@ def test_poison_in_the_key_itself_is_named_as_text(postgresql_url: str, make_job
         "INSERT INTO t VALUES ('infinity', 1, '2024-01-01'), ('-infinity', 2, '2024-01-01'), ('10000-01-01', 3, NULL)",
         "UPDATE t SET seen = 'infinity' WHERE no = 5",
     )
+    fields = 'userid: {template: "{no}"}, custom_seen: {column: seen, on_invalid: reject}'
     for number, cursor in enumerate(("", ", cursor_field: no")):
         source = f"table: t, primary_key: [day, no], page_size: 4, timezone: UTC{cursor}"
-        job = make_job(
-            postgresql_url, source=source, name=f"t{number}", fields='userid: {template: "{no}"}, custom_seen: seen'
-        )
+        job = make_job(postgresql_url, source=source, name=f"t{number}", fields=fields)
         books = job.run("beginning").books
         assert (books.read, books.sent, books.invalid) == (11, 7, 4)
         assert sorted(job.taken()) == ["1", "2", "3", "4", "6", "7", "8"]
@@ -175,3 +177,50 @@ def test_a_cursor_of_broken_text_stops_the_run_with_advice(sqlite_url: str, make
     assert error.value.hint == "repair it in the database, or exclude the row with source.where"
     excluded = "table: t, primary_key: id, cursor_field: at, timezone: UTC, where: \"at < '3'\""
     assert make_job(sqlite_url, source=excluded).run("beginning").books.sent == 1
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+@pytest.mark.parametrize(("server", "column", "poison", "reason"), [POISON[0], POISON[1]])
+def test_a_limit_passes_no_row_that_cannot_be_decoded(
+    server: str, column: str, poison: str, *, reason: str, limit: int, make_job: Any, request: Any
+) -> None:
+    """A44: such a row counts as one of the rows of the limit, and the next run reads what lies above the last."""
+    url = request.getfixturevalue(f"{server}_url")
+    put(url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, v {column})")
+    put(
+        url,
+        *(f"INSERT INTO t VALUES ({n}, {poison if n in {2, 5, 6} else GOOD[dialect_of(url)]})" for n in range(1, 8)),
+    )
+    source = "table: t, primary_key: id, cursor_field: id, page_size: 3, timezone: UTC"
+    fields = "userid: {column: id, type: text}, custom_v: {column: v, on_invalid: reject}"
+    job = make_job(url, source=source, fields=fields)
+    read = set(range(1, min(limit, 7) + 1))
+    books = job.run("beginning", limits=Limits(rows=limit)).books
+    assert (books.read, books.invalid) == (len(read), len(read & {2, 5, 6}))
+    assert set(map(int, job.taken())) == read - {2, 5, 6}
+    assert job.dead_letters() == dict.fromkeys(read & {2, 5, 6}, reason)
+    job.run()
+    assert set(map(int, job.taken())) == {1, 3, 4, 7} - read
+    assert job.dead_letters() == dict.fromkeys({2, 5, 6}, reason)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 7, 8, 9, 10])
+def test_a_limit_of_pages_and_a_bit_reads_so_many_rows(sqlite_url: str, make_job: Any, limit: int) -> None:
+    """Also a dry run reads no more of them, and each comes with the rows of its other table."""
+    put(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "CREATE TABLE lines (order_id INTEGER, sku TEXT)")
+    put(sqlite_url, *(f"INSERT INTO t VALUES ({n})" for n in range(1, 10)))
+    put(sqlite_url, *(f"INSERT INTO lines VALUES ({n}, 'sku-{n}-{line}')" for n in range(1, 10) for line in range(2)))
+    job = make_job(
+        sqlite_url,
+        source="table: t, primary_key: id, cursor_field: id, page_size: 3",
+        fields="userid: {column: id, type: text}",
+        top="products: {table: lines, match: {order_id: id}, fields: {id: sku, quantity: {value: 1}}}",
+    )
+    read = min(limit, 9)
+    rehearsed = job.forecast("beginning", limits=Limits(rows=limit))
+    assert (rehearsed.books.read, rehearsed.forecast.events) == (read, read)
+    assert job.run("beginning", limits=Limits(rows=limit)).books.sent == read
+    assert {event["userid"]: [one["id"] for one in event["products"]] for event in job.events()} == {
+        f"{n}": [f"sku-{n}-0", f"sku-{n}-1"] for n in range(1, read + 1)
+    }
+    assert job.run().books.sent == 9 - read

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from etl.batch.event import Event
-from etl.batch.hashers import hashers
+from etl.event.event import Event
+from etl.event.hashes import hashers
 from etl.job.prepare import Preparer
 from etl.page import Column, Page, Position, UnreadableRow
 from etl.transform.transformer import Transformed
 from tests.job.nights import Nights
-from tests.scripted_server import Behaviour, Recorded, ScriptedServer
+from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
 
 def test_an_event_that_no_request_could_carry_is_a_dead_letter_and_was_never_sent(tmp_path: Path) -> None:
@@ -86,9 +86,12 @@ def test_what_is_kept_of_a_row_is_a_copy_where_it_is_a_number_or_a_text() -> Non
 class AllTheSame:
     """A ledger that knows every row."""
 
-    def same(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> list[bool]:
+    def compare(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> tuple[list[bool], list[bool]]:
         assert len(ledger_keys) == len(digests)
-        return [True] * len(ledger_keys)
+        return [True] * len(ledger_keys), [False] * len(ledger_keys)
+
+    def earlier(self, known: Iterable[bytes], others: Iterable[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
+        raise NotImplementedError
 
 
 def test_of_a_page_without_changes_nothing_is_kept_but_its_end() -> None:

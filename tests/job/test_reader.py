@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -14,9 +14,9 @@ import pytest
 
 from etl.errors import SourceFailed
 from etl.job.prepare import Prepared
-from etl.job.reader import AHEAD, InputDone, PageReady, Reader, WindowDone
+from etl.job.reading import AHEAD, InputDone, PageReady, Reader, WindowDone
 from etl.job.senders import Crashed
-from etl.page import Column, Page, Window
+from etl.page import Column, Page, Position, UnreadableRow, Window
 
 LONGEST_SECONDS = 10.0
 A_MOMENT_SECONDS = 0.2
@@ -31,7 +31,7 @@ class Source:
         self._pages = pages
         self._trouble = trouble
 
-    def pages(self, window: Window) -> Iterator[Page]:
+    def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Page]:
         for number in range(self._pages):
             self.reads.put(number)
             yield Page((Column("id", None),), [(number,)], (0,), None)
@@ -53,12 +53,20 @@ class Stamps:
 class Assembly:
     """A reader with what it delivers."""
 
-    def __init__(self, source: Source, prepare: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        prepare: Callable[..., Any] | None = None,
+        *,
+        windows: Sequence[Window] = (Window(),),
+        limit: int | None = None,
+    ) -> None:
         self.delivered: SimpleQueue[object] = SimpleQueue()
         self.stamps = Stamps()
         self.reader = Reader(
             source,  # type: ignore[arg-type]  # the part of it that a reader uses
-            [Window()],
+            windows,
+            limit=limit,
             prepare=prepare or prepared,  # type: ignore[arg-type]
             ledger=self.stamps,  # type: ignore[arg-type]
             deliver=self.delivered.put,
@@ -89,7 +97,7 @@ class WatchedSource(Source):
         super().__init__(remote=remote)
         self.gone: list[bool] = []
 
-    def pages(self, window: Window) -> Iterator[Page]:
+    def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Page]:
         for page in super().pages(window):
             value = UUID(int=1)
             watched = weakref.ref(value)
@@ -133,6 +141,55 @@ def test_two_pages_go_ahead_of_the_coordinator_and_no_third(*, remote: bool) -> 
     assert source.reads.get(timeout=LONGEST_SECONDS) == 2
     assembly.reader.stop()
     assembly.reader.join(LONGEST_SECONDS)
+
+
+class LimitedSource(Source):
+    """Pages of one row and two unreadable ones; notes the limit of each window, and does not keep to it."""
+
+    def __init__(self, *, remote: bool) -> None:
+        super().__init__(remote=remote, pages=2)
+        self.limits: list[int | None] = []
+
+    def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Page]:
+        self.limits.append(limit)
+        unreadable = tuple(UnreadableRow(Position(None, (key,)), "") for key in (1, 2))
+        yield from (replace(page, unreadable=unreadable) for page in super().pages(window))
+
+
+@both
+@pytest.mark.parametrize(
+    ("limit", "limits", "pages", "limited"),
+    [
+        (None, [None, None, None], 6, False),
+        (20, [None, 20, 14], 6, False),
+        (7, [None, 7, 1], 5, True),
+        (6, [None, 6], 4, True),
+        (4, [None, 4], 4, True),
+        (3, [None, 3], 3, True),
+        (2, [None, 2], 3, True),
+    ],
+)
+def test_a_limit_counts_new_rows_those_that_cannot_be_decoded_among_them(
+    limit: int | None, limits: list[int | None], pages: int, *, limited: bool, remote: bool
+) -> None:
+    """What is read again below the checkpoint would use it up; a row passed without being counted would be lost."""
+    source = LimitedSource(remote=remote)
+    windows = [Window(moves_checkpoint=False), Window(), Window()]
+    found = Assembly(source, windows=windows, limit=limit).all()
+    assert source.limits == limits
+    assert len([one for one in found if isinstance(one, PageReady)]) == pages
+    assert found[-1] == InputDone(limited=limited)
+
+
+@both
+def test_a_reader_that_is_told_to_stop_reads_no_further_page(*, remote: bool) -> None:
+    """A signal or a trouble of sending must not wait for another page of a slow table."""
+    source = Source(remote=remote)
+    assembly = Assembly(source)
+    assert [source.reads.get(timeout=LONGEST_SECONDS) for _ in range(AHEAD)] == [0, 1]
+    assembly.reader.stop()
+    assembly.reader.join(LONGEST_SECONDS)
+    assert source.reads.empty()
 
 
 def test_a_page_of_a_server_is_read_while_another_is_prepared() -> None:

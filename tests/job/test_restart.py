@@ -11,8 +11,8 @@ import pytest
 
 from etl.errors import SourceFailed
 from etl.page import Window
-from tests.databases import OwnServer, own_server
-from tests.scripted_server import Recorded, ScriptedServer
+from tests.servers.databases import OwnServer, own_server
+from tests.servers.scripted_server import Recorded, ScriptedServer
 from tests.source.clocks import FakeClock
 from tests.source.tables import insert, keys_of, opened, run_sql
 
@@ -88,7 +88,10 @@ def test_a_server_that_stays_away_ends_the_run_and_the_next_one_goes_on(server: 
             outcome = job.run("beginning", clock=clock)
             assert isinstance(outcome.error, SourceFailed)
             assert outcome.exit_code == 4
-            assert outcome.error.hint == "is the database up and reachable? The next run goes on from here"
+            assert (
+                outcome.error.hint
+                == "check host and port in source.url; is the database up? The next run goes on from here"
+            )
             assert len(clock.waits) == 9
             assert 0 < outcome.books.sent < ROWS
             # At the start nobody waits that long.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from etl.delivery.answer import Answer
 from etl.job.run import Workshop
+from etl.verdict.answer import Answer
 from tests.job.nights import Nights
-from tests.scripted_server import ACCOUNT, ScriptedServer
+from tests.servers.scripted_server import ACCOUNT, ScriptedServer
 
 
 class AcceptingSender:

@@ -33,6 +33,10 @@ def test_the_fields_are_those_that_the_receiver_documents() -> None:
         "checkin_date": "date",
         "checkout_date": "date",
         "mobile_advertiser_ID": "text",
+        "category_id": "text",
+        "objectname": "text",
+        "keyword": "text",
+        "sqzly_cookie": "text",
     }
     assert {name: field.type for name, field in PRODUCT_FIELDS.items()} == {
         "id": "text",

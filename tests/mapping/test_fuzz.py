@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.errors import MappingInvalid
@@ -125,13 +125,13 @@ _DATA = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600)
 @given(st.dictionaries(_WORDS, _DATA, max_size=8))
 def test_documents_of_the_language_own_words_give_only_problems(data: dict[str, object]) -> None:
     load(yaml.safe_dump(data, allow_unicode=True).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400)
 @given(st.dictionaries(st.sampled_from(["source", "fields", "products", "destination", "event", "tests"]), _DATA))
 def test_a_right_mapping_with_a_section_replaced_gives_only_problems(data: dict[str, object]) -> None:
     whole = yaml.safe_load(small()) | data

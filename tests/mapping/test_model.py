@@ -46,7 +46,7 @@ source:
 event: {column: event_name}
 fields:
   email: {column: mail, transform: [strip, lower, sha256], required: true}
-  userid: {column: customer, default: guest}
+  custom_buyer: {column: customer, default: guest}
   language: {column: locale, map: {1: nl-NL, true: de-DE, "no": nb-NO}, on_invalid: omit}
   custom_tags: {column: tags, transform: ["split(';')", truncate(3)]}
   custom_note: {template: "{{{a}}} {b}!", empty: keep, type: text}
@@ -114,7 +114,7 @@ def test_every_key_of_the_language_has_its_value() -> None:
         event=EventColumn(column="event_name"),
         fields={
             "email": FieldRule(column="mail", transform=(Step("strip"), Step("lower"), Step("sha256")), required=True),
-            "userid": FieldRule(column="customer", default="guest"),
+            "custom_buyer": FieldRule(column="customer", default="guest"),
             "language": FieldRule(
                 column="locale", map={"1": "nl-NL", "true": "de-DE", "no": "nb-NO"}, on_invalid="omit"
             ),
@@ -168,7 +168,7 @@ def test_the_columns_in_use_leave_out_key_and_cursor() -> None:
     assert child_columns_used(everything()) == ("sku", "size", "price")
 
 
-def test_what_is_left_out_has_the_defaults_of_the_contract() -> None:
+def test_what_is_left_out_has_the_documented_defaults() -> None:
     mapping = mapping_of(small())
     assert mapping.name == "m"
     assert mapping.source.settle is None

@@ -11,10 +11,10 @@ from etl.mapping.problem_codes import PROBLEMS
 
 ROOT = Path(__file__).parents[2] / "etl"
 # Rooms that make problems, and the calls that carry a code.
-ROOMS = ("transform", "job", "delivery", "source", "api")
+ROOMS = ("transform", "job", "delivery", "verdict", "source", "api")
 CARRIERS = {"RefusedValueError", "DoubtfulValueError", "Problem", "Refusal", "InvalidRow"}
 # Made from a status: the list explains the usual ones.
-MADE_FROM_A_STATUS = {"http_400", "http_409", "http_422"}
+MADE_FROM_A_STATUS = {"http_400", "http_403", "http_409", "http_422"}
 
 
 def trees() -> Iterator[ast.AST]:

@@ -24,20 +24,22 @@ VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 
 # What needs several places at once, the meaning of a text, the environment, or the YAML itself: only loading sees it.
 BEYOND_A_SCHEMA = """
-account empty; account with a space; address with a space; address with a wrong port; address with dots; alias and
+account empty; account with a space; extra field that is not listed; extra field with a section of its own;
+extra field with spaces; several languages and no language; several languages and none in products; several currencies
+and no currency; address with a space; address with a wrong port; address with dots; alias and
 anchor; backslash in the address; bytes too few; ca file missing; cursor descending; custom names collide; custom
 too long; duplicate key; duplicate section; event empty; event too long; exponent too large; file missing; file
 relative; fragment in the address; half a surrogate; key file not text; key is a list; key with a space; key with
 two line breaks; map from nothing; number too long; parent in the row's own product; plain http; product fields
 missing; query in the address; query is no select; query of two statements; query with an open parenthesis; resend
 always with lookback; resend always without lookback; resend_ignores unknown; secret in the wrong place; statement
-as table; step date with unknown directive; step date without directive; step replacing nothing; step with a text
-for a number; step with an open quote; step with zero; step without its argument; tag; template closed; template
-open; template with a format; template with an attribute; template with spaces; test of a field that is not mapped;
-test with children but no table; timeout zero; timezone unknown; url is no url; user name in the address; value
-infinite; variable empty; variable empty with a message; variable malformed; variable not closed; variable unset;
-variable unset with a message; where with a parenthesis too many; where with a semicolon; where with an open quote;
-where with the word
+as table; step unknown; step date with unknown directive; step date without directive; step replacing nothing; step
+with a text for a number; step with an open quote; step with zero; step without its argument; tag; template closed;
+template open; template with a format; template with an attribute; template with spaces; test of a field that is not
+mapped; test with children but no table; timeout zero; timezone unknown; url is no url; user name in the address;
+value infinite; variable empty; variable empty with a message; variable malformed; variable not closed; variable
+unset; variable unset with a message; where with a parenthesis too many; where with a semicolon; where with an open
+quote; where with the word
 """
 ONLY_LOADING = {name.strip() for name in BEYOND_A_SCHEMA.replace("\n", " ").split(";")}
 

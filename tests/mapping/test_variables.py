@@ -39,6 +39,18 @@ def test_a_text_gets_its_variables(written: str, value: str) -> None:
     assert segment(written, A="x", EMPTY="", NESTED="${A}", NUMBER="007") == value
 
 
+@pytest.mark.parametrize(
+    ("written", "sql"),
+    [("SELECT $$it's$$ AS a", "SELECT $$it's$$ AS a"), ("SELECT '$${A}' AS a, ${A}", "SELECT '${A}' AS a, x")],
+)
+def test_sql_keeps_its_own_quotes_of_two_dollar_signs(written: str, sql: str) -> None:
+    """PostgreSQL's `$$`: as one sign it was no SQL any more."""
+    text = small().replace("table: customers", f'query: "{written}"')
+    assert mapping_of(text, environment={"KEY": KEY, "A": "x"}).source.query == sql
+    text = small().replace("table: customers", f'table: customers, where: "{written}"')
+    assert mapping_of(text, environment={"KEY": KEY, "A": "x"}).source.where == sql
+
+
 def test_names_of_keys_are_not_filled() -> None:
     assert problems_of(small(fields="${KEY}: a")) == (
         "m.yaml:7:3  fields.${KEY}: not a known field; custom fields start with custom_",

@@ -46,6 +46,14 @@ PURCHASE = small().replace("CustomerUpdated", "Purchase")
             ('m.yaml:3:8  event: a custom event; the receiver interprets "AddToCart"',),
         ),
         (
+            small().replace("event:", "extra_fields: [email]\nevent:"),
+            ('m.yaml:3:15  extra_fields: "email" is a known field; it needs no place here',),
+        ),
+        (
+            small().replace("event:", "extra_fields: [fit]\nevent:"),
+            ('m.yaml:3:15  extra_fields: "fit" is not among the fields, so nothing sends it; known: email, timestamp',),
+        ),
+        (
             small(fields="userid: id"),
             (
                 (
@@ -70,6 +78,19 @@ PURCHASE = small().replace("CustomerUpdated", "Purchase")
                     "such as EUR"
                 ),
             ),
+        ),
+        (
+            small(fields="userid: {column: a, default: guest}"),
+            (
+                (
+                    "m.yaml:7:11  fields.userid: has a default: all rows without a value of their own would be one "
+                    "profile; leave it out"
+                ),
+            ),
+        ),
+        (
+            small(fields="orderid: {value: a}"),
+            ("m.yaml:7:12  fields.orderid: is a constant: all rows would be one purchase",),
         ),
         (small(fields="totalvalue: {column: a, type: decimal}"), ()),
         (

@@ -13,7 +13,7 @@ from etl.monitoring.ending import Ending
 from etl.monitoring.ping import CLOSE_SECONDS, Pinger, words_for
 from etl.monitoring.ping_url import parse_ping_url
 from tests.monitoring.endings import NOW, an_ending
-from tests.scripted_server import Exchange, ScriptedServer, refusing_url
+from tests.servers.scripted_server import Exchange, ScriptedServer, refusing_url
 
 
 def fine(exchange: Exchange) -> None:

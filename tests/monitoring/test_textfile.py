@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +38,7 @@ BOOKS = Books(
     retries=4,
     ambiguous=1,
     waited_seconds=1.25,
+    omitted=Counter({("phone", "invalid_phone"): 4}),
 )
 
 
@@ -58,7 +60,7 @@ def test_the_file_holds_every_figure_of_a_run(tmp_path: Path) -> None:
         ),
     )
     run = "{command=run,mapping=customers}"
-    rows = {"sent": 80, "unchanged": 10, "invalid": 6, "rejected": 3, "unsent": 1}
+    rows = {"sent": 80, "unchanged": 10, "invalid": 6, "rejected": 3, "suppressed": 0, "unsent": 1}
     assert figures(path.read_text()) == {
         f"last_run_timestamp_seconds{run}": NOW.timestamp(),
         f"last_success_timestamp_seconds{run}": NOW.timestamp(),
@@ -70,8 +72,10 @@ def test_the_file_holds_every_figure_of_a_run(tmp_path: Path) -> None:
         f"last_run_requests{run}": 9,
         f"last_run_retries{run}": 4,
         f"last_run_ambiguous_requests{run}": 1,
+        f"last_run_guards_tripped{run}": 0,
         f"last_run_waited_seconds{run}": 1.25,
         **{f"last_run_rows{{command=run,mapping=customers,outcome={name}}}": rows[name] for name in rows},
+        "last_run_omitted_fields{command=run,field=phone,mapping=customers,reason=invalid_phone}": 4,
         "open_dead_letters{mapping=customers,reason=invalid_email}": 5,
         "open_dead_letters{mapping=customers,reason=refused}": 1,
         "checkpoint_timestamp_seconds{mapping=customers}": settled.timestamp(),

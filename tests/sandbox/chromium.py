@@ -80,6 +80,11 @@ class Tab:
         listed = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         self.ask("Emulation.setEmulatedMedia", features=listed)
 
+    def allow_clipboard(self, origin: str) -> None:
+        granted = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        self.ask("Browser.grantPermissions", origin=origin, permissions=granted)
+        self.ask("Page.bringToFront")
+
     def screenshot(self, path: Path) -> bytes:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
         return path.read_bytes()
@@ -150,6 +155,18 @@ def new_tab(browser: httpx.Client) -> Tab:
     return Tab(browser.put("/json/new?about:blank").json()["webSocketDebuggerUrl"])
 
 
+def send(api: httpx.Client, *events: object) -> int:
+    return api.post("/v1/track", json={"events": list(events)}).status_code
+
+
+def wait_for_rows(tab: Tab, count: int) -> None:
+    tab.until(f"document.querySelectorAll('#rows tr').length === {count}")
+
+
+def text(tab: Tab, selector: str) -> str:
+    return str(tab.run(f"document.querySelector({selector!r}).innerText"))
+
+
 def _port(file: Path, process: subprocess.Popen[bytes]) -> int:
     last = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < last:
@@ -174,3 +191,27 @@ def _upgraded(url: str) -> socket.socket:
         answer += connection.recv(1)
     assert answer.startswith(b"HTTP/1.1 101"), answer
     return connection
+
+
+# Elements whose own text has too little contrast with the nearest background that is painted behind it.
+WEAK_TEXT = """
+(() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const linear = (c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = channels(getComputedStyle(each).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll('body *')].filter((element) => element.checkVisibility()
+    && [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())
+  ).flatMap((element) => {
+    const [a, b] = [light(channels(getComputedStyle(element).color)), light(behind(element))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    return ratio < 4.5 ? [`${element.tagName}#${element.id}.${element.className} ${ratio.toFixed(2)}`] : [];
+  });
+})()
+"""

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from etl.sandbox.app import create_app
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.serve import running
-from etl.sandbox.settings import SandboxSettings
+from tests.sandbox.chromium import Tab, chromium, new_tab
 
 HEADERS = {"X-AUTH-ACCOUNT": "shop", "X-AUTH-APIKEY": "key"}
 
@@ -80,6 +81,25 @@ def served() -> Iterator[Callable[[SandboxSettings], httpx.Client]]:
     yield start
     for each in reversed(open_now):
         each.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[httpx.Client]:
+    with chromium() as client:
+        yield client
+
+
+@pytest.fixture
+def api() -> Iterator[httpx.Client]:
+    with running(SandboxSettings()) as url, httpx.Client(base_url=url, headers=HEADERS) as client:
+        yield client
+
+
+@pytest.fixture
+def tab(browser: httpx.Client) -> Iterator[Tab]:
+    tab = new_tab(browser)
+    yield tab
+    tab.close()
 
 
 def numbered(events: Sequence[dict[str, object]]) -> list[dict[str, object]]:

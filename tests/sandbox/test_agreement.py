@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from etl.batch.encode import encode_event
+from etl.event.encode import encode_event
 from etl.host.system_clock import SystemClock
 from etl.mapping.load import load_mapping
 from etl.sandbox.rules import Rules
@@ -29,20 +29,18 @@ from etl.transform.transformer import Transformer
                 "unknown_language": 1,
                 "not_yes_no": 1,
                 "control_characters": 1,
+                "undecodable_value": 1,
             },
             {},
-            1,
+            0,
         ),
-        ("orders", {"missing_identity": 1}, {"MISSING_PRODUCTS": 1}, 0),
+        ("orders", {"missing_identity": 1, "missing_products": 1}, {}, 0),
     ],
 )
 def test_what_the_transform_lets_through_the_sandbox_takes(
     tmp_path: Path, mapping: str, problems: dict[str, int], refusals: dict[str, int], unreadable: int
 ) -> None:
-    """All that is held back are the rows that are broken on purpose, each for its own mistake.
-
-    An order without lines is left for the receiver to refuse, so that the demo shows a rejected event too.
-    """
+    """All that is held back are the rows that are broken on purpose, each for its own mistake."""
     build_shop(tmp_path / "shop.sqlite", customers=1_000)
     environment = {
         "SHOP_DATABASE_URL": f"sqlite:///{tmp_path / 'shop.sqlite'}",

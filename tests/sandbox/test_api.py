@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from etl.errors import UsageProblem
-from etl.sandbox.faults import parse_faults
-from etl.sandbox.settings import SandboxSettings
+from etl.sandbox.faults import SandboxSettings, parse_faults
 from etl.secret import Secret
 from tests.sandbox.conftest import HEADERS, FakeTicks, InProcess
 

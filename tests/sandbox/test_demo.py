@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -32,6 +33,38 @@ def test_the_demo_shows_every_step_and_its_count_agrees(tmp_path: Path) -> None:
     (said, accepted) = re.findall(r"they sent ([\d,]+); the sandbox accepted ([\d,]+)", ended.stdout)[0]
     assert said == accepted != "0"
     assert "They agree." in ended.stdout
+
+
+def test_the_demo_ends_well_when_the_terminals_input_is_closed(tmp_path: Path) -> None:
+    """Ctrl-D at its question is as good as Enter."""
+    shutil.copytree(ROOT / "mappings", tmp_path / "mappings")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "etl.sandbox.demo", "300"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "TERM": "dumb"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as demo:
+        os.close(theirs)
+        said = b""
+        while part := read_some(ours):
+            said += part
+            if b"Press Enter" in part or (b"Press Enter" in said and b"10. The count" not in said):
+                os.write(ours, b"\x04")
+    os.close(ours)
+    assert demo.returncode == 0, said.decode()
+    assert b"They agree." in said
+    assert b"Traceback" not in said
+
+
+def read_some(terminal: int) -> bytes:
+    """What is there; b"" when the program has closed its side."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 def test_a_day_of_business_is_told_in_words() -> None:

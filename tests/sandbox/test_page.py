@@ -7,15 +7,14 @@ import hashlib
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.serve import running
-from etl.sandbox.settings import SandboxSettings
-from tests.sandbox.chromium import Tab, chromium, new_tab
+from tests.sandbox.chromium import WEAK_TEXT, Tab, send, text, wait_for_rows
 from tests.sandbox.conftest import HEADERS, InProcess
 
 ENTER, ESCAPE, UP, DOWN, HOME, END = 13, 27, 38, 40, 36, 35
@@ -25,40 +24,9 @@ NASTY = "<img src=x onerror=\"document.title='broken'\">"
 ATTACK = {"event": NASTY, "email": NASTY, "custom_x": "</script><script>document.title='broken'</script>", NASTY: NASTY}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[httpx.Client]:
-    with chromium() as client:
-        yield client
-
-
-@pytest.fixture
-def api() -> Iterator[httpx.Client]:
-    with running(SandboxSettings()) as url, httpx.Client(base_url=url, headers=HEADERS) as client:
-        yield client
-
-
-@pytest.fixture
-def tab(browser: httpx.Client) -> Iterator[Tab]:
-    tab = new_tab(browser)
-    yield tab
-    tab.close()
-
-
-def send(api: httpx.Client, *events: object) -> int:
-    return api.post("/v1/track", json={"events": list(events)}).status_code
-
-
 def rows(tab: Tab) -> list[str]:
     cells = "[...row.cells].slice(1, 3).concat(...[...row.cells].slice(4)).map((cell) => cell.textContent).join(' | ')"
     return tab.run(f"[...document.querySelectorAll('#rows tr')].map((row) => {cells})")
-
-
-def wait_for_rows(tab: Tab, count: int) -> None:
-    tab.until(f"document.querySelectorAll('#rows tr').length === {count}")
-
-
-def text(tab: Tab, selector: str) -> str:
-    return str(tab.run(f"document.querySelector({selector!r}).innerText"))
 
 
 def test_the_policy_names_exactly_the_pages_own_script_and_style() -> None:
@@ -343,27 +311,3 @@ def test_a_screenshot_has_something_on_it(tab: Tab, api: httpx.Client, tmp_path:
     at = image.index(b"IDAT")
     size = int.from_bytes(image[at - 4 : at], "big")
     assert len(set(zlib.decompressobj().decompress(image[at + 4 : at + 4 + size]))) > 16
-
-
-# Elements whose own text has too little contrast with the nearest background that is painted behind it.
-WEAK_TEXT = """
-(() => {
-  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const linear = (c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const colour = channels(getComputedStyle(each).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  return [...document.querySelectorAll('body *')].filter((element) => element.checkVisibility()
-    && [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())
-  ).flatMap((element) => {
-    const [a, b] = [light(channels(getComputedStyle(element).color)), light(behind(element))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    return ratio < 4.5 ? [`${element.tagName}#${element.id}.${element.className} ${ratio.toFixed(2)}`] : [];
-  });
-})()
-"""

@@ -1,4 +1,4 @@
-"""What the sandbox takes and what it refuses, against squeezely-api.md."""
+"""What the sandbox takes and what it refuses, against the receiver's documented rules."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def codes(event: object) -> list[str]:
         ("checkin_date", ["2024-02-29"]),
         ("mobile_advertiser_ID", ["38400000-8cf0-11bd-b23e-10b96e40000d"]),
         ("orderid", ["00012"]),
-        ("custom_ltv", [12.5, "x", True, ["a", 1], "2024-01-01"]),
+        ("custom_ltv", [12.5, "x", "yes", ["a", 1], "2024-01-01"]),
         ("shoesize", [43, None]),  # not a field: dropped by the receiver without a word
     ],
 )
@@ -129,7 +129,9 @@ def test_wrong_values_are_refused_by_their_code(field: str, code: str, values: l
         ({**PURCHASE, "products": [{**LINE, "price": "1,25"}, {**LINE, "price": None}]}, ["INVALID_PRODUCT_PRICE"]),
         ({**PURCHASE, "products": [{**LINE, "language": "nl"}]}, ["INVALID_PRODUCT_LANGUAGE"]),
         ({**PURCHASE, "products": [{**LINE, "id": 417}]}, ["INVALID_PRODUCT_ID"]),
-        ({**PURCHASE, "products": [{**LINE, "quantity": 0}]}, ["INVALID_PRODUCT_QUANTITY"]),
+        ({**PURCHASE, "products": [{**LINE, "quantity": "one"}]}, ["INVALID_PRODUCT_QUANTITY"]),
+        # Lines that were given back: no source says that they are refused, and the transform lets them through.
+        ({**PURCHASE, "products": [{**LINE, "quantity": 0}, {**LINE, "quantity": -1}]}, []),
         ({**PURCHASE, "products": [{**LINE, "category_ids": "12"}]}, ["INVALID_PRODUCT_CATEGORY_IDS"]),
     ],
 )
@@ -165,3 +167,18 @@ def test_no_event_breaks_the_checks(event: dict[str, object]) -> None:
     """An event that made a check raise would be answered 500, and hide what is wrong with it."""
     RULES.check(event)
     RULES.check({**event, "event": "Purchase", "products": [event]})
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({**PURCHASE, "products": [LINE], "totalvalue": 3}, ["MISSING_CURRENCY", "MISSING_PRODUCT_LANGUAGE"]),
+        ({**PURCHASE, "products": [{**LINE, "language": "nl-NL"}], "totalvalue": 3, "currency": "EUR"}, []),
+        (EVA, []),
+        ({**EVA, "custom_vip": True}, ["INVALID_CUSTOM_VALUE"]),
+    ],
+)
+def test_an_account_with_several_languages_and_currencies_asks_for_them(event: Any, expected: list[str]) -> None:
+    """A mapping that says so of the account is rehearsed against the same rules."""
+    rules = Rules(several_languages=True, several_currencies=True)
+    assert sorted(refusal.code for refusal in rules.check(event)) == expected

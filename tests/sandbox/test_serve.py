@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from etl.errors import UsageProblem
+from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.serve import running, serve
-from etl.sandbox.settings import SandboxSettings
 
 PROGRAM = """
 from etl.sandbox.serve import serve
-from etl.sandbox.settings import SandboxSettings
+from etl.sandbox.faults import SandboxSettings
 serve(SandboxSettings(), port=0, on_ready=lambda url: print(url, flush=True))
 print("stopped", flush=True)
 """
@@ -26,7 +26,7 @@ print("stopped", flush=True)
 KILLED_AT_ONCE = """
 import os
 from etl.sandbox.serve import serve
-from etl.sandbox.settings import SandboxSettings
+from etl.sandbox.faults import SandboxSettings
 serve(SandboxSettings(), port=0, on_ready=lambda url: os.kill(os.getpid(), 15))
 print("stopped", flush=True)
 """

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from etl.sandbox.exact_text import indented, one_line, parse_exactly
-from etl.sandbox.settings import SandboxSettings
+from etl.sandbox.faults import SandboxSettings
 from tests.sandbox.conftest import HEADERS, FakeTicks, InProcess, numbered
 
 EVA = {"event": "CRMUpdate", "email": "eva@example.com"}
@@ -185,6 +185,36 @@ def test_reset_forgets_and_numbers_go_on(sandbox: InProcess) -> None:
     assert (stats["accepted"], stats["kept"], stats["resets"]) == (0, 0, 1)
     sandbox.track(EVA)
     assert [row["id"] for row in sandbox.rows()] == [2]
+
+
+def test_a_reason_narrows_the_list(sandbox: InProcess) -> None:
+    sandbox.track({"event": "A", "email": "eva"}, {"event": "A"})
+    assert [row["id"] for row in sandbox.rows(reason="INVALID_EMAIL")] == [1]
+    assert [row["id"] for row in sandbox.rows(reason="MISSING_IDENTITY email")] == [2]
+    assert sandbox.get("/sandbox/events", reason="MISSING_IDENTITY userid")["matching"] == 0
+
+
+def test_reasons_and_custom_fields_do_not_fill_the_memory(sandbox: InProcess) -> None:
+    sandbox.track(*({"event": "A", "userid": "1", f"custom_{number}-": 1} for number in range(1_200)))
+    refusals = sandbox.get("/stats")["refusals"]
+    assert (len(refusals), refusals[0]["field"], refusals[0]["count"]) == (1_001, "(other fields)", 200)
+    sandbox.track(*({"event": "A", "userid": "1", f"custom_{number}": 1} for number in range(1_200)))
+    assert len(sandbox.get("/stats")["custom_fields"]) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("json?id=9", 404), ("csv?id=x", 400), ("xml", 404), ("json?outcome=good", 400)]
+)
+def test_a_download_that_cannot_be_made_is_said_so(sandbox: InProcess, path: str, status: int) -> None:
+    assert sandbox.request("GET", f"/sandbox/download/events.{path}").status_code == status
+
+
+@pytest.mark.parametrize("event", ["text", None, [1], {"products": ["x"]}])
+def test_whatever_was_refused_can_be_downloaded(sandbox: InProcess, event: object) -> None:
+    sandbox.track(event)
+    for kind in ("json", "csv"):
+        answer = sandbox.request("GET", f"/sandbox/download/events.{kind}", params={"outcome": "refused"})
+        assert (answer.status_code, "INVALID" in answer.text or "MISSING" in answer.text) == (200, True)
 
 
 def test_another_web_site_cannot_reset(sandbox: InProcess) -> None:

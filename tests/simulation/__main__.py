@@ -26,8 +26,8 @@ def main() -> int:
         for seed in range(first, end):
             try:
                 total.add(live(seed, folder=folder, tell=print if chosen.seed is not None else None))
-            except AssertionError as broken:
-                print(f"broken: {broken}")
+            except Exception as broken:  # noqa: BLE001 - a bug may also show as a crash
+                print(f"broken: seed {seed}: {broken!r}")
                 return 1
     print(f"{total}, {time.process_time() - started:.1f} s of CPU time")
     return 0

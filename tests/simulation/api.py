@@ -9,9 +9,9 @@ from email.utils import format_datetime
 
 import orjson
 
-from etl.batch.event import Event
-from etl.delivery.answer import Answer, Failure
 from etl.delivery.courier import Request
+from etl.event.event import Event
+from etl.verdict.answer import Answer, Failure
 
 JSON = {"content-type": "application/json"}
 NOON = datetime(2024, 3, 30, 12, tzinfo=UTC)
@@ -36,8 +36,14 @@ class Api:
     def __init__(self, chance: random.Random, *, max_bytes: int) -> None:
         self.badness = 0.0
         self.faults = 0
+        # Whether it refuses what it has accepted already, when the same bytes come once more.
+        self._strict = chance.random() < 0.2
         self.accepted: dict[tuple[int, bytes], int] = {}
         self.last: dict[int, bytes] = {}
+        self.last_at: dict[int, float] = {}
+        self._now = 0.0
+        # Of what only a part was taken, without a word which.
+        self.partly: set[bytes] = set()
         self._chance = chance
         self._max_bytes = max_bytes
         self._down_until = 0.0
@@ -45,6 +51,7 @@ class Api:
     def receive(self, request: Request, *, now: float) -> tuple[Reply, list[Event]]:
         """The reply to `request`, and the events that were accepted."""
         chance = self._chance
+        self._now = now
         if now < self._down_until:
             return self._broken(request)
         if chance.random() < self.badness:
@@ -53,18 +60,33 @@ class Api:
             return self._faulty(request)
         return self._sober(request)
 
-    def _sober(self, request: Request) -> tuple[Reply, list[Event]]:
+    def _sober(self, request: Request) -> tuple[Reply, list[Event]]:  # noqa: PLR0911  # one return an answer
         """What a healthy receiver says."""
         events, chance = request.events, self._chance
         seconds = chance.uniform(0.01, 0.2)
         if len(request.body) > self._max_bytes:
             self.faults += 1
             return Reply(Answer(413, JSON, b""), seconds), []
+        known = [at for at, event in enumerate(events) if self.last.get(event.key[0]) == event.body]  # type: ignore[call-overload]
+        if self._strict and request.attempt > 1 and len(known) == len(events):
+            self.faults += 1
+            errors = [{"index": at, "code": "DUPLICATE"} for at in known]
+            return Reply(Answer(400, JSON, orjson.dumps({"success": False, "errors": errors})), seconds), []
+        if any(b'"custom_poison":"server_error"' in event.body for event in events):
+            self.faults += 1
+            return Reply(chance.choice([Failure.RESET, Answer(500, JSON, b'{"error":"boom"}')]), seconds), []
+        if any(b'"custom_poison":"forbidden"' in event.body for event in events):
+            self.faults += 1
+            return Reply(Answer(403, {"content-type": "text/html"}, b"<html>blocked</html>"), seconds), []
         poison = [at for at, event in enumerate(events) if b"custom_poison" in event.body]
         if not poison:
             self._accept(events)
             if chance.random() < 0.05:
                 return Reply(Answer(200, JSON, b"{}"), seconds), list(events)
+            if chance.random() < 0.1:
+                new = chance.randrange(len(events) + 1)
+                counts = b'{"created":%d,"updated":%d}' % (new, len(events) - new)
+                return Reply(Answer(200, JSON, counts), seconds), list(events)
             return Reply(Answer(201, JSON, b'{"success":true,"created":%d}' % len(events)), seconds), list(events)
         self.faults += 1
         return self._refuse(request, poison, seconds)
@@ -106,6 +128,7 @@ class Api:
         if kind == 4 and len(request.events) > 1 and not any(b"custom_poison" in e.body for e in request.events):
             some = sorted(chance.sample(request.events, chance.randrange(1, len(request.events))))
             self._accept(some)
+            self.partly.update(event.body for event in request.events)
             return Reply(Answer(200, JSON, b'{"created":%d}' % len(some)), seconds), some
         if kind == 5:
             page = b"<html>please log in</html>"
@@ -158,3 +181,4 @@ class Api:
             place = (event.key[0], event.body)
             self.accepted[place] = self.accepted.get(place, 0) + 1  # type: ignore[index]
             self.last[event.key[0]] = event.body  # type: ignore[index]
+            self.last_at[event.key[0]] = self._now  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""What has to hold at every moment of every life (contract §7); whoever breaks it gets a `BrokenLaw`."""
+"""What has to hold at every moment of every life; a step that breaks it raises `BrokenLaw`."""
 
 from __future__ import annotations
 

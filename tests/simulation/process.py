@@ -1,32 +1,50 @@
-"""One process of a simulated life: the real run loop and the real courier, in one thread and in simulated time."""
+"""One process of a simulated life: the real run loop, courier and state, in one thread and in simulated time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from etl.batch.event import Event
-from etl.batch.hashers import hashers
+import orjson
+
 from etl.delivery.courier import Courier, CourierSettings, Request
 from etl.delivery.throttle import Budget
-from etl.errors import EtlError
+from etl.errors import EtlError, StoppedEarly
+from etl.event.event import Event
+from etl.event.hashes import hashers
 from etl.host.shared_budget import SharedBudget
-from etl.job.deliver import Delivery, Limits, Line
 from etl.job.fuse import Fuse
+from etl.job.loop import Delivery, Line, StopRequest
 from etl.job.prepare import Preparer
-from etl.job.reader import InputDone, PageReady, WindowDone
+from etl.job.reading import InputDone, PageReady, RowLimit, WindowDone
 from etl.job.senders import Answered
-from etl.page import Position, Window
+from etl.job.start import REFRESH, Limits
+from etl.page import Page, Position, Window
+from etl.state.runs import track_of
 from tests.simulation import table as rows
 from tests.simulation.api import Reply
 from tests.simulation.law import require
+from tests.simulation.state import ProcessState
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 NOON = datetime(2024, 3, 30, 12, tzinfo=UTC)
 PAGES_AHEAD = 2
+
+
+class NobodyForgotten:
+    """No identity is suppressed in the simulated lives."""
+
+    def newest(self) -> int:
+        return 0
+
+    def among(self, identities: Sequence[tuple[str, ...]]) -> Collection[int]:
+        return ()
 
 
 class KilledError(Exception):
@@ -53,12 +71,31 @@ class SimulatedClock:
 
 
 class Process:
-    """A run or a backfill. The world calls `step` whenever something happened to it, until `over`."""
+    """A run, a backfill or a retry. The world calls `step` whenever something happened to it, until `over`.
 
-    def __init__(self, world: World, *, track: str, windows: Sequence[Window], budget: Budget) -> None:
+    `begin` says what to read once the run's record stands: windows of the table, or pages of rows by their keys.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        command: str,
+        state: ProcessState,
+        begin: Callable[[], Sequence[Window] | Sequence[Page]],
+        budget: Budget,
+        limit: int | None = None,
+        tries_again: bool = False,
+    ) -> None:
         self.world = world
-        self.track = track
+        self.command = command
+        self.windows: Sequence[Window] = ()
+        self.track = "backfill" if command == "backfill" else "run"
+        self.lock = track_of(command)
+        self.state = state
         self.started = world.now
+        # Whether the run's record stands and it is known what to read.
+        self.ready = False
         self.over = False
         self.killed = False
         self.reading = False
@@ -71,41 +108,56 @@ class Process:
         # Those of them that an answer spoke of clearly.
         self.told: set[int] = set()
         self.positions: list[tuple[int, int]] = []
-        self.last_seq: dict[str, int] = {}
+        self.last_place: dict[str, tuple[int, int]] = {}
         self.budget = budget
+        self._begin = begin
+        self._run_no = 0
+        self.tries_again = tries_again
         settings = world.settings
         self.courier = Courier(settings=settings, budget=budget)
+        self._limit = RowLimit(limit)
         self.delivery = Delivery(
             Line(
                 source=None,  # type: ignore[arg-type]  # the pages are handed over by `read`
                 prepare=Preparer(
                     rows.transform,
-                    hashers=hashers(world.state.hash_key, ("event",)) if world.ledger else None,
-                    ledger=world.state if world.ledger else None,
-                    letters=world.state,
+                    hashers=hashers(state.hash_key, ("event",)) if world.ledger else None,
+                    ledger=state if world.ledger else None,
+                    doubts=state if world.ledger else None,
+                    letters=None if tries_again else state,
                     max_event_bytes=settings.max_batch_bytes,
                 ),
                 courier=self.courier,
-                state=world.state,  # type: ignore[arg-type]  # what the loop uses of it
+                state=state,  # type: ignore[arg-type]  # what the loop uses of it
+                suppressions=NobodyForgotten(),
                 fuse=Fuse(1.0, 10**6),
                 clock=SimulatedClock(world),
                 open_client=lambda: None,  # type: ignore[arg-type, return-value]  # `submit` is the sender
                 concurrency=settings.concurrency,
                 ledger=world.ledger,
-                tries_again=False,
-                track=track,
+                tries_again=tries_again,
+                track=self.track,
                 run_no=1,
                 run_id="run",
             ),
             limits=Limits(),
         )
-        self._pages = self._read(windows)
+        self._pages: Iterator[object] = iter(())
         self._places = PAGES_AHEAD
         self._input_open = True
 
+    def start(self) -> None:
+        """Open the run's record and decide what to read."""
+        self.world.numbers_of_runs += 1
+        self._run_no = self.state.start_run(
+            run_id=f"run-{self.world.numbers_of_runs}", command=self.command, before=None
+        )
+        self.delivery._line = replace(self.delivery._line, run_no=self._run_no)
+        self._pages = self._read(self._begin())
+
     def can_read(self) -> bool:
         """Whether the reader would read on: at most two pages wait."""
-        return self._input_open and self._places > 0 and not self.over
+        return self.ready and self._input_open and self._places > 0 and not self.over
 
     def read(self) -> None:
         """What the reader's thread does at one turn."""
@@ -131,6 +183,10 @@ class Process:
         self.world.danger("before answer")
         self.delivery._handle(Answered(request, reply.answer))
 
+    def stop(self) -> None:
+        """The time for this run is over."""
+        self.delivery._handle(StopRequest(StoppedEarly("the time for this run is over")))
+
     def close(self) -> None:
         """Give up what the process has open, as the operating system does at its end."""
         if isinstance(self.budget, SharedBudget):
@@ -146,7 +202,8 @@ class Process:
                 delivery._submit(self)  # type: ignore[arg-type]
                 delivery._commit()
             if delivery._end is not None:
-                if delivery._in_flight == 0:
+                # In the end a process waits no longer than its grace for what is out.
+                if delivery._in_flight == 0 or not self.world.patient:
                     self._end(delivery._end)
                 return
             if delivery._finished():
@@ -161,42 +218,72 @@ class Process:
         for event in events:
             require(event.seq not in self.told, "what was answered clearly is not sent again", event.seq)
             if event.seq not in self.arrived:
-                for identity in event.identities:
-                    require(self.last_seq.get(identity, -1) < event.seq, "events of one identity arrive in order")
-                    self.last_seq[identity] = event.seq
+                cursor = self.positions[event.seq][0]
+                for identity in people_of(event.body):
+                    before = self.last_place.get(identity, (-1, -1))
+                    in_order = before[0] <= cursor and before[1] < event.seq
+                    require(in_order, "events of one person arrive in the order of the cursor", event.key)
+                    self.last_place[identity] = (cursor, event.seq)
                 self.arrived.add(event.seq)
             self.unrecorded.add(event.seq)
-        bound = self.world.settings.concurrency * self.world.settings.batch_size
+        # One more beside those that failed and are sent again anyway: it tells whether they are at fault.
+        waiting = any(slot.parked for slot in self.courier._slots)
+        bound = self.world.settings.concurrency * self.world.settings.batch_size + waiting
         require(len(self.unrecorded) <= bound, "a kill repeats no more than what is in flight", len(self.unrecorded))
 
     def _end(self, error: EtlError | None) -> None:
+        books = self.delivery.books
+        if error is None and not self.delivery.limited and self.state.checkpoint(REFRESH) and self.command == "run":
+            self.state.end_anew(REFRESH)
+        self.state.finish_run(self._run_no, {"outcome": "done"}, all_answered=self.delivery.all_answered)
         self.over = True
         self.error = error
-        books = self.delivery.books
         books.close()
         ends = books.sent + books.unchanged + books.invalid + books.rejected + books.unsent
         require(books.read == ends, "the books balance", books)
         require(error is not None or books.unsent == 0, "a run that is done left nothing unsent", books.unsent)
 
-    def _read(self, windows: Sequence[Window]) -> Iterator[object]:
-        world, delivery = self.world, self.delivery
+    def _read(self, parts: Sequence[Window] | Sequence[Page]) -> Iterator[object]:
         seq = 0
-        for window in windows:
-            after: Position | None = None
-            while True:
-                stamp = world.state.next_stamp()
-                world.danger("before read")
-                page = world.table.page(window, after=after, limit=world.page_size)
+        for part in parts:
+            window = part if isinstance(part, Window) else Window(moves_checkpoint=False)
+            pages = self._pages_of(part, self._limit.left_in(part)) if isinstance(part, Window) else iter((part,))
+            while not self._limit.reached:
+                stamp = self.state.next_stamp()
+                self.world.danger("before read")
+                page = next(pages, None)
                 if page is None:
                     break
-                after = page.position(len(page.rows) - 1)
+                self._limit.count(len(page.rows), window)
                 self.positions.extend((row[1], row[0]) for row in page.rows)
-                yield PageReady(
-                    delivery._line.prepare(page, first_seq=seq, stamp=stamp, moves_checkpoint=window.moves_checkpoint)
-                )
+                prepare = self.delivery._line.prepare
+                yield PageReady(prepare(page, first_seq=seq, stamp=stamp, moves_checkpoint=window.moves_checkpoint))
                 seq += len(page.rows)
+            if self._limit.reached:
+                break
             yield WindowDone(window)
-        yield InputDone()
+        yield InputDone(limited=self._limit.reached)
+
+    def _pages_of(self, window: Window, limit: int | None) -> Iterator[Page]:
+        after: Position | None = None
+        left = math.inf if limit is None else limit
+        while left > 0:
+            page = self.world.table.page(window, after=after, limit=int(min(self.world.page_size, left)))
+            if page is None:
+                return
+            after = page.position(len(page.rows) - 1)
+            left -= len(page.rows)
+            yield page
+
+
+def people_of(body: bytes) -> list[str]:
+    """Whom an event is about, as the receiver sees it: an address and its SHA-256 are one."""
+    event = orjson.loads(body)
+    found = [f"u:{event['userid']}"] if "userid" in event else []
+    if "email" in event:
+        address = event["email"]
+        found.append(address if "@" not in address else hashlib.sha256(address.encode()).hexdigest())
+    return found
 
 
 def settings_of(*, concurrency: int, batch_size: int, ledger: bool, max_batch_bytes: int) -> CourierSettings:
@@ -208,6 +295,3 @@ def settings_of(*, concurrency: int, batch_size: int, ledger: bool, max_batch_by
         concurrency=concurrency,
         span_events=4 * in_flight if ledger else in_flight,
     )
-
-
-Schedule = Callable[[float, Callable[[], None]], None]

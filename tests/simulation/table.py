@@ -1,22 +1,24 @@
 """The source of a simulated life: rows that appear late, change, and share their cursor with others.
 
-Obeys the contract of the real source: pages in order (cursor, key), each a picture of one moment.
+Behaves as the real source does: pages in order (cursor, key), each a picture of one moment.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 from bisect import insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etl.batch.encode import encode_event
-from etl.page import Column, Page, Position, Window
+from etl.event.encode import encode_event
+from etl.page import Column, Key, Page, Position, Scalar, Window
 from etl.transform.problem import Problem
 from etl.transform.transformer import Transformed
 
-Row = tuple[int, int, int, str, str, bool, int]
-"""key, cursor, version, email, userid, whether the API refuses it, bytes of padding"""
+Row = tuple[int, int, int, str, str, str, int]
+"""key, cursor, version, email, userid, what it makes the API do ("" = take it), bytes of padding"""
 
 COLUMNS = tuple(map(Column, ("key", "cursor", "version", "email", "userid", "poison", "padding")))
 _NO_IDENTITY = "the event has neither email nor userid"
@@ -76,12 +78,23 @@ class Table:
                 break
         return Page(COLUMNS, chosen, key_at=(0,), cursor_at=1) if chosen else None
 
+    def rows_by_key(self, keys: Sequence[Key]) -> Page:
+        """The rows of `keys`; none is ever deleted."""
+        return Page(COLUMNS, [self.rows[key[0]] for key in keys], key_at=(0,), cursor_at=1)  # type: ignore[index]
+
+    def cursors_by_key(self, keys: Sequence[Key]) -> dict[Key, Scalar]:
+        """The cursor of each row of `keys`."""
+        return {key: self.rows[key[0]][1] for key in keys}  # type: ignore[index]
+
 
 def place_of(position: Position) -> tuple[float, float]:
     """`position` as it compares with (cursor, key); without key it stands behind every row of its cursor."""
     return position.cursor, position.key[0] if position.key else math.inf  # type: ignore[return-value]
 
 
+REFUSED = "refused"
+# What no answer tells from an API that is down, or from a wrong key.
+SERVER_ERROR, FORBIDDEN = "server_error", "forbidden"
 _FIELDS = ("event", "email", "userid", "custom_version", "custom_key", "custom_poison", "custom_padding")
 
 
@@ -98,7 +111,7 @@ def event_of(row: Row) -> dict[str, object] | None:
     event["custom_version"] = version
     event["custom_key"] = row[0]
     if poison:
-        event["custom_poison"] = True
+        event["custom_poison"] = poison
     if padding:
         event["custom_padding"] = "x" * padding
     return event
@@ -121,38 +134,59 @@ def transform(page: Page) -> Transformed:
 class Shop:
     """What the application does to the table: seeded."""
 
-    def __init__(self, table: Table, chance: random.Random, *, latest_commit: float, moving: bool) -> None:
+    def __init__(
+        self,
+        table: Table,
+        chance: random.Random,
+        *,
+        latest_commit: float,
+        moving: bool,
+        people: int,
+        poisons: Sequence[str],
+    ) -> None:
         self._table = table
         self._chance = chance
         self._latest_commit = latest_commit
         self._moving = moving
+        self._poisons = poisons
         self._version = 0
+        # Contents return: with two versions, every other change takes a row back to what it was.
+        # `_changes`: how often a write changes a row that is there. `_late`: how often it commits later than it began.
+        if chance.random() < 0.3:
+            self._versions, self._changes, self._late = 2, 0.93, 0.7
+        else:
+            self._versions, self._changes, self._late = chance.choice([2, 3, 10**9]), 0.4, 0.15
         self._keys = 0
-        self._people = chance.choice([3, 20, 10_000])
+        self._people = people
 
     def work(self, now: float, *, writes: int) -> None:
         """Write rows in transactions that began now, all with the same cursor, as a bulk update does."""
         chance = self._chance
         for _ in range(writes):
             self._version += 1
-            if self._keys and chance.random() < 0.4:
+            if self._keys and chance.random() < self._changes:
                 key = chance.randrange(self._keys) + 1
             else:
                 self._keys += 1
                 key = self._keys
-            late = chance.random() < 0.15
+            late = chance.random() < self._late
             commits_at = now + (chance.uniform(0, self._latest_commit) if late else 0.0)
             self._table.write(self._row(key, int(now)), commits_at=commits_at)
 
     def _row(self, key: int, cursor: int) -> Row:
         chance = self._chance
         # The person of a row is drawn from its key, so that a row keeps its identity unless it moves.
+        version = self._version if self._versions > 3 else chance.randrange(self._versions)
         person = (key * 7919 + (self._version if self._moving and chance.random() < 0.1 else 0)) % self._people
         # Rows of one person know the address, the number, or both: events may be linked through a third one only.
         kind = key % 5
         email = f"p{person}@example.com" if kind != 1 else ""
         userid = f"{person}" if kind in {1, 2} else ""
+        if kind == 3:
+            # The same person, known by the hash of the address.
+            email = hashlib.sha256(email.encode()).hexdigest()
         if chance.random() < 0.02:
             email = userid = ""
         padding = chance.choice([0, 0, 0, 0, 200])
-        return (key, cursor, self._version, email, userid, chance.random() < 0.03, padding)
+        poison = chance.choice(self._poisons) if chance.random() < 0.03 else ""
+        return (key, cursor, version, email, userid, poison, padding)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.planting import NotFound, first_seed, plant
+
 ROOT = Path(__file__).parents[2]
-BUGS = sorted(Path(__file__).with_name("bugs").glob("*.patch"))
-LIVES = 300
+BUGS = sorted(Path(__file__).with_name("bugs").glob("*.toml"))
+LIVES = 600
 
 
 def test_there_are_bugs_to_find() -> None:
-    assert len(BUGS) >= 12
+    assert len(BUGS) >= 36
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.stem)
@@ -23,12 +25,10 @@ def test_a_planted_bug_is_found(bug: Path, tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "page_files")
     shutil.copytree(ROOT / "etl", tmp_path / "etl", ignore=ignored)
     shutil.copytree(ROOT / "tests" / "simulation", tmp_path / "tests" / "simulation", ignore=ignored)
-    applied = subprocess.run(
-        ["git", "apply", "-C1", str(bug)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert applied.returncode == 0, f"{bug.name} no longer fits the code: plant it anew\n{applied.stderr}"
+    plant(bug, tmp_path / "etl")
+    first = first_seed(bug)
     found = subprocess.run(
-        [sys.executable, "-m", "tests.simulation", "--seeds", "0", str(LIVES)],
+        [sys.executable, "-m", "tests.simulation", "--seeds", str(first), str(first + LIVES)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -37,3 +37,19 @@ def test_a_planted_bug_is_found(bug: Path, tmp_path: Path) -> None:
     assert f"testing {tmp_path / 'etl'}" in found.stdout, "the copy is what runs"
     assert found.returncode == 1, found.stdout
     assert "broken: seed " in found.stdout, found.stderr
+
+
+def test_a_bug_whose_place_is_gone_or_twice_there_is_not_planted(tmp_path: Path) -> None:
+    """It would be found missing as a bug that nothing finds."""
+    module = tmp_path / "etl" / "lanes.py"
+    module.parent.mkdir()
+    bug = tmp_path / "bug.toml"
+    bug.write_text("[[change]]\nin = 'Lanes.take'\ninstead_of = 'if here: ...'\nwrite = 'if True: ...'\n")
+    code = "class Lanes:\n    def take(self):\n        if here:  # a comment\n            go()\n"
+    module.write_text(code)
+    plant(bug, tmp_path / "etl")
+    assert module.read_text() == "class Lanes:\n\n    def take(self):\n        if True:\n            go()\n"
+    for other in (code.replace("here", "there"), code + "        if here:\n            stay()\n"):
+        module.write_text(other)
+        with pytest.raises(NotFound):
+            plant(bug, tmp_path / "etl")

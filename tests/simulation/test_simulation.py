@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_life_breaks_a_law(part: int, folder: Path) -> None:
-    """Contract §7 after every step.
+    """The guarantee holds after every step.
 
     A1, A5, A8, C3, C6, C7, C8, C11, C12, C13, C15, C21, C29, C30, C32, D1, D17, D18.
     """

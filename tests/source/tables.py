@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from etl.page import Page, Position, Window
 from etl.source.open import open_plan
 from etl.source.plan import ReadPlan
-from etl.source.reader import Source
+from etl.source.source import Source
 from tests.source.clocks import FakeClock
 
 DATETIME = {"sqlite": "DATETIME", "postgresql": "timestamp", "mysql": "DATETIME(6)"}

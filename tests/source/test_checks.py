@@ -11,7 +11,7 @@ import pytest
 
 from etl.errors import SourceFailed, SourceMismatch, StateUnusable, UsageProblem
 from etl.page import Position, Window
-from etl.source.finding import Finding
+from etl.source.parts import Finding
 from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql
 
 UUIDS = ["f47ac10b-58cc-4372-a567-0e02b2c3d479", "0b9c2f0e-7f0f-4f4e-8a35-6f7f1f1b2c3d"]
@@ -86,6 +86,21 @@ def test_a_key_is_required(sqlite_url: str) -> None:
 
 def test_a_table_that_went_back_is_refused_with_advice(database_url: str) -> None:
     """A13, A35, D16: a restore would otherwise mean 0 rows and success for ever."""
+    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)", "INSERT INTO t VALUES (1, 5)")
+    with opened(database_url, cursor_field="n") as source:
+        assert source.check_not_backwards(Position(5, (1,))) is None
+        assert source.check_not_backwards(Position(None, ())) is None
+        later = Position(6, (1,))
+        with pytest.raises(StateUnusable) as error:
+            source.check_not_backwards(later)
+        assert error.value.message == "the highest n of t lies below the checkpoint: the table went back"
+        run_sql(database_url, "DELETE FROM t")
+        # An empty table has not gone back; there is nothing to miss either.
+        assert source.check_not_backwards(later) is None
+
+
+def test_a_clocks_table_whose_newest_rows_are_gone_goes_on(database_url: str) -> None:
+    """A quiet table loses its newest row: what is written from now on lies above the checkpoint, whatever happened."""
     column = {"postgresql": "timestamp", "mysql": "DATETIME(6)", "sqlite": "TEXT"}[dialect_of(database_url)]
     run_sql(
         database_url,
@@ -94,15 +109,48 @@ def test_a_table_that_went_back_is_refused_with_advice(database_url: str) -> Non
     )
     with opened(database_url, cursor_field="at") as source:
         (position,) = [page.position(0) for page in source.pages(Window())]
-        source.check_not_backwards(position)
-        source.check_not_backwards(Position(None, ()))
-        later = Position(source.parse_cursor("2024-01-02T00:00:01"), (1,))
-        with pytest.raises(StateUnusable) as error:
-            source.check_not_backwards(later)
-        assert error.value.message == "the highest at of t lies below the checkpoint: the table went back"
-        run_sql(database_url, "DELETE FROM t")
-        # An empty table has not gone back; there is nothing to miss either.
-        source.check_not_backwards(later)
+        assert source.check_not_backwards(position) is None
+        warning = source.check_not_backwards(Position(source.parse_cursor("2024-01-02T00:00:01"), (1,)))
+        assert warning is not None
+        assert warning.startswith("the highest at of t lies below the checkpoint: its newest rows were deleted, or ")
+
+
+@pytest.mark.parametrize("cursor", ["id", "n"])
+def test_an_integer_goes_on_only_where_the_keys_sequence_shows_that_nothing_was_restored(
+    database_url: str, cursor: str
+) -> None:
+    """The number of a deleted row is not given out again; that of a row which a restore took back is."""
+    column = {
+        "postgresql": "serial PRIMARY KEY",
+        "mysql": "INTEGER AUTO_INCREMENT PRIMARY KEY",
+        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    }[dialect_of(database_url)]
+    run_sql(database_url, f"CREATE TABLE t (id {column}, n INTEGER)")
+    for n in (11, 12, 13):
+        run_sql(database_url, f"INSERT INTO t (n) VALUES ({n})")
+    run_sql(database_url, "DELETE FROM t WHERE id = 3")
+    own = Position({"id": 3, "n": 13}[cursor], (3,))
+    with opened(database_url, cursor_field=cursor) as source:
+        warning = source.check_not_backwards(own)
+        assert warning is not None
+        assert "the key's sequence goes on above them" in warning
+        with pytest.raises(StateUnusable):
+            source.check_not_backwards(Position(14, (4,)))
+        with pytest.raises(StateUnusable, match="went back"):
+            source.check_not_backwards(Position(14, (2,)))  # its own row is there, as it was before
+        if cursor == "id":
+            assert source.check_not_backwards(Position(3, ())) is not None
+        else:
+            with pytest.raises(StateUnusable):
+                source.check_not_backwards(Position(13, ()))
+
+
+def test_a_number_that_may_be_given_out_again_stops_the_run(sqlite_url: str) -> None:
+    """A32: without AUTOINCREMENT the next row of SQLite gets the number of the deleted one, below the checkpoint."""
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)")
+    run_sql(sqlite_url, "DELETE FROM t WHERE id = 2")
+    with opened(sqlite_url, cursor_field="id") as source, pytest.raises(StateUnusable):
+        source.check_not_backwards(Position(2, (2,)))
 
 
 def test_rows_that_where_leaves_out_show_that_the_table_did_not_go_back(database_url: str) -> None:
@@ -213,12 +261,12 @@ def test_what_makes_reading_slow_or_unsafe_is_found(database_url: str) -> None:
         ("error", "source.primary_key", "1 rows of t have NULL in id"),
         ("error", "source.primary_key", "id is not unique: 1 keys of t are on several rows"),
         ("error", "source.cursor_field", "1 rows of t have no n, so no run reads them"),
-        ("warning", "source.cursor_field", "n is not indexed: each page reads the whole of t"),
+        ("warning", "source.cursor_field", "no index gives the order (n, id): each run reads the whole of t"),
     ]
     skipped = found(database_url, cursor_field="n", lookback=100, on_null_cursor="skip", where="id = 4")
     assert skipped == [
         ("warning", "source.primary_key", "id is unique now, but t does not declare it"),
-        ("warning", "source.cursor_field", "n is not indexed: each page reads the whole of t"),
+        ("warning", "source.cursor_field", "no index gives the order (n, id): each run reads the whole of t"),
         ("warning", "source.cursor_field", "1 rows of t have no n, so no run reads them"),
     ]
 
@@ -314,3 +362,12 @@ def test_fields_are_held_against_the_kinds_of_their_columns(postgresql_url: str,
             ("warning", "fields.custom_paid", "paid is of a kind that has no place in an event"),
             ("warning", "fields", "currency holds 2 currencies, but no field sends them"),
         ]
+
+
+@pytest.mark.parametrize("on_null_cursor", ["fail", "skip"])
+@pytest.mark.parametrize("column", ["INTEGER NOT NULL", "INTEGER"])
+def test_no_row_without_a_cursor_is_none(database_url: str, column: str, on_null_cursor: Any) -> None:
+    """Also where the column cannot be NULL, so that nothing has to be counted."""
+    run_sql(database_url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, n {column})", "INSERT INTO t VALUES (1, 1)")
+    with opened(database_url, cursor_field="n", on_null_cursor=on_null_cursor) as source:
+        assert (source.check_null_cursors(), source.null_cursors()) == (0, 0)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from etl.page import Column, Page, Window
 from etl.source.plan import ChildPlan
-from etl.source.reader import Source
+from etl.source.source import Source
 from tests.source.tables import dialect_of, insert, opened, run_sql
 
 
@@ -107,18 +107,69 @@ def test_equality_is_the_databases(database_url: str) -> None:
         assert lines_of(page) == {(1,): ["ABC0", "abc1"], (2,): ["def2"], (3,): ["ghi3"]}
 
 
+@pytest.mark.parametrize(
+    ("server", "matched"), [("mariadb", ["7", "007", " 7", "7.0", "7a"]), ("sqlite", ["7", "007", " 7", "7.0"])]
+)
+@pytest.mark.parametrize("text_is_parent", [True, False])
+def test_a_number_and_a_text_match_as_the_database_converts_them(
+    server: str, matched: list[str], request: pytest.FixtureRequest, *, text_is_parent: bool
+) -> None:
+    """Each of the two takes a text for more than one number, so `validate` says it; PostgreSQL refuses."""
+    url = request.getfixturevalue(f"{server}_url")
+    texts = ["7", "007", " 7", "7.0", "7a", "8", "x"]
+    of_t, of_lines = ("VARCHAR(9)", "INTEGER") if text_is_parent else ("INTEGER", "VARCHAR(9)")
+    run_sql(
+        url,
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, code {of_t})",
+        f"CREATE TABLE order_lines (code {of_lines}, no INTEGER, sku VARCHAR(9))",
+    )
+    numbers: list[Any] = [7, 9]
+    parents, children = (texts, numbers) if text_is_parent else (numbers, texts)
+    insert(url, "t", [{"id": n, "code": one} for n, one in enumerate(parents)])
+    insert(url, "order_lines", [{"code": one, "no": n, "sku": f"s{one}"} for n, one in enumerate(children)])
+    child = ChildPlan("order_lines", (("code", "code"),), ("no",), ("sku",))
+    with opened(url, child=child) as source:
+        (page,) = source.pages(Window())
+        found = lines_of(page)
+        warnings = [one for one in source.preflight() if one.path == "products.match"]
+    if text_is_parent:
+        assert found == {(n,): ["s7"] for n, one in enumerate(texts) if one in matched}
+    else:
+        assert found == {(0,): [f"s{one}" for one in matched]}
+    assert [(one.level, "code and code" in one.message) for one in warnings] == [("warning", True)]
+
+
 def test_more_parents_than_a_statement_takes_are_asked_for_in_parts(sqlite_url: str) -> None:
     run_sql(
         sqlite_url,
         "CREATE TABLE t (a INTEGER, b INTEGER, PRIMARY KEY (a, b))",
         "CREATE TABLE order_lines (x INTEGER, y INTEGER, sku INTEGER)",
     )
-    insert(sqlite_url, "t", [{"a": n, "b": n} for n in range(20_000)])
-    insert(sqlite_url, "order_lines", [{"x": n, "y": n, "sku": n} for n in range(20_000)])
+    insert(sqlite_url, "t", [{"a": n, "b": n} for n in range(25_000)])
+    insert(sqlite_url, "order_lines", [{"x": n, "y": n, "sku": n} for n in range(25_000)])
     child = ChildPlan("order_lines", (("x", "a"), ("y", "b")), (), ("sku",))
     with opened(sqlite_url, primary_key=("a", "b"), child=child, page_size=20_000) as source:
         pages = list(source.pages(Window()))
         assert max(len(page.rows) for page in pages) > 15_000
         assert {key: rows for page in pages for key, rows in lines_of(page).items()} == {
-            (n, n): [n] for n in range(20_000)
+            (n, n): [n] for n in range(25_000)
         }
+
+
+def test_children_may_come_of_a_query(database_url: str) -> None:
+    """Lines often have their names and SKUs in another table."""
+    run_sql(
+        database_url,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE order_lines (order_id INTEGER, no INTEGER, article INTEGER)",
+        "CREATE TABLE articles (id INTEGER PRIMARY KEY, sku VARCHAR(9))",
+        "INSERT INTO t VALUES (1), (2)",
+        "INSERT INTO articles VALUES (7, 'A'), (8, 'B')",
+        "INSERT INTO order_lines VALUES (1, 2, 7), (1, 1, 8), (2, 1, 7)",
+    )
+    query = "SELECT l.order_id, l.no, a.sku FROM order_lines l JOIN articles a ON a.id = l.article"
+    child = ChildPlan(None, (("order_id", "id"),), ("no",), ("sku",), where="sku <> 'x'", query=query)
+    with opened(database_url, child=child) as source:
+        (page,) = source.pages(Window())
+        assert source.child_columns[0].name == "sku"
+    assert lines_of(page) == {(1,): ["B", "A"], (2,): ["A"]}

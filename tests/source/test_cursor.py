@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from etl.errors import UsageProblem
 from etl.source.cursor import CursorDomain, shape_of
 from etl.source.plan import ReadPlan
+from tests.source.tables import opened, run_sql
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 MOMENT = datetime(2024, 7, 1, 22, 30, 59, 987654, tzinfo=UTC)
@@ -56,10 +57,27 @@ def test_an_instant_is_spelt_in_the_zone_of_the_column(example: str, spelt: str)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2024", "2024-13-01", "2024-02-30 10:00:00", "10:20", "20240131", "2024-01-31x", "a" * 50]
+    "text", ["", "2024", "2024-13-01", "2024-02-30 10:00:00", "10:20", "20241331", "2024013", "2024-01-31x", "a" * 50]
 )
 def test_other_text_is_no_time(text: str) -> None:
     assert shape_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("2024-01-31", timedelta(days=1)),
+        ("202401311020", timedelta(minutes=1)),
+        ("2024-01-31 10:20:30", timedelta(seconds=1)),
+        ("2024-01-31 10:20:30.12", timedelta(milliseconds=10)),
+        ("2024-01-31 10:20:30.123456", timedelta(microseconds=1)),
+        ("2024-01-31 10:20:30.123456789", timedelta(microseconds=1)),
+    ],
+)
+def test_the_step_of_a_text_is_its_last_digit(text: str, step: timedelta) -> None:
+    shape = shape_of(text)
+    assert shape is not None
+    assert shape.step == step
 
 
 @given(
@@ -132,7 +150,7 @@ def test_anything_else_is_refused_with_an_example(kind: Any, typed: str) -> None
         ("datetime", "settle", 0, "postgresql", timedelta(0)),
         ("date", "lookback", None, "sqlite", timedelta(hours=1)),
         ("integer", "settle", None, "postgresql", 0),
-        ("integer", "lookback", None, "postgresql", 0),
+        ("integer", "lookback", None, "postgresql", 1),
         ("integer", "lookback", 500, "postgresql", 500),
         ("integer", "settle", timedelta(0), "postgresql", 0),
         ("text", "lookback", None, "postgresql", 0),
@@ -150,3 +168,25 @@ def test_settle_and_lookback_have_the_defaults_of_the_kind(
 def test_a_span_of_the_wrong_kind_is_a_mistake_of_the_mapping(kind: Any, given: Any) -> None:
     with pytest.raises(UsageProblem, match=r"source\.lookback"):
         domain_of(kind).lookback(ReadPlan(url="", primary_key=("id",), lookback=given))
+
+
+@pytest.mark.parametrize(
+    ("server", "column", "step"),
+    [
+        ("postgresql", "timestamp(0)", timedelta(seconds=1)),
+        ("postgresql", "timestamp(2)", timedelta(milliseconds=10)),
+        ("postgresql", "timestamp", timedelta(microseconds=1)),
+        ("mariadb", "DATETIME", timedelta(seconds=1)),
+        ("mariadb", "DATETIME(3)", timedelta(milliseconds=1)),
+        ("mariadb", "DATE", timedelta(days=1)),
+    ],
+)
+def test_a_column_of_times_steps_as_it_was_declared(
+    request: pytest.FixtureRequest, server: str, column: str, step: timedelta
+) -> None:
+    """Rows of the step in progress may still come below the last key, so nothing of it is read yet."""
+    url = request.getfixturevalue(f"{server}_url")
+    run_sql(url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {column} NOT NULL)")
+    with opened(url, cursor_field="at") as source:
+        assert source.parts.domain is not None
+        assert source.parts.domain.granularity == step

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -34,6 +36,11 @@ def make_ties(url: str) -> list[tuple[int, int]]:
     return [(key,) for key, _ in sorted(TIES, key=lambda one: (one[1], one[0]))]
 
 
+def index_ties(url: str) -> None:
+    """So that pages come from the index, not from a spool."""
+    run_sql(url, "CREATE INDEX order_of_t ON t (updated_at, id)")
+
+
 def test_every_page_size_reads_every_row_once_in_order(database_url: str) -> None:
     """A8, A10, A15: page sizes from one row to beyond the tie group and the table."""
     expected = make_ties(database_url)
@@ -45,9 +52,19 @@ def test_every_page_size_reads_every_row_once_in_order(database_url: str) -> Non
             assert [row[2] for row in rows_of(pages)] == [f"n{key}" for (key,) in expected]
 
 
+@pytest.mark.parametrize("limit", [1, 4, 5, 6, 10, 13, 17, 30])
+def test_a_limit_is_so_many_rows_however_many_pages_they_are(database_url: str, limit: int) -> None:
+    """`--limit`: within the first page, at its end, and two pages and a bit."""
+    expected = make_ties(database_url)
+    index_ties(database_url)
+    with opened(database_url, cursor_field="updated_at", page_size=5) as source:
+        assert keys_of(source.pages(Window(), limit=limit)) == expected[:limit]
+
+
 def test_a_page_leaves_nothing_to_the_collector(database_url: str) -> None:
     """E4: what waits for it lies between the values of later pages."""
     make_ties(database_url)
+    index_ties(database_url)
     with opened(database_url, cursor_field="updated_at", page_size=2) as source:
         pages = source.pages(Window())
         # The statements of a first and of a later page are compiled.
@@ -61,22 +78,24 @@ def test_a_page_leaves_nothing_to_the_collector(database_url: str) -> None:
 def test_a_page_is_gone_before_the_next_is_read(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """E4: the next finds its memory in one piece."""
     make_ties(database_url)
+    index_ties(database_url)
     alive: list[list[bool]] = []
     watched: list[weakref.ref[list[object]]] = []
 
-    class WatchedRows(list[object]):
-        """Rows that can be watched."""
+    class WatchedRow(list[object]):
+        """A row that can be watched."""
 
-    def read(self: Database, statement: sa.Executable) -> Rows:
+    def pieces(self: Database, statement: sa.Executable, **more: Any) -> Iterator[Rows]:
         alive.append([one() is not None for one in watched])
-        answer = driver_rows(self, statement)
-        rows = WatchedRows(answer.rows)
-        watched.append(weakref.ref(rows))
-        return Rows(rows, answer.shape)  # type: ignore[arg-type]  # a list of the same rows
+        for answer in driver_rows(self, statement, **more):
+            rows = [WatchedRow(row) for row in answer.rows]
+            watched.extend(map(weakref.ref, rows))
+            yield Rows(rows, answer.shape)  # type: ignore[arg-type]  # rows of the same values
+            del rows, answer
 
     with opened(database_url, cursor_field="updated_at", page_size=4) as source:
-        driver_rows = Database.read
-        monkeypatch.setattr(Database, "read", read)
+        driver_rows = Database.pieces
+        monkeypatch.setattr(Database, "pieces", pieces)
         for page in source.pages(Window()):
             assert page.rows
             del page
@@ -141,7 +160,10 @@ def test_composite_keys_page_in_their_own_order(database_url: str) -> None:
             assert keys_of(pages) == expected
             positions = positions_of(pages)
             assert keys_of(source.pages(Window(after=positions[7], upto=positions[15]))) == expected[8:16]
-            assert keys_of([source.rows_by_key([expected[3], expected[0], (99, "x")])]) == [expected[3], expected[0]]
+            wanted = [expected[3], expected[0], (99, "x")]
+            assert keys_of([source.rows_by_key(wanted)]) == wanted[:2]
+            of_row = {one.key: one.cursor for one in positions}
+            assert source.cursors_by_key(wanted) == {key: of_row[key] for key in wanted[:2]}
 
 
 def test_without_a_cursor_rows_come_in_the_order_of_their_keys(database_url: str) -> None:
@@ -151,6 +173,7 @@ def test_without_a_cursor_rows_come_in_the_order_of_their_keys(database_url: str
         positions = positions_of(source.pages(Window()))
         assert [one.key[0] for one in positions] == sorted(key for key, _ in TIES)
         assert {one.cursor for one in positions} == {None}
+        assert source.cursors_by_key([positions[0].key]) == {}
 
 
 def test_a_cursor_that_is_part_of_the_key_is_compared_once(database_url: str) -> None:
@@ -159,11 +182,12 @@ def test_a_cursor_that_is_part_of_the_key_is_compared_once(database_url: str) ->
     with opened(database_url, cursor_field="id", page_size=2) as source:
         assert keys_of(source.pages(Window())) == [(number,) for number in range(1, 8)]
         assert keys_of(source.pages(Window(after=Position(3, (3,)), until=6))) == [(4,), (5,), (6,)]
+        assert source.cursors_by_key([(4,), (9,)]) == {(4,): 4}
 
 
 @pytest.mark.parametrize("where", ["id > 5 -- those above five", "name LIKE 'n%' AND name <> ':id' AND id > 5"])
 def test_the_mappings_own_condition_holds_for_every_statement(database_url: str, where: str) -> None:
-    """A49, F12: `where` is SQL by contract; colons, per cents and comments in it stay what they are."""
+    """A49, F12: `where` is SQL; colons, per cents and comments in it stay what they are."""
     expected = [key for key in make_ties(database_url) if key[0] > 5]
     with opened(database_url, cursor_field="updated_at", where=where, page_size=4) as source:
         assert keys_of(source.pages(Window())) == expected

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from etl.page import Window
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault
-from tests.source.tables import dialect_of, insert, opened, run_sql, writer
+from tests.source.drivers import require_driver
+from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql, writer
 
 
 def database_of(source: object) -> Database:
@@ -102,3 +103,36 @@ def test_no_value_and_no_secret_reaches_the_log(postgresql_url: str, caplog: pyt
             database_of(source).read(sa.text("SELECT 1 / n FROM t WHERE id = 'canary@example.com'"))
     assert "canary" not in caplog.text + str(fault.value)
     assert fault.value.__cause__ is None
+
+
+def test_the_server_is_asked_to_notice_within_a_minute_that_we_are_gone(postgresql_url: str) -> None:
+    """A statement that nobody waits for any more must not hold back the shop's vacuum for hours."""
+    run_sql(postgresql_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    with opened(postgresql_url) as source:
+        idle, interval, count = (
+            int(database_of(source).read(sa.text(f"SHOW tcp_keepalives_{name}")).rows[0][0])
+            for name in ("idle", "interval", "count")
+        )
+        assert idle + interval * count <= 60
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_limits_that_the_database_sets_for_other_programs_do_not_end_a_page(postgresql_url: str, driver: str) -> None:
+    """The mapping's own statement_timeout holds; a page of the shop's reports may take longer than its web pages."""
+    require_driver(f"postgresql+{driver}")
+    url = sa.make_url(postgresql_url).set(drivername=f"postgresql+{driver}")
+    run_sql(postgresql_url, "CREATE TABLE t (id integer PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)")
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        run_sql(postgresql_url, f"ALTER DATABASE {url.database} SET {name} = '300ms'")
+    query = "SELECT id, pg_sleep(0.4)::text AS slept FROM t"
+    with opened(url.render_as_string(hide_password=False), query=query) as source:
+        found = {
+            name: database_of(source).read(sa.text(f"SHOW {name}")).rows[0][0]
+            for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        }
+        assert found == {
+            "statement_timeout": "5min",
+            "lock_timeout": "30s",
+            "idle_in_transaction_session_timeout": "5min",
+        }
+        assert keys_of(source.pages(Window())) == [(1,), (2,)]

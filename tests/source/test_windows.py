@@ -265,3 +265,36 @@ def test_a_step_that_does_not_fit_is_a_mistake_of_the_call(kind: Any, step: str 
     start, end = ends.get(kind, (at("1900-01-01"), at("2100-01-01")))
     with pytest.raises(UsageProblem):
         range_windows(domain, start=start, end=end, step=step)
+
+
+@pytest.mark.parametrize(
+    ("floor", "start"),
+    [
+        # Below the lookback's start it changes nothing: otherwise all rows since then would be read each night.
+        (at("2024-01-01"), at("2024-03-01T11:00:00")),
+        (at("2024-03-01T11:30:00"), at("2024-03-01T11:30:00")),
+        (at("2024-03-01T12:00:00"), at("2024-03-01T12:00:00")),
+        # Above the checkpoint it belongs to another beginning.
+        (at("2024-03-02"), at("2024-03-01T11:00:00")),
+    ],
+)
+def test_the_lookback_begins_at_the_floor_only_where_that_is_the_higher_of_the_two(
+    floor: datetime, start: datetime
+) -> None:
+    """Rows below `--start-from VALUE` are not read, and no more than the lookback is."""
+    checkpoint = Position(at("2024-03-01T12:00:00"), (7,))
+    bound = Bound(at("2024-03-05"))
+    again, new = run_windows(naive(), checkpoint=checkpoint, bound=bound, lookback=HOUR, floor=floor)
+    assert (again.start, again.upto, new.after) == (start, checkpoint, checkpoint)
+
+
+@pytest.mark.parametrize(("step", "months"), [("1y", 12), ("2y", 24), ("1mo", 1), ("11mo", 11)])
+def test_a_window_of_years_is_of_twelve_months_each(step: str, months: int) -> None:
+    windows = range_windows(naive(), start=at("2020-01-01"), end=at("2026-01-01"), step=step)
+    first = [window.start for window in windows][1]
+    assert first == at("2020-01-01").replace(year=2020 + months // 12, month=1 + months % 12)
+
+
+def test_a_window_of_a_year_in_a_leap_year_ends_at_the_same_day() -> None:
+    windows = range_windows(naive(), start=at("2024-02-29"), end=at("2026-03-01"), step="1y")
+    assert edges_of(windows) == [at("2024-02-29"), at("2025-02-28"), at("2026-02-28"), at("2026-03-01")]

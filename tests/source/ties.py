@@ -54,7 +54,7 @@ _TIMES = [datetime(2024, 3, 31, 1, 59, 59, 999999), datetime(2024, 3, 31, 2), da
 _INSTANTS = [at.replace(tzinfo=UTC) for at in _TIMES]
 _SECONDS = [datetime(2024, 3, 31, 1), datetime(2024, 3, 31, 2), datetime(2024, 3, 31, 3)]
 _NUMBERS = [-1, 2**53 + 1, 2**53 + 2]
-_WORDS = ["A", "a", "ä", "b", "B", "é", "z"]
+_SPELT = [f"2024-03-31 02:00:0{n}" for n in range(7)]
 # Not a collation of ICU, which the wheel's server does not have.
 _FOLDED = "CREATE EXTENSION citext"
 
@@ -63,19 +63,19 @@ TIES = (
     Ties("sqlite", "TEXT", [f"{at.isoformat()}Z" for at in _SECONDS]),
     Ties("sqlite", "DATE", [str(day) for day in _DAYS], key=("part", "id")),
     Ties("sqlite", "INTEGER", _NUMBERS),
-    Ties("sqlite", "TEXT COLLATE NOCASE", _WORDS),
+    Ties("sqlite", "TEXT COLLATE NOCASE", _SPELT),
     Ties("postgresql", "timestamp", _TIMES),
     Ties("postgresql", "timestamptz", _INSTANTS, key=("id", "part")),
     Ties("postgresql", "date", _DAYS),
     Ties("postgresql", "bigint", _NUMBERS, key=("part", "id")),
     Ties("postgresql", "numeric(20,0)", [Decimal(number) for number in _NUMBERS]),
-    Ties("postgresql", 'text COLLATE "C"', _WORDS),
-    Ties("postgresql", "citext", _WORDS, before=_FOLDED),
+    Ties("postgresql", 'text COLLATE "C"', _SPELT),
+    Ties("postgresql", "citext", _SPELT, before=_FOLDED),
     Ties("mariadb", "DATETIME(6)", _TIMES),
     Ties("mariadb", "DATETIME", _SECONDS, key=("id", "part")),
     Ties("mariadb", "TIMESTAMP(6) NULL", _TIMES),
     Ties("mariadb", "DATE", _DAYS),
     Ties("mariadb", "BIGINT", _NUMBERS, key=("part", "id")),
-    Ties("mariadb", "VARCHAR(20) COLLATE utf8mb4_general_ci", _WORDS),
-    Ties("mariadb", "VARCHAR(20) COLLATE utf8mb4_bin", _WORDS),
+    Ties("mariadb", "VARCHAR(20) COLLATE utf8mb4_general_ci", _SPELT),
+    Ties("mariadb", "VARCHAR(20) COLLATE utf8mb4_bin", _SPELT),
 )

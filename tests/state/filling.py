@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
-from etl.batch.event import DIGEST_BYTES, Event
-from etl.batch.key_hash import KeyHasher
 from etl.dead_letter import DeadLetter
 from etl.delivery.settlement import RejectedEvent, Settlement
+from etl.event.event import DIGEST_BYTES, Event
+from etl.event.key_hash import KeyHasher
 from etl.page import Key, Position
 from etl.state.mapping_state import MappingState
 
@@ -63,11 +63,20 @@ def event(
 
 
 def settled(
-    accepted: Sequence[Event] = (), rejected: Sequence[Event] = (), *, upto: int | None = None, words: str = "no"
+    accepted: Sequence[Event] = (),
+    rejected: Sequence[Event] = (),
+    *,
+    upto: int | None = None,
+    words: str = "no",
+    uncertain: bool = False,
+    pages: Sequence[int] = (),
+    said: str = "",
 ) -> Settlement:
-    """What became certain, with the checkpoint at the row `upto`."""
-    refused = tuple(RejectedEvent(each, "rejected", words) for each in rejected)
-    return Settlement(tuple(accepted), refused, None if upto is None else Position(upto, (upto,)))
+    """What became certain, with the checkpoint at the row `upto`, and the stamps of pages that are settled whole."""
+    refused = tuple(RejectedEvent(each, "rejected", words, uncertain) for each in rejected)
+    position = None if upto is None else Position(upto, (upto,))
+    answers = ((said, tuple(accepted)),) if said else ()
+    return Settlement(tuple(accepted), refused, position, settled_pages=tuple(pages), answers=answers)
 
 
 def letter(
@@ -85,4 +94,9 @@ def keys(letters: Sequence[DeadLetter]) -> list[Key]:
 
 def digests_of(state: MappingState, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
     """What the ledger holds of `ledger_keys`, which the product only compares."""
-    return state._ledger.digests(ledger_keys)
+    return state._ledger._digests(ledger_keys, -1)
+
+
+def compared(state: MappingState, events: Sequence[Event]) -> tuple[list[bool], list[bool]]:
+    """Of each of `events`, whether it surely is the last of its key, and whether another one is or may be."""
+    return state.compare([each.ledger_key for each in events], [each.digest for each in events])

@@ -10,14 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from etl.batch.key_hash import KeyHasher
 from etl.checkpoint import Checkpoint
-from etl.errors import MappingLocked, StateUnusable
+from etl.errors import AnotherSource, MappingLocked, StateUnusable
+from etl.event.key_hash import KeyHasher
 from etl.page import Position
 from etl.state.ledger import Entry
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
-from tests.state.filling import NOON, SteppingClock, digest_of, digests_of, event, keys, letter, settled
+from tests.state.filling import NOON, SteppingClock, compared, digest_of, digests_of, event, keys, letter, settled
 
 
 @pytest.fixture
@@ -102,15 +102,15 @@ def test_the_ledger_tells_which_run_sent_a_keys_event_and_the_marks_of_its_field
     store.close()
     with open_state(location, clock=clock, write=False) as again:
         found = again.mapping("customers")
-        entry, run = found.last_accepted((1,)) or (None, None)
-        assert entry == Entry(newer.digest, b"abd", second)
+        entry, run = found.memory.last_accepted((1,)) or (None, None)
+        assert entry == Entry(newer.digest, b"abd", 2, second)
         assert run is not None
         assert (run.run_id, run.command) == ("b1", "backfill")
-        other, first_run = found.last_accepted((3,)) or (None, None)
+        other, first_run = found.memory.last_accepted((3,)) or (None, None)
         assert other is not None
         assert first_run is not None
         assert (other.marks, first_run.run_id) == (b"xyz", "r1")
-        assert found.last_accepted((4,)) is None
+        assert found.memory.last_accepted((4,)) is None
 
 
 def test_the_run_of_an_entry_may_be_forgotten(state: MappingState, clock: SteppingClock) -> None:
@@ -120,7 +120,7 @@ def test_the_run_of_an_entry_may_be_forgotten(state: MappingState, clock: Steppi
     state.settle(settled([one]), track="run", run_no=old)
     clock.move(days=401)
     state.start_run(run_id="r2", command="run", before=None)
-    assert state.last_accepted((1,)) == (Entry(one.digest, b"", old), None)
+    assert state.memory.last_accepted((1,)) == (Entry(one.digest, b"", one.stamp, old), None)
 
 
 def test_the_state_remembers_for_two_months_who_sent_earlier_events(state: MappingState, clock: SteppingClock) -> None:
@@ -133,7 +133,7 @@ def test_the_state_remembers_for_two_months_who_sent_earlier_events(state: Mappi
             state.settle(settled([sent]), track="run", run_no=run_no)
 
     def earlier(number: int) -> list[str]:
-        return [run.run_id for run in state.earlier_runs((number,))]
+        return [run.run_id for run in state.memory.earlier_runs((number,))]
 
     send("r1", 1, 1)
     assert earlier(1) == []
@@ -171,8 +171,9 @@ def test_the_ledger_tells_which_events_are_the_last_accepted_ones(state: Mapping
     changed = event(state, 4, content=b"other", stamp=1)
     state.settle(settled([*events[:known], *([changed] if known < 5 else [])]), track="run", run_no=0)
     expected = [number < known for number in range(5)]
-    assert state.same([each.ledger_key for each in events], [each.digest for each in events]) == expected
-    assert state.same([], []) == []
+    other = [number == 4 and known < 5 for number in range(5)]
+    assert compared(state, events) == (expected, other)
+    assert state.compare([], []) == ([], [])
 
 
 @pytest.mark.parametrize("odd", [[], [0], [31, 32], [150], [199], [*range(200)]])
@@ -188,8 +189,8 @@ def test_a_page_of_neighbours_is_compared_row_by_row_where_something_differs(
     sent = [changed.get(number, one) for number, one in enumerate(events) if number not in odd[1::2]]
     state.settle(settled(sent), track="run", run_no=0)
     page = [*range(0, 100, 7), *range(199, 99, -1), *range(1, 100, 7)]
-    found = state.same([events[number].ledger_key for number in page], [events[number].digest for number in page])
-    assert found == [number not in odd for number in page]
+    found = compared(state, [events[number] for number in page])
+    assert found == ([number not in odd for number in page], [number in odd[::2] for number in page])
 
 
 def test_mappings_do_not_see_each_others_ledgers(store: StateStore, state: MappingState) -> None:
@@ -276,6 +277,19 @@ def test_dead_letters_are_listed_oldest_first_and_counted_by_reason(state: Mappi
     assert keys(state.open_dead_letters("invalid_email")) == [(1,), (0,)]
     assert keys(state.open_dead_letters("invalid_email", 1)) == [(1,)]
     assert state.dead_letter_counts() == {"invalid_email": 2, "unreadable_row": 1}
+
+
+def test_dead_letters_are_listed_by_their_last_attempt(state: MappingState, clock: SteppingClock) -> None:
+    """With a limit, each has its turn."""
+    state.bury([letter((key,)) for key in (3, 1, 2)])
+    clock.move(hours=1)
+    state.bury([letter((3,), run_id="again", at=clock.now)])
+    clock.move(hours=1)
+    state.bury([letter((1,), run_id="again", at=clock.now)])
+    assert state.open_dead_letter_keys(limit=1) == [(2,)]
+    assert state.open_dead_letter_keys("invalid_email", 2) == [(3,), (2,)], "the oldest first"
+    assert state.open_dead_letter_keys() == [(3,), (1,), (2,)]
+    assert keys(state.open_dead_letters()) == [(3,), (1,), (2,)]
 
 
 def test_a_key_has_one_open_dead_letter_whose_attempts_are_counted_by_run(
@@ -396,6 +410,7 @@ def test_runs_and_closed_dead_letters_are_kept_for_400_days(state: MappingState,
 def test_a_checkpoint_of_another_source_is_refused_with_every_difference(state: MappingState) -> None:
     """D11, A27."""
     state.confirm_fingerprint({"table": "customers", "cursor": "updated_at datetime"})
+    state.set_checkpoint("run", Position(1, (1,)))
     state.confirm_fingerprint({"cursor": "updated_at datetime", "table": "customers"})
     with pytest.raises(StateUnusable) as caught:
         state.confirm_fingerprint({"table": "clients", "cursor": "updated_at integer", "zone": "UTC"})
@@ -403,10 +418,38 @@ def test_a_checkpoint_of_another_source_is_refused_with_every_difference(state: 
         "belongs to another source or account: cursor was updated_at datetime, is updated_at integer; "
         "table was customers, is clients; zone was not set, is UTC"
     )
-    assert caught.value.hint is not None
-    assert "state set customers" in caught.value.hint
+    assert isinstance(caught.value, AnotherSource)
     state.set_checkpoint("run", None, fingerprint={"table": "clients"})
     state.confirm_fingerprint({"table": "clients"})
+
+
+SHOP = {"table": "customers", "destination": "api.example.com", "account": "12345"}
+
+
+def test_what_was_never_accepted_binds_no_account(state: MappingState) -> None:
+    """A mistyped account is refused by the API, and has to be corrected without a word about the state."""
+    state.confirm_fingerprint({**SHOP, "account": "21345"})
+    state.settle(settled([], [event(state, 1)], upto=1), track="run", run_no=0)
+    state.confirm_fingerprint({**SHOP, "destination": "127.0.0.1"})
+    with pytest.raises(StateUnusable, match=r"table was customers, is clients$"):
+        state.confirm_fingerprint({**SHOP, "table": "clients"})
+    state.set_checkpoint("run", Position(2, (2,)), fingerprint={**SHOP, "account": "another"})
+    state.confirm_fingerprint(SHOP)
+    state.settle(settled([event(state, 2)]), track="run", run_no=0)
+    state.confirm_fingerprint(SHOP)
+    with pytest.raises(StateUnusable, match=r"the account is another one; destination was api\.example\.com, is x$"):
+        state.confirm_fingerprint({**SHOP, "account": "54321", "destination": "x"})
+    state.set_checkpoint("run", None, fingerprint={**SHOP, "account": "54321"})
+    with pytest.raises(StateUnusable, match=r"the account is another one$"):
+        state.confirm_fingerprint(SHOP)
+
+
+def test_nothing_read_binds_no_source(state: MappingState) -> None:
+    """A first run that found nothing, or whose key was refused, has no position that could be misread."""
+    state.confirm_fingerprint(SHOP)
+    state.set_checkpoint("run", None)
+    state.bury([letter((1,))])
+    state.confirm_fingerprint({**SHOP, "table": "clients"})
 
 
 @pytest.mark.parametrize("keep_ledger", [True, False])
@@ -414,7 +457,7 @@ def test_a_reset_forgets_everything_but_the_runs(store: StateStore, state: Mappi
     other = store.mapping("orders")
     other.set_checkpoint("run", Position(1, (1,)))
     state.start_run(run_id="r1", command="run", before=None)
-    state.confirm_fingerprint({"table": "customers"})
+    state.confirm_fingerprint(SHOP)
     state.settle(settled([event(state, 1)], [event(state, 2)], upto=2), track="run", run_no=0)
     state.backfill(1, 9, "4")
     state.reset(keep_ledger=keep_ledger)
@@ -422,7 +465,7 @@ def test_a_reset_forgets_everything_but_the_runs(store: StateStore, state: Mappi
     assert state.open_dead_letters() == []
     assert state.backfills() == []
     assert state.ledger_size() == (1 if keep_ledger else 0)
-    state.confirm_fingerprint({"table": "another"})
+    state.confirm_fingerprint({**SHOP, "table": "another", "account": "another"})
     assert len(state.runs()) == 1
     assert other.checkpoint() is not None
 

@@ -127,7 +127,7 @@ def test_a_symbolic_link_is_refused(filled: Path, clock: SteppingClock, tmp_path
     link = tmp_path / "link.sqlite"
     link.symlink_to(filled)
     assert refused(link, clock).message == (
-        f"the state {link} is a symbolic link, so somebody else could have put it there"
+        f"the state {link} is a symbolic link, so another user could have put it there"
     )
 
 
@@ -142,6 +142,26 @@ def test_a_folder_that_others_can_write_is_refused(filled: Path, clock: Stepping
     filled.parent.chmod(0o770)
     with pytest.raises(StateUnusable, match="can be written by others"):
         use(filled, clock, write=True)
+
+
+def test_a_file_with_a_second_name_is_refused(filled: Path, clock: SteppingClock, tmp_path: Path) -> None:
+    """Each name has its own locks and its own log: two runs at once, and a damaged file."""
+    backup = tmp_path / "backup.sqlite"
+    backup.hardlink_to(filled)
+    for name in (filled, backup):
+        assert "has a second name (a hard link)" in refused(name, clock).message
+    backup.unlink()
+    use(filled, clock, write=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_refused_by_that_name(filled: Path, clock: SteppingClock) -> None:
+    """D23. `chmod go-w` would not help."""
+    os.chown(filled.parent, 12345, 12345)
+    with pytest.raises(StateUnusable, match="belongs to another user") as error:
+        use(filled, clock, write=True)
+    assert error.value.hint is not None
+    assert error.value.hint.endswith(f"chown -R 0 {filled.parent}")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -446,16 +466,18 @@ def test_a_state_from_an_older_backup_knows_that_a_run_is_missing(filled: Path, 
         state = store.mapping("customers")
         assert state.forgotten_run() is None
         clock.move(hours=5)
-        state.finish_run(state.start_run(run_id="r2", command="run", before=None), {"outcome": "done", "sent": 42})
+        run_no = state.start_run(run_id="r2", command="run", before=None)
+        stamp = state.next_stamp()
+        state.finish_run(run_no, {"outcome": "done", "sent": 42})
         assert state.forgotten_run() is None
     filled.write_bytes(backup)
     before = snapshot(filled.parent)
     with open_state(str(filled), clock=clock, write=False) as store:
-        assert store.mapping("customers").forgotten_run() == LastRun("r2", clock.now, 42)
+        assert store.mapping("customers").forgotten_run() == LastRun("r2", clock.now, stamp, 42)
     assert snapshot(filled.parent) == before
     filled.unlink()
     with open_state(str(filled), clock=clock, write=True) as store:
-        assert store.mapping("customers").forgotten_run() == LastRun("r2", clock.now, 42)
+        assert store.mapping("customers").forgotten_run() == LastRun("r2", clock.now, stamp, 42)
         assert store.mapping("orders").forgotten_run() is None
 
 
@@ -482,7 +504,7 @@ def test_what_is_asked_and_saved_for_each_page_leaves_nothing_behind(path: Path,
 
             def blocks_after(number: int) -> int:
                 state.next_stamp()
-                state.same([b"k" * 10], [b"d" * 8])
+                state.compare([b"k" * 10], [b"d" * 8])
                 state.settle(settled([], upto=number), track="run", run_no=run_no)
                 return sys.getallocatedblocks()
 
@@ -490,3 +512,31 @@ def test_what_is_asked_and_saved_for_each_page_leaves_nothing_behind(path: Path,
             blocks = array("q", map(blocks_after, range(200)))[100:]
             # A connection of the driver forgets its cursors two hundred at a time.
             assert max(blocks) - min(blocks) < 30
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("sort", ["of another user", "writable by others", "a symbolic link"])
+def test_a_file_beside_the_state_that_is_not_surely_ours_is_refused(
+    filled: Path, clock: SteppingClock, tmp_path: Path, ending: str, sort: str
+) -> None:
+    """F18, F20: SQLite rolls a forged journal in, and the checkpoint jumps."""
+    forged = filled.with_name(filled.name + ending)
+    if sort == "a symbolic link":
+        (tmp_path / "elsewhere").write_bytes(b"x" * 600)
+        forged.symlink_to(tmp_path / "elsewhere")
+    else:
+        forged.write_bytes(b"x" * 600)
+        forged.chmod(0o666 if sort == "writable by others" else 0o600)
+    if sort == "of another user":
+        if os.geteuid() != 0:
+            pytest.skip("only root gives files away")
+        os.chown(forged, 12345, 12345)
+    assert forged.name in refused(filled, clock).message
+
+
+def test_a_state_is_not_kept_where_others_may_put_files(tmp_path: Path, clock: SteppingClock) -> None:
+    """As in /tmp: they cannot replace ours there, but put a journal beside it."""
+    tmp_path.chmod(0o1777)
+    with pytest.raises(StateUnusable, match="can be written by others"):
+        open_state(str(tmp_path / "state.sqlite"), clock=clock, write=True)
+    assert list(tmp_path.iterdir()) == []

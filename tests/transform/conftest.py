@@ -33,7 +33,8 @@ def run_field() -> Callable[..., Outcome]:
     ) -> Outcome:
         source = {} if {"value", "template", "parent"} & set(rule) else {"column": "c"}
         compiled = FieldRule.model_validate(source | rule)
-        field = Field("f", compiled, type_name=type_name, kinds={"c": kind}, zone=LocalTime(timezone))
+        rejects = compiled.on_invalid != "omit"
+        field = Field("f", compiled, type_name=type_name, kinds={"c": kind}, zone=LocalTime(timezone), rejects=rejects)
         return field.run(Frame((Column("c", kind),), [(value,) for value in values]))
 
     return run
@@ -69,6 +70,7 @@ def make_mapping() -> Callable[..., Mapping]:
         event: Any = "CRMUpdate",
         products: dict[str, Any] | None = None,
         timezone: str | None = "UTC",
+        **sections: Any,
     ) -> Mapping:
         return Mapping.model_validate(
             {
@@ -81,6 +83,7 @@ def make_mapping() -> Callable[..., Mapping]:
                 "event": event,
                 "fields": fields,
                 "products": None if products is None else Products.model_validate(products),
+                **sections,
             }
         )
 

@@ -18,11 +18,12 @@ import pycountry
 import pytest
 from email_validator import EmailNotValidError, validate_email
 
+from etl.mapping.codes import WITHDRAWN_CURRENCIES
+from etl.transform.apply import Rule, settle
 from etl.transform.cells import Cells
 from etl.transform.frame import without_missing
 from etl.transform.problem import DoubtfulValueError, Findings, RefusedValueError
 from etl.transform.rules import rule_for
-from etl.transform.settle import Rule, settle
 from etl.transform.zone import LocalTime
 
 COUNT = 100_000
@@ -154,7 +155,8 @@ def test_an_ordinary_address_is_one_that_the_library_takes_unchanged() -> None:
         odd = set(found[1])
         for row, value in enumerate(values):
             try:
-                by_library: str | None = validate_email(value, check_deliverability=False).normalized
+                checked = validate_email(value, check_deliverability=False)
+                by_library: str | None = f"{checked.local_part}@{checked.ascii_domain}"
             except EmailNotValidError:
                 by_library = None
             if row not in odd:
@@ -181,41 +183,45 @@ def test_two_addresses_in_one_value_are_not_ordinary() -> None:
 
 
 def test_phone_numbers_that_are_rewritten_are_googles() -> None:
-    """+31 (0)20… comes out in E.164, as `phonenumbers` writes it; otherwise digits stay as they are."""
+    """+31 (0)20… and +31 020… come out in E.164, as `phonenumbers` writes them; otherwise digits stay as they are."""
     roll = random.Random(19)
     rule = rule_for("phone", kind=None, zone=LocalTime(None))
     rewritten = 0
     for _ in range(COUNT // 5):
         value = _phone(roll)
         result = _exact(rule, value)
-        if result is None or str(result).startswith("!"):
+        if result is None or str(result).startswith("!") or re.search(r"[.,]0+\s*\Z", value):
             continue
         assert re.fullmatch(r"\+?[0-9-]+", str(result))
-        if value.startswith("+") and "(" in value:
-            number = phonenumbers.parse(value, None)
+        digits = re.sub(r"\D", "", re.sub(r"[.,]0\s*\Z", "", value))
+        if value.startswith("+") and ("(" in value or re.sub(r"\D", "", str(result)) != digits):
+            number = phonenumbers.parse(re.sub(r"[.,]0\s*\Z", "", value), None)
             assert result == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
             rewritten += 1
         else:
-            assert re.sub(r"\D", "", str(result)) == re.sub(r"\D", "", value)
+            assert re.sub(r"\D", "", str(result)) == digits
     assert rewritten > 100
 
 
 def test_the_closed_lists_are_the_librarys() -> None:
-    """Every code of ISO 4217, ISO 3166-1 and ISO 639-1, in either case; and nothing else of two or three letters."""
+    """What the packages know of ISO 4217, ISO 3166-1 and ISO 639-1 we know too, and beyond it what was withdrawn.
+
+    Fails when a standards body added a code: add it to `etl.mapping.codes`. A code that a package drops stays ours.
+    """
     zone = LocalTime(None)
     currency, country, language = (rule_for(name, kind=None, zone=zone) for name in ("currency", "country", "language"))
-    currencies = {one.alpha_3 for one in pycountry.currencies}
-    twos = {one.alpha_2 for one in pycountry.countries}
-    threes = {one.alpha_3: one.alpha_2 for one in pycountry.countries}
+    currencies = {one.alpha_3 for one in pycountry.currencies} | set(WITHDRAWN_CURRENCIES)
+    twos = {one.alpha_2 for one in pycountry.countries} | {"XK"}
+    threes = {one.alpha_3: one.alpha_2 for one in pycountry.countries} | {"XKX": "XK"}
     languages = {one.alpha_2 for one in pycountry.languages if hasattr(one, "alpha_2")}
     letters = string.ascii_uppercase
     for two in (a + b for a in letters for b in letters):
         wanted = {"UK": "GB", "EL": "GR"}.get(two, two if two in twos else "!unknown_country")
         assert _exact(country, two) == _exact(country, two.lower()) == wanted
-        known = two.lower() in languages
-        assert _exact(language, f"{two}_nl") == (f"{two.lower()}-NL" if known else "!unknown_language")
+        now = {"IW": "he", "IN": "id", "JI": "yi", "JW": "jv", "MO": "ro"}.get(two, two.lower())
+        assert _exact(language, f"{two}_nl") == (f"{now}-NL" if now in languages else "!unknown_language")
         bare = str(_exact(language, two))
-        assert bare == "!unknown_language" or (known and bare[:3] == f"{two.lower()}-" and bare[3:] in twos)
+        assert bare == "!unknown_language" or (now in languages and bare[:3] == f"{now}-" and bare[3:] in twos)
     for three in (a + b + c for a in letters for b in letters for c in letters):
         assert _exact(currency, three) == (three if three in currencies else "!unknown_currency")
         assert _exact(country, three) == threes.get(three, "!unknown_country")

@@ -13,20 +13,21 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl.batch.encode import encode_event
+from etl.event.encode import encode_event
 from etl.mapping.catalogue import TYPES
 from etl.mapping.model import Mapping
-from etl.page import Column, Page
+from etl.page import UNDECODABLE, Column, Page
+from etl.transform.cells import is_blank
 from etl.transform.transformer import Transformed, Transformer
 
 KINDS = (
     *("integer", "number", "decimal", "text", "boolean", "date", "datetime", "datetime_tz"),
     *("time", "json", "bytes", "uuid", "other", None),
 )
-QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=200)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=12)
 TELLING_TEXT = st.sampled_from(
@@ -53,6 +54,7 @@ SCALARS = st.one_of(
     st.timedeltas(),
     st.uuids(),
     st.binary(max_size=3),
+    st.just(UNDECODABLE),
 )
 DRIVER_VALUES = st.one_of(
     SCALARS,
@@ -156,7 +158,10 @@ def test_no_value_makes_an_event_that_is_not_valid_json(value: object, kind: str
 @example([2**53 + 1, None, 9_007_199_254_740_993])
 @example([Decimal("9007199254740993.10"), None])
 def test_a_value_passes_unchanged(values: list[Any]) -> None:
-    """B3, B4, B5, B6: a column without steps gives the driver's value, the same object's worth, beside NULLs too."""
+    """B3, B4, B5, B6: a column without steps gives the driver's value, the same object's worth, beside NULLs too.
+
+    But for white space around a text, and for true and false, which are yes and no.
+    """
     columns = (Column("v"),)
     mapping = Mapping.model_validate(
         {
@@ -171,6 +176,10 @@ def test_a_value_passes_unchanged(values: list[Any]) -> None:
     done = Transformer(mapping, columns)(Page(columns, [(value,) for value in values], (0,), None))
     for value, event in zip(values, done.events, strict=True):
         assert event is not None
+        if isinstance(value, bool):
+            value = "yes" if value else "no"  # noqa: PLW2901 - what is to be seen of it
+        elif isinstance(value, str):
+            value = None if is_blank(value) else value.strip()  # noqa: PLW2901 - as above
         result = event.get("custom_v")
         assert (type(result), result) == (type(value), value)
         if isinstance(value, Decimal) and value:
@@ -198,8 +207,8 @@ def test_dates_and_ids_are_read_back_as_they_were(value: Any) -> None:
     assert event is not None
     text = str(event["custom_v"])
     read: Callable[[str], object] = UUID if isinstance(value, UUID) else type(value).fromisoformat
-    if isinstance(value, datetime) and value.tzinfo is None:
-        value = value.replace(tzinfo=timezone(timedelta()))
+    if isinstance(value, datetime):
+        value = value.replace(microsecond=0, tzinfo=value.tzinfo or timezone(timedelta()))
     assert read(text) == value
 
 

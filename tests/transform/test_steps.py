@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -119,6 +120,18 @@ CASES = (
     ([1], "lower", None, "!step_failed"),
     (b"x", "lower", None, "!step_failed"),
     ("eur ", ["strip", "upper"], "currency", "EUR"),
+    ("a\u0096b \u0080 5\u000b\u0085\u0081", "clean", None, "a\u2013b \u20ac 5\u2026"),
+    ("tab\tnew\nline", "clean", None, "tab\tnew\nline"),
+    ("Zoë", "clean", None, "Zoë"),
+    (1250, "scale(0.01)", None, D("12.50")),
+    ("1250", "scale(0.01)", "number", D("12.50")),
+    (12.5, "scale(100)", None, 1250.0),
+    (D("-0.00"), "scale(0.01)", None, D("0.0000")),
+    ("x", "scale(2)", None, "!not_a_number"),
+    (True, "scale(2)", None, "!step_failed"),
+    (b"\x0f\xa9", "hex", None, "0fa9"),
+    (UUID(int=1), "hex", None, "0" * 31 + "1"),
+    ("x", "hex", None, "!step_failed"),
     ("bad\x00", "replace('\x00', '')", None, "bad"),
     ("Eva@example.com (work)", "replace(' (work)', '')", "email", "eva@example.com"),
 )
@@ -128,14 +141,21 @@ MAPS = (
     ("Dhr", "gender", None, {"Dhr": "M", "Mevr": "F"}, "M"),
     (" Dhr ", "gender", None, {"Dhr": "M"}, "M"),
     ("v", "gender", None, {"Dhr": "M"}, "F"),
-    ("x", "gender", None, {"Dhr": "M"}, "!not_in_map"),
+    ("?", "gender", None, {"Dhr": "M"}, "!not_in_map"),
+    ("?", "gender", None, {"Dhr": "M", "else": "U"}, "U"),
+    ("v", "gender", None, {"Dhr": "M", "else": None}, None),
+    ("Dhr", "gender", None, {"Dhr": None, "else": "U"}, None),
+    ("else", None, None, {"a": "x", "else": "y"}, "y"),
+    ("else", None, None, {"a": "x"}, "!not_in_map"),
     (1, "gender", None, {"1": "M", "2": "F"}, "M"),
     (2.0, "gender", None, {"1": "M", "2": "F"}, "F"),
     (-0.0, None, None, {"0": "x"}, "x"),
     (D("2.00"), "gender", None, {"1": "M", "2": "F"}, "F"),
     ("EURO", "currency", None, {"EURO": "EUR"}, "EUR"),
     ("usd", "currency", None, {"EURO": "EUR"}, "USD"),
-    ("EURO", "currency", None, {"EURO": "XQQ"}, "!unknown_currency"),
+    ("EURO", "currency", None, {"EURO": "XQQ"}, "XQQ"),
+    ("XQQ", "currency", None, {"EURO": "XQQ"}, "!not_in_map"),
+    ("Kosovo", "country", None, {"Kosovo": "XK"}, "XK"),
     ("a", None, None, {"a": "x"}, "x"),
     ("A", None, None, {"a": "x"}, "!not_in_map"),
     ("a", "text", None, {"a": 5}, "5"),
@@ -196,7 +216,7 @@ def test_the_map_comes_after_the_steps(convert: Callable[..., object]) -> None:
         (["a", ""], {"empty": "keep"}, ["a", ""]),
         (["a", ""], {}, ["a", None]),
         ([None, 5], {"default": 0}, [0, 5]),
-        ([None, False], {"default": True}, [True, False]),
+        ([None, False], {"default": True}, ["yes", "no"]),
     ],
 )
 def test_a_default_is_for_missing_values(
@@ -265,7 +285,7 @@ def test_a_template_joins_columns() -> None:
 
     rows = [("Eva", "de Vries", 7), (None, "Bak", 8), ("Jan", "", D("9.50")), (None, None, None), ("a\x00", "b", 1)]
     rule = FieldRule.model_validate({"template": "{a} {b} {{{c}}}"})
-    field = Field("f", rule, type_name=None, kinds={}, zone=LocalTime("UTC"))
+    field = Field("f", rule, type_name=None, kinds={}, zone=LocalTime("UTC"), rejects=True)
     outcome = field.run(Frame((Column("a"), Column("b"), Column("c")), rows))
     assert outcome.column == ["Eva de Vries {7}", "Bak {8}", "Jan {9.50}", None, None]
     assert [(one.row, one.code) for one in outcome.problems] == [(4, "control_characters")]

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from etl.event.identities import identities
 from etl.mapping.catalogue import TYPES
 from etl.mapping.model import Mapping
 from etl.page import Page
-from etl.transform.identities import identities
 from etl.transform.problem import Problem
 from etl.transform.transformer import FieldTrace, Transformer
 
@@ -89,16 +89,20 @@ def test_a_mapping_without_identity_fields_makes_every_row_invalid(
 
 
 def test_the_name_of_the_event_may_come_from_a_column(make_mapping: MakeMapping, make_page: MakePage) -> None:
-    rows = [(1, "EmailOptIn"), (2, " Purchase "), (3, None), (4, ""), (5, "two\nlines"), (6, 7), (7, "x" * 101)]
+    rows = [(1, "EmailOptIn"), (2, " PageView "), (3, None), (4, ""), (5, "two\nlines"), (6, 7), (7, "x" * 101)]
     mapping = make_mapping({"userid": "id"}, event={"column": "name"})
     events, problems = _transform(mapping, make_page("id name", rows))
-    assert [event and event["event"] for event in events] == ["EmailOptIn", "Purchase", *[None] * 5]
+    assert [event and event["event"] for event in events] == ["EmailOptIn", "PageView", *[None] * 5]
     assert problems == [(row, "event", "missing_event_name", True) for row in range(2, 7)]
 
 
 def test_problems_come_by_row_and_then_by_field(make_mapping: MakeMapping, make_page: MakePage) -> None:
     mapping = make_mapping(
-        {"email": "mail", "currency": {"column": "cur", "on_invalid": "omit"}, "country": {"column": "country"}}
+        {
+            "email": "mail",
+            "currency": {"column": "cur", "on_invalid": "omit"},
+            "country": {"column": "country", "on_invalid": "reject"},
+        }
     )
     rows = [("a@b.nl", "x", "x"), ("wrong", "y", "NL"), ("a@b.nl", "EUR", "NL")]
     events, problems = _transform(mapping, make_page("mail cur country", rows))
@@ -163,8 +167,8 @@ def test_products_come_from_child_rows(make_mapping: MakeMapping, make_page: Mak
         children={2: [("S9", D("9.90"), 1, None)], 0: [("S1", D("4.95"), 2, 12), ("S2", None, 1, 13)]},
     )
     events, problems = _transform(mapping, page)
-    assert problems == []
-    assert [event.get("products") for event in events] == [
+    assert problems == [(1, "products", "missing_products", True)], "a Purchase without products"
+    assert [event and event.get("products") for event in events] == [
         [
             {"id": "S1", "price": D("4.95"), "quantity": 2, "category_ids": [12], "language": "nl-BE"},
             {"id": "S2", "quantity": 1, "category_ids": [13], "language": "nl-BE"},
@@ -194,11 +198,11 @@ def test_a_wrong_line_makes_the_order_invalid(  # noqa: PLR0917  # one row of th
 ) -> None:
     """An order that lacks a line is a wrong order, so that it is not sent without it."""
     mapping = make_mapping(
-        {"userid": "id"},
+        {"userid": "id", "orderid": "id"},
         event=event,
         products={"table": "l", "match": {"o": "id"}, "fields": {"id": "sku", "quantity": "n", "price": "p"}},
     )
-    children = {1: [("S", 1, 1), line]}
+    children = {0: [("S", 1, 1)], 1: [("S", 1, 1), line]}
     page = make_page("id", [(1,), (2,)], child_columns="sku n p", children=children)
     done = Transformer(mapping, page.columns, page.child_columns)(page)
     assert [one is None for one in done.events] == [False, True]
@@ -242,8 +246,30 @@ def test_products_come_from_a_json_column(make_mapping: MakeMapping, make_page: 
         *[None] * 9,
     ]
     assert [event is None for event in events] == [False] * 6 + [True] * 5
-    assert problems == [(row, "products", "invalid_products", True) for row in range(6, 10)] + [
-        (10, "products[0].id", "invalid_products", True)
+    assert problems == [
+        (6, "products", "invalid_products", True),
+        (7, "products[0]", "invalid_products", True),
+        (8, "products", "invalid_products", True),
+        (9, "products", "invalid_products", True),
+        (10, "products[0].id", "invalid_products", True),
+    ]
+
+
+@pytest.mark.parametrize("odd", ["null", "1", '"B"', "[]"])
+def test_what_is_no_product_of_a_json_list_is_a_line_left_out(
+    make_mapping: MakeMapping, make_page: MakePage, odd: str
+) -> None:
+    """With `on_invalid: omit` a hole in the list does not cost the order."""
+    products = {"column": "items", "on_invalid": "omit", "fields": {"id": "sku", "quantity": "n"}}
+    mapping = make_mapping({"userid": "id", "orderid": "id"}, event="Purchase", products=products)
+    events, problems = _transform(
+        mapping, make_page("id items:json", [(1, f'[{odd}, {{"sku": "A", "n": 2}}]'), (2, f"[{odd}]")])
+    )
+    assert [event and event["products"] for event in events] == [[{"id": "A", "quantity": 2}], None]
+    assert problems == [
+        (0, "products[0]", "invalid_products", False),
+        (1, "products[0]", "invalid_products", False),
+        (1, "products", "missing_products", True),
     ]
 
 
@@ -298,7 +324,7 @@ def test_a_trace_tells_each_step_of_one_row(make_mapping: MakeMapping, make_page
             "currency",
             "column cur",
             [("source", "XQQ"), ("type currency", None), ("default", None)],
-            Problem(0, "currency", "unknown_currency", "the value is not in ISO 4217", fatal=False),
+            Problem(0, "currency", "unknown_currency", "the value is not in ISO 4217", fatal=False, omitted=True),
         ),
         FieldTrace(
             "timestamp",
@@ -316,3 +342,31 @@ def test_a_trace_tells_each_step_of_one_row(make_mapping: MakeMapping, make_page
         ),
         FieldTrace("products.price", "column p", [("source", ["1.50", "2"]), ("type number", [D("1.50"), 2])], None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("order", "lines", "code"),
+    [
+        (None, [("S", 1, 1)], "missing_orderid"),
+        ("  ", [("S", 1, 1)], "missing_orderid"),
+        ("7", [], "missing_products"),
+        ("7", [(" ", 1, 1)], "invalid_products"),
+        ("7", [("S", 1, 1), ("S", None, 1)], "invalid_products"),
+        ("7", [("S", 1, None)], None),
+    ],
+)
+def test_a_purchase_is_complete_or_invalid(
+    make_mapping: MakeMapping, make_page: MakePage, order: str | None, lines: list[Any], code: str | None
+) -> None:
+    """What the receiver would refuse is known before it is asked."""
+    fields = {"id": "sku", "quantity": "n", "price": "p"}
+    mapping = make_mapping(
+        {"email": "mail", "orderid": "no"},
+        event="Purchase",
+        products={"table": "l", "match": {"o": "no"}, "fields": fields},
+    )
+    children = {0: lines} if lines else {}
+    page = make_page("mail no", [("a@b.nl", order)], child_columns="sku n p", children=children)
+    done = Transformer(mapping, page.columns, page.child_columns)(page)
+    assert [problem.code for problem in done.problems if problem.fatal] == ([] if code is None else [code])
+    assert (done.events[0] is None) is (code is not None)

@@ -26,7 +26,7 @@ CASES = (
     (AMSTERDAM, datetime(2024, 3, 31, 3, 0), "2024-03-31T03:00:00+02:00", None),
     (AMSTERDAM, datetime(2024, 10, 27, 1, 59), "2024-10-27T01:59:00+02:00", None),
     (AMSTERDAM, datetime(2024, 10, 27, 2, 0), "2024-10-27T02:00:00+02:00", "ambiguous_time"),
-    (AMSTERDAM, datetime(2024, 10, 27, 2, 30, 0, 5), "2024-10-27T02:30:00.000005+02:00", "ambiguous_time"),
+    (AMSTERDAM, datetime(2024, 10, 27, 2, 30, 0, 5), "2024-10-27T02:30:00+02:00", "ambiguous_time"),
     (AMSTERDAM, datetime(2024, 10, 27, 3, 0), "2024-10-27T03:00:00+01:00", None),
     ("Africa/Monrovia", datetime(1950, 5, 1, 12), "1950-05-01T12:44:30+00:00", None),
     ("America/New_York", datetime(2024, 3, 10, 2, 30), "2024-03-10T03:30:00-04:00", "nonexistent_time"),
@@ -112,9 +112,9 @@ def test_the_fast_way_and_the_zone_data_agree(run_field: Callable[..., Any], zon
         doubts = {problem.row: problem.code for problem in outcome.problems}
         for row, (naive, text) in enumerate(zip(naives, outcome.column, strict=True)):
             read = datetime.fromisoformat(text)
-            local = read.astimezone(info).replace(tzinfo=None)
+            local, whole = read.astimezone(info).replace(tzinfo=None), naive.replace(microsecond=0)
             if doubts.get(row) == "nonexistent_time":
-                assert timedelta() < local - naive <= timedelta(hours=1)
+                assert timedelta() < local - whole <= timedelta(hours=1)
             else:
                 # The first of the two: fold 0.
-                assert (local, read) == (naive, naive.replace(tzinfo=info).astimezone(UTC))
+                assert (local, read) == (whole, whole.replace(tzinfo=info).astimezone(UTC))

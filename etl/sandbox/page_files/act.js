@@ -52,6 +52,7 @@ function rememberInAddress() {
     if (byId(`filter-${name}`).value) parts.set(name, byId(`filter-${name}`).value);
   }
   if (state.outcome) parts.set("outcome", state.outcome);
+  if (state.reason) parts.set("reason", state.reason);
   history.replaceState(null, "", parts.size ? `#${parts}` : location.pathname);
 }
 
@@ -61,11 +62,8 @@ function recallFromAddress() {
   offerName(event);
   byId("filter-event").value = event;
   byId("filter-identity").value = parts.get("identity") || "";
-  const outcome = document.querySelector(`[name="outcome"][value="${CSS.escape(parts.get("outcome") || "")}"]`);
-  if (outcome) {
-    outcome.checked = true;
-    state.outcome = outcome.value;
-  }
+  const outcome = parts.get("outcome") || "";
+  if (["", "accepted", "refused"].includes(outcome)) chooseOutcome(outcome, parts.get("reason") || "");
   const id = Number(parts.get("id"));
   if (Number.isInteger(id) && id > 0) pick(id);
 }
@@ -141,7 +139,7 @@ byId("filter-event").addEventListener("change", startOver);
 byId("filter-identity").addEventListener("input", startOver);
 for (const radio of document.getElementsByName("outcome")) {
   radio.addEventListener("change", () => {
-    state.outcome = radio.value;
+    chooseOutcome(radio.value);
     startOver();
   });
 }
@@ -160,11 +158,6 @@ byId("reset").addEventListener("click", async () => {
   byId("detail-some").hidden = true;
   byId("detail-none").hidden = false;
   startOver();
-});
-byId("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(byId("raw").textContent);
-  byId("copy").textContent = "Copied";
-  setTimeout(() => { byId("copy").textContent = "Copy JSON"; }, 1500);
 });
 
 byId("empty-mapping").textContent =

@@ -13,6 +13,7 @@ const state = {
   seen: false, // the list was filled once
   keep: SCREENFUL, // rows kept in the list; grows with "Show older events"
   outcome: "",
+  reason: "", // of refusals: a code, and the field where there is one
   unannounced: { accepted: 0, refused: 0, since: 0 },
 };
 
@@ -24,16 +25,15 @@ function make(tag, className, text) {
 }
 
 const number = new Intl.NumberFormat("en");
-const pad = (value, width = 2) => String(value).padStart(width, "0");
-const clock = (date) => `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
-const day = (date) => `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+const utc = (date) => `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
 function moment(sent) {
-  // The receiver reads a time without offset as Central European Time, so it is shown as it stands.
+  // The one form of all times here. The receiver reads a time without offset as Central European Time: it keeps its digits.
   if (sent === null) return "–";
-  if (typeof sent === "string" && !/(Z|[+-]\d\d:?\d\d)$/.test(sent)) return /^\d{1,12}$/.test(sent) ? moment(Number(sent)) : sent;
+  if (typeof sent === "string" && /^\d{1,12}$/.test(sent)) return moment(Number(sent));
+  if (typeof sent === "string" && !/(Z|[+-]\d\d:?\d\d)$/.test(sent)) return /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/.test(sent) ? `${sent.replace("T", " ")} CET` : sent;
   const date = new Date(typeof sent === "number" ? sent * 1000 : sent);
-  return Number.isNaN(date.getTime()) ? String(sent) : `${day(date)} ${clock(date).slice(0, 5)}`;
+  return date.getUTCFullYear() >= 0 && date.getUTCFullYear() <= 9999 ? utc(date) : String(sent);
 }
 
 const yesNo = (value) => (value ? "yes" : "no");
@@ -46,12 +46,11 @@ function rowFor(event) {
   row.tabIndex = -1;
   row.setAttribute("role", "row"); // said aloud, because a narrow screen lays rows out as a grid
   row.setAttribute("aria-selected", "false");
-  const created = new Date(event.created_at);
   const cells = [
     ["time when", moment(event.time), event.time === null ? "the event has no timestamp" : String(event.time)],
     ["name", event.event || "(no name)", event.event],
     ["identity", event.identity || "(nobody)", event.identity],
-    ["created when", `${clock(created)}.${pad(created.getMilliseconds(), 3)}`, event.created_at],
+    ["created when", moment(event.created_at), event.created_at],
     [`inserted ${yesNo(event.api_inserted)}`, yesNo(event.api_inserted), ""],
     [`verified ${yesNo(event.api_verified)}`, yesNo(event.api_verified), ""],
   ];
@@ -85,11 +84,16 @@ function mark(row) {
 }
 
 function query(extra) {
-  const parameters = new URLSearchParams({ limit: SCREENFUL, ...extra });
+  return `/sandbox/events?${filtered({ limit: SCREENFUL, ...extra })}`;
+}
+
+function filtered(extra = {}) {
+  const parameters = new URLSearchParams(extra);
   if (byId("filter-event").value) parameters.set("event", byId("filter-event").value);
   if (byId("filter-identity").value.trim()) parameters.set("identity", byId("filter-identity").value.trim());
   if (state.outcome) parameters.set("outcome", state.outcome);
-  return `/sandbox/events?${parameters}`;
+  if (state.reason) parameters.set("reason", state.reason);
+  return parameters;
 }
 
 function showRows(found, { atEnd = false } = {}) {
@@ -111,11 +115,15 @@ function showRows(found, { atEnd = false } = {}) {
   if (found.more || rows.children.length >= state.keep) byId("older").hidden = false;
   if (atEnd) byId("older").hidden = !found.more;
   const any = rows.children.length > 0;
-  const filtered = Boolean(byId("filter-event").value || byId("filter-identity").value.trim() || state.outcome);
+  const narrowed = filtered().size > 0;
   byId("empty").hidden = any;
-  byId("empty-help").hidden = filtered;
-  byId("empty-title").textContent = filtered ? "No event matches the filter" : "Waiting for the first event";
-  byId("shown").textContent = any ? `${number.format(rows.children.length)} shown, newest first` : "";
+  byId("empty-help").hidden = narrowed;
+  byId("empty-title").textContent = narrowed ? "No event matches the filter" : "Waiting for the first event";
+  byId("take").hidden = !any;
+  offerDownloads("list", filtered());
+  byId("shown").textContent = any
+    ? `${number.format(rows.children.length)} of ${number.format(Math.max(found.matching, rows.children.length))}, newest first`
+    : "";
 }
 
 function startOver() {
@@ -148,14 +156,15 @@ async function pick(id) {
   byId("detail-outcome").textContent = event.accepted ? "Accepted" : "Refused";
   byId("detail-outcome").className = event.accepted ? "badge" : "badge refused";
   byId("fact-identity").textContent = event.identity || "(nobody)";
-  const created = new Date(event.created_at);
-  byId("fact-created_at").textContent = `${day(created)} ${clock(created)}`;
+  byId("fact-time").textContent = event.time === null ? "none of its own" : moment(event.time);
+  byId("fact-created_at").textContent = moment(event.created_at);
   byId("fact-api_inserted").textContent = yesNo(event.api_inserted);
   byId("fact-api_verified").textContent = yesNo(event.api_verified);
   byId("reasons").hidden = event.accepted;
   byId("reasons-list").replaceChildren(...event.reasons.map(reasonItem));
   byId("fields").replaceChildren(...event.fields.map((field) => fieldRow(field, event.reasons)));
   byId("raw").textContent = event.raw;
+  offerDownloads("event", new URLSearchParams({ id: event.id }));
   byId("detail").scrollTop = 0;
 }
 
@@ -198,6 +207,7 @@ function showStats(stats) {
   byId("rehearsing").textContent = `Rehearsing trouble: ${stats.rehearsing.join(", ")}`;
   drawChart(stats.accepted_per_second, stats.refused_per_second);
   stats.names.forEach(offerName);
+  showSums(stats);
 }
 
 function offerName(name) {

@@ -1,0 +1,152 @@
+"""What to do after a run, with commands to copy.
+
+The rule: a command printed here can be pasted as it is; no secret is part of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl.checkpoint import DEFAULT_STATE
+from etl.errors import GuardTripped, StoppedEarly, TooManyFailures
+from etl.exact import show
+from etl.job.outcome import Outcome
+from etl.page import Key
+from etl.secret import is_plain_name
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+MOST_REASONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do: a sentence, and the command that does it ("" without one)."""
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a command has to name: the mapping's file, the columns of its key, and `--state` as it was given.
+
+    `event`: the event's name, "" where a column gives it.
+    """
+
+    path: Path
+    primary_key: tuple[str, ...]
+    state: str = DEFAULT_STATE
+    event: str = ""
+
+    def command(self, name: str, *arguments: str) -> str:
+        """`squeezely-etl <name> <mapping> <arguments>`."""
+        return shell_line(name, str(self.path), *arguments, state=self.state)
+
+    def key_argument(self, key: Key) -> str:
+        """A key as `explain` and `preview --key` take it."""
+        if len(key) == 1:
+            return show(key[0])
+        return ",".join(f"{name}={show(part)}" for name, part in zip(self.primary_key, key, strict=True))
+
+
+def shell_line(name: str, *arguments: str, state: str) -> str:
+    """`squeezely-etl <name> <arguments>`, with the `state` where it was given."""
+    given = [] if state in (DEFAULT_STATE, os.environ.get("SQUEEZELY_ETL_STATE")) else ["--state", state]
+    if given and "://" in state:
+        # It may hold a password.
+        given = ["--state", "URL"]
+    return shlex.join(["squeezely-etl", *name.split(), *arguments, *given])
+
+
+def dead_letter_steps(place: Place, reasons: Iterable[str], example: Callable[[str], Key | None]) -> list[Step]:
+    """How to look at dead letters of `reasons` and try them again; `example` gives the key of one."""
+    steps: list[Step] = []
+    for reason in list(reasons)[:MOST_REASONS]:
+        key = example(reason)
+        if key is not None:
+            explain = place.command("explain", place.key_argument(key))
+            steps.append(Step(f"{reason}: see one of the rows, correct what is wrong", explain))
+    if steps:
+        steps.append(Step("then send them again", place.command("retry")))
+    return steps
+
+
+def next_steps(outcome: Outcome, place: Place, example: Callable[[str], Key | None]) -> list[Step]:
+    """What a person does after `outcome`; empty when the night was good."""
+    error = outcome.error
+    if outcome.dry_run:
+        return _steps_after_a_dry_run(outcome, place)
+    if isinstance(error, TooManyFailures):
+        return [Step("see the rows that fail, and correct the mapping", place.command("preview", "--invalid"))]
+    if isinstance(error, GuardTripped):
+        # The error's own hint has the commands.
+        return []
+    if outcome.command == "backfill" and outcome.windows and not outcome.books.read and error is None:
+        return [Step("this range was done before; --restart begins it anew")]
+    steps = _steps_after_a_change(outcome, place)
+    steps += dead_letter_steps(place, outcome.books.reasons, example) if outcome.books.failures else []
+    if outcome.command == "run" and outcome.before is None and outcome.books.sent:
+        steps.append(Step(_second_check(place)))
+    if isinstance(error, StoppedEarly) or outcome.exit_code in (129, 130, 143):
+        again = "the same command" if outcome.command != "run" else "the next run"
+        steps.insert(0, Step(f"nothing is lost: {again} goes on from here"))
+    return steps
+
+
+def _steps_after_a_dry_run(outcome: Outcome, place: Place) -> list[Step]:
+    forecast = outcome.forecast
+    look = []
+    if forecast is not None and forecast.examples:
+        look = [Step("see the rows that are invalid", place.command("preview", "--invalid"))]
+    if forecast is not None and forecast.guards:
+        return [Step("a guard would stop it before anything is sent; --ignore-guards sends it all the same"), *look]
+    if forecast is not None and forecast.would_stop:
+        return [Step("more rows fail than max_failure_rate allows: a run would stop"), *look]
+    look += _steps_after_a_change(outcome, place)
+    return look if outcome.error else [*look, Step("nothing was sent; the same command without --dry-run sends it")]
+
+
+def _steps_after_a_change(outcome: Outcome, place: Place) -> list[Step]:
+    if outcome.mapping_change is None or outcome.command != "run" or outcome.differing == 0:
+        return []
+    count = "see how many accepted rows" if outcome.differing is None else f"{outcome.differing:,} accepted rows"
+    return [
+        Step(f"the mapping changed: {count} differ now; look at them", place.command("backfill", "--dry-run")),
+        Step("and send those that differ", place.command("backfill")),
+    ]
+
+
+def _second_check(place: Place) -> str:
+    event = f"the event {place.event}" if place.event and is_plain_name(place.event) else "an event"
+    return (
+        f"look in the account too: open {event} there by its id; the rule: its created at lies after the start of this "
+        "run, and api inserted or api verified says yes"
+    )
+
+
+def shown(steps: list[Step]) -> list[RenderableType]:
+    """`steps` as lines, each command in one piece."""
+    from etl.screen.layout import indented, plain
+
+    if not steps:
+        return []
+    return [indented(plain("what to do next")), *shown_steps(steps)]
+
+
+def shown_steps(steps: Sequence[Step]) -> list[RenderableType]:
+    """The same without a heading."""
+    from etl.screen.layout import indented, plain
+
+    lines: list[RenderableType] = []
+    for step in steps:
+        lines.append(indented(plain(f"{step.text}:" if step.command else step.text), by=4))
+        if step.command:
+            lines.append(f"      {step.command}")
+    return lines

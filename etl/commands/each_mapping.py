@@ -1,0 +1,323 @@
+"""Works through mappings one after the other, and tells how each ended.
+
+The rule: each runs, whatever became of the one before, also when its output cannot be written. The lock comes first: a
+process that finds a mapping locked leaves before anything heavy is imported, and asks its database nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import click
+
+from etl.books import Books
+from etl.clock import Clock
+from etl.commands.advice import Place, next_steps
+from etl.commands.hints import hint_of
+from etl.commands.loading import Shard, load_good
+from etl.commands.reports import Calls, Reports, ReportTo
+from etl.errors import EtlError, Interrupted, MappingLocked, StateUnusable, worst_exit_code
+from etl.host.refusal import refusal_of
+from etl.host.signals import on_signals
+from etl.host.system_clock import SystemClock
+from etl.host.tuning import eased_interpreter, one_processor
+from etl.job.outcome import Outcome
+from etl.job.start import START, first_run_undecided
+from etl.mapping.model import Mapping
+from etl.page import Key, Window
+from etl.screen.json_line import json_line
+from etl.screen.logs import log_context
+from etl.screen.progress import Progress
+from etl.screen.streams import say
+from etl.screen.telling import show_bug, show_error, tell
+from etl.secret import shown_account
+from etl.state.mapping_state import MappingState
+from etl.state.store import StateStore, open_state, state_exists
+
+if TYPE_CHECKING:
+    from etl.commands.report import Report
+    from etl.job.loop import Delivery
+    from etl.job.run import Workshop
+
+LOG = logging.getLogger(__name__)
+LOCK_POLL_SECONDS = 1.0
+
+
+class Stopper:
+    """Turns the first signal into a clean stop of the delivery that is under way, and of those that would follow."""
+
+    def __init__(self, clock: SystemClock, begun: Callable[[], None]) -> None:
+        self.error: Interrupted | None = None
+        self._clock = clock
+        self._begun = begun
+        self._delivery: Delivery | None = None
+
+    def signalled(self, number: int) -> None:
+        """Ask for the clean stop. Safe in a signal handler: a SimpleQueue's put may interrupt itself."""
+        self.error = Interrupted("stopped by a signal; the checkpoint is saved", signal_number=number)
+        # Waits for a lock or for the database end at once.
+        self._clock.interrupt()
+        if self._delivery is not None:
+            self._delivery.stop(self.error)
+
+    def check(self) -> None:
+        """Raise `Interrupted` when the signal came."""
+        if self.error is not None:
+            raise self.error
+
+    def watch(self, delivery: Delivery) -> None:
+        """Stop `delivery` when the signal comes, or came already."""
+        self._delivery = delivery
+        self._begun()
+        if self.error is not None:
+            delivery.stop(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What all commands that work through mappings share.
+
+    track: what is locked, unless in a dry run. out_of_time: whether the time for all of it is over.
+    shard: the mappings to work on; None: all. needs_state: without a state it is refused, and none is made.
+    check: a dry run with something to send ends with 3. report: takes in each outcome that is printed, and is
+    written at the end. heard: takes each outcome; None: outcomes are printed, and the process is ours: its signals, its
+    processor, its collector.
+    """
+
+    command: str
+    state: str
+    output: str
+    report_to: ReportTo
+    dry_run: bool = False
+    track: str = "run"
+    if_locked: str = "fail"
+    limit: int | None = None
+    shard: Shard | None = None
+    needs_state: bool = False
+    check: bool = False
+    report: Report | None = None
+    out_of_time: Callable[[], bool] = lambda: False
+    heard: Callable[[Outcome], None] | None = None
+
+
+Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
+
+
+def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock) -> int:
+    """Do `work` for every mapping of `paths`; returns the worst exit code."""
+    codes: list[int] = []
+    with ExitStack() as stack:
+        # A dry run reports nothing.
+        to = ReportTo() if call.dry_run else call.report_to
+        reports = stack.enter_context(Reports(to, command=call.command, calls=Calls(paths, call.state), clock=clock))
+        mappings, invalid = load_good(paths)
+        if call.shard is not None:
+            mappings = call.shard.of(mappings)
+        reports.expect(mappings)
+        if invalid is not None:
+            if not mappings or call.heard is not None:
+                raise invalid
+            # One broken file must not keep the others from their run.
+            show_error(invalid)
+            reports.refused(invalid)
+            if call.report is not None:
+                call.report.refused(invalid)
+            codes.append(invalid.exit_code)
+        stopper = Stopper(clock, reports.begun)
+        if call.heard is None:
+            stack.enter_context(on_signals(stopper.signalled))
+        looks = call.dry_run or (call.needs_state and not state_exists(call.state))
+        store = stack.enter_context(open_state(call.state, clock=clock, write=not looks))
+        for mapping in mappings:
+            if stopper.error is not None:
+                codes.append(stopper.error.exit_code)
+                break
+            codes.append(_one(mapping, store, call, work, clock=clock, stopper=stopper, reports=reports))
+    if len(codes) > 1 and call.output == "text" and call.heard is None:
+        from etl.commands.summary import closing_text
+
+        _print(closing_text(codes), call)
+    if call.report is not None:
+        call.report.write()
+    return worst_exit_code(codes)
+
+
+def _one(  # noqa: PLR0913 - what all mappings share
+    mapping: Mapping, store: StateStore, call: Call, work: Work, *, clock: Clock, stopper: Stopper, reports: Reports
+) -> int:
+    run_id = uuid4().hex[:12]
+    log_context(mapping=mapping.name, run_id=run_id)
+    begun, started_at = clock.monotonic(), clock.utc_now()
+    try:
+        with ExitStack() as stack:
+            if not call.dry_run:
+                stack.enter_context(_held(mapping.name, store, call, clock))
+            with eased_interpreter() if call.heard is None else nullcontext():
+                from etl.commands.wiring import workshop
+
+            if call.heard is None:
+                stack.enter_context(one_processor())
+            shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
+            progress = Progress(
+                mapping.name,
+                count=partial(_rows_in, mapping, clock=clock),
+                dry=call.dry_run,
+                limit=call.limit,
+                stopping=lambda: stopper.error is not None,
+                silent=call.heard is not None,
+            )
+            outcome = work(shop, run_id, stack.enter_context(progress), stopper)
+    except (click.Abort, click.ClickException):
+        raise
+    except Exception as problem:  # what one mapping meets must not keep the others from their run
+        if call.heard is not None and not isinstance(problem, EtlError):
+            raise
+        error = _told_error(problem)
+        if isinstance(error, MappingLocked) and call.if_locked == "skip":
+            tell(f"skipped: {error.message}")
+            return 0
+        seconds = clock.monotonic() - begun
+        outcome = Outcome(
+            mapping=mapping.name,
+            command=call.command,
+            run_id=run_id,
+            books=Books(),
+            duration_seconds=seconds,
+            before=None,
+            checkpoint=None,
+            # What a person has to decide is not hidden by a signal.
+            error=error if isinstance(error, StateUnusable) or error.exit_code == 1 else stopper.error or error,
+            dry_run=call.dry_run,
+        )
+        # A process that was refused the lock, also after a wait, leaves no record beside that of the holder.
+        if store.writable and not isinstance(error, MappingLocked):
+            outcome = _recorded(outcome, store)
+    outcome = replace(outcome, started_at=started_at, finished_at=clock.utc_now())
+    outcome = replace(outcome, destination=_where_to(mapping), check=call.check)
+    _complete_hint(outcome, mapping, call)
+    reports.ended(mapping, outcome, store)
+    if call.heard is not None:
+        call.heard(outcome)
+        return outcome.exit_code
+    _tell(outcome, mapping, store, call)
+    if outcome.error is not None:
+        show_error(outcome.error, subject=mapping.name)
+    return outcome.exit_code
+
+
+def _held(name: str, store: StateStore, call: Call, clock: Clock) -> ExitStack:
+    """The lock of the mapping `name`. Raises `FirstRunUndecided` where there is no state and none is made."""
+    if not store.writable:
+        raise first_run_undecided(f"{name}: there is no state at {store.place}, so this would be a first run")
+    return _locked(store.mapping(name), call, clock)
+
+
+def _where_to(mapping: Mapping) -> dict[str, str | None]:
+    destination = mapping.destination
+    return {"host": urlsplit(destination.url).hostname, "account": shown_account(destination.account)}
+
+
+def _complete_hint(outcome: Outcome, mapping: Mapping, call: Call) -> None:
+    """An error's hint gets the commands that only this place can write whole."""
+    if outcome.error is not None:
+        outcome.error.hint = hint_of(outcome.error, Place(mapping.path, (), call.state), command=call.command)
+
+
+def _told_error(problem: Exception) -> EtlError:
+    if isinstance(problem, EtlError):
+        return problem
+    refusal = refusal_of(problem)
+    if refusal is not None:
+        return refusal
+    show_bug(problem)
+    return EtlError(f"a bug in squeezely-etl ended it ({type(problem).__name__})", hint="report the traceback above")
+
+
+def _tell(outcome: Outcome, mapping: Mapping, store: StateStore, call: Call) -> None:
+    if call.report is not None:
+        call.report.add(mapping, outcome)
+    if call.output == "json":
+        _print(json_line(outcome.as_dict()), call)
+        return
+    from etl.commands.summary import summary_text
+
+    def example(reason: str) -> Key | None:
+        try:
+            letters = store.mapping(mapping.name).open_dead_letters(reason, 1)
+        except StateUnusable:
+            return None
+        return letters[0].key if letters else None
+
+    event = mapping.event if isinstance(mapping.event, str) else ""
+    place = Place(mapping.path, tuple(mapping.source.primary_key), call.state, event)
+    begins = "" if outcome.checkpoint is None else _beginning(mapping, store)
+    _print(summary_text(outcome, next_steps(outcome, place, example), begins=begins), call)
+
+
+def _beginning(mapping: Mapping, store: StateStore) -> str:
+    """Where a run begins while the checkpoint has no position."""
+    from etl.commands.summary import position_text
+
+    if not mapping.source.cursor_field:
+        return "all rows, as every run does without a cursor_field"
+    try:
+        start = store.mapping(mapping.name).checkpoint(START)
+    except StateUnusable:
+        start = None
+    return "everything, from the beginning" if start is None else f"from {position_text(start.position)} on"
+
+
+def _recorded(outcome: Outcome, store: StateStore) -> Outcome:
+    """Record the end of work that had no record yet; the outcome with the checkpoint as it is."""
+    try:
+        found = store.mapping(outcome.mapping)
+        if outcome.command != "backfill":
+            outcome = replace(outcome, before=found.checkpoint(), checkpoint=found.checkpoint())
+        found.record_run(run_id=outcome.run_id, command=outcome.command, summary=outcome.as_dict())
+    except StateUnusable:
+        LOG.warning("the end of the run could not be recorded")
+    return outcome
+
+
+def _rows_in(mapping: Mapping, windows: Sequence[Window], *, clock: Clock) -> int:
+    """The rows in `windows`, counted over a connection of its own. Raises `EtlError` when that is not quickly done."""
+    from etl.source.open import open_source
+    from etl.source.plan import GLANCE
+    from etl.source.spool_range import joined
+
+    with open_source(mapping, clock=clock, limits=GLANCE) as source:
+        return sum(source.count(window) for window in joined(windows))
+
+
+def _print(text: str, call: Call) -> None:
+    # It need not be read: the work of the other mappings goes on. A dry run has no other purpose, and ends.
+    if call.dry_run:
+        click.echo(text)
+    else:
+        say(text)
+
+
+def _locked(state: MappingState, call: Call, clock: Clock) -> ExitStack:
+    told = False
+    while True:
+        stack = ExitStack()
+        try:
+            stack.enter_context(state.lock(call.track))
+        except MappingLocked as error:
+            if call.if_locked != "wait":
+                raise
+            if not told:
+                tell(f"{error.message}; waiting for its end")
+                told = True
+            if clock.wait(LOCK_POLL_SECONDS) or call.out_of_time():
+                raise
+        else:
+            return stack

@@ -1,0 +1,275 @@
+"""Erases a person: from now on no event of this state holds one of these identities, and a dated receipt says so.
+
+The rule: an identity is told to nobody, not even in the receipt; what is kept are keyed hashes. Nothing waits for a run
+that is under way: it looks at each request just before it leaves.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from etl.commands.advice import Step, shell_line, shown
+from etl.commands.loading import load
+from etl.commands.suppression_file import read_suppressions, write_suppressions
+from etl.errors import UsageProblem
+from etl.event.identities import identities_of
+from etl.host.system_clock import SystemClock
+from etl.mapping.model import Mapping
+from etl.page import Key
+from etl.screen.json_line import json_line
+from etl.screen.layout import labelled, paint, plain
+from etl.screen.wording import counted
+from etl.secret import shown_account
+from etl.state.store import StateStore, open_state
+from etl.transform.email import normal_email
+from etl.transform.problem import RefusedValueError
+from etl.transform.text import clean_text
+
+TRACKS = ("run", "backfill")
+_IN_THE_ACCOUNT = "the receiver still has the profile: delete it in the account too"
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCall:
+    """The options of `forget`, as given."""
+
+    emails: tuple[str, ...]
+    userids: tuple[str, ...]
+    keys: tuple[str, ...]
+    export_to: Path | None
+    import_from: Path | None
+    state: str
+    output: str
+    yes: bool
+
+    def check(self, paths: Sequence[Path]) -> None:
+        """Refuse options that do not go together. Raises `click.UsageError`."""
+        people = self.emails or self.userids or self.keys
+        files = [one for one in (self.export_to, self.import_from) if one is not None]
+        if people and not files:
+            if not paths:
+                raise click.UsageError("--email, --userid and --key need MAPPING…: whose account is it about?")
+            if self.keys and (len(paths) > 1 or paths[0].is_dir()):
+                raise click.UsageError("--key needs one mapping: the file whose row it is")
+        elif len(files) != 1 or people:
+            raise click.UsageError("say whom: --email, --userid or --key; or --export FILE, or --import FILE alone")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was done. `emails`, `userids`: how many identities of each sort; `new`: of these not suppressed before.
+
+    under_way: the runs that were at work then, as words.
+    """
+
+    forgotten_at: datetime
+    state: str
+    state_made: bool
+    mappings: tuple[str, ...]
+    accounts: tuple[str, ...]
+    emails: int
+    userids: int
+    new: int
+    rows_found: int
+    ledger_entries: int
+    dead_letters: int
+    hashes: tuple[str, ...]
+    under_way: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """The receipt as JSON-ready values."""
+        return {
+            "forgotten_at": self.forgotten_at.isoformat(timespec="seconds"),
+            "state": self.state,
+            "state_made": self.state_made,
+            "mappings": list(self.mappings),
+            "accounts": list(self.accounts),
+            "suppressed": {"email": self.emails, "userid": self.userids, "new": self.new},
+            "rows_found": self.rows_found,
+            "ledger_entries": self.ledger_entries,
+            "dead_letters": self.dead_letters,
+            "hashes": list(self.hashes),
+            "under_way": list(self.under_way),
+        }
+
+
+def forget(paths: tuple[Path, ...], call: ForgetCall) -> int:
+    """Suppress the identities of `call`, or carry those of a state to a file and back; returns the exit code."""
+    call.check(paths)
+    if call.export_to is not None:
+        return _export(call.export_to, call)
+    if call.import_from is not None:
+        return _import(call.import_from, call)
+    call = replace(call, emails=_typed(call.emails), userids=_typed(call.userids))
+
+    def ask(mappings: Sequence[Mapping], count: int) -> None:
+        if not call.yes and sys.stdin.isatty():
+            names = ", ".join(mapping.name for mapping in mappings)
+            question = f"suppress what was named ({count:,}) for good, in the account of {names}?"
+            click.confirm(question, abort=True, err=True)
+
+    receipt = erase(paths, call, ask=ask)
+    if call.output == "json":
+        click.echo(json_line(receipt.as_dict()))
+    else:
+        click.echo(_text(receipt, call, asked_for_keys=bool(call.keys)))
+    return 0
+
+
+def erase(
+    paths: tuple[Path, ...], call: ForgetCall, *, ask: Callable[[Sequence[Mapping], int], None] = lambda _, __: None
+) -> Receipt:
+    """Suppress the identities of `call` in the accounts of the mappings in `paths`; `ask` may refuse by raising."""
+    mappings = load(paths)
+    emails = [_normal("--email", normal_email, text) for text in call.emails]
+    userids = [_normal("--userid", clean_text, text) for text in call.userids]
+    rows = _row(mappings[0], call.keys) if call.keys else _Rows()
+    identities = {*(f"e:{one}" for one in emails), *(f"u:{one}" for one in userids), *rows.identities}
+    ask(mappings, len(identities))
+    clock = SystemClock()
+    with open_state(call.state, clock=clock, write=True) as store:
+        now = clock.utc_now()
+        # By account: several mappings may have one.
+        accounts = {mapping.destination.account: None for mapping in mappings}
+        of_accounts = [store.suppressions(account) for account in accounts]
+        new = sum(one.add(one.hashes(identities), now=now) for one in of_accounts)
+        entries = letters = 0
+        for mapping in mappings:
+            erasing = store.mapping(mapping.name).erasing
+            erased = erasing.erase({*rows.keys, *erasing.keys_with(_names(mapping, emails, userids))})
+            entries, letters = entries + erased.ledger_entries, letters + erased.dead_letters
+        return Receipt(
+            forgotten_at=now,
+            state=store.place,
+            state_made=store.made,
+            mappings=tuple(mapping.name for mapping in mappings),
+            accounts=tuple(map(shown_account, accounts)),
+            emails=sum(one.startswith("e:") for one in identities),
+            userids=sum(one.startswith("u:") for one in identities),
+            new=new,
+            rows_found=rows.found,
+            ledger_entries=entries,
+            dead_letters=letters,
+            hashes=tuple(sorted(one.hex()[:16] for one in of_accounts[0].hashes(identities))),
+            under_way=tuple(_under_way(store)),
+        )
+
+
+def _text(receipt: Receipt, call: ForgetCall, *, asked_for_keys: bool) -> str:
+    known = "" if receipt.new else "; all of them were suppressed before"
+    sorts = [
+        f"{count:,} of {sort}" for sort, count in (("email", receipt.emails), ("userid", receipt.userids)) if count
+    ]
+    what = f"{' and '.join(sorts)}, as keyed hashes: no run, backfill or retry sends them again{known}"
+    rows = [
+        ("suppressed", what if sorts else "nothing: no identity was found"),
+        ("in account", ", ".join(receipt.accounts)),
+        ("mappings", ", ".join(receipt.mappings)),
+        ("removed", f"{receipt.ledger_entries:,} of the ledger, {counted(receipt.dead_letters, 'dead letter')}"),
+        ("state", receipt.state + (", made just now: is it the right one?" if receipt.state_made else "")),
+        ("receipt", " ".join(receipt.hashes)),
+    ]
+    rows += [("under way", one) for one in receipt.under_way]
+    steps = [Step(_IN_THE_ACCOUNT)]
+    if asked_for_keys and not receipt.rows_found:
+        steps.insert(
+            0, Step("the row is gone, so its identities are not known: suppress them with --email or --userid")
+        )
+    if receipt.under_way:
+        steps.insert(0, Step("a request that was leaving at that moment may have arrived: delete the profile after it"))
+    export = shell_line("forget", "--export", "suppressed.json", state=call.state)
+    steps.append(Step("keep what is suppressed beside your backups of the state", export))
+    at = f"forgotten at {receipt.forgotten_at:%Y-%m-%d %H:%M:%S} UTC"
+    return paint(plain(at, "bold"), labelled(*rows), *shown(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that were named by their keys, and the identities of those that exist."""
+
+    keys: tuple[Key, ...] = ()
+    identities: frozenset[str] = frozenset()
+    found: int = 0
+
+
+def _row(mapping: Mapping, keys: Sequence[str]) -> _Rows:
+    from etl.source.open import open_source
+    from etl.transform.transformer import Transformer
+
+    clock = SystemClock()
+    with open_source(mapping, clock=clock) as source:
+        wanted = tuple(dict.fromkeys(source.parse_key(key) for key in keys))
+        page = source.rows_by_key(wanted, ignore_where=True)
+        transform = Transformer(mapping, source.columns, source.child_columns, today=clock.utc_now().date())
+        columns = transform(page).columns if page.rows else {}
+    whom = identities_of(columns.get("email"), columns.get("userid"), len(page.rows))
+    return _Rows(wanted, frozenset(one for of_row in whom for one in of_row), len(page.rows) + len(page.unreadable))
+
+
+def _names(mapping: Mapping, emails: Iterable[str], userids: Iterable[str]) -> Callable[[Key], bool]:
+    """Whether a key is itself one of these identities: where a table's key is the address or the user id."""
+    rule = mapping.fields.get("userid")
+    of_userid = [name in (rule.columns if rule else ()) for name in mapping.source.primary_key]
+    addresses, ids = frozenset(emails), frozenset(userids)
+
+    def wanted(key: Key) -> bool:
+        texts = [str(part) for part in key]
+        return any(
+            text.strip().lower() in addresses or (is_id and text.strip() in ids)
+            for text, is_id in zip(texts, of_userid, strict=False)
+        )
+
+    return wanted
+
+
+def _under_way(store: StateStore) -> Iterable[str]:
+    for name in store.names():
+        for track in TRACKS:
+            holder = store.mapping(name).holder(track)
+            if holder is not None:
+                yield f"the {track} of {name}, process {holder.pid} on {holder.host}: it sends no further event of them"
+
+
+def _typed(texts: Sequence[str]) -> tuple[str, ...]:
+    """What was given, - read from stdin."""
+    return tuple(sys.stdin.readline() if text == "-" else text for text in texts)
+
+
+def _normal(option: str, normal: Callable[[str], str | None], text: str) -> str:
+    try:
+        found = normal(text)
+    except RefusedValueError as problem:
+        raise UsageProblem(f"{option}: {problem.words}", hint="the value as it is in the account") from None
+    if not found:
+        raise UsageProblem(f"{option}: the text is blank")
+    return found
+
+
+def _export(file: Path, call: ForgetCall) -> int:
+    with open_state(call.state, clock=SystemClock(), write=False) as store:
+        people = store.suppressed
+        found = people.listed()
+        write_suppressions(file, found, key=people.key_fingerprint)
+        shown = {"file": str(file), "written": len(found), "key": people.key_fingerprint, "state": store.place}
+    _say(call, shown, f"{len(found):,} suppressed, as hashes of the key {shown['key']}, written to {file}")
+    return 0
+
+
+def _import(file: Path, call: ForgetCall) -> int:
+    with open_state(call.state, clock=SystemClock(), write=True) as store:
+        people = store.suppressed
+        found = read_suppressions(file, key=people.key_fingerprint, place=store.named)
+        new = people.take_over(found)
+        shown = {"file": str(file), "read": len(found), "new": new, "state": store.place}
+    _say(call, shown, f"{len(found):,} suppressed read from {file}: {new:,} are new in {store.named}")
+    return 0
+
+
+def _say(call: ForgetCall, shown: dict[str, object], text: str) -> None:
+    click.echo(json_line(shown) if call.output == "json" else paint(plain(text)))

@@ -1,0 +1,163 @@
+"""How far each mapping is behind its table, asked of the databases with little patience and all at once.
+
+The rule: whatever a database or its driver does, the answer is there within seconds, if only that there is none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import abc
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from etl.checkpoint import Checkpoint
+from etl.clock import Clock
+from etl.commands.advice import Place
+from etl.commands.loading import load, load_each, load_good
+from etl.commands.standing import Answer, Lag, NoLag, Standing, standing_of
+from etl.errors import EtlError, MappingInvalid, StateUnusable
+from etl.job.fingerprint import fingerprint_of
+from etl.job.start import FLOOR, START
+from etl.mapping.model import Mapping
+from etl.page import Window
+from etl.source.open import open_source
+from etl.source.plan import GLANCE
+from etl.state.store import StateStore
+
+ASK_SECONDS = 12.0
+
+
+def measure(
+    mapping: Mapping,
+    checkpoint: Checkpoint | None,
+    *,
+    floor: Checkpoint | None,
+    start: Checkpoint | None = None,
+    clock: Clock,
+) -> Lag:
+    """Ask the database of `mapping`. Raises what opening a source raises.
+
+    `floor` is where `--start-from now` began, `start` where `--start-from VALUE` did.
+    """
+    with open_source(mapping, clock=clock, limits=GLANCE) as source:
+        position = None if checkpoint is None else checkpoint.position
+        fingerprint = fingerprint_of(mapping, source)
+        if source.cursor_kind is None:
+            return Lag(source.count(Window()), 0, None, None, every_row=True, fingerprint=fingerprint)
+        went_back = None
+        if position is not None and (floor is None or floor.position != position):
+            try:
+                source.check_not_backwards(position)
+            except StateUnusable as error:
+                went_back = error
+        bound = source.upper_bound()
+        begin = start.position.cursor if position is None and start and start.position else None
+        window = Window(after=position, start=begin, until=bound.until)
+        rows = 0 if bound.empty else source.count(window)
+        lowest = source.lowest(window) if rows else None
+        oldest_at = None if lowest is None else source.instant(lowest)
+        now = source.now()
+        seconds = None if oldest_at is None else (now - oldest_at).total_seconds()
+        reached = None if position is None or position.cursor is None else source.instant(position.cursor)
+        ahead = None if reached is None else (reached - now).total_seconds()
+        return Lag(
+            rows,
+            bound.held,
+            oldest_at,
+            seconds,
+            every_row=False,
+            fingerprint=fingerprint,
+            went_back=went_back,
+            ahead_seconds=ahead if ahead is not None and ahead > 0 else None,
+        )
+
+
+def ask_all(
+    questions: abc.Mapping[str, Callable[[], Lag]], *, clock: Clock, patience_seconds: float = ASK_SECONDS
+) -> dict[str, Answer]:
+    """The answers of `questions`, by the same names; they are asked at once."""
+    answers: dict[str, Answer] = {}
+    # Daemons: a driver that waits for ever must not keep the process from its end.
+    threads = {
+        name: threading.Thread(target=_ask, args=(question, name, answers), daemon=True)
+        for name, question in questions.items()
+    }
+    for thread in threads.values():
+        thread.start()
+    until = clock.monotonic() + patience_seconds
+    for thread in threads.values():
+        thread.join(max(0.0, until - clock.monotonic()))
+    late = NoLag(f"the database did not answer within {patience_seconds:.0f} seconds")
+    return {name: answers.get(name, late) for name in questions}
+
+
+def _ask(question: Callable[[], Lag], name: str, answers: dict[str, Answer]) -> None:
+    try:
+        answers[name] = question()
+    except EtlError as error:
+        answers[name] = NoLag(error.message)
+
+
+class MappingFiles:
+    """The mappings of files. `invalid` holds the problems of those that are wrong; None: all are right."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._mappings, self.invalid = load_good(paths, resolve_variables=False)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the mappings that are right."""
+        return [mapping.name for mapping in self._mappings]
+
+    def gone(self, store: StateStore) -> list[str]:
+        """The names in the state that no file of a named folder has; none where that is not known."""
+        if self.invalid is not None or not any(path.is_dir() for path in self._paths):
+            return []
+        return [name for name in store.names() if name not in self.names]
+
+    def resolved(self) -> dict[str, Mapping]:
+        """The mappings with their variables, by name. Raises `MappingInvalid` when one is not set."""
+        return {mapping.name: mapping for mapping in load(self._paths) if mapping.name in self.names}
+
+    def standings(self, store: StateStore, *, state_path: str, count_ledger: bool, clock: Clock) -> list[Standing]:
+        """The standing of each mapping that is right; `state_path` is for commands to copy."""
+        answers: dict[str, Answer] = {}
+        questions = {}
+        accounts: dict[str, str] = {}
+        # Once more, with the variables: the addresses of the databases are among them.
+        by_path = dict(load_each(self._paths))
+        for mapping in self._mappings:
+            match by_path[mapping.path]:
+                case MappingInvalid() as invalid:
+                    answers[mapping.name] = NoLag(_first_problem(invalid))
+                case Mapping() as resolved:
+                    state = store.mapping(mapping.name)
+                    accounts[mapping.name] = resolved.destination.account
+                    questions[mapping.name] = partial(
+                        measure,
+                        resolved,
+                        state.checkpoint(),
+                        floor=state.checkpoint(FLOOR),
+                        start=state.checkpoint(START),
+                        clock=clock,
+                    )
+        answers |= ask_all(questions, clock=clock)
+        return [
+            standing_of(
+                store.mapping(mapping.name),
+                lag=answers[mapping.name],
+                mapping=mapping,
+                place=Place(mapping.path, tuple(mapping.source.primary_key), state_path),
+                suppressed=store.suppressions(accounts.get(mapping.name), mapping.name).count(),
+                count_ledger=count_ledger,
+            )
+            for mapping in self._mappings
+        ]
+
+
+def _first_problem(invalid: MappingInvalid) -> str:
+    # `file:line:column  path: what; hint`: the place is plain from the mapping.
+    first = invalid.problems[0] if invalid.problems else invalid.message
+    return first.partition("  ")[2].partition(";")[0] or first

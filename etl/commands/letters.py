@@ -1,0 +1,117 @@
+"""Lists the open dead letters with their keys; who they are about only when a person asks for it.
+
+The rule: never more than a page of them is in memory. Identities are read from the source at that moment, and kept
+nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import click
+
+from etl.clock import Clock
+from etl.commands.preview import readable
+from etl.csv_line import csv_line
+from etl.dead_letter import DeadLetter
+from etl.exact import printable, show
+from etl.mapping.model import Mapping
+from etl.page import Key
+from etl.screen.json_line import json_line
+from etl.state.mapping_state import MappingState
+
+FIELDS = ("mapping", "key", "reason", "words", "attempts", "opened_at", "last_at", "acknowledged")
+IDENTITY = ("email", "userid")
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The letters of one mapping. mapping: loaded with its variables; None where no file was named."""
+
+    state: MappingState
+    mapping: Mapping | None
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The columns of the key; () where neither a file nor the state tells."""
+        if self.mapping is not None:
+            return tuple(self.mapping.source.primary_key)
+        return self.state.binding.key_names
+
+
+def show_letters(found: Sequence[Listed], *, output: str, with_identity: bool, clock: Clock) -> int:
+    """Print the open dead letters of `found`; how many of them no person has seen."""
+    names = (*FIELDS, *(IDENTITY if with_identity else ()))
+    if output == "csv":
+        click.echo(csv_line(names))
+    count = new = 0
+    for one in found:
+        for letter, who in _each(one, with_identity=with_identity, clock=clock):
+            count += 1
+            new += not letter.acknowledged
+            if output == "json":
+                click.echo(json_line(_as_dict(one, letter, who)))
+            elif output == "csv":
+                values = _as_dict(one, letter, who)
+                values["key"] = _key_text(letter.key, one.key_names)
+                click.echo(csv_line(values[name] for name in names))
+            else:
+                click.echo(_text(one, letter, who))
+    if not count and output == "text":
+        click.echo("no dead letter is open")
+    return new
+
+
+def _each(one: Listed, *, with_identity: bool, clock: Clock) -> Iterator[tuple[DeadLetter, dict[str, object] | None]]:
+    letters = one.state.letters.each()
+    if not with_identity or one.mapping is None:
+        yield from ((letter, None) for letter in letters)
+        return
+    from etl.job.identity import Identities
+    from etl.source.open import open_source
+
+    with open_source(one.mapping, clock=clock) as source:
+        identities = Identities(one.mapping, source)
+        while some := list(islice(letters, _AT_ONCE)):
+            who = identities.of([letter.key for letter in some])
+            yield from ((letter, who.get(letter.key, dict.fromkeys(IDENTITY))) for letter in some)
+
+
+def _as_dict(one: Listed, letter: DeadLetter, who: dict[str, object] | None) -> dict[str, object]:
+    names = one.key_names or tuple(f"key{at}" for at in range(1, len(letter.key) + 1))
+    shown: dict[str, object] = {
+        "mapping": one.state.name,
+        "key": {name: readable(part) for name, part in zip(names, letter.key, strict=False)},
+        "reason": letter.reason,
+        "words": letter.words,
+        "attempts": letter.attempts,
+        "opened_at": letter.opened_at.isoformat(timespec="seconds"),
+        "last_at": letter.last_at.isoformat(timespec="seconds"),
+        "acknowledged": letter.acknowledged,
+    }
+    return shown if who is None else {**shown, **{name: readable(who.get(name)) for name in IDENTITY}}
+
+
+def _text(one: Listed, letter: DeadLetter, who: dict[str, object] | None) -> str:
+    seen = "known" if letter.acknowledged else "new"
+    tries = "once" if letter.attempts == 1 else f"{letter.attempts:,} times"
+    parts = [
+        one.state.name,
+        _key_text(letter.key, one.key_names),
+        letter.reason,
+        f"{seen}, since {letter.opened_at:%Y-%m-%d %H:%M} UTC, tried {tries}",
+    ]
+    if who is not None:
+        known = [f"{name} {show(value)}" for name, value in who.items() if value is not None]  # type: ignore[arg-type]
+        parts.append(", ".join(known) or "the row is gone, or names no person")
+    return printable("  ".join(parts) + (f": {letter.words}" if letter.words else ""))
+
+
+def _key_text(key: Key, names: Sequence[str]) -> str:
+    """As `explain` and `--key` take it."""
+    if len(key) == 1 or len(names) != len(key):
+        return ",".join(show(part) for part in key)
+    return ",".join(f"{name}={show(part)}" for name, part in zip(names, key, strict=True))

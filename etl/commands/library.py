@@ -1,0 +1,203 @@
+"""The functions of `import etl`: what the commands do, with values in and out and nothing printed.
+
+The rule: they take over nothing of the process: no signal, no processor, no standard stream. What ends a run without
+its being wrong is the `error` of its outcome; what is wrong before it begins is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from etl.checkpoint import DEFAULT_STATE
+from etl.commands.loading import load as load_all
+from etl.errors import MappingInvalid
+from etl.job.outcome import Outcome
+from etl.job.preview import PreviewedRow
+from etl.mapping.model import Mapping
+
+if TYPE_CHECKING:
+    from etl.commands.forget import Receipt
+
+PathLike = str | Path
+
+
+def load(path: PathLike) -> Mapping:
+    """The mapping in the file at `path`, its variables taken from the environment.
+
+    Raises:
+        MappingInvalid: it has problems; `problems` holds one line for each.
+    """
+    (mapping,) = load_all([Path(path)])
+    return mapping
+
+
+def validate(path: PathLike, *, connect: bool = False) -> list[str]:
+    """The problems of the mapping at `path`, one printable line each; [] when it is right. Warnings are left out.
+
+    `connect`: the database and the account are asked too.
+    """
+    from etl.commands.validate import remarks_on
+
+    return [remark.text for remark in remarks_on(Path(path), connect=connect) if remark.level == "error"]
+
+
+def preview(path: PathLike, *, limit: int = 10, keys: Sequence[str] = (), invalid: bool = False) -> list[PreviewedRow]:
+    """Up to `limit` rows with their events, or those of `keys`; `invalid`: only rows that fail. Nothing is sent.
+
+    Raises:
+        EtlError: the mapping is wrong, or its database failed.
+    """
+    from etl.commands.preview import preview_rows
+
+    return list(preview_rows(load(path), limit=limit, keys=keys, invalid=invalid))
+
+
+def run(  # noqa: PLR0913 - the options of the command
+    path: PathLike,
+    *,
+    start_from: str | None = None,
+    full_refresh: bool = False,
+    limit: int | None = None,
+    dry_run: bool = False,
+    if_locked: Literal["fail", "wait"] = "fail",
+    max_runtime: str | None = None,
+    ignore_guards: bool = False,
+    state: str = DEFAULT_STATE,
+) -> Outcome:
+    """Send what is new or changed since the last run, as `squeezely-etl run` does; `dry_run` forecasts it.
+
+    `max_runtime` is a duration such as "2h"; None: no limit. `state` is a path or the URL of a PostgreSQL database.
+
+    Raises:
+        MappingInvalid, UsageProblem: the mapping or the call is wrong.
+        StateUnusable: the state cannot be opened.
+    """
+    from etl.commands.sending import RunCall, run_all
+
+    outcomes: list[Outcome] = []
+    call = RunCall(
+        dry_run=dry_run,
+        check=False,
+        start_from=start_from,
+        full_refresh=full_refresh,
+        limit=limit,
+        max_runtime=max_runtime,
+        deadline=None,
+        if_locked=if_locked,
+        ignore_guards=ignore_guards,
+        state=state,
+        output="text",
+        yes=False,
+        metrics_file=None,
+        ping_url=None,
+        notify_url=(),
+        keys=(),
+        show_answer=False,
+        show_values=False,
+    )
+    run_all((_file(path),), call, heard=outcomes.append)
+    return outcomes[0]
+
+
+def backfill(  # noqa: PLR0913 - the options of the command
+    path: PathLike,
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    window: str | None = None,
+    resend: bool = False,
+    restart: bool = False,
+    dry_run: bool = False,
+    state: str = DEFAULT_STATE,
+) -> Outcome:
+    """Send the rows whose cursor lies in [start, end), without both all, as `backfill` does. Raises as `run`."""
+    from etl.commands.sending import BackfillCall, backfill_one
+
+    outcomes: list[Outcome] = []
+    call = BackfillCall(
+        start=start,
+        end=end,
+        window=window,
+        resend=resend,
+        restart=restart,
+        dry_run=dry_run,
+        state=state,
+        output="text",
+        metrics_file=None,
+        ping_url=None,
+        notify_url=(),
+    )
+    backfill_one(_file(path), call, heard=outcomes.append)
+    return outcomes[0]
+
+
+def retry(
+    path: PathLike,
+    *,
+    keys: Sequence[str] = (),
+    reason: str | None = None,
+    limit: int | None = None,
+    state: str = DEFAULT_STATE,
+) -> Outcome:
+    """Send the rows of open dead letters again: all, or those of `keys` or of `reason`. Raises as `run`."""
+    from etl.commands.sending import RetryCall, retry_all
+
+    outcomes: list[Outcome] = []
+    call = RetryCall(
+        keys=tuple(keys),
+        reason=reason,
+        limit=limit,
+        state=state,
+        output="text",
+        metrics_file=None,
+        ping_url=None,
+        notify_url=(),
+    )
+    retry_all((_file(path),), call, heard=outcomes.append)
+    return outcomes[0]
+
+
+def forget(
+    *paths: PathLike,
+    email: str | None = None,
+    userid: str | None = None,
+    key: str | None = None,
+    state: str = DEFAULT_STATE,
+) -> Receipt:
+    """Erase a person in the accounts of the mappings `paths`, as `forget` does; the receipt names no person.
+
+    `key` names a row of the one mapping. Raises as `run`; ValueError when nothing says whom.
+    """
+    from etl.commands.forget import ForgetCall, erase
+
+    if not paths or not (email or userid or key):
+        raise ValueError("forget needs a mapping, and email, userid or key")
+    files = tuple(map(Path, paths)) if key is None else (_file(*paths),)
+    emails, userids, keys = (() if one is None else (one,) for one in (email, userid, key))
+    call = ForgetCall(emails, userids, keys, export_to=None, import_from=None, state=state, output="text", yes=True)
+    return erase(files, call)
+
+
+def status(*paths: PathLike, history: int = 3, state: str = DEFAULT_STATE) -> list[dict[str, object]]:
+    """What `squeezely-etl status -o json` prints: a dictionary a mapping, of `paths` or of all that the state knows.
+
+    Raises:
+        MappingInvalid: a file of `paths` is wrong.
+        StateUnusable: the state cannot be opened.
+    """
+    from etl.commands.status import standings_with_worries
+    from etl.commands.status_text import status_dict
+
+    found = standings_with_worries(tuple(map(Path, paths)), state=state)
+    return [status_dict(standing, worries, history=history) for standing, worries in found]
+
+
+def _file(*paths: PathLike) -> Path:
+    if len(paths) > 1:
+        raise ValueError("key needs one mapping: the file whose row it is")
+    file = Path(paths[0])
+    if file.is_dir():
+        raise MappingInvalid(f"{file} is a folder", problems=(), hint="these functions take one mapping's file")
+    return file

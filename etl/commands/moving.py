@@ -1,0 +1,181 @@
+"""Moves what the state holds of mappings: to another address, another name, another state, or away.
+
+The rule: the consequence is shown first, and nothing moves while a run or a backfill holds the mapping.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from etl.commands.advice import Place, Step, shell_line, shown_steps
+from etl.commands.checkpoint import confirm, place_text
+from etl.commands.loading import load
+from etl.errors import StateUnusable, UsageProblem
+from etl.host.system_clock import SystemClock
+from etl.job.fingerprint import fingerprint_of
+from etl.mapping.nearest import nearest
+from etl.page import Window
+from etl.screen.layout import labelled, paint, plain
+from etl.screen.wording import counted
+from etl.source.open import open_source
+from etl.source.source import Source
+from etl.state.mapping_state import MappingState
+from etl.state.store import StateStore, open_state
+
+TRACKS = ("run", "backfill")
+# What the positions of a checkpoint mean: with another of these they mean nothing.
+_MEANING = ("cursor", "key")
+
+
+def adopt_state(path: Path, *, state: str, yes: bool) -> int:
+    """Keep what is known of one mapping though its source or account has another address now."""
+    (mapping,) = load([path])
+    clock, place = SystemClock(), Place(path, (), state)
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(mapping, clock=clock))
+        store = stack.enter_context(_existing(state))
+        found = _known(store, mapping.name)
+        _hold(stack, found)
+        fingerprint = fingerprint_of(mapping, source)
+        differences = found.binding.differences(fingerprint)
+        if not differences:
+            click.echo(f"{mapping.name}: nothing to adopt, the state belongs to this source and account already")
+            return 0
+        if other := [differences[name] for name in _MEANING if name in differences and _renamed(differences[name])]:
+            raise StateUnusable(
+                f"the checkpoint of {mapping.name} says nothing about this source: {'; '.join(other)}",
+                hint=f"say where to go on, {place.command('state set', 'CURSOR')}, or begin anew, "
+                f"{place.command('state reset')}",
+            )
+        rows = [
+            *(("now", words) for words in differences.values()),
+            ("checkpoint", f"{place_text(found.checkpoint())}: stays"),
+            ("ledger", f"{counted(found.ledger_size(), 'key')} stay: what did not change is not sent again"),
+            ("then", _then(found, source)),
+        ]
+        click.echo(paint(plain(mapping.name, "bold"), labelled(*rows), err=True), err=True)
+        confirm("are rows and account the same as before?", yes=yes)
+        found.binding.adopt(fingerprint)
+    click.echo(f"{mapping.name}: adopted; the state belongs to this source and account from now on")
+    return 0
+
+
+def rename_state(old: str, new: str, *, state: str, yes: bool) -> int:
+    """Give what is known of the mapping `old` the name `new`."""
+    with ExitStack() as stack:
+        store = stack.enter_context(_existing(state))
+        found = _known(store, old)
+        if new == old:
+            raise UsageProblem("both names are the same")
+        other = store.mapping(new) if new in store.names() else None
+        if other is not None and (other.checkpoint() is not None or other.ledger_size()):
+            raise StateUnusable(
+                f"the state {store.place} knows a mapping {new} already, which has a checkpoint or a ledger",
+                hint=f"forget that one first: {shell_line('state drop', new, state=state)}",
+            )
+        _hold(stack, found)
+        if other is not None:
+            _hold(stack, other)
+        rows = [*_holdings(found), ("then", f"the mapping named {new} goes on from there; {old} begins anew")]
+        if other is not None:
+            rows.append(("beware", f"{new} has {counted(len(other.runs()), 'record')} of runs, which are forgotten"))
+        click.echo(paint(plain(f"{old} → {new}", "bold"), labelled(*rows), err=True), err=True)
+        confirm("rename it?", yes=yes)
+        if other is not None:
+            store.drop(new)
+        store.rename(old, new)
+    step = Step("if its file does not say name: yet, write there", f"name: {new}")
+    click.echo(paint(plain(f"{old} is {new} now"), *shown_steps([step])))
+    return 0
+
+
+def drop_state(name: str, *, state: str, yes: bool) -> int:
+    """Forget all that is known of the mapping `name`, its runs included."""
+    with ExitStack() as stack:
+        store = stack.enter_context(_existing(state))
+        found = _known(store, name)
+        _hold(stack, found)
+        rows = [*_holdings(found), ("then", "all of it is forgotten; whom `forget` suppressed stays suppressed")]
+        click.echo(paint(plain(name, "bold"), labelled(*rows), err=True), err=True)
+        confirm("drop it?", yes=yes)
+        store.drop(name)
+    click.echo(f"{name}: dropped from the state {store.place}")
+    return 0
+
+
+def copy_state(source: str, target: str, *, yes: bool) -> int:
+    """Copy a whole state into an empty one."""
+    with ExitStack() as stack:
+        from_store = stack.enter_context(_existing(source))
+        for name in from_store.names():
+            _hold(stack, from_store.mapping(name))
+        to_store = stack.enter_context(open_state(target, clock=SystemClock(), write=True))
+        if from_store.place == to_store.place:
+            raise UsageProblem("both are the same state")
+        if to_store.names() or to_store.suppressed.count():
+            raise StateUnusable(
+                f"the state {to_store.place} is not empty, so nothing is copied into it",
+                hint="give a new path, or a database (or a schema of its own) without a state",
+            )
+        click.echo(f"from {from_store.place} to {to_store.named}", err=True)
+        confirm("copy it?", yes=yes)
+        copied = from_store.copy_to(to_store)
+    rows = [(table.removeprefix("etl_").replace("_", " "), f"{count:,}") for table, count in copied.items() if count]
+    step = Step("from now on give --state, or SQUEEZELY_ETL_STATE, the new place; then put the old state away")
+    click.echo(paint(plain("copied and counted", "bold"), labelled(*rows), *shown_steps([step])))
+    return 0
+
+
+def _existing(state: str) -> StateStore:
+    """The state, open for writing. Raises `StateUnusable` where there is none: nothing is made."""
+    clock = SystemClock()
+    with open_state(state, clock=clock, write=False) as looked:
+        if not looked.found:
+            raise StateUnusable(f"there is no state at {looked.place}", hint="name it: --state PATH-OR-URL")
+    return open_state(state, clock=clock, write=True)
+
+
+def _known(store: StateStore, name: str) -> MappingState:
+    names = store.names()
+    if name not in names:
+        near = nearest(name, names)
+        guess = f"did you mean {near}?" if near else f"it knows {', '.join(names)}" if names else "it knows none"
+        raise UsageProblem(f"the state {store.place} knows no mapping {name}", hint=guess)
+    return store.mapping(name)
+
+
+def _hold(stack: ExitStack, found: MappingState) -> None:
+    for track in TRACKS:
+        stack.enter_context(found.lock(track))
+
+
+def _holdings(found: MappingState) -> list[tuple[str, str]]:
+    letters = sum(found.dead_letter_counts().values())
+    return [
+        ("checkpoint", place_text(found.checkpoint())),
+        ("ledger", counted(found.ledger_size(), "key")),
+        ("dead letters", f"{letters:,} open"),
+        ("backfills", f"{len(found.backfills()):,}"),
+        ("runs", counted(len(found.runs()), "record")),
+    ]
+
+
+def _renamed(words: str) -> bool:
+    """Whether the column itself is another one, not only its type: `cursor was updated_at: datetime, is …`."""
+    was, _, now = words.partition(", is ")
+    return was.split(" was ", 1)[-1].partition(":")[0] != now.partition(":")[0]
+
+
+def _then(found: MappingState, source: Source) -> str:
+    checkpoint = found.checkpoint()
+    position = None if checkpoint is None else checkpoint.position
+    count = source.count_for_report(Window(after=position))
+    reads = "the next run reads what lies above it"
+    if count is not None:
+        reads = f"the next run reads {counted(count, 'row')}"
+    if position is not None and position.key and not source.rows_by_key([position.key]).rows:
+        reads += "; the row at which the checkpoint stands is not there: are these the same rows?"
+    return reads

@@ -1,0 +1,102 @@
+"""Tells people when a mapping begins to need one, and when it is well again.
+
+The rule: one message a change, and what was told stands in the state; a message that did not arrive is sent by the next
+run. It holds what `status` says of the mapping, and no command that names a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from etl.checkpoint import DEFAULT_STATE
+from etl.clock import Clock
+from etl.commands.advice import shell_line
+from etl.commands.reports import Calls
+from etl.commands.standing import standing_of
+from etl.commands.worries import Patience, worries_about
+from etl.errors import EtlError, MappingInvalid, StateUnusable
+from etl.monitoring.ending import Ending
+from etl.secret import Secret
+from etl.state.store import StateStore, open_state, state_exists
+
+# As `status` has it by default.
+_PATIENCE = Patience(timedelta(hours=26))
+# Ends that the state may not know of, and that do not heal by themselves.
+_FOR_A_PERSON = frozenset({1, 2, 4, 5, 8, 9})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What needs a person for `reasons` (none: it is well), and the command that tells more."""
+
+    name: str
+    reasons: tuple[str, ...]
+    command: str
+
+
+def tell_changes(
+    urls: Sequence[Secret], calls: Calls, done: Sequence[tuple[Path, Ending]], problem: EtlError | None, clock: Clock
+) -> str | None:
+    """Tell of what changed by the runs that are `done`, and of files that could not be loaded (`problem`).
+
+    `done` has each mapping's file. Returns why the message did not arrive, for people.
+    """
+    try:
+        known = open_state(calls.state, clock=clock, write=True) if state_exists(calls.state) else None
+    except StateUnusable:
+        # Nothing is remembered then: it is told each time.
+        known = None
+    with known or nullcontext() as store:
+        subjects = [_files(calls, problem), *(_of_mapping(*one, calls, store, clock) for one in done if one[1].ran)]
+        changed = [one for one in subjects if bool(one.reasons) != (store is not None and store.was_told(one.name))]
+        if not changed:
+            return None
+        from etl.monitoring.notify import send_notice
+
+        bad = any(one.reasons for one in changed)
+        said = send_notice(urls, title=_title(changed), body=_body(changed), bad=bad)
+        if said is None and store is not None:
+            for one in changed:
+                store.note_told(one.name, needed=bool(one.reasons))
+        return said
+
+
+def _files(calls: Calls, problem: EtlError | None) -> Subject:
+    paths = [str(path) for path in calls.paths]
+    reasons = (problem.message,) if isinstance(problem, MappingInvalid) else ()
+    return Subject(f"the files of {' '.join(paths)}", reasons, shell_line("validate", *paths, state=DEFAULT_STATE))
+
+
+def _of_mapping(file: Path, ending: Ending, calls: Calls, store: StateStore | None, clock: Clock) -> Subject:
+    outcome, reasons = ending.outcome, list[str]()
+    if store is not None:
+        try:
+            found = standing_of(store.mapping(outcome.mapping))
+            reasons = [one.message for one in worries_about(found, patience=_PATIENCE, now=clock.utc_now())]
+        except StateUnusable as trouble:
+            reasons = [trouble.message]
+    if not reasons and outcome.error is not None and outcome.exit_code in _FOR_A_PERSON:
+        reasons = [outcome.error.message]
+    return Subject(outcome.mapping, tuple(reasons), shell_line("status", str(file), state=calls.state))
+
+
+def _title(changed: Sequence[Subject]) -> str:
+    needing = [one.name for one in changed if one.reasons]
+    names = ", ".join(needing or [one.name for one in changed])
+    several = len(needing or changed) > 1
+    verb = ("need a person" if several else "needs a person") if needing else f"{'are' if several else 'is'} well again"
+    return f"squeezely-etl: {names} {verb}"
+
+
+def _body(changed: Sequence[Subject]) -> str:
+    lines: list[str] = []
+    for one in changed:
+        lines.append(f"{one.name}: {'needs a person' if one.reasons else 'well again'}")
+        lines += [f"  {reason}" for reason in one.reasons]
+        if one.reasons:
+            lines.append(f"  next: {one.command}")
+    return "\n".join(lines)

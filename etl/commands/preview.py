@@ -1,0 +1,222 @@
+"""Looks at real rows and their events, and shows them side by side.
+
+The rule: values appear on stdout only, because the person asked for them; `--mask` hides them for sharing. Control and
+bidirectional characters are escaped, so that a row cannot steer the terminal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from etl.checkpoint import DEFAULT_STATE
+from etl.commands.loading import load
+from etl.event.encode import UnencodableError, encode_event, envelope
+from etl.exact import printable
+from etl.host.system_clock import SystemClock
+from etl.job.preview import PreviewedRow, preview
+from etl.mapping.model import Mapping
+from etl.screen.json_line import harmless_json
+from etl.source.open import open_source
+from etl.transform.transformer import Problem, Transformer
+
+MASK = "•••"
+STRUCTURE = ("event", "currency", "language", "country")
+SIDE_WIDTH = 37
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewCall:
+    """The options of `preview`, as given."""
+
+    limit: int
+    keys: tuple[str, ...]
+    invalid: bool
+    request: bool
+    mask: bool
+    as_test: bool
+    report: Path | None
+    no_mask: bool
+    output: str
+
+
+def preview_one(path: Path, call: PreviewCall) -> int:
+    """Print rows of one mapping beside their events, or as tests. Returns the exit code.
+
+    Raises:
+        click.UsageError: options that do not go together.
+        EtlError: the mapping is wrong, or its database failed.
+    """
+    if call.as_test and not call.keys:
+        raise click.UsageError("--as-test needs --key: the row to make a test of")
+    if call.as_test and call.report is not None:
+        raise click.UsageError("--report goes without --as-test")
+    if call.no_mask and call.report is None:
+        raise click.UsageError("--no-mask goes with --report")
+    # Nothing is sent, so it can be looked at before there is an account.
+    (mapping,) = load([path], access_needed=False)
+    if call.as_test:
+        from etl.commands.as_example import show_as_tests
+
+        show_as_tests(mapping, call.keys)
+        return 0
+    rows: Iterable[PreviewedRow] = preview_rows(mapping, limit=call.limit, keys=call.keys, invalid=call.invalid)
+    if call.report is not None:
+        rows = list(rows)
+    show_previews(rows, mapping=mapping, request=call.request, mask=call.mask, output=call.output)
+    if call.report is not None:
+        from etl.commands.report import Report
+
+        report = Report(call.report, masked=not call.no_mask, state=DEFAULT_STATE)
+        report.add(mapping, None, rows=list(rows))
+        report.write()
+    return 0
+
+
+def preview_rows(mapping: Mapping, *, limit: int, keys: Sequence[str], invalid: bool) -> Iterator[PreviewedRow]:
+    """Yield rows of the source with their events; `keys` as people write them."""
+    source = open_source(mapping, clock=SystemClock())
+    try:
+        wanted = [source.parse_key(key) for key in keys]
+        transform = Transformer(mapping, source.columns, source.child_columns, today=SystemClock().utc_now().date())
+        yield from preview(source, transform, limit=limit, keys=wanted, only_invalid=invalid)
+    finally:
+        source.close()
+
+
+def show_previews(rows: Iterable[PreviewedRow], *, mapping: Mapping, request: bool, mask: bool, output: str) -> None:
+    """Print `rows`: side by side, as JSON lines, or as the bodies of the requests that would carry them."""
+    if request:
+        _show_requests(rows, batch_size=mapping.destination.batch_size, mask=mask)
+        return
+    shown = 0
+    for row in rows:
+        if output == "json":
+            line = as_dict(row, primary_key=mapping.source.primary_key, mask=mask)
+            click.echo(harmless_json(encode_event(line).decode()))
+        else:
+            _show_side_by_side(row, mask=mask)
+        shown += 1
+    if output == "text":
+        click.echo(f"{shown} row(s); nothing was sent" if shown else "no rows to show")
+
+
+def masked(value: object) -> object:
+    """`value` with every text and number hidden; its structure stays."""
+    match value:
+        case None | bool():
+            return value
+        case dict():
+            return {name: masked(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [masked(inner) for inner in value]
+        case _:
+            return MASK
+
+
+def masked_event(event: dict[str, object]) -> dict[str, object]:
+    """`event` with every value hidden but those that say nothing of a person."""
+    return {name: value if name in STRUCTURE else masked(value) for name, value in event.items()}
+
+
+def as_dict(row: PreviewedRow, *, primary_key: Sequence[str], mask: bool) -> dict[str, object]:
+    """`row` as JSON-ready values."""
+    line = {
+        "key": dict(zip(primary_key, row.key, strict=True)),
+        "row": masked(row.row) if mask else row.row,
+        "event": masked_event(row.event) if mask and row.event is not None else row.event,
+        "problems": [
+            {"field": problem.field, "code": problem.code, "message": problem.message} for problem in row.problems
+        ],
+    }
+    return {name: readable(value) for name, value in line.items()}
+
+
+def readable(value: object) -> object:  # noqa: PLR0911 - one return a type
+    """A source value as JSON can show it: exact numbers stay, everything else becomes its text."""
+    match value:
+        case float() | Decimal() if not math.isfinite(value):
+            return {"Infinity": "Infinity", "-Infinity": "-Infinity"}.get(str(Decimal(value)), "NaN")
+        case None | bool() | int() | float() | Decimal():
+            return value
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case datetime() | date():
+            return value.isoformat()
+        case dict():
+            return {str(name): readable(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [readable(inner) for inner in value]
+        case bytes() | bytearray() | memoryview():
+            return f"0x{bytes(value).hex()}"
+        case _:
+            return str(value)
+
+
+def _show_requests(rows: Iterable[PreviewedRow], *, batch_size: int, mask: bool) -> None:
+    bodies: list[bytes] = []
+    for row in rows:
+        if row.event is None:
+            continue
+        try:
+            bodies.append(encode_event(masked_event(row.event) if mask else row.event))
+        except UnencodableError:
+            continue
+        if len(bodies) == batch_size:
+            click.echo(harmless_json(envelope(bodies).decode()))
+            bodies = []
+    if bodies:
+        click.echo(harmless_json(envelope(bodies).decode()))
+
+
+def _show_side_by_side(row: PreviewedRow, *, mask: bool) -> None:
+    key = ", ".join(cell(part) for part in row.key)
+    click.echo(click.style(f"row {MASK if mask else key}", bold=True))
+    event = {} if row.event is None else masked_event(row.event) if mask else row.event
+    left = [f"{name} = {cell(masked(value) if mask else value)}" for name, value in row.row.items()]
+    right = [f"{name} = {cell(value)}" for name, value in event.items()]
+    if row.event is None:
+        right = ["(no event: the row is invalid)"]
+    for index in range(max(len(left), len(right))):
+        one = left[index] if index < len(left) else ""
+        two = right[index] if index < len(right) else ""
+        click.echo(f"  {_fit(one, SIDE_WIDTH):<{SIDE_WIDTH}} │ {two}".rstrip())
+    for problem in row.problems:
+        click.echo(problem_line(problem))
+    click.echo()
+
+
+def problem_line(problem: Problem) -> str:
+    """A problem on a terminal; one that costs its field only says so."""
+    words = f"{problem.field}: {problem.message} [{problem.code}]"
+    if problem.fatal:
+        return click.style(f"  ✗ {words}", fg="red")
+    return click.style(f"  ! {words}{', left out' if problem.omitted else ''}", fg="yellow")
+
+
+def cell(value: object) -> str:
+    """A value on a terminal, with control and bidirectional characters escaped."""
+    match value:
+        case None:
+            return "NULL"
+        case str():
+            return printable(value)
+        case dict() | list():
+            return printable(encode_event(readable(value)).decode())
+        case bytes() | bytearray() | memoryview():
+            return f"0x{bytes(value).hex()}"
+        case float() | Decimal() if math.isfinite(value):
+            # As on the wire.
+            return encode_event(value).decode()
+        case _:
+            return printable(str(value))
+
+
+def _fit(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

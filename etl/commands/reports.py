@@ -1,0 +1,187 @@
+"""Tells monitoring how the work goes, where an option asks for it.
+
+The rule: nothing here stops, delays or fails a run; what could not be told is said on stderr.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from etl.books import Books
+from etl.errors import EtlError, Interrupted, worst_exit_code
+from etl.job.outcome import Outcome
+from etl.monitoring.ending import Ending
+from etl.monitoring.ping_url import PingUrl
+from etl.screen.telling import tell
+from etl.secret import Secret
+
+if TYPE_CHECKING:
+    from etl.clock import Clock
+    from etl.mapping.model import Mapping
+    from etl.monitoring.ping import Pinger
+    from etl.state.store import StateStore
+
+LATEST_RUNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What a command was called with: its mapping files or folders, and its state."""
+
+    paths: tuple[Path, ...]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTo:
+    """Where to tell: a Prometheus text file, a cron monitor, people, the process that started this one; or nowhere."""
+
+    metrics_file: Path | None = None
+    ping_url: PingUrl | None = None
+    notify_url: tuple[Secret, ...] = ()
+    heard: Callable[[Ending], None] | None = None
+
+
+class Reports:
+    """The reports of one process; a context manager around all of its work. A dry run reports nothing."""
+
+    def __init__(self, to: ReportTo, *, command: str, calls: Calls, clock: Clock) -> None:
+        self._to = to
+        self._calls = calls
+        self._command = command
+        self._clock = clock
+        self._pinger: Pinger | None = None
+        self._begun = False
+        self._expected: Sequence[Mapping] = ()
+        self._endings: list[Ending] = []
+        self._said: set[str] = set()
+        self._refused: EtlError | None = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        if self._to.ping_url is not None:
+            from etl.monitoring.ping import Pinger
+
+            self._pinger = Pinger(self._to.ping_url)
+        return self
+
+    def expect(self, mappings: Sequence[Mapping]) -> None:
+        """Know which mappings are to be worked on."""
+        self._expected = mappings
+
+    def refused(self, error: EtlError) -> None:
+        """Know that mappings could not even be loaded, while others are worked on."""
+        self._refused = error
+
+    def begun(self) -> None:
+        """Tell that the work began. Called for each mapping whose lock is held; only the first is told."""
+        if self._pinger is not None and not self._begun:
+            self._pinger.send("start")
+        self._begun = True
+
+    def ended(self, mapping: Mapping, outcome: Outcome, store: StateStore | None) -> None:
+        """Tell how the work on `mapping` ended; `store` is None when there is no state to ask."""
+        if self._to == ReportTo():
+            return
+        ending = _ending(mapping, outcome, store, now=self._clock.utc_now())
+        self.heard(ending)
+        if self._to.heard is not None:
+            self._to.heard(ending)
+        if self._to.metrics_file is not None and ending.ran:
+            from etl.monitoring.textfile import MetricsNotWrittenError, write_metrics
+
+            try:
+                write_metrics(self._to.metrics_file, ending)
+            except MetricsNotWrittenError as problem:
+                self._say(f"the metrics file was not written: {problem}")
+
+    def heard(self, ending: Ending) -> None:
+        """Know how the work on a mapping ended, which another process may have done."""
+        self._endings.append(ending)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Tell how the whole ended, also when it never came to a mapping."""
+        problem = None if error is None else _told_as_ours(error)
+        if problem is not None:
+            told = {ending.outcome.mapping for ending in self._endings}
+            for mapping in self._expected:
+                if mapping.name not in told:
+                    self.ended(mapping, _nothing_done(mapping, self._command, problem), None)
+        if self._to.notify_url:
+            self._tell_people(problem)
+        if self._pinger is not None:
+            self._tell_end(self._pinger, problem)
+            if (said := self._pinger.close()) is not None:
+                self._say(f"the ping URL was not told: {said}")
+
+    def _tell_end(self, pinger: Pinger, problem: EtlError | None) -> None:
+        from etl.monitoring.ping import words_for
+
+        problem = problem or self._refused
+        ran = [ending for ending in self._endings if ending.ran]
+        if problem is None and not ran and not self._begun:
+            return
+        codes = [ending.outcome.exit_code for ending in ran]
+        worst = worst_exit_code(codes) if problem is None else problem.exit_code
+        refused = self._refused is not None or (problem is not None and not ran)
+        bad = refused or any(ending.needs_person for ending in ran)
+        pinger.send("fail" if bad else "success", words_for(self._endings, exit_code=worst))
+
+    def _tell_people(self, problem: EtlError | None) -> None:
+        from etl.commands.notices import tell_changes
+
+        files = {mapping.name: mapping.path for mapping in self._expected}
+        done = [(files[one.outcome.mapping], one) for one in self._endings if one.outcome.mapping in files]
+        said = tell_changes(self._to.notify_url, self._calls, done, problem or self._refused, self._clock)
+        if said is not None:
+            self._say(f"the notification was not sent, the next run tries again: {said}")
+
+    def _say(self, words: str) -> None:
+        if words not in self._said:
+            self._said.add(words)
+            tell(f"warning: {words}")
+
+
+def _ending(mapping: Mapping, outcome: Outcome, store: StateStore | None, *, now: datetime) -> Ending:
+    done = now if outcome.outcome == "done" else None
+    letters = None
+    if store is not None:
+        try:
+            state = store.mapping(mapping.name)
+            letters = state.dead_letter_counts()
+            done = done or next(
+                (
+                    run.finished_at
+                    for run in state.runs(LATEST_RUNS)
+                    if run.command == outcome.command and run.outcome == "done"
+                ),
+                None,
+            )
+        except EtlError:
+            letters = None  # the run itself tells what is wrong with the state
+    # A backfill's checkpoint lies in the past on purpose; that of `run` and `retry` is the mapping's.
+    return Ending(outcome, now, done, letters, None if outcome.command == "backfill" else outcome.checkpoint_at)
+
+
+def _told_as_ours(error: BaseException) -> EtlError:
+    match error:
+        case EtlError():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return Interrupted("interrupted", signal_number=signal.SIGINT)
+        case _:
+            return EtlError("ended by a bug")
+
+
+def _nothing_done(mapping: Mapping, command: str, problem: EtlError) -> Outcome:
+    return Outcome(mapping.name, command, "", Books(), 0.0, None, None, error=problem)

@@ -1,0 +1,373 @@
+"""What `run`, `retry` and `backfill` do with one mapping, by the options of the call."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import click
+
+from etl.books import Books
+from etl.checkpoint import Checkpoint
+from etl.clock import Clock
+from etl.commands.each_mapping import Call, Stopper, each
+from etl.commands.loading import Shard
+from etl.commands.reports import ReportTo
+from etl.errors import FirstRunUndecided, UsageProblem
+from etl.host.system_clock import SystemClock
+from etl.job.outcome import Outcome
+from etl.mapping.quantities import parse_duration
+from etl.monitoring.ending import Ending
+from etl.monitoring.ping_url import PingUrl
+from etl.page import Window
+from etl.screen.progress import Progress
+from etl.secret import Secret
+
+if TYPE_CHECKING:
+    from etl.commands.report import Report
+    from etl.job.run import Workshop
+    from etl.job.start import RunOptions
+
+
+Heard: TypeAlias = "Callable[[Outcome], None] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class RunCall:
+    """The options of `run`, as given."""
+
+    dry_run: bool
+    check: bool
+    start_from: str | None
+    full_refresh: bool
+    limit: int | None
+    max_runtime: str | None
+    deadline: str | None
+    if_locked: str
+    ignore_guards: bool
+    state: str
+    output: str
+    yes: bool
+    metrics_file: Path | None
+    ping_url: PingUrl | None
+    notify_url: tuple[Secret, ...]
+    keys: tuple[str, ...]
+    show_answer: bool
+    show_values: bool
+    jobs: int = 1
+    jobs_a_host: int = 4
+    shard: Shard | None = None
+    report: Path | None = None
+    no_mask: bool = False
+
+    def check_options(self, paths: Sequence[Path]) -> None:
+        """Refuse options that do not go together. Raises `click.UsageError`."""
+        if self.check and not self.dry_run:
+            raise click.UsageError("--check goes with --dry-run: a run that sends ends with 0")
+        if self.keys and (self.dry_run or self.start_from or self.full_refresh or self.limit):
+            raise click.UsageError("--key goes without --dry-run, --start-from, --full-refresh and --limit")
+        if self.keys and (len(paths) > 1 or paths[0].is_dir()):
+            raise click.UsageError("--key needs one mapping: the file whose row it is")
+        if self.keys and (self.jobs > 1 or self.shard is not None):
+            raise click.UsageError("--key goes without --jobs and --shard")
+        if self.show_answer and self.limit is None and not self.keys:
+            raise click.UsageError("--show-answer needs --limit or --key: a whole run has too many answers to look at")
+        if self.show_values and not (self.show_answer or self.keys):
+            raise click.UsageError("--show-values needs --show-answer or --key")
+        if self.report is not None and self.jobs > 1:
+            raise click.UsageError("--report goes without --jobs")
+        _check_report(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryCall:
+    """The options of `retry`, as given."""
+
+    keys: tuple[str, ...]
+    reason: str | None
+    limit: int | None
+    state: str
+    output: str
+    metrics_file: Path | None
+    ping_url: PingUrl | None
+    notify_url: tuple[Secret, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillCall:
+    """The options of `backfill`, as given."""
+
+    start: str | None
+    end: str | None
+    window: str | None
+    resend: bool
+    restart: bool
+    dry_run: bool
+    state: str
+    output: str
+    metrics_file: Path | None
+    ping_url: PingUrl | None
+    notify_url: tuple[Secret, ...]
+    report: Path | None = None
+    no_mask: bool = False
+
+
+def run_all(
+    paths: tuple[Path, ...],
+    call: RunCall,
+    *,
+    heard: Heard = None,
+    ended: Callable[[Ending], None] | None = None,
+) -> int:
+    """Run every mapping of `paths` in order; each runs, whatever became of the one before.
+
+    `heard` as in `Call`; nothing is asked then. `ended` hears what monitoring hears.
+
+    Returns the worst exit code. Raises `click.UsageError` for options that do not go together.
+    """
+    call.check_options(paths)
+    clock = SystemClock()
+    deadline, until = running_end(call.max_runtime, clock=clock), clock_end(call.deadline, clock=clock)
+    if call.jobs > 1:
+        from etl.commands.side_by_side import run_side_by_side
+
+        return run_side_by_side(paths, call, clock=clock)
+
+    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        from etl.job.run import forecast_mapping, run_mapping
+        from etl.job.start import Limits, RunOptions
+
+        if call.show_answer or call.keys:
+            shop = _showing(shop, call)
+        if call.keys:
+            from etl.job.send_keys import send_keys
+
+            return send_keys(
+                shop,
+                [shop.source.parse_key(key) for key in call.keys],
+                run_id=run_id,
+                limits=Limits(deadline=deadline, until=until),
+                report=progress.report,
+                started=stopper.watch,
+                planned=progress.planned,
+            )
+        options = RunOptions(
+            run_id=run_id,
+            start_from=call.start_from,
+            full_refresh=call.full_refresh,
+            limits=Limits(rows=call.limit, deadline=deadline, until=until),
+            ignore_guards=call.ignore_guards,
+        )
+        options = _decided(shop, options, call, progress, ask=heard is None)
+        if call.dry_run:
+            return _with_differing(
+                shop, forecast_mapping(shop, options, report=progress.report, planned=progress.planned)
+            )
+
+        def looking(so_far: Books) -> None:
+            stopper.check()
+            progress.report(so_far, looking=True)
+
+        ended = run_mapping(
+            shop,
+            options,
+            report=progress.report,
+            started=stopper.watch,
+            planned=progress.planned,
+            looking=looking,
+        )
+        return _with_differing(shop, ended)
+
+    job = Call(
+        "run",
+        call.state,
+        call.output,
+        report_to=ReportTo(call.metrics_file, call.ping_url, call.notify_url, heard=ended),
+        dry_run=call.dry_run,
+        check=call.check,
+        shard=call.shard,
+        if_locked=call.if_locked,
+        limit=call.limit,
+        report=_report(call),
+        needs_state=not (call.start_from or call.full_refresh or call.keys or _can_ask(heard)),
+        out_of_time=lambda: (
+            (deadline is not None and clock.monotonic() >= deadline) or (until is not None and clock.utc_now() >= until)
+        ),
+        heard=heard,
+    )
+    return each(paths, job, work, clock=clock)
+
+
+def _with_differing(shop: Workshop, outcome: Outcome) -> Outcome:
+    if outcome.mapping_change is None or outcome.error is not None:
+        return outcome
+    from etl.job.changed_mapping import rows_that_differ
+
+    return replace(outcome, differing=rows_that_differ(shop))
+
+
+def _showing(shop: Workshop, call: RunCall) -> Workshop:
+    from etl.commands.answers import ShowingSender
+
+    return replace(
+        shop, open_client=lambda: ShowingSender(shop.open_client(), values=call.show_values, output=call.output)
+    )
+
+
+def retry_all(paths: tuple[Path, ...], call: RetryCall, *, heard: Heard = None) -> int:
+    """Retry the dead letters of every mapping of `paths`; returns the worst exit code. `heard` as in `Call`.
+
+    Raises `click.UsageError` for options that do not go together.
+    """
+    if call.keys and (len(paths) > 1 or paths[0].is_dir()):
+        raise click.UsageError("--key needs one mapping: the file whose row it is")
+    if call.keys and (call.reason is not None or call.limit is not None):
+        raise click.UsageError("--key goes without --reason and --limit")
+    clock = SystemClock()
+
+    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        from etl.job.retry import retry_mapping
+
+        return retry_mapping(
+            shop,
+            shop.state,
+            run_id=run_id,
+            keys=[shop.source.parse_key(key) for key in call.keys] or None,
+            reason=call.reason,
+            limit=call.limit,
+            report=progress.report,
+            started=stopper.watch,
+            planned=progress.planned,
+        )
+
+    return each(
+        paths,
+        Call(
+            "retry",
+            call.state,
+            call.output,
+            report_to=ReportTo(call.metrics_file, call.ping_url, call.notify_url),
+            heard=heard,
+        ),
+        work,
+        clock=clock,
+    )
+
+
+def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
+    """Backfill one mapping; returns the exit code. `heard` as in `Call`.
+
+    Raises `click.UsageError` for options that do not go together.
+    """
+    _check_report(call)
+    clock = SystemClock()
+
+    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+        from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
+
+        options = BackfillOptions(
+            run_id=run_id, start=call.start, end=call.end, window=call.window, resend=call.resend, restart=call.restart
+        )
+        if call.dry_run:
+            return forecast_backfill(shop, options, report=progress.report, planned=progress.planned)
+        return backfill_mapping(shop, options, report=progress.report, started=stopper.watch, planned=progress.planned)
+
+    job = Call(
+        "backfill",
+        call.state,
+        call.output,
+        report_to=ReportTo(call.metrics_file, call.ping_url, call.notify_url),
+        dry_run=call.dry_run,
+        track="backfill",
+        report=_report(call),
+        heard=heard,
+    )
+    return each((path,), job, work, clock=clock)
+
+
+def _check_report(call: RunCall | BackfillCall) -> None:
+    if call.report is not None and not call.dry_run:
+        raise click.UsageError("--report goes with --dry-run")
+    if call.no_mask and call.report is None:
+        raise click.UsageError("--no-mask goes with --report")
+
+
+def _report(call: RunCall | BackfillCall) -> Report | None:
+    if call.report is None:
+        return None
+    from etl.commands.report import Report
+
+    return Report(call.report, masked=not call.no_mask, state=call.state)
+
+
+def _can_ask(heard: Heard) -> bool:
+    """Whether a person sits at the terminal."""
+    return heard is None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progress, *, ask: bool) -> RunOptions:
+    # A first run is a person's decision; on a terminal it is asked for, with what is at stake.
+    if ask and options.full_refresh and not call.yes and not call.dry_run and sys.stdin.isatty():
+        progress.pause()
+        click.confirm(f"{shop.mapping.name}: send every row again?", abort=True, err=True)
+    before = shop.state.checkpoint("run")
+    if before is not None and options.start_from is not None:
+        return _begun_already(shop, options, call, progress, before, ask=ask)
+    if options.start_from is not None or options.full_refresh or before is not None:
+        return options
+    if not ask or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return options
+    progress.pause()
+    rows = shop.source.count_for_report(Window())
+    at_stake = (
+        "How many rows the table has could not be counted quickly." if rows is None else f"The table has {rows} rows."
+    )
+    click.echo(f"{shop.mapping.name} has no checkpoint: this is a first run. {at_stake}", err=True)
+    choice = click.prompt("Start from", type=click.Choice(["beginning", "now", "stop"]), default="stop", err=True)
+    if choice == "stop":
+        raise FirstRunUndecided(f"{shop.mapping.name}: not started", hint="--start-from says where a first run begins")
+    return replace(options, start_from=choice)
+
+
+def _begun_already(  # noqa: PLR0913 - what the answer depends on
+    shop: Workshop, options: RunOptions, call: RunCall, progress: Progress, before: Checkpoint, *, ask: bool
+) -> RunOptions:
+    # `--start-from` left in a crontab must not skip what waits, nor read everything anew each night.
+    if call.yes or call.dry_run:
+        return replace(options, move_checkpoint=True)
+    if not ask or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return options
+    progress.pause()
+    waiting = shop.source.count(Window(after=before.position))
+    what = f"{waiting} rows wait above it" + (" and would never be sent" if options.start_from == "now" else "")
+    click.echo(f"{shop.mapping.name} has a checkpoint: {what}.", err=True)
+    click.confirm(f"begin from {options.start_from} all the same?", abort=True, err=True)
+    return replace(options, move_checkpoint=True)
+
+
+def running_end(max_runtime: str | None, *, clock: Clock) -> float | None:
+    """The end by `--max-runtime` on the monotonic clock, in seconds. Raises `UsageProblem`."""
+    if max_runtime is None:
+        return None
+    try:
+        return clock.monotonic() + parse_duration(max_runtime).total_seconds()
+    except ValueError as problem:
+        raise UsageProblem(f"--max-runtime: {problem}", hint="such as 90m or 2h") from None
+
+
+def clock_end(deadline: str | None, *, clock: Clock) -> datetime | None:
+    """The end by `--deadline`, the next such local time; aware, UTC. Raises `UsageProblem`."""
+    if deadline is None:
+        return None
+    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", deadline, re.ASCII):
+        raise UsageProblem("--deadline: not a time of the day", hint="such as 06:00")
+    hour, minute = map(int, deadline.split(":"))
+    # Naive, so that the system's zone is asked again for that moment: it may lie behind a change of summer time.
+    now = clock.utc_now().astimezone().replace(tzinfo=None)
+    end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return (end if end > now else end + timedelta(days=1)).astimezone(UTC)

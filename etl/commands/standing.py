@@ -1,0 +1,201 @@
+"""All that is known of one mapping in the morning: from its state, and from its database when that was asked."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from etl.checkpoint import Backfill, Checkpoint, LastRun
+from etl.commands.advice import Place
+from etl.errors import StateUnusable
+from etl.mapping.change import MappingChange
+from etl.page import Key
+from etl.state.lock import Holder
+from etl.state.mapping_state import MappingState
+from etl.state.runs import RunRecord
+
+if TYPE_CHECKING:
+    from etl.mapping.model import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """`rows` lie between the checkpoint and where a run would stop now, `held` above that.
+
+    oldest_at, seconds: since when (aware, UTC) and for how long the first of them has been waiting; None when none is,
+    or the cursor is no time. every_row: the source has no cursor, so that each run reads all `rows`. fingerprint: what
+    the source is now. went_back: what is wrong when the table ends below the checkpoint. ahead_seconds: how far the
+    checkpoint lies above the database's clock; None when it does not, or the cursor is no time.
+    """
+
+    rows: int
+    held: int | None
+    oldest_at: datetime | None
+    seconds: float | None
+    every_row: bool
+    fingerprint: dict[str, str]
+    went_back: StateUnusable | None = None
+    ahead_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoLag:
+    """Why the lag is not known."""
+
+    why: str
+
+
+Answer: TypeAlias = Lag | NoLag
+
+
+# Enough to find the last run that was done, and to know how fast runs are.
+LATEST_RUNS = 100
+TRACKS = ("run", "backfill")
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How long a run over the rows that lie behind would take: by the configured rate, and as fast as the last runs.
+
+    `by_last_runs_seconds` is None when those read nothing.
+    """
+
+    by_rate_seconds: float
+    by_last_runs_seconds: float | None
+
+
+# What is usual is the median of so many runs.
+USUAL_RUNS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """`sent` events by the last run that was done; `median` by the `runs` done before it, 14 at most."""
+
+    sent: int
+    median: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One mapping. `lag` is None when the database was not asked; `runs` are the latest, newest first.
+
+    other_source: the state belongs to another source or account than the mapping names now.
+    examples: a key of an open dead letter, by reason. ledger: its keys, None when they were not counted. place: for
+    commands; None when no mapping file was named. refresh: a full refresh that is not complete. in_doubt: keys of which
+    the receiver may have another event than the ledger knows.
+    mapping_change: since the last run that was done.
+    suppressed: how many identities are forgotten in its account. known: those of `dead_letters` that a person has seen.
+    """
+
+    name: str
+    checkpoint: Checkpoint | None
+    lag: Answer | None
+    forecast: Forecast | None
+    runs: list[RunRecord]
+    dead_letters: Counter[str]
+    known: Counter[str]
+    examples: dict[str, Key]
+    ledger: int | None
+    holders: dict[str, Holder | None]
+    backfills: list[Backfill]
+    forgotten: LastRun | None
+    other_source: StateUnusable | None
+    place: Place | None
+    refresh: Checkpoint | None
+    in_doubt: int
+    suppressed: int
+    mapping_change: MappingChange | None
+
+    @property
+    def new_letters(self) -> Counter[str]:
+        """The open dead letters that no person has seen, by reason."""
+        return self.dead_letters - self.known
+
+    @property
+    def usual(self) -> Usual | None:
+        """What the last run sent, against the runs before it; None before the second run that was done."""
+        done = [
+            run.summary
+            for run in self.runs
+            if run.command == "run" and run.outcome == "done" and run.summary and run.summary.get("partial") != "keys"
+        ]
+        sent = [int(summary.get("sent", 0)) for summary in done[: USUAL_RUNS + 1]]
+        if len(sent) < 2:
+            return None
+        return Usual(sent[0], statistics.median(sent[1:]), len(sent) - 1)
+
+    @property
+    def follows_clock(self) -> bool:
+        """False when the last run said that its cursor is a mere number."""
+        last = next((run.summary for run in self.runs if run.command == "run" and run.summary), None) or {}
+        return bool(last.get("follows_clock", True))
+
+
+def standing_of(  # noqa: PLR0913 - what is known
+    found: MappingState,
+    *,
+    lag: Answer | None = None,
+    mapping: Mapping | None = None,
+    place: Place | None = None,
+    suppressed: int = 0,
+    count_ledger: bool = False,
+) -> Standing:
+    """What `found` knows, together with the answer of the database. Raises `StateUnusable` for a damaged state.
+
+    `count_ledger`: a large ledger takes a moment to be counted.
+    """
+    runs = found.runs(LATEST_RUNS)
+    letters = found.dead_letter_counts()
+    other_source = None
+    if isinstance(lag, Lag):
+        try:
+            found.confirm_fingerprint(lag.fingerprint)
+        except StateUnusable as error:
+            other_source = error
+    return Standing(
+        name=found.name,
+        checkpoint=found.checkpoint(),
+        lag=lag,
+        forecast=forecast_of(lag, mapping, runs) if isinstance(lag, Lag) and mapping is not None else None,
+        runs=runs,
+        dead_letters=letters,
+        known=found.letters.acknowledged_counts(),
+        examples={reason: letter.key for reason in letters for letter in found.open_dead_letters(reason, 1)},
+        ledger=found.ledger_size() if count_ledger else None,
+        holders={track: found.holder(track) for track in TRACKS},
+        backfills=[backfill for backfill in found.backfills() if backfill.finished_at is None],
+        forgotten=found.forgotten_run(),
+        other_source=other_source,
+        place=place,
+        refresh=found.checkpoint("refresh"),
+        in_doubt=found.doubt_count(),
+        suppressed=suppressed,
+        mapping_change=None if mapping is None else _change_of(found, mapping),
+    )
+
+
+def _change_of(found: MappingState, mapping: Mapping) -> MappingChange | None:
+    # It loads half of the program, as the mapping did.
+    from etl.mapping.mapped import mapped_parts
+
+    return found.mapped.change_to(mapped_parts(mapping))
+
+
+def forecast_of(lag: Lag, mapping: Mapping, runs: list[RunRecord]) -> Forecast | None:
+    """How long the next run takes at most; None when nothing lies behind."""
+    if not lag.rows:
+        return None
+    destination = mapping.destination
+    rate = destination.rate_limit
+    requests = math.ceil(lag.rows / destination.batch_size)
+    by_rate = max(lag.rows / rate.events_per_second, requests / rate.requests_per_second)
+    done = [run.summary for run in runs if run.command == "run" and run.outcome == "done" and run.summary is not None]
+    read = sum(summary.get("read", 0) for summary in done)
+    seconds = sum(summary.get("duration_seconds", 0.0) for summary in done)
+    return Forecast(by_rate, seconds / read * lag.rows if read else None)

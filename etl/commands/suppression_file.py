@@ -1,0 +1,59 @@
+"""The file of `forget --export`: who is suppressed, as keyed hashes, to be carried to a restored state.
+
+The rule: the file names no person and holds no key; it means something only to a state with the same key, which a
+backup of that state has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from etl.errors import StateUnusable, UsageProblem
+from etl.host.whole_file import write_whole
+from etl.state.suppressions import HASH_BYTES, Suppressed
+
+_VERSION = 1
+
+
+def write_suppressions(file: Path, found: Sequence[Suppressed], *, key: str) -> None:
+    """Replace `file` (0600) whole or not at all; `key`: the fingerprint of the state's key. Raises `UsageProblem`."""
+    rows = [{"account": one.account, "identity": one.identity.hex(), "since": one.since} for one in found]
+    text = json.dumps({"version": _VERSION, "key": key, "suppressed": rows}, indent=1) + "\n"
+    try:
+        write_whole(file, text.encode())
+    except OSError as error:
+        raise UsageProblem(f"{file} cannot be written: {error.strerror}") from None
+
+
+def read_suppressions(file: Path, *, key: str, place: str) -> list[Suppressed]:
+    """What `file` holds.
+
+    Raises:
+        UsageProblem: it cannot be read, or is no such file.
+        StateUnusable: it is of a state with another key than that with the fingerprint `key`, the state `place`.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="ascii"))
+        rows = [
+            Suppressed(row["account"], bytes.fromhex(row["identity"]), row["since"]) for row in content["suppressed"]
+        ]
+        of_key, version = content["key"], content["version"]
+    except OSError as error:
+        raise UsageProblem(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, LookupError, TypeError):
+        rows, of_key, version = [], "", 0
+    if version != _VERSION or any(len(one.identity) != HASH_BYTES or not _is_plain(one) for one in rows):
+        raise UsageProblem(f"{file} is no file of `forget --export`, or not a whole one")
+    if of_key != key:
+        raise StateUnusable(
+            f"{file} was exported from a state with another key ({of_key}) than {place} has ({key}): its hashes say "
+            "nothing here",
+            hint="restore the state itself from a backup, then import; or forget each person again",
+        )
+    return rows
+
+
+def _is_plain(row: Suppressed) -> bool:
+    return isinstance(row.account, str) and len(row.account) == 2 * HASH_BYTES and isinstance(row.since, str)

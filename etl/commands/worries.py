@@ -1,0 +1,217 @@
+"""Whether a person has to look at a mapping, why, and what to do; pure.
+
+The rule: a failure that heals by itself is no worry, and each worry says what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from etl.commands.advice import Step, dead_letter_steps
+from etl.commands.hints import hint_of
+from etl.commands.standing import Lag, NoLag, Standing
+from etl.errors import EtlError, GuardTripped
+from etl.screen.wording import by_reason, counted, duration
+from etl.state.runs import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The longest time since the last run that was done, and the longest that a row may wait (None: any time)."""
+
+    max_age: timedelta
+    max_lag: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worry:
+    """One reason to look: a stable `code`, the reason in one line, and what to do."""
+
+    code: str
+    message: str
+    steps: tuple[Step, ...] = ()
+
+
+# A field left out of a larger share of a run's events than this is a worry.
+MOST_OMITTED = 0.2
+_UNREAD = (("null_cursor", "without a cursor"), ("misshaped_cursor", "whose cursor is no time"))
+_FAILED = "the last run failed: "
+
+
+def worries_about(standing: Standing, *, patience: Patience, now: datetime) -> list[Worry]:
+    """Why a person should look at the mapping; empty when all is well."""
+    found = [
+        _other_source(standing),
+        _went_back(standing),
+        _forgotten(standing),
+        _last_run(standing),
+        _age(standing, patience.max_age, now),
+        _dead_letters(standing),
+        _omitted(standing),
+        _unread(standing),
+        _ahead(standing),
+        _lag(standing, patience.max_lag),
+    ]
+    worries = [worry for worry in found if worry is not None]
+    # What the database says now and what the last run said may be one and the same.
+    said = {worry.message for worry in worries}
+    return [worry for worry in worries if worry.message.removeprefix(_FAILED) not in said - {worry.message}]
+
+
+def _other_source(standing: Standing) -> Worry | None:
+    error = standing.other_source
+    return None if error is None else Worry("other_source", error.message, _steps_of(error, standing))
+
+
+def _went_back(standing: Standing) -> Worry | None:
+    if not isinstance(standing.lag, Lag) or standing.lag.went_back is None:
+        return None
+    error = standing.lag.went_back
+    return Worry("table_went_back", error.message, _steps_of(error, standing))
+
+
+def _steps_of(error: EtlError, standing: Standing) -> tuple[Step, ...]:
+    hint = error.hint if standing.place is None else hint_of(error, standing.place, command="run")
+    return (Step(hint),) if hint else ()
+
+
+def _forgotten(standing: Standing) -> Worry | None:
+    run = standing.forgotten
+    if run is None:
+        return None
+    when = f"{run.noted_at:%Y-%m-%d %H:%M} UTC"
+    message = f"the state is older than the run {run.run_id} of {when}, which sent {run.sent:,}"
+    step = Step("was it restored from a backup? What was sent since may be sent again")
+    return Worry("forgotten_run", message, (step,))
+
+
+def _last_run(standing: Standing) -> Worry | None:
+    runs = [run for run in standing.runs if run.command == "run"]
+    if not runs:
+        return None
+    run = runs[0]
+    said = (run.summary or {}).get("error", "")
+    hint = (run.summary or {}).get("hint") or ""
+    if run.outcome == "died":
+        again = Step("nothing is lost: the next run goes on; was the process killed, or the machine restarted?")
+        return Worry("last_run_died", f"the last run, of {_started(run)}, died without a word", (again,))
+    if run.outcome == "failed":
+        return Worry("last_run_failed", f"{_FAILED}{said}", (Step(hint),) if hint else ())
+    if run.outcome == "stopped" and run.exit_code == 3:
+        step = Step("see the rows that fail, and correct the mapping")
+        if standing.place is not None:
+            step = Step(step.text, standing.place.command("preview", "--invalid"))
+        return Worry("too_many_failures", f"the last run stopped itself: {said}", (step,))
+    if run.outcome == "stopped" and run.exit_code == GuardTripped.exit_code:
+        return Worry("guard_tripped", f"a guard stopped the last run: {said}", (Step(hint),) if hint else ())
+    return None
+
+
+def _age(standing: Standing, max_age: timedelta, now: datetime) -> Worry | None:
+    runs = [run for run in standing.runs if run.command == "run"]
+    good = next((run for run in runs if run.outcome == "done"), None)
+    if good is None:
+        return Worry("never_done", "no run was ever done", (_what_holds_up(runs),))
+    seconds = (now - (good.finished_at or good.started_at)).total_seconds()
+    if seconds <= max_age.total_seconds():
+        return None
+    return Worry("too_old", f"the last run that was done ended {duration(seconds)} ago", (_what_holds_up(runs),))
+
+
+def _what_holds_up(runs: Sequence[RunRecord]) -> Step:
+    match runs[0].outcome if runs else None:
+        case None:
+            return Step("the first run needs --start-from")
+        case "running":
+            return Step("a run is under way: wait for its end")
+        case "stopped" if runs[0].exit_code == GuardTripped.exit_code:
+            return Step("a guard stops the runs: a person decides")
+        case "stopped":
+            return Step("the last runs stopped early: give them more time, or see why the API did not answer")
+        case "failed" | "died":
+            return Step("see why the last run ended")
+        case _:
+            return Step("nothing has called it since: does the scheduler?")
+
+
+def _dead_letters(standing: Standing) -> Worry | None:
+    letters = standing.new_letters
+    count = sum(letters.values())
+    if not count:
+        return None
+    steps = [Step("see them with `explain`, correct the rows, then `retry`")]
+    if standing.place is not None:
+        most = [reason for reason, _ in letters.most_common()]
+        steps = [
+            *dead_letter_steps(standing.place, most, standing.examples.get),
+            Step("or leave them, known from now on", standing.place.command("status", "--acknowledge")),
+        ]
+    known = sum(standing.known.values())
+    also = f"; {known:,} more are known" if known else ""
+    return Worry(
+        "dead_letters", f"{counted(count, 'row')} could not be delivered: {by_reason(letters)}{also}", tuple(steps)
+    )
+
+
+def _omitted(standing: Standing) -> Worry | None:
+    """Fields that more than a fifth of the events of the last run went without."""
+    summary = next((run.summary for run in standing.runs if run.command == "run" and run.summary), None) or {}
+    events = int(summary.get("read", 0)) - int(summary.get("invalid", 0))
+    often = [
+        f"{field} in {sum(codes.values()):,} ({', '.join(codes)})"
+        for field, codes in (summary.get("omitted") or {}).items()
+        if sum(codes.values()) > MOST_OMITTED * events
+    ]
+    if not often:
+        return None
+    step = Step("see the rows and why, then correct the mapping or the data")
+    if standing.place is not None:
+        step = Step(step.text, standing.place.command("preview", "--invalid"))
+    message = f"of {events:,} events of the last run many went without a field: {', '.join(often)}"
+    return Worry("omitted_fields", message, (step,))
+
+
+def _unread(standing: Standing) -> Worry | None:
+    """Rows that the last run could not read because of their cursor, and that no other run will."""
+    summary = next((run.summary for run in standing.runs if run.command == "run" and run.summary), None) or {}
+    reasons = summary.get("reasons") or {}
+    found = [f"{counted(reasons[code], 'row')} {why}" for code, why in _UNREAD if reasons.get(code)]
+    if not found and "null_cursor" in summary.get("uncounted", ()):
+        message = "whether rows are without a cursor, which no run reads, could not be counted in time"
+        return Worry("rows_without_cursor", message, (Step("an index on the cursor makes it quick"),))
+    if not found:
+        return None
+    step = Step("fill or correct the column; a list, cursor_field: [updated_at, created_at], takes the other's value")
+    return Worry("rows_without_cursor", f"no run reads {' and '.join(found)}", (step,))
+
+
+def _ahead(standing: Standing) -> Worry | None:
+    if not isinstance(standing.lag, Lag) or standing.lag.ahead_seconds is None:
+        return None
+    seconds = standing.lag.ahead_seconds
+    step = Step("rows written until then are not read: was the clock set back? Move the checkpoint with `state set`")
+    return Worry("checkpoint_ahead", f"the checkpoint lies {duration(seconds)} ahead of the database's clock", (step,))
+
+
+def _lag(standing: Standing, max_lag: timedelta | None) -> Worry | None:
+    if max_lag is None:
+        return None
+    lag = standing.lag
+    if isinstance(lag, NoLag):
+        return Worry("lag_unknown", f"the lag is not known: {lag.why}")
+    if lag is None or not lag.rows or lag.every_row:
+        return None
+    if lag.seconds is None:
+        return Worry(
+            "lag_unknown", "the lag in time is not known: the cursor is no time", (Step("leave out --max-lag"),)
+        )
+    if lag.seconds <= max_lag.total_seconds():
+        return None
+    message = f"the first of {counted(lag.rows, 'waiting row')} waits for {duration(lag.seconds)}"
+    return Worry("lag", message, (Step("do the runs come to their end, and often enough?"),))
+
+
+def _started(run: RunRecord) -> str:
+    return f"{run.started_at:%Y-%m-%d %H:%M} UTC"

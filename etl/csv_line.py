@@ -1,0 +1,23 @@
+"""A line of CSV that a spreadsheet shows as it stands."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+# What a spreadsheet takes for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def csv_line(values: Iterable[object]) -> str:
+    """`values` as one line without its end; a text that a spreadsheet would run gets an apostrophe."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([_cell(value) for value in values])
+    return line.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = {True: "yes", False: "no", None: ""}.get(value, str(value)) if isinstance(value, bool | None) else str(value)
+    # A number may begin with a minus.
+    return f"'{text}" if text.startswith(_FORMULA) and not text[1:].replace(".", "", 1).isdigit() else text

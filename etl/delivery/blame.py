@@ -1,0 +1,223 @@
+"""Whether a request that fails again and again fails because of an event in it, or because the API is down.
+
+The rule: an event is given up only on evidence that the API is well. A batch whose attempts are used up is *suspect*
+when something else was accepted since it first left. Where nothing was, its halves are the question: one batch at a
+time is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the
+API is down, and the run stops. So a night of three rows ends well, of which one makes the API fail, and an outage costs
+eight requests. A suspect batch is halved, a half that fails is halved in turn, and an event that stands alone is tried
+again after the others of its batch. It becomes a dead letter when
+
+* a request that left after it had failed alone was accepted, and it failed again after that; or all others of its batch
+  were accepted, or stand as alone as it does; and
+* so many failures are no chance: at the rate f at which other requests fail, k failures in a row are rarer than one in
+  a million. k counts those of the event alone, and once all others of the batch were accepted, those of the halves
+  that held it; not those that made it suspect.
+  f = (failed + 2) / (accepted + failed + 3), counted among the others since the event first left, or over the whole
+  run where that is more: k is at least 16 after two acceptances, 8 after ten. What a suspect event failed counts
+  there only once it is accepted, so that several guilty ones do not vouch for each other.
+
+While the API is down nothing is accepted, so nothing is given up: after a bounded number of failures in a row the run
+stops, and the next one goes on. A refusal that may be of the key or of a firewall (403) is no chance: it needs
+only the first of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum, unique
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etl.delivery.slot import Piece, Slot
+    from etl.verdict.judge import Refused, TryAgain
+
+LIKELY = 1e-6
+# Failures of one suspect event that stands alone, before the run stops for it.
+MOST_FAILURES_ALONE = 24
+# So many failures of a suspect batch in a row, while nothing at all is accepted, besides two for each halving.
+MOST_FAILURES_IN_A_ROW = 18
+# The same where nothing was accepted since the batch first left.
+MOST_QUESTIONS = 8
+
+
+@unique
+class Step(Enum):
+    """What to do with events whose request failed."""
+
+    TRY_AGAIN = "try again"
+    HALVE = "halve"
+    HALVE_AND_OTHERS_FIRST = "halve, and try the others of the batch before the halves"
+    OTHERS_FIRST = "try the others of the batch first"
+    GIVE_UP = "a dead letter"
+    STOP = "stop the run"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the other slots do.
+
+    asked: the halves of another batch are being tried. open: something may be accepted. flying: an answer is awaited.
+    """
+
+    asked: bool
+    open: bool
+    flying: bool
+
+    @classmethod
+    def than(cls, slot: Slot, slots: Iterable[Slot]) -> Elsewhere:
+        """What is under way besides `slot`."""
+        others = [other for other in slots if other is not slot and other.pieces]
+        return cls(
+            asked=any(other.is_suspect and not other.parked for other in others),
+            open=any(
+                not (other.waits or other.stands_on_suspect or other.failed_in_a_row >= MOST_FAILURES_IN_A_ROW)
+                for other in others
+            ),
+            flying=any(other.flying for other in others),
+        )
+
+
+class Blame:
+    """What is known of the run's requests, and what follows for a slot whose request failed.
+
+    more_span: so many events more may leave for each failure of an event that stands alone, so that there is something
+    to be accepted after it.
+    """
+
+    def __init__(self, *, more_span: int) -> None:
+        self._more_span = more_span
+        self._left = 0
+        self._accepted = 0
+        self._failed = 0
+        self._newest_accepted = 0
+
+    def leaves(self, slot: Slot, *, number: int) -> None:
+        """Request `number` is about to leave, with the first piece of `slot`."""
+        self._left = number
+        piece = slot.pieces[0]
+        if piece.trouble is None:
+            piece.trouble = Trouble(self._accepted, self._failed)
+
+    def accepted(self, slot: Slot, *, number: int) -> None:
+        """Request `number`, of the first piece of `slot`, was accepted, at least in part."""
+        self._accepted += 1
+        self._newest_accepted = max(self._newest_accepted, number)
+        piece = slot.pieces[0]
+        if _trouble(piece).suspect_since is not None:
+            # So its failures were no fault of its own.
+            self._failed += piece.failures
+            slot.undecided -= piece.failures
+
+    def ended(self, slot: Slot) -> None:
+        """All of `slot` is certain. Where nothing was given up, its failures were those of the API."""
+        if not slot.gave_up:
+            self._failed += slot.undecided
+
+    def failed(self, slot: Slot, verdict: TryAgain, *, used_up: bool, elsewhere: Elsewhere) -> Step | None:
+        """A request of `slot` failed; None: its events are not suspect, and it may be tried again as others are.
+
+        used_up: it was the last attempt.
+        """
+        piece = slot.pieces[0]
+        suspect = _trouble(piece).suspect_since is not None
+        if not verdict.may_be_event:
+            self._failed += not verdict.throttled
+            return None
+        if suspect:
+            slot.undecided += 1
+            piece.failed_since = piece.failed_since or self._left
+        else:
+            self._failed += 1
+            if len(piece.events) == 1:
+                piece.failed_since = piece.failed_since or self._left
+        slot.failed(accepted=self._accepted)
+        piece.failures += 1
+        trouble = piece.trouble = _trouble(piece).failed()
+        if trouble.suspect_since is None:
+            if not used_up:
+                return None
+            slot.waits = elsewhere.asked and self._accepted == trouble.accepted_before
+            if slot.waits:
+                return Step.TRY_AGAIN
+            piece.trouble = replace(trouble, suspect_since=self._left, failures=0)
+            self._failed -= piece.failures
+            slot.undecided += piece.failures
+            slot.failed_in_a_row = piece.failures = 0
+        return self._next_step(slot, chance=True, elsewhere=elsewhere)
+
+    def refused(self, slot: Slot, verdict: Refused, *, elsewhere: Elsewhere) -> Step:
+        """A request of `slot` was refused, and the key, the account or a firewall may be the reason."""
+        slot.failed(accepted=self._accepted)
+        piece = slot.pieces[0]
+        if verdict.stop_at_once and not self._accepted:
+            again, piece.failed_since = not piece.failed_since, self._left
+            return Step.TRY_AGAIN if again and elsewhere.flying else Step.STOP
+        trouble = piece.trouble = _trouble(piece).failed()
+        if trouble.suspect_since is None:
+            piece.trouble = replace(trouble, suspect_since=self._left)
+        piece.failed_since = piece.failed_since or self._left
+        if verdict.may_be_chance:
+            piece.failures += 1
+            slot.undecided += 1
+        return self._next_step(slot, chance=verdict.may_be_chance, elsewhere=elsewhere)
+
+    def _next_step(self, slot: Slot, *, chance: bool, elsewhere: Elsewhere) -> Step:
+        """What to do with the first piece of `slot`, which is suspect.
+
+        chance: it may have failed by chance, as a 5xx does and a refusal does not.
+        """
+        piece = slot.pieces[0]
+        alone, trouble = len(piece.events) == 1, _trouble(piece)
+        well = trouble.suspect_since is not None and self._newest_accepted > trouble.suspect_since
+        cleared = self._newest_accepted > piece.failed_since > 0
+        if alone and (cleared or (well and slot.only_suspects)) and not (chance and self._may_be_chance(slot)):
+            return Step.GIVE_UP
+        asking = chance and self._accepted == trouble.accepted_before
+        most = MOST_QUESTIONS if asking else MOST_FAILURES_IN_A_ROW + 2 * slot.size.bit_length()
+        if slot.failed_in_a_row >= most and not (elsewhere.open or (alone and cleared)):
+            return Step.STOP
+        if not alone:
+            return Step.HALVE_AND_OTHERS_FIRST if asking else Step.HALVE
+        if piece.failures >= MOST_FAILURES_ALONE and not elsewhere.open:
+            return Step.STOP
+        slot.more_span += self._more_span
+        return Step.OTHERS_FIRST
+
+    def _may_be_chance(self, slot: Slot) -> bool:
+        piece = slot.pieces[0]
+        trouble = _trouble(piece)
+        since = _rate(self._accepted - trouble.accepted_before, self._failed - trouble.failed_before)
+        # Failures of a batch that held it speak of it alone once everything else in the batch was accepted.
+        failures = trouble.failures if len(slot.pieces) == 1 and not slot.gave_up else piece.failures
+        return max(since, _rate(self._accepted, self._failed)) ** failures >= LIKELY
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What happened to some events since they first left; halves inherit it.
+
+    accepted_before, failed_before: the run's requests when they left. failures: how many requests that held them
+    failed, counted anew from the suspicion on. suspect_since: the number of the last request that left before they
+    became suspect; None: they are not.
+    """
+
+    accepted_before: int
+    failed_before: int
+    failures: int = 0
+    suspect_since: int | None = None
+
+    def failed(self) -> Trouble:
+        """One more failure."""
+        return replace(self, failures=self.failures + 1)
+
+
+def _trouble(piece: Piece) -> Trouble:
+    assert piece.trouble is not None, "its request left"
+    return piece.trouble
+
+
+def _rate(accepted: int, failed: int) -> float:
+    """The share of requests that fail, as two failures and one acceptance more would show it."""
+    failed = max(failed, 0)
+    return (failed + 2) / (accepted + failed + 3)

@@ -1,0 +1,90 @@
+"""Chooses the columns that hold consent: flags by name, words by their values, times of opting in.
+
+The rule: what is not known to be a yes or a no is left out of the event, never taken for a no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+
+from etl.drafting.dictionary import (
+    CONSENT_NO,
+    CONSENT_STATES,
+    CONSENT_TELLING,
+    CONSENT_TIMES,
+    CONSENT_UNKNOWN,
+    CONSENT_YES,
+)
+from etl.drafting.draft import DraftField
+from etl.drafting.facts import SampledColumn
+from etl.drafting.names import bare, is_secret, rank
+from etl.drafting.quoting import quoted
+
+_PARTNERS = ("optin", "optedin")
+_DOUBLE = ("dboptin", "doubleoptin")
+_OLDEST = 1990
+
+
+def add_consent(chosen: dict[str, DraftField], columns: Sequence[SampledColumn], *, is_subscription: bool) -> None:
+    """Add newsletter and marketing to `chosen`. `is_subscription`: each row is one person's subscription."""
+    taken = {one.column for one in chosen.values()}
+    newsletter = chosen.get("newsletter")
+    partner = next((one for one in columns if bare(one.known_as) in _PARTNERS and one.name not in taken), None)
+    if newsletter is not None and "marketing" not in chosen and partner is not None:
+        reason = "opt-in beside a newsletter: usually the mail of partners; CHECK"
+        chosen["marketing"] = DraftField("marketing", partner.name, reason)
+        taken.add(partner.name)
+    for column in columns:
+        if column.name in taken and (newsletter is None or column.name != newsletter.column):
+            continue
+        for field in _said_by_values(column, is_subscription=is_subscription):
+            if "newsletter" not in chosen or chosen["newsletter"].column == column.name:
+                chosen["newsletter"] = field
+                taken.add(column.name)
+    for name, names in CONSENT_TIMES.items():
+        for column in columns if name not in chosen else ():
+            if column.name not in taken and rank(column.known_as, names) is not None and _is_time(column):
+                chosen[name] = _of_time(name, column)
+                taken.add(column.name)
+                break
+
+
+def _said_by_values(column: SampledColumn, *, is_subscription: bool) -> Iterator[DraftField]:
+    if is_secret(column.name):
+        return
+    spellings = sorted({one.strip() for one in column.values if isinstance(one, str) and one.strip()})
+    words = {bare(one) for one in spellings}
+    if words and words & CONSENT_TELLING and words <= CONSENT_YES | CONSENT_NO | CONSENT_UNKNOWN:
+        meant = {one: _meaning(bare(one)) for one in spellings}
+        known = ", ".join(f"{quoted(one)}: {what}" for one, what in meant.items())
+        reason = "its words say who subscribed"
+        yield DraftField("newsletter", column.name, reason, (("map", f"{{{known}, else: null}}"),))
+        return
+    numbers = {one for one in column.values if isinstance(one, int) and not isinstance(one, bool)}
+    if rank(column.known_as, _DOUBLE) is not None and 2 in numbers and numbers <= {0, 1, 2}:
+        reason = "double opt-in by its name; CHECK: 2 is taken for asked and not confirmed"
+        yield DraftField("newsletter", column.name, reason, (("map", '{1: "yes", 0: "no", else: null}'),))
+    elif is_subscription and rank(column.known_as, CONSENT_STATES) is not None and 3 in numbers <= {1, 2, 3, 4}:
+        reason = "a state by its name; CHECK: 1 is taken for subscribed, 3 for unsubscribed, others for neither"
+        yield DraftField("newsletter", column.name, reason, (("map", '{1: "yes", 3: "no", else: null}'),))
+
+
+def _meaning(word: str) -> str:
+    return '"yes"' if word in CONSENT_YES else '"no"' if word in CONSENT_NO else "null"
+
+
+def _is_time(column: SampledColumn) -> bool:
+    return (column.kind or "text").startswith("date") or (
+        column.kind in ("text", None) and all(str(one)[:4].isdigit() for one in column.values)
+    )
+
+
+def _of_time(name: str, column: SampledColumn) -> DraftField:
+    """Yes where there is a time of opting in; the zero dates of MySQL mean that there is none."""
+    zero = sorted({one for one in column.values if isinstance(one, str) and one.startswith("0000")})
+    old = any(isinstance(one, date | datetime) and one.year < _OLDEST for one in column.values)
+    known = "".join(f"{quoted(one)}: null, " for one in zero)
+    check = "; CHECK: some times lie before 1990, and mean perhaps that there is none" if old else ""
+    reason = f"a time of opting in: whoever has one said yes; CHECK: is it emptied by opting out?{check}"
+    return DraftField(name, column.name, reason, (("map", f'{{{known}else: "yes"}}'),))

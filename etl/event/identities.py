@@ -1,0 +1,49 @@
+"""Whom an event is about.
+
+The rule: events that share one of these never overtake each other, so an identity is written in one way only. An
+address and its SHA-256 are one identity; hashing an address costs a twentieth of sending it, so it is left until a hash
+has been seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import chain
+
+from etl.mapping.hashed import HASHED
+
+# "e:" and 64 hexadecimal digits.
+_HASHED_LENGTH = 66
+
+
+def identities(email: object, userid: object) -> tuple[str, ...]:
+    """An event's "u:<userid>" and "e:<email>", those that are not None, in this order."""
+    if userid is None:
+        return () if email is None else (f"e:{email}",)
+    return (f"u:{userid}",) if email is None else (f"u:{userid}", f"e:{email}")
+
+
+def identities_of(
+    emails: Sequence[object] | None, userids: Sequence[object] | None, count: int
+) -> list[tuple[str, ...]]:
+    """The `identities` of `count` events, by column; None is a field that the mapping lacks."""
+    if userids is None and emails is not None:
+        # Most mappings.
+        return [() if email is None else (f"e:{email}",) for email in emails]
+    missing = [None] * count
+    return list(map(identities, emails or missing, userids or missing))
+
+
+def may_hold_hashes(of_events: Iterable[Iterable[str]]) -> bool:
+    """Whether an identity of an event may be the hash of an address; quick, and wrong now and then."""
+    return _HASHED_LENGTH in set(map(len, chain.from_iterable(of_events)))
+
+
+def hashed(identities: Iterable[str]) -> Iterator[str]:
+    """`identities` with each address as its SHA-256, as the receiver makes it: what is a hash already stays."""
+    for one in identities:
+        if one.startswith("e:") and not HASHED.fullmatch(one, 2):
+            yield f"e:{sha256(one[2:].encode('utf-8', 'surrogatepass')).hexdigest()}"
+        else:
+            yield one

@@ -1,0 +1,100 @@
+"""What is unusual about a run, found before anything leaves (`guards`).
+
+The rule: a guard that is set and cannot be evaluated has tripped, because nothing says that the run is harmless.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from etl.job.outcome import TrippedGuard
+from etl.mapping.guards import Guards
+from etl.page import Window
+
+if TYPE_CHECKING:
+    from etl.books import Books
+    from etl.job.run import Workshop
+
+# What is usual is the median of so many runs, and nothing is before there were a few.
+USUAL_RUNS = 14
+ENOUGH_RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a run would do: its books, how many events it would send, whether `--limit` cuts it."""
+
+    shop: Workshop
+    books: Books
+    events: int
+    limited: bool
+
+
+def usual_sent(summaries: Sequence[Mapping[str, Any]]) -> float | None:
+    """The median of what the last runs sent, newest first; None before there were enough."""
+    sent = [int(each.get("sent", 0)) for each in summaries[:USUAL_RUNS]]
+    return statistics.median(sent) if len(sent) >= ENOUGH_RUNS else None
+
+
+def tripped_guards(shop: Workshop, books: Books, *, events: int, limited: bool) -> tuple[TrippedGuard, ...]:
+    """The guards of the mapping that stop a run of these `books`, which would send `events`."""
+    looked, guards = _Looked(shop, books, events, limited), shop.mapping.guards
+    return tuple(
+        TrippedGuard(name, words)
+        for name, words in (
+            *_too_many(looked, guards),
+            *_too_much_changed(looked, guards),
+            *_too_few_rows(looked, guards),
+        )
+    )
+
+
+def _too_many(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
+    events = looked.events
+    if guards.max_events is not None and events > guards.max_events:
+        yield "max_events", f"it would send {events:,} events, more than {guards.max_events:,}"
+    if guards.max_times_usual is None:
+        return
+    usual = usual_sent(looked.shop.state.history.last_done(USUAL_RUNS))
+    if usual is None:
+        return
+    # Where most runs send nothing, one full request is nothing unusual.
+    most = guards.max_times_usual * usual or looked.shop.mapping.destination.batch_size
+    if events > most:
+        times = f", {events / usual:,.0f} times the usual {usual:,.0f}" if usual else "; usually it sends none"
+        yield "max_times_usual", f"it would send {events:,} events{times}"
+
+
+def _too_much_changed(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
+    if guards.max_changed is None:
+        return
+    if looked.shop.mapping.resend == "always":
+        yield "max_changed", "it cannot be evaluated without a ledger"
+        return
+    changed, known = looked.books.changed, looked.shop.state.ledger_size()
+    if changed > guards.max_changed * known:
+        yield "max_changed", f"{changed:,} of {known:,} rows that were sent before would change"
+
+
+def _too_few_rows(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
+    if guards.max_source_drop is None:
+        return
+    shop, words = looked.shop, "that the ledger knows"
+    cursor = shop.mapping.source.cursor_field
+    before = None
+    if not cursor:
+        whole = (each for each in shop.state.history.last_done(USUAL_RUNS) if not each.get("partial"))
+        before = next((int(each.get("read", 0)) for each in whole), None)
+        words = "of the last run"
+    if before is None and shop.mapping.resend == "changed":
+        before = shop.state.ledger_size()
+    if before is None:
+        if cursor:
+            yield "max_source_drop", "it cannot be evaluated without a ledger"
+        return
+    rows = looked.books.read if not (cursor or looked.limited) else shop.source.count(Window())
+    if rows < (1 - guards.max_source_drop) * before:
+        yield "max_source_drop", f"the source has {rows:,} rows, instead of the {before:,} {words}"

@@ -1,0 +1,205 @@
+"""Where a run begins and what it reads, from the checkpoint and what a person said.
+
+The rule: where to begin is never guessed. Without a checkpoint a person has to say so, because a lost state file must
+not turn a nightly run into a re-send of everything. Light to import: `status` asks it too.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from etl.checkpoint import Checkpoint
+from etl.clock import Clock
+from etl.errors import AlreadyBegun, FirstRunUndecided
+from etl.page import Bound, Position, Window
+
+if TYPE_CHECKING:
+    from etl.job.run import Workshop
+
+LOG = logging.getLogger(__name__)
+# A track that remembers where `--start-from now` was: lookback reads nothing below it again.
+FLOOR = "floor"
+# A track that remembers the value of `--start-from VALUE`: also a run that never got there begins at it, not below.
+START = "start"
+# A track that exists while a full refresh is not complete; its position is the checkpoint of before.
+REFRESH = "refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a run ends early. None: never.
+
+    rows: after so many that move the checkpoint. deadline: on the monotonic clock, in seconds. until: by the wall
+    clock, aware, because a host that slept has not counted that time (E6).
+    """
+
+    rows: int | None = None
+    deadline: float | None = None
+    until: datetime | None = None
+
+    def seconds_left(self, clock: Clock, now: float) -> float:
+        """The time until the end, on the monotonic clock now `now`; infinite without one."""
+        left = math.inf if self.deadline is None else self.deadline - now
+        return left if self.until is None else min(left, (self.until - clock.utc_now()).total_seconds())
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the caller chose.
+
+    `start_from` is "beginning", "now", a cursor's text, or None to go on from the checkpoint. move_checkpoint: a person
+    knows that there is a checkpoint, and wants `start_from` all the same.
+    """
+
+    run_id: str
+    start_from: str | None = None
+    move_checkpoint: bool = False
+    full_refresh: bool = False
+    limits: Limits = NO_LIMITS
+    ignore_guards: bool = False
+
+    @property
+    def as_arguments(self) -> tuple[str, ...]:
+        """What says where to begin, as arguments of the command."""
+        if self.full_refresh:
+            return ("--full-refresh",)
+        return () if self.start_from is None else ("--start-from", self.start_from)
+
+
+def require_start(name: str, before: Checkpoint | None, options: RunOptions, *, place: str) -> None:
+    """Refuse to guess; `place` names the state.
+
+    Raises:
+        FirstRunUndecided: there is no checkpoint, and nothing says where to begin.
+        AlreadyBegun: there is one, and `start_from` would leave it.
+    """
+    if before is None and options.start_from is None and not options.full_refresh:
+        raise first_run_undecided(f"{name}: there is no checkpoint in the state {place}, so this would be a first run")
+    if before is not None and options.start_from is not None and not options.move_checkpoint:
+        raise AlreadyBegun(
+            f"{name}: there is a checkpoint already, and --start-from is for a first run",
+            hint="leave --start-from out: the run goes on from the checkpoint; "
+            "with --yes it begins there all the same; a backfill sends a range again without moving the checkpoint",
+        )
+
+
+def first_run_undecided(message: str) -> FirstRunUndecided:
+    """The error of a run that would have to guess where to begin."""
+    return FirstRunUndecided(
+        message,
+        hint="say where to begin: --start-from beginning, --start-from now, or --start-from VALUE of the cursor; "
+        "if a state file was lost, restore it first; if it lies elsewhere, name it with --state",
+    )
+
+
+def windows_to_read(
+    shop: Workshop,
+    before: Checkpoint | None,
+    bound: Bound,
+    options: RunOptions,
+    *,
+    look: Callable[[Sequence[Window]], None] = lambda _: None,
+) -> Sequence[Window]:
+    """What the run of `options` reads, from the checkpoint `before` up to `bound`; its beginning is remembered.
+
+    `look` gets the windows before anything is remembered; what it raises ends the run.
+    """
+    _check_not_backwards(shop, before, options)
+    look(planned_windows(shop, before, bound, options))
+    if options.full_refresh and shop.state.checkpoint(REFRESH) is None:
+        _tell_of_refresh(options)
+        shop.state.begin_anew(REFRESH, run_id=options.run_id)
+        return planned_windows(shop, None, bound, options)
+    if shop.state.checkpoint(REFRESH) is not None and (
+        options.full_refresh or options.start_from not in {None, "beginning"}
+    ):
+        LOG.warning(
+            "a full refresh was not complete, and this run goes on with it: what it has sent already is not sent again"
+            if options.full_refresh
+            else "a full refresh was not complete: the rows that --start-from passes over are not sent again by it"
+        )
+    # A first run leaves its mark at once: a kill before the first batch must not make the next run ask again.
+    match options.start_from:
+        case "now":
+            begin = shop.source.last_position(bound.until)
+            shop.state.set_checkpoint("run", begin, run_id=options.run_id)
+            _mark_begin(shop, options, floor=begin)
+            return ()
+        case None:
+            pass
+        case "beginning":
+            _mark_begin(shop, options)
+        case text:
+            _mark_begin(shop, options, start=Position(shop.source.parse_cursor(text), ()))
+    if before is None or not shop.mapping.source.cursor_field:
+        shop.state.set_checkpoint("run", None, run_id=options.run_id)
+    return planned_windows(shop, before, bound, options)
+
+
+def _check_not_backwards(shop: Workshop, before: Checkpoint | None, options: RunOptions) -> None:
+    if before is None or before.position is None or not shop.mapping.source.cursor_field:
+        return
+    if options.start_from is not None or (options.full_refresh and shop.state.checkpoint(REFRESH) is None):
+        return
+    floor = shop.state.checkpoint(FLOOR)
+    # Where `--start-from now` began, no row needs to be.
+    if floor is None or floor.position != before.position:
+        warning = shop.source.check_not_backwards(before.position)
+        if warning is not None:
+            LOG.warning(warning)
+
+
+def _tell_of_refresh(options: RunOptions) -> None:
+    LOG.info("a full refresh began: the checkpoint went back to the beginning, and every row is sent again")
+    if options.limits.rows is not None:
+        LOG.warning(
+            "the checkpoint went back to the beginning, and --limit ends this run before the refresh is complete: "
+            "the next runs go on with it, and read every row",
+            extra={"limit": options.limits.rows},
+        )
+
+
+def _mark_begin(
+    shop: Workshop, options: RunOptions, *, floor: Position | None = None, start: Position | None = None
+) -> None:
+    for track, position in ((FLOOR, floor), (START, start)):
+        if position is not None or shop.state.checkpoint(track) is not None:
+            shop.state.set_checkpoint(track, position, run_id=options.run_id)
+
+
+def next_windows(shop: Workshop, bound: Bound) -> Sequence[Window]:
+    """What the next run would read. Raises `FirstRunUndecided` when it has not been said yet where to begin."""
+    before, options = shop.state.checkpoint("run"), RunOptions(run_id="")
+    require_start(shop.mapping.name, before, options, place=shop.state.place)
+    return planned_windows(shop, before, bound, options)
+
+
+def planned_windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
+    """The windows between the checkpoint `before` and `bound`; nothing is remembered."""
+    match options.start_from:
+        case "now":
+            return ()
+        case "beginning":
+            return shop.source.start_windows(None, bound)
+        case None:
+            refreshing = shop.state.checkpoint(REFRESH) is not None
+            if options.full_refresh or refreshing:
+                reached = before.position if before is not None and refreshing else None
+                return shop.source.windows(reached, bound)
+            start = shop.state.checkpoint(START)
+            value = start.position.cursor if start and start.position else None
+            windows = shop.source.windows(before.position if before else None, bound, floor=value)
+            floor = shop.state.checkpoint(FLOOR)
+            if floor is None:
+                return windows
+            return [replace(window, after=window.after or floor.position) for window in windows]
+        case text:
+            return shop.source.start_windows(shop.source.parse_cursor(text), bound)

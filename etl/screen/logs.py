@@ -1,0 +1,113 @@
+"""Logs on stderr: a past-tense sentence and key=value, or one JSON object a line.
+
+The rule: ids, keys and cursors may stand in a log, other values of a row never; a log that cannot be written stops
+nothing; other libraries and Python's warnings are records like ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+from etl.exact import printable
+from etl.screen.json_line import json_line
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+@dataclass(frozen=True, slots=True)
+class LogChoice:
+    """What `configure_logs` was asked for."""
+
+    level: str
+    form: Literal["text", "json"]
+
+
+def log_choice() -> LogChoice:
+    """How the logs of this process are, for one that it starts."""
+    level = logging.getLevelName(logging.getLogger("etl").getEffectiveLevel()).lower()
+    return LogChoice(level, "json" if in_json() else "text")
+
+
+def configure_logs(*, level: str, form: Literal["text", "json"]) -> None:
+    """Send the package's logs of `level` and above to stderr in `form`; other libraries from WARNING on at most."""
+    handler = StandardError()
+    handler.setFormatter(JsonLines() if form == "json" else PlainLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    logging.getLogger("etl").setLevel(level.upper())
+    root.setLevel(max(logging.WARNING, logging.getLogger("etl").level))
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False
+
+
+def in_json() -> bool:
+    """Whether stderr is for JSON lines."""
+    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)
+
+
+def is_quiet() -> bool:
+    """Whether only errors are wanted (`-q`)."""
+    return not logging.getLogger("etl").isEnabledFor(logging.WARNING)
+
+
+def log_context(**values: str) -> None:
+    """Stand `mapping` and `run_id` in every following record."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, PlainLines | JsonLines):
+            handler.formatter.context = values
+
+
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is at that moment: a progress bar stands in for it to keep below the logs."""
+
+    @property
+    def stream(self) -> TextIO:
+        """Today's stderr."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """Not kept."""
+
+
+class PlainLines(logging.Formatter):
+    """`2026-01-31T03:00:00Z INFO page taken in rows=5000`."""
+
+    context: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole, never changed
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        values = {**self.context, **_extra(record)}
+        pairs = "".join(f" {name}={value}" for name, value in values.items())
+        return printable(f"{_timestamp(record)} {record.levelname} {_event(record)}{pairs}")
+
+
+class JsonLines(logging.Formatter):
+    """`{"ts": …, "level": …, "event": …, "mapping": …, "run_id": …, …}`."""
+
+    context: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole, never changed
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One JSON object."""
+        base = {"ts": _timestamp(record), "level": record.levelname.lower(), "event": _event(record)}
+        about = {"mapping": None, "run_id": None, **self.context}
+        # Another library's extra value must not take the place of ours.
+        more = {name: value for name, value in _extra(record).items() if name not in base}
+        return json_line({**base, **about, **more})
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _event(record: logging.LogRecord) -> str:
+    # A line a record: Python's warnings end with the line of code that they are about.
+    return record.getMessage().strip().replace("\n", " | ")
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}

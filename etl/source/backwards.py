@@ -1,0 +1,111 @@
+"""Whether a table that ends below a checkpoint was restored, or has merely lost its newest rows (A13, A35).
+
+The rule: where a clock bounds the cursor, whatever is written from now on lies above the checkpoint, so a run may go
+on. An integer may be given out again after a restore; a run goes on only where the database shows that it was not: the
+checkpoint's own row is gone, and the sequence of its key has not gone back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.errors import SourceMismatch, TableWentBack
+from etl.page import Position, Window
+from etl.source.fault import DatabaseFault
+from etl.source.parts import Parts
+
+
+def check_not_backwards(parts: Parts, position: Position) -> str | None:
+    """A sentence of warning when the table ends below a checkpoint's `position`, but a run may go on; mostly None.
+
+    Raises:
+        TableWentBack: nothing shows that a run may go on.
+    """
+    if position.cursor is None or parts.domain is None:
+        return None
+    subject, name, database = parts.plan.subject, parts.domain.name, parts.database
+    purpose = f"compare the checkpoint with {subject}"
+    statement = parts.keyset.any_from(position.cursor)
+    if database.read_patiently(statement, purpose=purpose).rows:
+        return None
+    if not database.read_patiently(parts.keyset.count(Window()), purpose=purpose).rows[0][0]:
+        return None
+    words = f"the highest {name} of {subject} lies below the checkpoint"
+    if parts.domain.is_time:
+        return (
+            f"{words}: its newest rows were deleted, or the database was restored; the run goes on, "
+            "and after a restore a checkpoint that is moved back lets the next one send what differs since"
+        )
+    if _own_row_is_gone(parts, position, purpose):
+        return f"{words}: its newest rows were deleted, and the key's sequence goes on above them; so does the run"
+    raise TableWentBack(
+        f"{words}: the table went back",
+        hint="after a restore, or when its newest rows were deleted, move the checkpoint back; the ledger keeps rows "
+        "that did not change from being sent again",
+    )
+
+
+def _own_row_is_gone(parts: Parts, position: Position, purpose: str) -> bool:
+    key = position.key
+    if not key and position.cursor is not None and parts.plan.primary_key == (parts.plan.cursor_field,):
+        key = (position.cursor,)
+    if len(key) != 1 or type(key[0]) is not int or not parts.relation.is_table:
+        return False
+    try:
+        if parts.database.read_patiently(parts.keyset.any_of_key(key), purpose=purpose).rows:
+            return False
+        last = _last_given_out(parts)
+    except DatabaseFault:
+        return False
+    return last is not None and last >= key[0]
+
+
+def _last_given_out(parts: Parts) -> int | None:
+    """The last number of the sequence behind the table's key; None where there is none, or it may not be read."""
+    find = _SEQUENCES.get(parts.database.dialect)
+    if find is None:
+        return None
+    table, schema = parts.relation.table or "", parts.relation.schema
+    try:
+        rows = parts.database.patiently(
+            lambda: parts.database.read(find(table, schema, parts.plan.primary_key[0])).rows,
+            purpose=f"read the key's sequence of {parts.plan.subject}",
+        )
+    except (DatabaseFault, SourceMismatch):
+        return None
+    return int(rows[0][0]) if rows and rows[0][0] is not None else None
+
+
+def _postgresql(table: str, schema: str | None, column: str) -> Any:  # noqa: ANN401  # a SQL statement
+    # The function takes a table as an identifier, in quotation marks where it needs them, and a column as it is.
+    quoted = sa.func.quote_ident
+    name = quoted(table) if schema is None else sa.func.concat(quoted(schema), ".", quoted(table))
+    sequences = sa.table("pg_sequences", sa.column("schemaname"), sa.column("sequencename"), sa.column("last_value"))
+    found = sa.func.concat(quoted(sequences.c.schemaname), ".", quoted(sequences.c.sequencename))
+    return sa.select(sequences.c.last_value).where(found == sa.func.pg_get_serial_sequence(name, column))
+
+
+def _mysql(table: str, schema: str | None, column: str) -> sa.TextClause:
+    del column  # a table has one at most, and it is a key
+    sql = (
+        "SELECT AUTO_INCREMENT - 1 FROM information_schema.TABLES"
+        " WHERE TABLE_NAME = :t AND TABLE_SCHEMA = coalesce(:s, DATABASE())"
+    )
+    return sa.text(sql).bindparams(t=table, s=schema)
+
+
+def _sqlite(table: str, schema: str | None, column: str) -> sa.TextClause:
+    # Without AUTOINCREMENT there is no such table, or no such row: the number of a deleted row is given out again.
+    del schema, column
+    return sa.text("SELECT seq FROM sqlite_sequence WHERE lower(name) = lower(:t)").bindparams(t=table)
+
+
+_SEQUENCES: dict[str, Callable[[str, str | None, str], Any]] = {
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+    "mariadb": _mysql,
+    "sqlite": _sqlite,
+}

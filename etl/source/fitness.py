@@ -1,0 +1,59 @@
+"""Which columns may be a key: those whose values come back exactly, and compare as they sort.
+
+A key of any other type would lose rows at the ends of pages, or could not be kept in the state; so it is refused by
+name before anything is read, by `validate --connect` and by `run` alike.
+"""
+
+from __future__ import annotations
+
+from etl.errors import SourceMismatch
+from etl.source.place import at_key
+from etl.source.plan import ReadPlan
+from etl.source.relation import Relation
+
+# None: not declared (queries on SQLite), or a text or binary column in a query on MySQL.
+KEY_KINDS = frozenset(
+    {"integer", "decimal", "boolean", "text", "date", "datetime", "datetime_tz", "uuid", "bytes", None}
+)
+# Kinds whose comparison with a value that was read is exact by itself, whatever the collation or the session.
+EXACT_KINDS = frozenset({"integer", "decimal", "boolean", "date", "datetime"})
+_WHY = {
+    "number": "floating-point numbers are rounded on their way, so that rows would be lost at the ends of pages",
+    "nanoseconds": "digits below the microsecond are lost on their way, so that pages would not end where they should",
+    "unsigned": "DuckDB compares its numbers as signed ones, which the largest are not",
+    "bits": "bits do not compare with what the driver gives for them",
+    "labels": "in a query it cannot be told from a text, but sorts by number, so that rows would be lost",
+}
+
+
+def refuse_unfit_key(relation: Relation, plan: ReadPlan) -> None:
+    """Check the types of the key's columns.
+
+    Raises:
+        SourceMismatch: a column has a type that cannot be part of a key; the type is named.
+    """
+    for name in plan.primary_key:
+        why = unfit_reason(relation, name)
+        if why is not None:
+            words = f"{name} cannot be part of the key: it is {relation.type_name(name)}, and {why}"
+            raise SourceMismatch(
+                at_key(plan, ("source", "primary_key"), words),
+                hint="choose other columns that tell rows apart; in a query, CAST it to text or to an exact number",
+            )
+
+
+def unfit_reason(relation: Relation, name: str) -> str | None:
+    """Why the column `name` can be neither key nor cursor by its type; None when it can be a key."""
+    declared = relation.declared.get(name, "").upper()
+    if declared.startswith(("BIT", "VARBIT")):
+        return _WHY["bits"]
+    if declared.startswith(("ENUM", "SET")) and name not in relation.ordinals:
+        return _WHY["labels"]
+    if declared == "UHUGEINT":
+        return _WHY["unsigned"]
+    if declared == "TIMESTAMP_NS":
+        return _WHY["nanoseconds"]
+    kind = relation.kinds[name]
+    if kind in KEY_KINDS:
+        return None
+    return _WHY.get(kind or "", "values of this type cannot be kept and compared exactly")

@@ -1,0 +1,181 @@
+"""What a transaction of ours is told, and nothing but the transaction: read-only, in one zone, with time limits.
+
+A pooler in transaction mode hands the server's session to another program after each transaction. So nothing is set for
+the session where the database has a form that ends with the transaction (PostgreSQL) or the statement (MariaDB).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from etl.errors import SourceFailed, UsageProblem
+from etl.source.fault import DatabaseFault, Fault
+from etl.source.plan import Limits
+
+SERVER = "server"
+_UTC_NAMES = frozenset({"UTC", "Etc/UTC", "+00:00"})
+_READING = re.compile(r"\s*(?:\(|SELECT\b|WITH\b|SHOW\b|DESCRIBE\b|EXPLAIN\b)", re.IGNORECASE)
+_BEGINNING = re.compile(r"START TRANSACTION READ ONLY|SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def prepare(engine: sa.Engine, limits: Limits, *, zone: str) -> None:
+    """Have every transaction of `engine` begin as it should; `zone` is `source.session_timezone`."""
+    match engine.dialect.name:
+        case "postgresql":
+            _prepare_postgresql(engine, limits, zone)
+        case "mysql" | "mariadb":
+            _prepare_mysql(engine, limits, zone)
+        case "duckdb" if zone != SERVER:
+            sa.event.listen(engine, "connect", _told(f"SET TimeZone = '{zone}'"))
+        case _:
+            pass
+
+
+def zone_statement(dialect: str) -> sa.Select[Any]:
+    """The statement that asks for the zone of a transaction; it asks for nothing where there is none."""
+    match dialect:
+        case "postgresql" | "duckdb":
+            return sa.select(sa.func.current_setting("TimeZone"))
+        case "mysql" | "mariadb":
+            return sa.select(sa.text("@@session.time_zone"))
+        case "oracle":
+            return sa.select(sa.text("1 FROM dual"))
+        case _:
+            return sa.select(sa.literal_column("1"))
+
+
+def check_zone(found: object, *, dialect: str, zone: str) -> None:
+    """Refuse a server, or a pooler before it, that did not take the zone: it would shift times in silence.
+
+    Raises:
+        SourceFailed: `found`, the answer to `zone_statement`, is another zone.
+    """
+    if zone == SERVER or dialect not in {"postgresql", "mysql", "mariadb"}:
+        return
+    if found != zone and not (zone in _UTC_NAMES and found in _UTC_NAMES):
+        raise SourceFailed(f"the database session did not accept the time zone {zone} but kept {found}")
+
+
+def unknown_zone() -> UsageProblem:
+    """The error for a MySQL or MariaDB that does not know the name of `source.session_timezone`."""
+    return UsageProblem(
+        "source.session_timezone: the database server does not know this zone, because its tables of time zones are "
+        "not filled",
+        hint="mysql_tzinfo_to_sql /usr/share/zoneinfo | mysql mysql fills them, as its administrator; "
+        "without them only UTC and `server` can be had",
+    )
+
+
+def zone_of_server(found: str, system: str) -> tzinfo:
+    """The zone that MySQL or MariaDB names by `@@time_zone` (`found`) and `@@system_time_zone` (`system`).
+
+    Raises:
+        UsageProblem: it has no name that tells its summer time, such as CEST.
+    """
+    name = system if found == "SYSTEM" else found
+    offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", name)
+    if offset is not None:
+        ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(ahead if offset[1] == "+" else -ahead)
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise UsageProblem(
+            f"the server's zone is that of its system, which calls itself {name}: which zone is that in winter?",
+            hint="name it: source.session_timezone: Europe/Amsterdam",
+        ) from None
+
+
+def is_utc(zone: tzinfo) -> bool:
+    """`zone` is UTC, under whatever name, in summer and in winter."""
+    return all(datetime(2024, month, 1, tzinfo=zone).utcoffset() == timedelta() for month in (1, 7))
+
+
+def _prepare_postgresql(engine: sa.Engine, limits: Limits, zone: str) -> None:
+    settings = {
+        "DateStyle": "ISO",
+        "IntervalStyle": "postgres",
+        "extra_float_digits": "3",
+        "statement_timeout": str(limits.statement_seconds * 1000),
+        "lock_timeout": str(limits.lock_seconds * 1000),
+        # Between two pieces of a long answer; the user's or the database's own limit is made for other programs.
+        "idle_in_transaction_session_timeout": str(limits.statement_seconds * 1000),
+        # The server's own look at whether we still live: within a minute, not two hours.
+        "tcp_keepalives_idle": "20",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+    if zone != SERVER:
+        settings["TimeZone"] = f"'{zone}'"
+    # One message to the server: the drivers have begun the transaction by then, and take several statements at once.
+    told = "; ".join(
+        ["SET TRANSACTION READ ONLY", *(f"SET LOCAL {name} = {value}" for name, value in settings.items())]
+    )
+
+    def begin(connection: sa.Connection) -> None:
+        seconds = _own_seconds(connection, limits)
+        own = "" if seconds is None else f"; SET LOCAL statement_timeout = {seconds * 1000:d}"
+        connection.exec_driver_sql(told + own)
+
+    sa.event.listen(engine, "begin", begin)
+
+
+def _prepare_mysql(engine: sa.Engine, limits: Limits, zone: str) -> None:
+    limit = {"lock_wait_timeout": str(limits.lock_seconds)}
+    if zone != SERVER:
+        limit["time_zone"] = "'+00:00'" if zone in _UTC_NAMES else f"'{zone}'"
+    mariadb = _assigned(limit | {"max_statement_time": str(limits.statement_seconds)})
+    mysql = _assigned(limit | {"max_execution_time": str(limits.statement_seconds * 1000)})
+
+    def begin(connection: sa.Connection) -> None:
+        if engine.dialect.default_isolation_level == "SERIALIZABLE":
+            # For the next transaction only; reading would lock rows in the writers' way.
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.exec_driver_sql("START TRANSACTION READ ONLY")
+
+    def before(
+        connection: sa.Connection, _cursor: object, sql: str, parameters: object, _context: object, _many: object
+    ) -> tuple[str, object]:
+        if not _READING.match(sql):
+            if not _BEGINNING.fullmatch(sql):
+                # A statement that defines something would end the transaction, and read-only with it.
+                raise DatabaseFault(Fault.OTHER, "only statements that read are sent to the source")
+            return sql, parameters
+        if getattr(engine.dialect, "is_mariadb", False):
+            seconds = _own_seconds(connection, limits)
+            own = "" if seconds is None else f", max_statement_time = {seconds:d}"
+            sql = f"SET STATEMENT {mariadb}{own} FOR {sql}"
+        return sql, parameters
+
+    def connected(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's connection has no common type
+        # MySQL has no settings for one statement. These keep no other program on the session from writing.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            if "mariadb" not in str(cursor.fetchone()[0]).lower():
+                cursor.execute(f"SET {mysql}")
+
+    sa.event.listen(engine, "begin", begin)
+    sa.event.listen(engine, "before_cursor_execute", before, retval=True)
+    sa.event.listen(engine, "connect", connected)
+
+
+def _own_seconds(connection: sa.Connection, limits: Limits) -> int | None:
+    """The limit of this statement alone; None where it has none below that of all."""
+    seconds = connection.get_execution_options().get("statement_seconds")
+    return None if seconds is None or seconds >= limits.statement_seconds else int(seconds)
+
+
+def _assigned(settings: dict[str, str]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in settings.items())
+
+
+def _told(sql: str) -> Any:  # noqa: ANN401  # a listener
+    def told(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's connection has no common type
+        connection.execute(sql)
+
+    return told

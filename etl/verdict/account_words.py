@@ -1,0 +1,101 @@
+"""Whether a refusal speaks of the account, its key or the API, not of the events: suspended, over its quota, too busy.
+
+The rule: read only in words from which what was sent has been taken out, so that no row can stop a run by its text;
+but before words that are not known are masked, or `AccountDisabled` would say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, unique
+
+# English, and what vendors of the Low Countries, Germany, France and Spain write.
+_ACCOUNT = (
+    r"(?:account|subscription|licen[cs]e|contract|plan|tenant|workspace|api ?key|token|channel"
+    r"|abonnement|licentie|konto|lizenz|vertrag|compte|contrat|cuenta|suscripci[óo]n|licencia)"
+)
+_CLOSED = (
+    r"(?:suspended|disabled|deactivated|blocked|locked|expired|inactive|closed|frozen|terminated|cancell?ed|revoked"
+    r"|paused|not (?:been )?(?:active|activated|enabled)|unpaid|overdue"
+    r"|geblokkeerd|opgeschort|geschorst|gedeactiveerd|uitgeschakeld|verlopen|be[ëe]indigd|afgesloten|opgezegd|inactief"
+    r"|gesperrt|deaktiviert|abgelaufen|gek[üu]ndigt|ausgesetzt|inaktiv"
+    r"|suspendue?|d[ée]sactiv[ée]e?|bloqu[ée]e?|expir[ée]e?|r[ée]sili[ée]e?"
+    r"|suspendid[oa]|desactivad[oa]|bloquead[oa]|caducad[oa])"
+)
+_QUOTA = (
+    r"(?:quota|credits?|allowance|(?:monthly|daily|hourly|yearly|usage|plan|account|event|profile|request|call|api|rate)s?"
+    r" limit|(?:dag|maand|jaar|account|gebruiks|api)[- ]?limiet|tegoed|kontingent|guthaben|(?:tages|monats)limit|cuota)"
+)
+_USED_UP = (
+    r"(?:exceed(?:ed|s)?|reached|exhausted|used up|depleted|over|insufficient|no more|out of|ran out"
+    r"|overschreden|bereikt|verbruikt|uitgeput|onvoldoende|[üu]berschritten|erreicht|ersch[öo]pft|aufgebraucht"
+    r"|d[ée]pass[ée]e?|atteinte?|[ée]puis[ée]e?|superad[oa]|excedid[oa]|agotad[oa])"
+)
+# Bounded, so that a hostile text costs no more than its length; not past the end of a sentence.
+_NEAR = r"[^.;!?]{0,40}"
+_SUSPENDED = re.compile(
+    rf"\b{_ACCOUNT}\b{_NEAR}\b{_CLOSED}\b|\b{_CLOSED}\b (?:\w+ ){{0,2}}{_ACCOUNT}\b"
+    r"|\bpayment (?:is )?(?:required|due)\b"
+)
+_OVER_QUOTA = re.compile(rf"\b{_QUOTA}\b{_NEAR}\b{_USED_UP}\b|\b{_USED_UP}\b (?:\w+ ){{0,3}}{_QUOTA}\b")
+_BUSY = re.compile(
+    r"\btoo many (?:requests|calls)\b|\bthrottl(?:ed|ing)\b|\b(?:try|retry) (?:again )?later\b|\bslow down\b"
+    r"|\b(?:temporarily|service|currently) unavailable\b|\b(?:under|in|for) maintenance\b|\bmaintenance mode\b"
+    r"|\bte veel verzoeken\b|\bprobeer het later\b|\bzu viele anfragen\b|\btrop de requ[êe]tes\b"
+)
+_KEY = re.compile(
+    r"\b(?:unauthori[sz]ed|unauthenticated|access denied|not logged in)\b"
+    r"|\b(?:authentication|authori[sz]ation) (?:has |is )?(?:failed|required|missing|invalid)\b"
+    r"|\b(?:invalid|wrong|incorrect|unknown|missing|ongeldige|onbekende) (?:api ?key|credentials|api ?sleutel)\b"
+    r"|\b(?:api ?key|credentials|api ?sleutel) (?:is |are )?"
+    r"(?:invalid|wrong|incorrect|unknown|missing|ongeldig|not (?:valid|found|known))\b"
+)
+_TROUBLE = re.compile(
+    r"\binternal (?:server )?error\b|\bserver error\b|\bdeadlock\b|\block wait timeout\b|\bdatabase (?:error|is down)\b"
+    r"|\bsomething went wrong\b|\bgateway time-?out\b|\bbad gateway\b"
+)
+_BREAK_IN_CODE = re.compile(r"[_-]+|(?<=[a-z])(?=[A-Z])")
+
+
+@unique
+class AccountTrouble(Enum):
+    """What an API may say of a whole account, or of itself."""
+
+    SUSPENDED = "suspended"
+    OVER_QUOTA = "over its quota"
+    BUSY = "too busy"
+    KEY = "its key refused"
+    SERVER = "in trouble itself"
+
+
+# The same, where an answer repeats an HTTP status in its body.
+_BY_STATUS = {
+    401: AccountTrouble.KEY,
+    402: AccountTrouble.OVER_QUOTA,
+    403: AccountTrouble.KEY,
+    429: AccountTrouble.BUSY,
+}
+
+
+def trouble_of_status(status: int | None) -> AccountTrouble | None:
+    """What an HTTP status that stands in a body says of the account or the API; None where it speaks of events."""
+    if status is not None and status >= 500:
+        return AccountTrouble.SERVER
+    return _BY_STATUS.get(status or 0)
+
+
+def account_trouble(*texts: str) -> AccountTrouble | None:
+    """What a refusal's `texts` say of the account; None where they speak of events, or of nothing that is known."""
+    for text in texts:
+        words = _BREAK_IN_CODE.sub(" ", text).casefold()
+        if _BUSY.search(words):
+            return AccountTrouble.BUSY
+        if _OVER_QUOTA.search(words):
+            return AccountTrouble.OVER_QUOTA
+        if _SUSPENDED.search(words):
+            return AccountTrouble.SUSPENDED
+        if _KEY.search(words):
+            return AccountTrouble.KEY
+        if _TROUBLE.search(words):
+            return AccountTrouble.SERVER
+    return None

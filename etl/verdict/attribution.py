@@ -1,0 +1,68 @@
+"""Which event each error of an answer speaks of, in the shapes that `errors` is known to take.
+
+An error is never given to an event on a guess: one that names none, or one that was not sent, makes the whole answer
+count as one without details, and halving finds the guilty events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from etl.verdict.redaction import Sent
+from etl.verdict.refusal import Refusal, read_refusal
+
+_INDEX_FIELDS = ("index", "event_index", "key", "position")
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
+
+
+def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> dict[int, Refusal] | None:
+    """Errors by the index of their event in the request, or None when they cannot all be given to one.
+
+    errors: the non-empty value of `errors`; events: how many were sent. The rest is as in `read_refusal`.
+    """
+    named = _by_field(errors) or _by_key(errors) or _by_place(errors, events=events)
+    if not named or not all(0 <= index < events for index in named):
+        return None
+    return {
+        index: read_refusal(found[0] if len(found) == 1 else found, otherwise=otherwise, sent=sent)
+        for index, found in sorted(named.items())
+    }
+
+
+def _by_field(errors: object) -> dict[int, list[object]] | None:
+    """Objects with an integer index; also one such object alone."""
+    items = [errors] if isinstance(errors, dict) else errors
+    if not isinstance(items, list):
+        return None
+    named: dict[int, list[object]] = {}
+    for item in items:
+        index = _index_of(item)
+        if index is None:
+            return None
+        named.setdefault(index, []).append(item)
+    return named
+
+
+def _index_of(item: object) -> int | None:
+    if not isinstance(item, Mapping):
+        return None
+    for name in _INDEX_FIELDS:
+        value = item.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return None
+
+
+def _by_key(errors: object) -> dict[int, list[object]] | None:
+    """A mapping whose keys are decimal indexes; null stands for a good event."""
+    if not isinstance(errors, dict) or not all(_DECIMAL.match(key) for key in errors):
+        return None
+    return {int(key): [value] for key, value in errors.items() if value is not None}
+
+
+def _by_place(errors: object, *, events: int) -> dict[int, list[object]] | None:
+    """A list as long as the batch with null for the good events; without any null it may be a mere list of texts."""
+    if not isinstance(errors, list) or len(errors) != events or None not in errors:
+        return None
+    return {index: [value] for index, value in enumerate(errors) if value is not None}

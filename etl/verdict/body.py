@@ -1,0 +1,192 @@
+"""What the body of an answer says, apart from its status: success, counts and errors.
+
+Only a whole JSON object says anything; a half one, however plausible, is no answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+
+# What an event may have become; those taken are their sum, whichever of them an answer names.
+COUNTS = ("created", "updated", "inserted", "merged", "verified", "processed")
+_NO = frozenset(("error", "fail", "failed", "failure"))
+_EMPTY = (None, "", False)
+_NOTHING = frozenset(("", "0", "false", "none", "null", "nil", "no error", "no errors", "ok", "success", "n/a", "-"))
+# Where an answer says what was refused; a number is how many.
+_OBJECTIONS = (
+    "errors",
+    "error",
+    "failures",
+    "failed",
+    "rejected",
+    "refused",
+    "invalid",
+    *(
+        f"{what}{between}count"
+        for what in ("error", "errors", "failed", "rejected", "invalid")
+        for between in ("_", "")
+    ),
+)
+_YES_OR_NO = {
+    **dict.fromkeys(("true", "1", "yes", "ok", "success"), True),
+    **dict.fromkeys(("false", "0", "no", *_NO), False),
+}
+# What an answer may be wrapped in.
+_WRAPPERS = ("data", "result", "response")
+_READ = ("success", "ok", "status", "code", *_OBJECTIONS, *COUNTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a JSON answer says. None = it does not say.
+
+    count: how many events were taken: the sum of all counts. errors: the value of `errors`; else of `error`, or of what
+    else names refusals; else the whole answer, where `status` or `code` says no. only_number: `errors` is a number.
+    whole: with its names in lower case; what is wrapped, where the wrapping says nothing or only what is wrapped says
+    no. status: the HTTP status, 400 to 599, that the answer repeats in its body.
+    """
+
+    success: bool | None
+    count: int | None
+    errors: object | None
+    whole: Mapping[str, object]
+    only_number: bool = False
+    status: int | None = None
+
+
+NO_BODY = Body(None, None, None, {})
+
+
+def read_body(body: bytes) -> Body | None:
+    """The body as JSON object, or None, also where it says two things of one name.
+
+    A byte order mark is allowed: PHP files often begin with one. So are UTF-16, texts in Latin-1 and NaN: what the
+    answer says can be read, and to send again would change nothing.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        body = _as_utf_8(body)
+        try:
+            whole = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(whole, dict) or _contradicts_itself(body):
+        return None
+    return _read(whole)
+
+
+def _as_utf_8(body: bytes) -> bytes:
+    try:
+        text = body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError:
+        text = body.decode("latin-1")
+    return text.encode("utf-8", "replace")
+
+
+def _read(whole: Mapping[str, object]) -> Body:
+    whole = {name.lower(): value for name, value in whole.items()}
+    counts = [count for count in (_count(whole.get(name)) for name in COUNTS) if count is not None]
+    said = [one for one in (_success(whole.get(name)) for name in ("success", "ok")) if one is not None]
+    name, errors = _objection(whole)
+    outer = Body(
+        all(said) if said else None,
+        sum(counts) if counts else None,
+        errors,
+        whole,
+        only_number=name is not None and _count(whole[name]) is not None,
+        status=_status_inside(whole),
+    )
+    if errors is not None or outer.success is False:
+        return outer
+    for inner in (_read(value) for value in map(whole.get, _WRAPPERS) if isinstance(value, dict)):
+        if not said and not counts:
+            return inner
+        if inner.errors is not None or inner.success is False:
+            # The wrapping speaks of the call, what is wrapped of the events.
+            count = inner.count if outer.count is None else outer.count
+            return replace(inner, count=count, success=inner.success is not False and outer.success)
+    return outer
+
+
+def _success(value: object) -> bool | None:
+    if isinstance(value, str):
+        return _YES_OR_NO.get(value.strip().casefold())
+    return bool(value) if value in (True, False) else None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _objection(whole: Mapping[str, object]) -> tuple[str | None, object | None]:
+    """The errors, in whichever way the answer says no, and the name that they have; None where it does not."""
+    for name in _OBJECTIONS:
+        errors = _errors(whole.get(name))
+        if errors is not None:
+            return name, errors
+    return None, dict(whole) if _says_no(whole) else None
+
+
+def _says_no(whole: Mapping[str, object]) -> bool:
+    status, code = whole.get("status"), whole.get("code")
+    if isinstance(status, str) and status.strip().casefold() in _NO:
+        return True
+    word = code.strip().upper() if isinstance(code, str) else ""
+    return _status_inside(whole) is not None or (word.endswith("_ERROR") and word != "NO_ERROR")
+
+
+def _status_inside(whole: Mapping[str, object]) -> int | None:
+    numbers = (_count(whole.get(name)) for name in ("status", "code", "statuscode"))
+    return next((number for number in numbers if 400 <= (number or 0) < 600), None)
+
+
+def _contradicts_itself(body: bytes) -> bool:
+    """Whether a name that is read here stands twice in the answer, with different values."""
+    lower = body.lower()
+    if all(lower.count(b'"%s"' % name.encode()) < 2 for name in _READ):
+        return False
+    twice: list[bool] = []
+
+    def look(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        different = False
+        for name, value in pairs:
+            different |= name.lower() in _READ and found.setdefault(name.lower(), value) != value
+        twice.append(different)
+        return dict(pairs)
+
+    try:
+        json.loads(body, object_pairs_hook=look)
+    except (ValueError, RecursionError):
+        # A number or a depth that only the faster parser takes.
+        return True
+    # The outermost object comes last.
+    return twice[-1]
+
+
+def _errors(value: object) -> object | None:
+    """The errors, or None where the value says that there are none."""
+    if isinstance(value, str):
+        return None if value.strip().casefold() in _NOTHING else value
+    return None if _holds_nothing(value) else value
+
+
+def _holds_nothing(value: object) -> bool:
+    """Whether there is nothing in it but names and emptiness; an object in a list is an error, whatever it holds."""
+    match value:
+        case dict():
+            return all(map(_holds_nothing, value.values()))
+        case list():
+            return all(not item if isinstance(item, dict) else _holds_nothing(item) for item in value)
+        case _:
+            return value in _EMPTY

@@ -1,0 +1,128 @@
+"""The table of verdicts: every kind of answer, what it means for the events, and why.
+
+A status that is not named here is decided by the body (2xx, 4xx) or is not the API's answer.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Case(Enum):
+    """One row of the table, as the README prints it."""
+
+    CONFIRMED = (
+        "2xx, `success: true`, or counts whose sum is the batch",
+        "accepted",
+        "the body says so; created, updated, inserted, merged, verified and processed are added up",
+    )
+    COUNTED_SHORT = (
+        "2xx, `success: true`, no errors, counts whose sum is below the batch",
+        "accepted, counted as unconfirmed",
+        "it says yes; what was merged may not be counted",
+    )
+    UNCONFIRMED = (
+        "2xx, a JSON object with neither `success` nor errors nor counts",
+        "accepted, counted as unconfirmed",
+        "the API answered and did not object",
+    )
+    CONTRADICTORY = (
+        "2xx, `success: true`, a count of all events, and errors that name none",
+        "accepted, counted as unconfirmed",
+        "twice yes; the texts read as warnings",
+    )
+    ATTRIBUTED_OTHERS_ACCEPTED = (
+        "207, or 2xx with `success: true` or a count of the rest; errors that name their events",
+        "the named events rejected, the others accepted",
+        "the answer tells them apart",
+    )
+    ATTRIBUTED_OTHERS_RESENT = (
+        "400, 422, other 4xx, or 2xx without success; errors that name their events",
+        "the named events rejected, the others sent again in the same slot",
+        "nothing says that the others were taken",
+    )
+    PARTLY_ACCEPTED = (
+        "counts whose sum is below the batch, no `success: true`, and no errors or only their number",
+        "dead letters `partly_accepted`, for a person to decide",
+        "halving would send the accepted ones twice",
+    )
+    REFUSED = (
+        "a no that names no event: `success` or `ok: false`, `errors`, `failed`, `status: error`, `…_ERROR`; any 4xx",
+        "the batch is halved until the guilty events stand alone; those are rejected",
+        "the API refuses, but does not say what",
+    )
+    TOO_LARGE = ("413", "halved, and the size remembered for the run", "the limit is not published")
+    UNREADABLE = (
+        "2xx with a body that is empty, longer than 1 MiB, or not a whole JSON object; 1xx; 600 and above",
+        "sent again later, ambiguous; after three in a row halved as after 5xx; where nothing passes, exit 6",
+        "a proxy or a login page answered, or the answer was lost on its way",
+    )
+    THROTTLED = ("429", "everybody waits for Retry-After, or backs off; the rate is halved", "too fast")
+    SERVER_TROUBLE = (
+        "408, 425, any 5xx but 501 and 505; such a status in the body, or words such as *internal server error*",
+        "sent again later, ambiguous once written; when attempts are used up while others pass: halved, `server_error`",
+        "down or overloaded, or one event makes it fail",
+    )
+    NOT_SENT = ("connection refused, no address, no route, no connection in time", "sent again later", "not received")
+    CUT_OFF = (
+        "no answer in time, connection lost, no HTTP, bytes left over after an answer",
+        "sent again later, ambiguous; halved as after 5xx",
+        "it may have been received",
+    )
+    CREDENTIALS = ("401", "the run stops, exit 5", "nothing is wrong with the events")
+    FORBIDDEN = (
+        "403 without a page, before anything was accepted in the run",
+        "the run stops, exit 5; after an acceptance as *firewall*",
+        "the key, unless others pass",
+    )
+    FIREWALL = (
+        "403 with a page of HTML, or after an acceptance in the run",
+        "halved; refused alone while others pass: a dead letter; if all are refused, exit 5, none given up",
+        "a firewall refuses the content, not the key",
+    )
+    ACCOUNT = (
+        "any refusal, in words of an account suspended, a quota used up, a wrong key; 401, 402, 403 in the body",
+        "the run stops, exit 5 or 6, nothing is given up; after an acceptance as *firewall*",
+        "nothing is wrong with the events",
+    )
+    BUSY = (
+        "any refusal, in words such as *too many requests*, *try again later*, *under maintenance*; 429 in the body",
+        "everybody backs off, sent again later; the rate is halved",
+        "nothing is wrong with the events",
+    )
+    QUOTA = ("402", "the run stops, exit 6", "the account's quota is used up; the next run goes on")
+    REDIRECTED = (
+        "3xx",
+        "the run stops, exit 2; never followed; after an acceptance as *firewall*",
+        "a redirect would carry the key elsewhere",
+    )
+    NOT_THE_API = (
+        "404, 405, 406, 407, 410, 411, 414, 415, 421, 426, 431, 501, 505",
+        "the run stops, exit 2; after an acceptance (but 407) as *firewall*",
+        "the address or something on the way is wrong",
+    )
+    NO_TLS = ("TLS not verified or not agreed on", "the run stops, exit 2", "never without verification")
+    UNSENDABLE = (
+        "an address, account or key that HTTP cannot carry; a proxy that refuses",
+        "the run stops, exit 2",
+        "the configuration is wrong",
+    )
+
+    def __init__(self, answer: str, verdict: str, why: str) -> None:
+        self.answer = answer
+        self.verdict = verdict
+        self.why = why
+
+
+VERDICTS = tuple(Case)
+
+# Where the status alone decides; the others need the body.
+BY_STATUS = {
+    401: Case.CREDENTIALS,
+    402: Case.QUOTA,
+    **dict.fromkeys((404, 405, 406, 407, 410, 411, 414, 415, 421, 426, 431, 501, 505), Case.NOT_THE_API),
+    **dict.fromkeys((408, 425), Case.SERVER_TROUBLE),
+    413: Case.TOO_LARGE,
+    429: Case.THROTTLED,
+}
+BY_HUNDRED = {3: Case.REDIRECTED, 5: Case.SERVER_TROUBLE}

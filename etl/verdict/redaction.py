@@ -1,0 +1,141 @@
+"""What may be kept of a server's words: codes and words of a known vocabulary, and of these nothing that was sent.
+
+Servers echo their input, and know more than was sent; no row's value may reach a log or the state (F3, F19), nor a
+control character (F15).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+import orjson
+
+from etl.verdict.vocabulary import VOCABULARY
+
+MAX_WORDS = 200
+REDACTED = "[redacted]"
+
+# Looked at further than kept, so that a value on the edge is still seen whole.
+_LOOKED_AT = 600
+_KEPT = 300
+_LONGEST_ECHO_TOKENS = 40
+_SHORTEST_ECHO = 3
+
+# Bounded on both sides: an unbounded `\S+@\S+` is quadratic on a hostile body.
+_SENSITIVE = re.compile(
+    r"[^\s@\"<>(),;:=]{1,64}(?:@|%40|&#64;)[^\s@\"<>(),;:=]{1,255}(?<![.!?'])"  # an e-mail address
+    r"|(?<!\w)[0-9A-Fa-f]{16,}(?!\w)"  # a hash or a key
+    r"|(?<!\w)(?=[A-Za-z+/_-]*\d)[A-Za-z0-9+/_-]{32,}"  # a token
+    r"|(?<!\w)\+?\d[\d .()-]{7,}\d"  # a telephone number, a card
+)
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+# Codes, names of custom fields, short numbers (a position, a count), what JSON and HTTP call theirs.
+_CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", re.ASCII)
+_SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+", re.ASCII)
+# The words of a code: invalid_email, TIMESTAMP_ERROR, invalidEmail.
+_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+", re.ASCII)
+_CUSTOM = re.compile(r"custom_[a-z0-9_]{1,40}", re.ASCII)
+_SHORT = re.compile(r"[0-9]{1,3}|[A-Za-z]", re.ASCII)
+_ONE_AFTER_THE_OTHER = re.compile(rf"{re.escape(REDACTED)}(?:[\s'.-]*{re.escape(REDACTED)})+")
+
+
+class Sent:
+    """The values in a request's body, for comparison; read only when there are words to compare them with."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._values: frozenset[str] | None = None
+
+    def __contains__(self, text: str) -> bool:
+        """Whether `text`, in any case, is one of the values."""
+        if self._values is None:
+            self._values = frozenset(value.casefold() for value in _values(self._body))
+        return text.casefold() in self._values
+
+
+def redact(text: str, *, sent: Sent) -> str:
+    """`text` in one printable line of at most 200 characters; what is not surely harmless in it is masked."""
+    line = " ".join("".join(_printable(text[: 4 * _LOOKED_AT])).split())
+    kept = _ONE_AFTER_THE_OTHER.sub(REDACTED, "".join(_pieces(line[:_LOOKED_AT], sent)))
+    return kept if len(kept) <= MAX_WORDS else kept[: MAX_WORDS - 1] + "…"
+
+
+def without_sent(text: str, *, sent: Sent) -> str:
+    """`text` without what was sent or looks like a person's; words that are not known stay. Not to be kept or shown."""
+    line = " ".join("".join(_printable(text[: 4 * _LOOKED_AT])).split())
+    return "".join(_pieces(line[:_LOOKED_AT], sent, mask_unknown=False))
+
+
+def is_code(word: str, *, sent: Sent) -> bool:
+    """Whether a word is made like a code, or of known words, and no part of it was sent."""
+    if _SENSITIVE.search(word):
+        return False
+    parts = _PART.findall(word)
+    if any(len(part) >= _SHORTEST_ECHO and part in sent for part in (word, *parts)):
+        return False
+    return _SNAKE.fullmatch(word) is not None or (bool(parts) and all(part.lower() in VOCABULARY for part in parts))
+
+
+def _pieces(line: str, sent: Sent, *, mask_unknown: bool = True) -> Iterator[str]:
+    def known(found: re.Match[str]) -> str:
+        word = found[0]
+        if not mask_unknown or (not word[0].isalnum() and word[0] != "_"):
+            return word
+        kept = (
+            word.lower() in VOCABULARY
+            or any(one.fullmatch(word) for one in (_CUSTOM, _SHORT))
+            or (_CODE.fullmatch(word) is not None and is_code(word, sent=sent))
+        )
+        return word if kept else REDACTED
+
+    done = 0
+    for start, end in sorted([*_echoes(line, sent), *(found.span() for found in _SENSITIVE.finditer(line))]):
+        if start >= _KEPT:
+            break
+        if start >= done:
+            yield _TOKEN.sub(known, line[done:start])
+            yield REDACTED
+        done = max(done, end)
+    yield _TOKEN.sub(known, line[done : max(done, _KEPT)])
+
+
+def _echoes(line: str, sent: Sent) -> Iterator[tuple[int, int]]:
+    """Where the line repeats a value, the longest at each place; whole words only, or `no` would be in `not`."""
+    tokens = [found.span() for found in _TOKEN.finditer(line)]
+    for first, (start, _) in enumerate(tokens):
+        for _, end in reversed(tokens[first : first + _LONGEST_ECHO_TOKENS]):
+            if end - start >= _SHORTEST_ECHO and line[start:end] in sent:
+                yield start, end
+                break
+
+
+def _printable(text: str) -> Iterator[str]:
+    for char in text:
+        if char.isspace():
+            yield " "
+        elif unicodedata.category(char)[0] != "C":
+            yield char
+
+
+def _values(body: bytes) -> Iterator[str]:
+    """Every text and number in a request's events, but the event's name, which the mapping chose."""
+    try:
+        waiting: list[object] = [orjson.loads(body)] if body else []
+    except orjson.JSONDecodeError:
+        return
+    while waiting:
+        match waiting.pop():
+            case dict() as fields:
+                waiting.extend(value for name, value in fields.items() if name != "event")
+            case list() as items:
+                waiting.extend(items)
+            case str() as text:
+                yield " ".join("".join(_printable(text)).split())
+            case bool():
+                pass
+            case int() | float() as number if len(str(number)) > _SHORTEST_ECHO:
+                yield str(number)
+            case _:
+                pass

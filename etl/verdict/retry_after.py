@@ -1,0 +1,64 @@
+"""How long a server asks us to wait: Retry-After in seconds or as a date, read strictly.
+
+The rule: of several the longest counts. A date counts against the server's own clock, because ours may be wrong;
+whatever is not well-formed counts as absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# One day: longer than any run waits (`give_up_after`), so a larger value only says "not in this run".
+MAX_RETRY_AFTER_SECONDS = 86_400.0
+
+# `str.isdigit` and `\d` also take Arabic-Indic digits and superscripts. A fraction is not in the standard, but sent.
+_SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z")
+_MAX_LENGTH = 100
+# What joins the values of several such headers; none can hold it.
+SEPARATOR = "\n"
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait from now on, capped at one day; None when nothing usable is said, or the moment has passed.
+
+    The header's values stand one a line; one value may hold several counts, as proxies join them.
+    """
+    said = [_value(text.strip(" \t"), headers) for text in headers.get("retry-after", "").split(SEPARATOR)]
+    return max((seconds for seconds in said if seconds is not None), default=None)
+
+
+def _value(text: str, headers: Mapping[str, str]) -> float | None:
+    if not text or len(text) > _MAX_LENGTH:
+        return None
+    counts = [count for part in text.split(",") if (count := _count(part.strip(" \t"))) is not None]
+    if counts:
+        return _positive(max(counts))
+    moment, now = _http_date(text), _http_date(headers.get("date", ""))
+    if moment is None or now is None:
+        return None
+    return _positive((moment - now).total_seconds())
+
+
+def _count(text: str) -> float | None:
+    found = _SECONDS.match(text)
+    if found is None:
+        return None
+    return MAX_RETRY_AFTER_SECONDS if len(found[1].lstrip("0")) > 6 else float(text)
+
+
+def _positive(seconds: float) -> float | None:
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if seconds > 0 else None
+
+
+def _http_date(text: str) -> datetime | None:
+    """A date of RFC 9110; without a zone it is UTC. Anything that the parser chokes on is no date."""
+    if not text.isascii() or len(text) > _MAX_LENGTH:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,46 @@
+"""What the API said to requests whose events it accepted: once for each wording, fit to be kept.
+
+The rule: most requests of a run are answered in the same few wordings, so that an event's share of the work is next to
+nothing; and an echo of what was sent is never kept.
+"""
+
+from __future__ import annotations
+
+from etl.verdict.answer import Answer
+from etl.verdict.redaction import Sent, redact
+
+# A receiver that answers each request otherwise must not fill the memory.
+MOST_WORDINGS = 200
+_LONGEST_REMEMBERED = 2000
+
+
+class Said:
+    """Remembers the wordings of one run."""
+
+    def __init__(self) -> None:
+        self._by_body: dict[tuple[int, bytes], str] = {}
+        self._by_known_words: dict[tuple[int, str], str] = {}
+
+    def of(self, answer: Answer, *, sent: bytes) -> str:
+        """The answer in one line, as in `HTTP 200: {"success":true}`; `sent` is the body of its request."""
+        exact = answer.status, answer.body
+        found = self._by_body.get(exact)
+        if found is None:
+            found = self._worded(answer, sent)
+            if len(self._by_body) < MOST_WORDINGS and len(answer.body) <= _LONGEST_REMEMBERED:
+                self._by_body[exact] = found
+        return found
+
+    def _worded(self, answer: Answer, sent: bytes) -> str:
+        text = answer.body.decode("utf-8", "replace")
+        # Only known words are left; whether one of them is an echo is looked up once for a wording, since it costs
+        # reading the request.
+        known = answer.status, redact(text, sent=Sent(b""))
+        found = self._by_known_words.get(known)
+        if found is None:
+            status = f"HTTP {answer.status}"
+            if len(self._by_known_words) >= MOST_WORDINGS:
+                return status
+            words = redact(text, sent=Sent(sent))
+            found = self._by_known_words[known] = f"{status}: {words}" if words else status
+        return found

@@ -1,0 +1,137 @@
+"""Every command that a hint or an advice prints exists, with its options: what is printed can be pasted."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import etl
+from etl.cli.commands import squeezely_etl
+from etl.commands.advice import Place
+from etl.commands.hints import hint_of
+from etl.errors import EtlError, GuardTripped, Interrupted, MappingInvalid
+
+PACKAGE = Path(etl.__file__).parent
+FUNCTIONS = ("command", "shell_line")
+STATE = squeezely_etl.commands["state"]
+assert isinstance(STATE, click.Group)
+COMMANDS = {**squeezely_etl.commands, **{f"state {name}": each for name, each in STATE.commands.items()}}
+NAMES = "|".join(sorted(COMMANDS, key=len, reverse=True))
+# A command with its options, within a sentence or alone.
+WRITTEN = re.compile(rf"(?<![\w.-])({NAMES})((?: (?:--?[a-z][a-z-]*|[\w./…-]+))*? --[a-z][a-z-]*)+")
+# The program with a word after it that is not the next one of a sentence.
+PROGRAM = re.compile(r"squeezely-etl (?!(?:runs|ended|and|mapping)\b)([a-z]+)")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {"--help", *(flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts))}
+
+
+EVERY_OPTION = {"--version"}.union(*map(options_of, COMMANDS.values()))
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The texts of a module but its docstrings, with X where a value is put in."""
+    held = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield (
+                node.lineno,
+                "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values),
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in held | alone:
+            yield node.lineno, node.value
+
+
+def wrong_in(text: str) -> list[str]:
+    """The commands and options that `text` names and that do not exist."""
+    wrong = [f"squeezely-etl {name}" for name in PROGRAM.findall(text) if name not in squeezely_etl.commands]
+    for found in WRITTEN.finditer(text):
+        missing = set(OPTION.findall(found[0])) - options_of(COMMANDS[found[1]])
+        wrong += [f"{found[1]} {option}" for option in sorted(missing)]
+    return wrong
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
+    """`Place.command("run", "--dry-run")` and its like: line, command, options."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            words = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            declares = any(keyword.arg == "cls" for keyword in node.keywords)
+            if name in FUNCTIONS and not declares and isinstance(node.args[0], ast.Constant) and words:
+                yield node.lineno, words[0], [word for word in words[1:] if word.startswith("--")]
+
+
+def modules() -> Iterator[tuple[str, ast.AST]]:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield str(file.relative_to(PACKAGE)), ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_every_command_that_a_text_names_exists_with_its_options() -> None:
+    seen, wrong = 0, []
+    for name, tree in modules():
+        for line, text in texts(tree):
+            seen += len(WRITTEN.findall(text)) + len(PROGRAM.findall(text))
+            wrong += [f"{name}:{line}: {each}" for each in wrong_in(text)]
+    assert wrong == []
+    assert seen > 30
+
+
+def test_every_command_that_is_put_together_exists_with_its_options() -> None:
+    found = [(name, *call) for name, tree in modules() for call in calls(tree)]
+    assert len(found) > 20
+    assert [(name, line, words) for name, line, words, _ in found if words not in COMMANDS] == []
+    assert [each for each in found if not set(each[3]) <= options_of(COMMANDS[each[2]])] == []
+
+
+def test_a_wrong_command_would_be_seen() -> None:
+    assert wrong_in("call validate --conect first") == ["validate --conect"]
+    assert wrong_in("squeezely-etl state show m.yaml --jes; squeezely-etl rerun m.yaml") == [
+        "squeezely-etl rerun",
+        "state show --jes",
+    ]
+
+
+def every_error(kind: type[EtlError] = EtlError) -> Iterator[EtlError]:
+    for each in kind.__subclasses__():
+        yield from every_error(each)
+    if issubclass(kind, MappingInvalid):
+        yield kind("words", problems=())
+    elif issubclass(kind, Interrupted):
+        yield kind("words", signal_number=2)
+    elif issubclass(kind, GuardTripped):
+        yield kind("words", again=("--full-refresh", "--limit", "5"))
+    else:
+        yield kind("words")
+
+
+@pytest.mark.parametrize("state", [".etl/state.sqlite", "elsewhere/my state.sqlite", "postgresql://eva:secret@host/db"])
+def test_what_an_error_prints_is_taken_by_the_command_line(tmp_path: Path, state: str) -> None:
+    """Each is read as a shell and then the program would read it, with a file whose name has a space and a quote."""
+    file = tmp_path / "eva's customers.yaml"
+    file.touch()
+    place = Place(file, ("id",), state)
+    printed = [
+        found
+        for error in every_error()
+        for found in re.findall(r"squeezely-etl [^;]+", hint_of(error, place, command="run") or "")
+    ]
+    assert len(printed) >= 8
+    for line in printed:
+        assert "secret" not in line
+        _, *words = shlex.split(line)
+        with squeezely_etl.make_context("squeezely-etl", list(words), resilient_parsing=False) as context:
+            name, command, rest = squeezely_etl.resolve_command(context, words)
+            if isinstance(command, click.Group):
+                name, command, rest = command.resolve_command(context, rest)
+            assert command is not None
+            command.make_context(name, rest, parent=context)

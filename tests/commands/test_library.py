@@ -1,0 +1,132 @@
+"""`import etl` does what the commands do, with values in and out, and takes over nothing of the process."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import etl
+from etl.sandbox.serve import running
+from etl.sandbox.shop import build_shop
+
+MAPPING = """\
+version: 1
+name: customers
+source: {{url: "sqlite:///{shop}", table: customers, primary_key: id, cursor_field: updated_at, timezone: UTC}}
+event: CustomerUpdated
+fields: {{email: email, firstname: first_name, currency: currency}}
+destination: {{url: "{api}", account: SQ-12345, api_key: key, rate_limit: {{requests_per_second: 500}}}}
+"""
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Iterator[Path]:
+    shop = tmp_path / "shop.sqlite"
+    build_shop(shop, customers=300)
+    with running() as api:
+        path = tmp_path / "customers.yaml"
+        path.write_text(MAPPING.format(shop=shop, api=api))
+        yield path
+
+
+def test_a_mapping_is_loaded_looked_at_and_run(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed, no signal is taken, and each end is a value."""
+    state = str(mapping.with_name("state.sqlite"))
+    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+    assert etl.load(mapping).name == "customers"
+    assert etl.validate(mapping, connect=True) == []
+    (row,) = etl.preview(mapping, limit=1)
+    assert row.event is not None
+    assert row.event["event"] == "CustomerUpdated"
+    undecided = etl.run(mapping, state=state)
+    assert (undecided.exit_code, undecided.outcome) == (8, "failed")
+    assert isinstance(undecided.error, etl.StateUnusable)
+    forecast = etl.run(mapping, start_from="beginning", dry_run=True, state=state)
+    assert forecast.forecast is not None
+    first = etl.run(mapping, start_from="beginning", state=state)
+    assert (first.exit_code, first.error) == (3, None), "a few rows of the shop are wrong on purpose"
+    assert first.books.sent == forecast.forecast.events > 250
+    assert first.started_at is not None
+    assert first.finished_at is not None
+    assert first.as_dict()["started_at"] == first.started_at.isoformat(timespec="seconds")
+    assert first.started_at.utcoffset() == first.started_at - first.started_at
+    assert first.started_at < first.finished_at
+    again = etl.run(mapping, state=state)
+    assert again.books.sent == 0
+    retried = etl.retry(mapping, reason="invalid_email", state=state)
+    assert retried.books.invalid > 0
+    past = etl.backfill(mapping, start="2020-01-01", end="2025-06-01", state=state)
+    assert past.windows == (1, 1)
+    (standing,) = etl.status(mapping, state=state)
+    assert standing["mapping"] == "customers"
+    assert standing["dead_letters"]
+    assert etl.status(state=state) != []
+    receipt = etl.forget(mapping, email="Eva@Example.com", key="7", state=state)
+    assert (receipt.emails, receipt.new, receipt.rows_found, receipt.ledger_entries) == (2, 2, 1, 1)
+    assert "@" not in str(receipt.as_dict())
+    assert etl.run(mapping, full_refresh=True, state=state).books.suppressed == 1
+    assert capfd.readouterr() == ("", "")
+    assert handlers == [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+
+
+def test_what_is_wrong_before_it_begins_is_raised(mapping: Path) -> None:
+    mapping.write_text("version: 1\nname: customers\n")
+    with pytest.raises(etl.MappingInvalid) as error:
+        etl.run(mapping)
+    assert error.value.problems
+    # Of the account and its key a validation without a connection says nothing.
+    assert set(etl.validate(mapping)) < set(error.value.problems)
+    with pytest.raises(ValueError, match="email, userid or key"):
+        etl.forget(mapping)
+    with pytest.raises(ValueError, match="key needs one mapping"):
+        etl.forget(mapping, mapping, key="7")
+    with pytest.raises(etl.MappingInvalid, match="is a folder"):
+        etl.retry(mapping.parent)
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    told = "import sys, etl; etl.EtlError; print(*({'pandas', 'sqlalchemy', 'httpx', 'click'} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == ""
+
+
+def test_every_public_name_is_there() -> None:
+    assert {name for name in etl.__all__ if getattr(etl, name) is None} == set()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = etl.nothing  # type: ignore[attr-defined]
+    assert (Path(etl.__file__).parent / "py.typed").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "moment"),
+    [
+        ("DATE", "2024-01-31", datetime(2024, 1, 30, 23, tzinfo=UTC)),
+        ("DATETIME", "2024-01-31 08:00:00", datetime(2024, 1, 31, 7, tzinfo=UTC)),
+        ("INTEGER", 17, None),
+    ],
+)
+def test_an_outcome_knows_the_moment_of_its_checkpoint(
+    tmp_path: Path, kind: str, value: object, moment: datetime | None
+) -> None:
+    """Monitoring tells how far behind a mapping is, also where its cursor is a day."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "shop.sqlite")) as shop:
+        shop.execute(f"CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT, at {kind})")
+        shop.execute("INSERT INTO customers VALUES (1, 'eva@example.com', ?)", (value,))
+        shop.commit()
+    with running() as api:
+        path = tmp_path / "customers.yaml"
+        text = MAPPING.format(shop=tmp_path / "shop.sqlite", api=api).replace(
+            "timezone: UTC", "timezone: Europe/Amsterdam"
+        )
+        text = text.replace("cursor_field: updated_at", "cursor_field: at")
+        path.write_text(text.replace("{email: email, firstname: first_name, currency: currency}", "{email: email}"))
+        outcome = etl.run(path, start_from="beginning", state=str(tmp_path / "state.sqlite"))
+    assert (outcome.exit_code, outcome.books.sent, outcome.checkpoint_at) == (0, 1, moment)

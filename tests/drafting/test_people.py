@@ -1,0 +1,210 @@
+"""Where the address of a person stands in another table, what says consent, and what must not leave the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from etl.errors import MappingInvalid
+from etl.mapping.load import parse_mapping
+from tests.drafting.drafted import draft_of, mapping_of, text_of
+from tests.source.tables import insert, run_sql
+
+ROWS = 24
+
+
+def made(url: str, name: str, columns: str, row: Any) -> None:
+    run_sql(url, f"CREATE TABLE {name} ({columns})")
+    insert(url, name, [row(n) for n in range(1, ROWS + 1)])
+
+
+def plain(text: str) -> str:
+    return " ".join(text.replace("#", " ").split())
+
+
+def customers(url: str, name: str = "customers", key: str = "id") -> None:
+    made(
+        url,
+        name,
+        f"{key} INTEGER PRIMARY KEY, email VARCHAR(60), name VARCHAR(40)",
+        lambda n: {key: n, "email": f"a{n}@shop.nl", "name": "Eva"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "column"),
+    [
+        ("customers", "id", "customer_id"),
+        ("customers", "customer_id", "customer_id"),
+        ("klanten", "klantnr", "klantnr"),
+        ("shop_kunden", "id", "kunde_id"),
+        ("tbl_client", "client_id", "id_client"),
+    ],
+)
+def test_an_address_of_another_table_is_joined_by_a_like_named_column(
+    database_url: str, name: str, key: str, column: str
+) -> None:
+    customers(database_url, name, key)
+    made(
+        database_url,
+        "reviews",
+        f"id INTEGER PRIMARY KEY, {column} INTEGER, stars INTEGER",
+        lambda n: {"id": n, column: n, "stars": n % 5},
+    )
+    draft = draft_of(database_url, "reviews")
+    assert draft.errors == []
+    assert f"LEFT JOIN {name} AS person ON person.{key} = base.{column}" in draft.text
+    assert draft.columns()["email"] == "email"
+    assert draft.share_valid == 1
+
+
+def test_an_employees_address_is_not_the_buyers(database_url: str) -> None:
+    """Whoever handled an order did not place it."""
+    customers(database_url, "employees")
+    made(
+        database_url,
+        "orders",
+        "id INTEGER PRIMARY KEY, order_no VARCHAR(9), total DECIMAL(9,2), employee_id INTEGER, client_ref VARCHAR(9)",
+        lambda n: {"id": n, "order_no": f"N{n}", "total": 5.5, "employee_id": n, "client_ref": "x"},
+    )
+    text = text_of(database_url, "orders")
+    assert "JOIN" not in text
+    assert "no column holds an e-mail address" in plain(text)
+
+
+def test_an_address_that_many_rows_lack_is_completed_by_the_joined_one(database_url: str) -> None:
+    """Guests leave theirs on the order; customers have it in their account."""
+    customers(database_url)
+    made(
+        database_url,
+        "reviews",
+        "id INTEGER PRIMARY KEY, email VARCHAR(60), customer_id INTEGER",
+        lambda n: {"id": n, "email": f"g{n}@shop.nl" if n % 2 else None, "customer_id": None if n % 2 else n},
+    )
+    draft = draft_of(database_url, "reviews")
+    assert draft.errors == []
+    rule = draft.mapping.fields["email"]
+    assert rule.columns == ("email", "person_email")
+    assert draft.share_valid == 1
+
+
+def test_a_join_that_may_not_be_read_is_told_and_costs_nothing_else(postgresql_url: str) -> None:
+    customers(postgresql_url)
+    made(
+        postgresql_url,
+        "orders",
+        "id INTEGER PRIMARY KEY, order_no VARCHAR(9), total DECIMAL(9,2), customer_id INTEGER",
+        lambda n: {"id": n, "order_no": f"N{n}", "total": 5.5, "customer_id": n},
+    )
+    run_sql(postgresql_url, "DROP ROLE IF EXISTS shy", "CREATE ROLE shy LOGIN", "GRANT SELECT ON orders TO shy")
+    try:
+        shy = sa.make_url(postgresql_url).set(username="shy", password=None)
+        text = text_of(shy.render_as_string(hide_password=False), "orders")
+    finally:
+        run_sql(postgresql_url, "DROP OWNED BY shy", "DROP ROLE shy")
+    assert "a join with customers would tell more, but it could not be read" in plain(text)
+    assert "table: orders" in text
+
+
+def test_a_broken_view_hides_no_table(mariadb_url: str) -> None:
+    """It cannot be looked at, and all others can."""
+    customers(mariadb_url)
+    made(mariadb_url, "reviews", "id INTEGER PRIMARY KEY, customer_id INTEGER", lambda n: {"id": n, "customer_id": n})
+    run_sql(
+        mariadb_url, "CREATE TABLE gone (id INTEGER)", "CREATE VIEW broken AS SELECT id FROM gone", "DROP TABLE gone"
+    )
+    assert "LEFT JOIN customers" in text_of(mariadb_url, "reviews")
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "line"),
+    [
+        ("newsletter INTEGER, optin INTEGER", {"newsletter": 1, "optin": 0}, "marketing: optin"),
+        ("newsletter INTEGER, optin INTEGER", {"newsletter": 1, "optin": 0}, "newsletter: newsletter"),
+        ("optin INTEGER", {"optin": 1}, "newsletter: optin"),
+        ("opt_status VARCHAR(20)", {"opt_status": ("subscribed", "unsubscribed", "pending")},
+         'newsletter: {column: opt_status, map: {pending: null, subscribed: "yes", unsubscribed: "no", else: null}}'),
+        ("mail_state VARCHAR(20)", {"mail_state": ("Opt-In", "Opt-Out", "Not set")},
+         'newsletter: {column: mail_state, map: {"Not set": null, "Opt-In": "yes", "Opt-Out": "no", else: null}}'),
+        ("opted_in_at TIMESTAMP NULL", {"opted_in_at": ("2025-03-01 10:00:00", None)},
+         'newsletter: {column: opted_in_at, map: {else: "yes"}}'),
+        ("marketing_opt_in INTEGER, service_mails INTEGER", {"marketing_opt_in": 1, "service_mails": 0},
+         "marketing: marketing_opt_in"),
+    ],
+)  # fmt: skip
+def test_consent_is_known_by_name_and_value(database_url: str, columns: str, row: dict[str, Any], line: str) -> None:
+    made(
+        database_url,
+        "customers",
+        f"id INTEGER PRIMARY KEY, email VARCHAR(60), {columns}",
+        lambda n: {
+            "id": n,
+            "email": f"a{n}@shop.nl",
+            **{name: one[n % len(one)] if isinstance(one, tuple) else one for name, one in row.items()},
+        },
+    )
+    draft = draft_of(database_url, "customers")
+    assert draft.errors == []
+    assert f"\n  {line}" in draft.text
+    assert draft.share_valid == 1
+
+
+@pytest.mark.parametrize("words", [("active", "pending"), ("confirmed", "cancelled"), ("new", "subscribed")])
+def test_words_that_other_things_have_too_are_no_consent(database_url: str, words: tuple[str, str]) -> None:
+    made(
+        database_url,
+        "customers",
+        "id INTEGER PRIMARY KEY, email VARCHAR(60), state VARCHAR(20)",
+        lambda n: {"id": n, "email": f"a{n}@shop.nl", "state": words[n % 2]},
+    )
+    assert "newsletter" not in draft_of(database_url, "customers").columns()
+
+
+def test_nothing_that_lets_somebody_in_is_offered_even_when_all_is_uncommented(database_url: str) -> None:
+    names = ("passwd", "reset_token", "api_key", "field_9")
+    hashed = "$2y$10$abcdefghijklmnopqrstuv"
+    made(
+        database_url,
+        "customers",
+        f"id INTEGER PRIMARY KEY, email VARCHAR(60), {', '.join(f'{one} VARCHAR(80)' for one in names)}",
+        lambda n: {"id": n, "email": f"a{n}@shop.nl", **dict.fromkeys(names, hashed)},
+    )
+    text = text_of(database_url, "customers").replace("# custom_", "custom_").replace("  # userid", "  userid")
+    mapping = parse_mapping(
+        text.encode(), path=Path("x.yaml"), environment={}, read_file=Path.read_bytes, resolve_variables=False
+    )
+    assert {rule.column for rule in mapping.fields.values()} == {"email"}
+    assert "4 more columns look like what gives access" in text
+
+
+def test_a_foreign_key_leads_into_another_schema(postgresql_url: str) -> None:
+    """Whatever the column is called."""
+    customers(postgresql_url)
+    run_sql(
+        postgresql_url,
+        "CREATE SCHEMA sales",
+        "CREATE SCHEMA crm",
+        "CREATE TABLE crm.parties (id INTEGER PRIMARY KEY, email TEXT)",
+        "INSERT INTO crm.parties VALUES (1, 'a@shop.nl')",
+        "CREATE TABLE sales.visits (id INTEGER PRIMARY KEY, buyer INTEGER REFERENCES crm.parties (id))",
+        "CREATE TABLE sales.calls (id INTEGER PRIMARY KEY, contact INTEGER REFERENCES customers (id))",
+        "INSERT INTO sales.visits VALUES (1, 1)",
+        "INSERT INTO sales.calls VALUES (1, 1)",
+    )
+    assert "LEFT JOIN crm.parties AS person ON person.id = base.buyer" in text_of(postgresql_url, "visits")
+    assert "LEFT JOIN customers AS person ON person.id = base.contact" in text_of(postgresql_url, "sales.calls")
+
+
+def test_a_draft_without_any_field_is_refused_for_want_of_an_identity(database_url: str) -> None:
+    """Its section of fields holds comments alone, so it cannot be left out as an empty key could."""
+    made(database_url, "visits", "id INTEGER PRIMARY KEY, klant_id INTEGER", lambda n: {"id": n, "klant_id": n})
+    text = text_of(database_url, "visits")
+    assert "fields:\n  # userid: klant_id " in text
+    with pytest.raises(MappingInvalid) as refused:
+        mapping_of(text, database_url)
+    assert [one.partition("fields: ")[2] for one in refused.value.problems] == [
+        "is empty; an event needs at least email or userid"
+    ]

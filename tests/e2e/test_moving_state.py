@@ -1,0 +1,97 @@
+"""What a state knows moves: to another address, another name, another state; with the real command line."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def desk(quick_desk: Any) -> Any:
+    """A desk after its first run."""
+    quick_desk.fill(20)
+    assert quick_desk.run("--start-from", "beginning").summary["sent"] == 20
+    return quick_desk
+
+
+def test_a_database_that_moved_is_adopted_with_all_that_is_known(desk: Any) -> None:
+    desk.call("forget", str(desk.mapping), "--email", "person3@example.com", "--yes")
+    shutil.copy(desk.folder / "people.sqlite", desk.folder / "moved.sqlite")
+    desk.database_url = f"sqlite:///{desk.folder}/moved.sqlite"
+    desk.variables["ACCOUNT"] = "shop-9"
+    refused = desk.run()
+    assert (refused.code, "state adopt" in refused.err) == (8, True), refused.err
+    unasked = desk.call("state", "adopt", str(desk.mapping))
+    assert (unasked.code, "add --yes" in unasked.err) == (2, True)
+    assert "the account is another one" in unasked.err
+    assert "the next run reads 0 rows" in unasked.err
+    assert desk.call("state", "adopt", str(desk.mapping), "--yes").code == 0
+    again = desk.run().summary
+    assert (again["sent"], again["suppressed"]) == (0, 1), "whom the account forgot it forgets under its new number too"
+    assert "nothing to adopt" in desk.call("state", "adopt", str(desk.mapping), "--yes").out
+
+
+def test_another_cursor_is_not_adopted(desk: Any) -> None:
+    desk.mapping.write_text(desk.mapping.read_text().replace("cursor_field: updated_at", "cursor_field: points"))
+    refused = desk.call("state", "adopt", str(desk.mapping), "--yes")
+    assert (refused.code, "says nothing about this source" in refused.err) == (8, True), refused.err
+
+
+def test_a_renamed_mapping_goes_on_where_the_old_one_stood(desk: Any) -> None:
+    desk.mapping.write_text(desk.mapping.read_text().replace("name: people", "name: klanten"))
+    assert desk.run().code == 8, "a first run of that name, which a person has to decide"
+    assert desk.call("state", "rename", "people", "klanten").code == 2
+    renamed = desk.call("state", "rename", "people", "klanten", "--yes")
+    assert renamed.code == 0, renamed.err
+    again = desk.run().summary
+    assert (again["sent"], again["unchanged"]) == (0, 20)
+    assert desk.call("state", "rename", "people", "other", "--yes").code == 2
+    assert desk.call("state", "rename", "klanten", "klanten", "--yes").code == 2
+
+
+def test_a_name_with_a_checkpoint_is_not_overwritten(desk: Any) -> None:
+    other = desk.folder / "other.yaml"
+    other.write_text(desk.mapping.read_text().replace("name: people", "name: other"))
+    assert desk.call("run", str(other), "--start-from", "beginning").code == 0
+    refused = desk.call("state", "rename", "people", "other", "--yes")
+    assert (refused.code, "state drop other" in refused.err) == (8, True), refused.err
+    dropped = desk.call("state", "drop", "other", "--yes")
+    assert dropped.code == 0, dropped.err
+    assert desk.call("state", "rename", "people", "other", "--yes").code == 0
+
+
+def test_a_dropped_mapping_leaves_nothing_but_whom_it_suppressed(desk: Any) -> None:
+    desk.call("forget", str(desk.mapping), "--email", "person3@example.com", "--yes")
+    mistyped = desk.call("state", "drop", "peopel", "--yes")
+    assert (mistyped.code, "did you mean people?" in mistyped.err) == (2, True)
+    shown = desk.call("state", "drop", "people", "--yes")
+    assert "20 keys" in shown.err
+    assert "no mapping has run" in desk.call("status").out
+    assert desk.run("--start-from", "beginning").summary["suppressed"] == 1
+
+
+def test_nothing_is_moved_from_a_state_that_does_not_exist(desk: Any) -> None:
+    nowhere = desk.folder / "nowhere" / "state.sqlite"
+    refused = desk.call("state", "drop", "people", "--yes", "--state", str(nowhere))
+    assert (refused.code, f"there is no state at {nowhere}" in refused.err) == (8, True), refused.err
+    assert not nowhere.parent.exists()
+
+
+def test_a_state_moves_to_postgresql_and_back(desk: Any, postgresql_url: str) -> None:
+    desk.call("forget", str(desk.mapping), "--email", "person3@example.com", "--yes")
+    copied = desk.call("state", "copy", str(desk.state), postgresql_url, "--yes")
+    assert copied.code == 0, copied.err
+    desk.variables["SQUEEZELY_ETL_STATE"] = postgresql_url
+    desk.fill(5, first=100, minutes=1)
+    on_server = desk.run().summary
+    assert (on_server["sent"], on_server["unchanged"], on_server["suppressed"]) == (5, 19, 1)
+    back = desk.folder / "back" / "state.sqlite"
+    assert desk.call("state", "copy", postgresql_url, str(back), "--yes").code == 0
+    assert desk.call("state", "copy", postgresql_url, str(back), "--yes").code == 8, "it is not empty any more"
+    desk.variables["SQUEEZELY_ETL_STATE"] = str(back)
+    assert desk.run().summary["sent"] == 0
+    span = ("--from", "2000-01-01", "--to", "2100-01-01")
+    whole = desk.call("backfill", str(desk.mapping), "-o", "json", *span).summary
+    assert (whole["sent"], whole["unchanged"], whole["suppressed"]) == (0, 24, 1)

@@ -1,0 +1,105 @@
+"""People hear once that a mapping begins to need them, and once that it is well again; over real sockets."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.servers.scripted_server import Exchange, ScriptedServer, refusing_url
+
+TOKEN = "token-4711"
+ADDRESS = "nobody-at-home"
+
+
+def listening(exchange: Exchange) -> None:
+    exchange.read_body()
+    exchange.answer(200, b"OK")
+
+
+@pytest.fixture
+def chat(desk: Any) -> Iterator[ScriptedServer]:
+    with ScriptedServer(lambda _: listening) as server:
+        desk.variables = {"SQUEEZELY_ETL_RUN_NOTIFY_URL": f"{server.url.replace('http', 'json')}/{TOKEN}"}
+        yield server
+
+
+def heard(chat: ScriptedServer) -> list[dict[str, str]]:
+    return [json.loads(one.body or b"") for one in chat.requests]
+
+
+def change(desk: Any, sql: str) -> None:
+    with sqlite3.connect(desk.folder / "people.sqlite") as database:
+        database.execute(sql)
+
+
+def test_one_message_a_change_with_what_is_new_and_the_next_command(desk: Any, chat: ScriptedServer) -> None:
+    """Well, well, needs a person, still, well again: two messages, without a value of a row and without a secret."""
+    desk.fill(30)
+    assert desk.run("--start-from", "beginning").code == 0
+    assert desk.run().code == 0
+    assert heard(chat) == []
+    desk.fill(2, first=100, minutes=30)
+    change(desk, f"UPDATE people SET email = '{ADDRESS}' WHERE id = 100")
+    outputs = [desk.run() for _ in range(2)]
+    assert [one.code for one in outputs] == [3, 3]
+    (bad,) = heard(chat)
+    assert bad["title"] == "squeezely-etl: people needs a person"
+    assert bad["type"] == "warning"
+    first, second, last = bad["message"].splitlines()
+    assert first == "people: needs a person"
+    assert second == "  1 row could not be delivered: invalid_email 1"
+    assert last.startswith("  next: squeezely-etl status ")
+    assert desk.call(*last.split()[2:]).code == 0, "the next command works as it is printed"
+    change(desk, "DELETE FROM people WHERE id = 100")
+    desk.variables["SQUEEZELY_ETL_RETRY_NOTIFY_URL"] = desk.variables["SQUEEZELY_ETL_RUN_NOTIFY_URL"]
+    outputs.append(desk.call("retry", str(desk.mapping)))
+    assert [one["title"] for one in heard(chat)[1:]] == ["squeezely-etl: people is well again"]
+    assert heard(chat)[1]["message"] == "people: well again"
+    everything = str(heard(chat)) + "".join(one.out + one.err for one in outputs)
+    assert ADDRESS not in everything
+    assert TOKEN not in everything
+
+
+def test_a_message_that_did_not_arrive_is_sent_by_the_next_run(desk: Any, chat: ScriptedServer) -> None:
+    """A chat that is down fails no run, and its address is in no output."""
+    desk.fill(3)
+    change(desk, f"UPDATE people SET email = '{ADDRESS}' WHERE id = 2")
+    url, name = desk.variables["SQUEEZELY_ETL_RUN_NOTIFY_URL"], "SQUEEZELY_ETL_RUN_NOTIFY_URL"
+    with refusing_url() as nowhere:
+        desk.variables[name] = f"{nowhere.replace('http', 'json')}/{TOKEN}"
+        failed = desk.run("--start-from", "beginning")
+    assert failed.code == 3
+    words = "warning: the notification was not sent, the next run tries again: 1 of 1 addresses did not take it"
+    assert words in failed.err
+    desk.variables[name] = url
+    again = desk.run()
+    assert [one["title"] for one in heard(chat)] == ["squeezely-etl: people needs a person"]
+    assert "warning" not in again.err
+    assert TOKEN not in failed.out + failed.err + again.out + again.err
+
+
+def test_files_that_cannot_be_loaded_are_told_once_and_dry_runs_never(desk: Any, chat: ScriptedServer) -> None:
+    desk.fill(3)
+    assert desk.run("--start-from", "beginning").code == 0
+    good = desk.mapping.read_text()
+    desk.mapping.write_text(good.replace("fields:", "feilds:"))
+    assert [desk.run("--dry-run").code, desk.run().code, desk.run().code] == [2, 2, 2]
+    (bad,) = heard(chat)
+    assert bad["title"].startswith("squeezely-etl: the files of ")
+    assert f"\n  next: squeezely-etl validate {desk.mapping}" in bad["message"]
+    desk.mapping.write_text(good)
+    assert desk.run("--jobs", "2").code == 0, "processes of their own tell the one that started them"
+    assert [one["type"] for one in heard(chat)] == ["warning", "success"]
+
+
+@pytest.mark.parametrize("wrong", [f"slack://{TOKEN}", f"{TOKEN}", f"nothing://{TOKEN}@host"])
+def test_a_wrong_address_is_refused_without_showing_it(desk: Any, wrong: str) -> None:
+    desk.variables = {"SQUEEZELY_ETL_RUN_NOTIFY_URL": wrong}
+    ended = desk.run()
+    assert ended.code == 2
+    assert "not an address of Apprise" in ended.err
+    assert TOKEN not in ended.out + ended.err

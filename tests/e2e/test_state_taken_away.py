@@ -1,0 +1,67 @@
+"""Somebody tidies up while a run is at work: no end that says that all is recorded."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_stopped_in_the_middle import FAST, SLOW, wait_for
+
+
+def removed(desk: Any) -> None:
+    desk.state.unlink()
+
+
+def replaced_by_a_backup(desk: Any) -> None:
+    (desk.folder / "backup").replace(desk.state)
+
+
+def moved(desk: Any) -> None:
+    desk.state.parent.rename(desk.folder / "elsewhere")
+
+
+def locks_removed(desk: Any) -> None:
+    desk.state.with_name("state.sqlite.lock.d").rename(desk.folder / "old locks")
+
+
+@pytest.mark.parametrize(
+    ("take_away", "words"),
+    [
+        (removed, "was removed or replaced while it was in use"),
+        (replaced_by_a_backup, "was removed or replaced while it was in use"),
+        (moved, "was removed or replaced while it was in use"),
+        (locks_removed, "was removed while it was held"),
+    ],
+)
+def test_a_run_whose_state_was_taken_away_does_not_end_well(
+    desk: Any, take_away: Callable[[Any], None], words: str
+) -> None:
+    """What it wrote went into a file without a name, or another run may have begun beside it."""
+    desk.fill(300)
+    desk.mapping.write_text(desk.mapping.read_text().replace("page_size: 500", "page_size: 20"))
+    assert desk.run("--start-from", "beginning").code == 0
+    shutil.copyfile(desk.state, desk.folder / "backup")
+    desk.mapping.write_text(desk.mapping.read_text().replace(FAST, SLOW))
+    process = desk.start("run", str(desk.mapping), "--full-refresh", "--yes")
+    wait_for(desk, 330)
+    take_away(desk)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 8, out + err
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_run_that_lost_its_state_stops_soon(desk: Any) -> None:
+    """Each further event would be sent again."""
+    desk.fill(300)
+    desk.mapping.write_text(desk.mapping.read_text().replace(FAST, SLOW))
+    process = desk.start("run", str(desk.mapping), "--start-from", "beginning")
+    wait_for(desk, 30)
+    removed(desk)
+    assert process.wait(60) == 8
+    time.sleep(0.1)
+    assert desk.stats()["accepted"] < 200

@@ -1,0 +1,143 @@
+"""Answers that nobody wrote down, through whole runs: nothing is lost, buried or called accepted on a guess."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.job.nights import WITH_CURSOR, Nights
+from tests.servers.scripted_faults import answering, chunked, encoded, raw
+from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer, head
+
+DESTINATION = "  concurrency: 2\n  batch_size: 20\n  retry: {max_attempts: 3, max_backoff: 100ms}"
+BOMB = gzip.compress(b" " * 64 * 1024 * 1024)
+
+
+def says(body: object, status: int = 200) -> Behaviour:
+    return answering(status, body)
+
+
+def from_request(number: int, behaviour: Behaviour) -> Callable[[Recorded], Behaviour | None]:
+    """The API's ordinary answers, and from this request on others."""
+    return lambda request: behaviour if request.number >= number else None
+
+
+# What is answered without anything being taken, and the exit code.
+NOTHING_TAKEN: dict[str, tuple[Behaviour, int]] = {
+    "suspended, in Dutch": (says({"success": False, "message": "Uw account is geblokkeerd"}), 5),
+    "suspended, as a page of JSON 403": (says({"message": "Account suspended"}, 403), 5),
+    "quota, in German": (says({"success": False, "errors": ["Kontingent erschöpft"]}, 400), 6),
+    "too busy, with 200": (says({"success": False, "errors": ["Too many requests"]}), 6),
+    "the key, with 400": (says({"success": False, "errors": ["Invalid API key"]}, 400), 5),
+    "the key, with 200": (says({"success": False, "error": "Unauthorized"}), 5),
+    "401 in the body": (says({"status": 401, "message": "Unauthenticated."}), 5),
+    "429 in the body": (says({"code": 429, "message": "limit"}), 6),
+    "500 in the body": (says({"success": False, "code": 500}), 6),
+    "a server's trouble, with 400": (says({"errors": ["Internal server error"]}, 400), 6),
+    "maintenance, with 400": (says({"error": "The API is under maintenance"}, 400), 6),
+    "401": (says({"errors": ["Unauthorized"]}, 401), 5),
+    "a list": (says([{"success": False}]), 6),
+    "a text": (says(b'"no"'), 6),
+    "a page with 200": (answering(200, b"<html>Welcome</html>", headers={"Content-Type": "text/html"}), 6),
+    "nothing with 204": (answering(204), 6),
+    "twice another thing": (answering(200, b'{"success":true,"success":false}'), 6),
+    "a bomb": (encoded("gzip", BOMB, accept=False), 6),
+    "cut off": (raw(head(200, {"Transfer-Encoding": "chunked"}), chunked(b'{"success":true')[:-5]), 6),
+    "to another host": (answering(307, headers={"Location": "http://127.0.0.1:9/v1/track"}), 2),
+    "to where it was": (answering(301, headers={"Location": "/v1/track"}), 2),
+}
+
+
+@pytest.mark.parametrize("first", [1, 4])
+@pytest.mark.parametrize("kind", NOTHING_TAKEN)
+def test_where_nothing_is_taken_nothing_is_lost_or_given_up(tmp_path: Path, kind: str, first: int) -> None:
+    """From the first request on, or in the middle of a run; when it is over, the next run sends the rest."""
+    behaviour, code = NOTHING_TAKEN[kind]
+    with ScriptedServer(from_request(first, behaviour)) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(200)
+        ended = nights.run("beginning")
+        assert (ended.exit_code, ended.outcome) == (code, "stopped" if code == 6 else "failed")
+        assert (ended.books.rejected, nights.letters()) == (0, [])
+        assert ended.books.sent == len(server.accepted) == 20 * (first - 1)
+        server.script = ()
+        assert nights.run(run_id="next").books.sent == 200 - ended.books.sent
+        assert {event["email"] for event in server.accepted} == {
+            f"person{number}@example.com" for number in range(1, 201)
+        }
+
+
+NO = {
+    "success: no": {"success": "no"},
+    "ok: false": {"ok": False},
+    "in capitals": {"Success": False, "Errors": ["wrong"]},
+    "wrapped": {"data": {"success": False, "errors": ["wrong"]}},
+    "a status in the body": {"status": 400, "message": "wrong"},
+    "an index as a text": {"success": True, "errors": [{"index": "3", "message": "wrong"}]},
+    "an index that is too large": {"success": True, "errors": [{"index": 99, "message": "wrong"}]},
+    "an index below 0": {"success": False, "errors": {"-1": "wrong"}},
+    "all counted": {"success": False, "created": 20},
+    "yes outside, no inside": {"success": True, "data": {"success": False, "errors": ["wrong"]}},
+    "yes outside, errors inside": {"success": True, "result": {"created": 0, "errors": ["wrong"]}},
+    "a number of refusals": {"success": True, "created": 0, "rejected": 20},
+    "a list of refusals": {"success": True, "failed": ["wrong"]},
+}
+
+
+@pytest.mark.parametrize("kind", NO)
+def test_a_no_in_another_form_costs_the_guilty_row_alone(tmp_path: Path, kind: str) -> None:
+    """It is not counted as sent, and no other row is given up for it."""
+
+    def script(request: Recorded) -> Behaviour | None:
+        guilty = any(event["email"] == "person77@example.com" for event in request.events)
+        return says(NO[kind]) if guilty else None
+
+    with ScriptedServer(script) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(200)
+        ended = nights.run("beginning")
+        assert (ended.exit_code, ended.outcome, ended.books.sent) == (3, "done", 199)
+        assert [(key, attempts) for key, _, attempts in nights.letters()] == [(77, 1)]
+
+
+def test_indexes_that_count_from_one_cost_few_good_rows(tmp_path: Path) -> None:
+    """An answer that names another of the events that it spared before counts otherwise than we: halving tells."""
+
+    def script(request: Recorded) -> Behaviour | None:
+        guilty = [at for at, event in enumerate(request.events) if event["email"] == "person65@example.com"]
+        return (
+            says({"success": False, "errors": [{"index": guilty[0] + 1, "message": "wrong"}]}, 400) if guilty else None
+        )
+
+    with ScriptedServer(script) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(200)
+        assert nights.run("beginning").books.sent == 198
+        assert sorted(key for key, _, _ in nights.letters()) == [65, 66]
+
+
+YES = {
+    "a count as a float": {"created": 20.0},
+    "a count as a text": {"success": True, "created": "20"},
+    "yes": {"success": "yes"},
+    "wrapped": {"result": {"success": True}},
+    "a status in the body": {"status": 200},
+    "a count below 0": {"success": True, "created": -1},
+    "more than were sent": {"success": True, "created": 40},
+    "a list without errors": {"success": 1, "errors": {"count": 0, "items": []}},
+    "a word for no errors": {"success": True, "error": "none", "errors": []},
+}
+
+
+@pytest.mark.parametrize("kind", YES)
+def test_a_yes_in_another_form_is_one(tmp_path: Path, kind: str) -> None:
+    """Nothing is sent twice, and nothing given up."""
+    with ScriptedServer(lambda _: answering(200, YES[kind], accept=lambda events: events)) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(200)
+        ended = nights.run("beginning")
+        assert (ended.exit_code, ended.books.sent, ended.books.retries) == (0, 200, 0)
+        assert len(server.accepted) == 200

@@ -1,0 +1,24 @@
+"""The SQL that a mapping carries, as people write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from etl.mapping.sql_text import parse_select
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("SELECT a FROM t; -- all of them", "SELECT a FROM t"),
+        ("SELECT a FROM t /* b; */ ;;\n", "SELECT a FROM t"),
+        ("SELECT '; --' AS a FROM t -- end", "SELECT '; --' AS a FROM t"),
+        ("-- customers\nSELECT a FROM t", "-- customers\nSELECT a FROM t"),
+        ("(SELECT a FROM t) UNION (SELECT a FROM u);", "(SELECT a FROM t) UNION (SELECT a FROM u)"),
+        ("SELECT $x$a;b)$x$ AS a FROM t", "SELECT $x$a;b)$x$ AS a FROM t"),
+        ("SELECT $$it's$$ AS a FROM t", "SELECT $$it's$$ AS a FROM t"),
+    ],
+)
+def test_a_query_is_taken_as_people_write_it(written: str, kept: str) -> None:
+    """Comments and a semicolon behind it would end a larger statement; what is quoted stays."""
+    assert parse_select(written) == kept

@@ -1,0 +1,123 @@
+"""The API's words lose every value that was sent, because servers echo their input (F3, F15, F19)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etl.verdict.redaction import MAX_WORDS, Sent, redact
+from etl.verdict.refusal import Refusal, read_refusal
+
+SENT = json.dumps(
+    {
+        "events": [
+            {
+                "event": "Purchase",
+                "email": "anna.o'neil@example.org",
+                "firstname": "Anna  Lena",
+                "city": "Ede",
+                "phone": "+31 6 12345678",
+                "totalvalue": 1234.5,
+                "orderid": 987654,
+                "newsletter": "no",
+                "products": [{"id": "SKU-77", "name": "Garden (large)"}],
+            }
+        ]
+    }
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("Purchase needs products", "Purchase needs products"),
+        ("wrong: anna.o'neil@example.org", "wrong: [redacted]"),
+        ("wrong: ANNA.O'NEIL@EXAMPLE.ORG!", "wrong: [redacted]!"),
+        ("someone.else@example.net is unknown", "[redacted] is unknown"),
+        ("someone%40example.net is unknown", "[redacted] is unknown"),
+        ("firstname anna lena is odd", "firstname [redacted] is odd"),
+        ("city Ede, not Edessa", "city [redacted], not [redacted]"),
+        ("Garden (large) costs 1234.5", "[redacted] costs [redacted]"),
+        ("order 987654 of SKU-77", "order [redacted] of [redacted]"),
+        ("call 0031 6 87654321 now", "call [redacted] now"),
+        ("phone +31 6 12345678", "phone [redacted]"),
+        ("newsletter: no is not known", "newsletter: no is not known"),
+        ("key 0123456789abcdef0123", "key [redacted]"),
+        ("token eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9aa", "token [redacted]"),
+        ("not\tvalid\r\n\x00\x1b[2Jc\u202ed\u200be", "not valid [[redacted]"),
+        ("at most 100 events", "at most 100 events"),
+        ("is not " * 60, ("is not " * 60)[:199] + "…"),
+        ("wrong " * 49 + "Anna Lena " + "wrong " * 60, ("wrong " * 49)[:199] + "…"),
+        ("anna@example.org " * 20 + "Anna Lena", "[redacted]"),
+        ("Jansen Vries is like NL91ABNA0417164300, born", "[redacted] is like [redacted], [redacted]"),
+        ("the profile of Anneke (born 1980-04-21) was merged", "the profile of [redacted] ([redacted]) was merged"),
+        ("custom_shoe_size and newsletter are unknown fields", "custom_shoe_size and newsletter are unknown fields"),
+        ("INVALID_EMAIL at index 3 of 100", "INVALID_EMAIL at index 3 of 100"),
+        ("NO_EDE is wrong", "[redacted] is wrong"),
+        ("veld firstname is niet geldig", "veld firstname is niet geldig"),
+        ("", ""),
+    ],
+)
+def test_redact(words: str, kept: str) -> None:
+    assert redact(words, sent=Sent(SENT)) == kept
+
+
+VALUES = st.text(st.characters(categories=["L", "N"]), min_size=5, max_size=20).filter(
+    lambda value: value.casefold() not in "redacted"
+)
+
+
+@settings(max_examples=500)
+@given(value=VALUES, before=st.text(max_size=20), after=st.text(max_size=20))
+def test_no_value_that_was_sent_is_kept(value: str, before: str, after: str) -> None:
+    sent = json.dumps({"events": [{"event": "Purchase", "firstname": value}]}).encode()
+    kept = redact(f"{before} {value} {after}", sent=Sent(sent))
+    assert not re.search(rf"(?<!\w){re.escape(value)}(?!\w)", kept)
+    assert kept.isprintable()
+    assert len(kept) <= MAX_WORDS
+
+
+@pytest.mark.parametrize("sent", [b"", b"not json", b"[]", b'{"events": null}'])
+def test_a_request_that_is_not_at_hand_is_no_obstacle(sent: bytes) -> None:
+    assert redact("words", sent=Sent(sent)) == "words"
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        ("TIMESTAMP_ERROR", Refusal("TIMESTAMP_ERROR", "TIMESTAMP_ERROR")),
+        ("TIMESTAMP_ERROR for event", Refusal("TIMESTAMP_ERROR", "TIMESTAMP_ERROR for event")),
+        ("JANSEN is unknown", Refusal("otherwise", "[redacted] is unknown")),
+        ({"code": "Jansen", "message": "no"}, Refusal("otherwise", "no")),
+        ({"code": "invalidEmail", "message": "no"}, Refusal("invalidEmail", "no")),
+        ({"code": "duplicate", "message": "no"}, Refusal("duplicate", "no")),
+        ({"code": "invalid_email", "message": "no"}, Refusal("invalid_email", "no")),
+        ({"code": 422, "message": "no"}, Refusal("otherwise", "no")),
+        ({"code": "two words", "message": "no"}, Refusal("otherwise", "no")),
+        ({"code": "0123456789abcdef0123", "message": "no"}, Refusal("otherwise", "no")),
+        ({"code": "x" * 41, "message": "no"}, Refusal("otherwise", "no")),
+        ({"error": {"code": "A_B", "message": "no"}}, Refusal("A_B", "no")),
+        ({"error": {"first": {"code": "A_B"}}, "message": "no"}, Refusal("A_B", "no")),
+        ({"error": {"first": {"second": {"code": "A_B"}}}, "message": "no"}, Refusal("otherwise", "no")),
+        ({"message": {"en": "no", "nl": "nee"}}, Refusal("otherwise", "no; nee")),
+        ([["not"], [["valid"]]], Refusal("otherwise", "not; valid")),
+        (17, Refusal("otherwise", "")),
+        (None, Refusal("otherwise", "")),
+        ({}, Refusal("otherwise", "")),
+    ],
+)
+def test_read_refusal(error: object, refusal: Refusal) -> None:
+    assert read_refusal(error, otherwise="otherwise", sent=Sent(b"")) == refusal
+
+
+def test_a_code_is_not_a_way_around_redaction() -> None:
+    """A server that echoes a value where its code belongs must not get it into the state."""
+    sent = json.dumps({"events": [{"event": "Purchase", "lastname": "Jansen", "custom_x": "ABC_DEF"}]}).encode()
+    assert read_refusal({"code": "Jansen"}, otherwise="refused", sent=Sent(sent)).code == "refused"
+    assert read_refusal("ABC_DEF is wrong", otherwise="refused", sent=Sent(sent)) == Refusal(
+        "refused", "[redacted] is wrong"
+    )
