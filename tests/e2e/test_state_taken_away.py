@@ -33,7 +33,8 @@ def locks_removed(desk: Any) -> None:
     [
         (removed, "was removed or replaced while it was in use"),
         (replaced_by_a_backup, "was removed or replaced while it was in use"),
-        (moved, "was removed or replaced while it was in use"),
+        # Its lock moved along with it, and which of the two is looked at first is chance.
+        (moved, "was removed"),
         (locks_removed, "was removed while it was held"),
     ],
 )
