@@ -1,7 +1,7 @@
 """A Dockerfile, built from a checkout of this project.
 
-The rule: two stages, locked dependencies, a user of its own; mappings and secrets come in when it runs, never into the
-image, and the state lives on a volume.
+The rule: a base image by its digest, two stages, locked dependencies, a user of its own; mappings and secrets come in
+when it runs, never into the image, and the state lives on a volume.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from shlex import join
 from etl.deploy.kubernetes import STATE, USER_ID, VOLUME, inside
 from etl.deploy.plan import PING_VARIABLE, File, Plan, comment, own_folder
 
+# By digest, so that it is the same image on every day; the tag beside it is for people and for tools that raise both.
+_BASE = "python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
+_FIRST = ("requirements.lock", "pyproject.toml", "README.md", "LICENSE")
+# A folder of its own for each: COPY puts the content of folders side by side.
+_THEN = ("mappings/README.md", "etl")
 _IMAGE = f"""\
-FROM python:3.13-slim AS build
+FROM {_BASE} AS build
 WORKDIR /src
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY {" ".join(_FIRST)} ./
 RUN python -m venv /opt/squeezely-etl \\
  && /opt/squeezely-etl/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY etl etl
+{"".join(f"COPY {name} {name}{chr(10)}" for name in _THEN)}\
 RUN /opt/squeezely-etl/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
-FROM python:3.13-slim
+FROM {_BASE}
 RUN useradd --uid {USER_ID} --user-group --no-create-home --shell /usr/sbin/nologin etl \\
  && install -d -m 0700 -o etl -g etl {VOLUME}
 COPY --from=build /opt/squeezely-etl /opt/squeezely-etl
@@ -32,11 +37,16 @@ WORKDIR {VOLUME}
 ENTRYPOINT ["/opt/squeezely-etl/bin/squeezely-etl"]
 CMD ["run", "/mappings", "--if-locked", "skip"]
 """
+# Everything but what is copied: neither mappings nor secrets nor a state that lie in the checkout get near the image.
+_IGNORE = "".join(f"{line}\n" for line in ("*", *(f"!{name}" for name in (*_FIRST, *_THEN)), "**/__pycache__"))
 
 
 def render(plan: Plan) -> tuple[File, ...]:
-    """The Dockerfile, with the commands that build and run it."""
-    return (File(PurePath("Dockerfile"), comment(_instructions(plan)) + _IMAGE),)
+    """The Dockerfile, with the commands that build and run it, and the list of what its build is to see."""
+    return (
+        File(PurePath("Dockerfile"), comment(_instructions(plan)) + _IMAGE),
+        File(PurePath(".dockerignore"), _IGNORE),
+    )
 
 
 def _instructions(plan: Plan) -> list[str]:
@@ -54,7 +64,7 @@ def _instructions(plan: Plan) -> list[str]:
     return [
         f"{plan.title}.",
         *own_folder(plan),
-        "In a checkout of squeezely-etl:",
+        "In a checkout of squeezely-etl, with .dockerignore beside it:",
         f"  docker build --tag {plan.image} --file Dockerfile .",
         "Every night; --env NAME passes a variable on without writing its value, when it is set:",
         f"  {command}",

@@ -16,6 +16,11 @@ def systemd_analyze(*arguments: str) -> str:
     return _checked("systemd-analyze", shutil.which("systemd-analyze"), arguments)
 
 
+def strace(*arguments: str) -> str:
+    """Run `strace`, as `systemd_analyze`."""
+    return _checked("strace", shutil.which("strace"), arguments)
+
+
 def hadolint(*arguments: str) -> str:
     """Run `hadolint`, as `systemd_analyze`."""
     beside = Path(sys.executable).parent / "hadolint"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shlex
+import shutil
 import stat
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -213,23 +217,60 @@ def test_the_airflow_dag_compiles_and_runs_the_same_command(office: Office) -> N
     assert ast.literal_eval(keywords["schedule"]) == "17 3 * * *"
 
 
+def image(office: Office) -> tuple[str, str]:
+    """The Dockerfile and the .dockerignore."""
+    printed = office.deploy("docker", "mappings").out
+    dockerfile, _, ignored = printed.partition("\n# .dockerignore\n")
+    return dockerfile, ignored
+
+
+def copied(dockerfile: str) -> list[str]:
+    """What the image takes from the checkout."""
+    return [
+        word
+        for line in dockerfile.splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    ]
+
+
 def test_hadolint_accepts_the_dockerfile(office: Office) -> None:
     assert office.deploy("docker", "mappings", "--into", "image").code == 0
     hadolint(str(office.folder / "image" / "Dockerfile"))
 
 
 def test_the_image_runs_as_somebody_with_the_state_on_a_volume(office: Office) -> None:
-    text = office.deploy("docker", "mappings").out
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    dockerfile, _ = image(office)
+    lines = [line for line in dockerfile.splitlines() if not line.startswith("#")]
     last_stage = lines[max(at for at, line in enumerate(lines) if line.startswith("FROM ")) :]
     assert "USER 10001:10001" in last_stage
     assert "VOLUME /state" in last_stage
     assert not any(line.startswith(("ADD ", "ARG ")) for line in lines)
-    root = Path(__file__).parents[2]
-    copied = [
-        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
-    ]
-    assert [name for name in copied if not (root / name).exists()] == []
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert [base for base in bases if not re.fullmatch(r"python:3\.13\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)] == []
+
+
+def test_the_image_is_built_from_what_it_copies_and_sees_no_more(office: Office) -> None:
+    dockerfile, ignored = image(office)
+    first, *others = ignored.split()
+    assert first == "*"
+    assert others == [*(f"!{name}" for name in copied(dockerfile)), "**/__pycache__"]
+    checkout = office.folder / "src"
+    for name in copied(dockerfile):
+        target = checkout / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, target)
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--wheel-dir", str(office.folder))
+    ended = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options, str(checkout)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (wheel,) = office.folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        assert {"etl/cli/__init__.py", "etl/README.md", "etl/mapping-language.md"} <= set(packed.namelist())
 
 
 def test_the_docker_command_mounts_what_the_run_needs(office: Office) -> None:
