@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from etl.page import Bound, Position, Scalar, Window
 from etl.source.cursor import CursorDomain
 from etl.source.database import Database
-from etl.source.fault import DatabaseFault
+from etl.source.fault import DatabaseFault, Fault
 from etl.source.keyset import Keyset
 from etl.source.plan import ReadPlan
 
@@ -177,37 +177,65 @@ def oldest_open_seconds(database: Database) -> float | None:
     One that has not written yet does not count: a forgotten session would hold everything back. `lookback` catches what
     it writes after all.
     """
-    sql = _OLDEST_OPEN.get(database.dialect)
-    if sql is None:
-        return None
     try:
-        value = database.read(sa.text(sql)).rows[0][0]
+        match database.dialect:
+            case "postgresql":
+                value = database.read(sa.text(_OLDEST_OF_POSTGRESQL)).rows[0][0]
+            case "mysql" | "mariadb":
+                value = _oldest_of_innodb(database)
+            case _:
+                return None
     except DatabaseFault:
         # No privilege to look: `settle` has to cover it alone.
         return None
     return None if value is None else max(0.0, float(value))
 
 
-_OLDEST_OPEN = {
-    # Other users' rows show no xact_start without pg_read_all_stats; they are not counted then.
-    "postgresql": """
-        SELECT extract(epoch FROM clock_timestamp() - min(begun)) FROM (
-            SELECT xact_start AS begun FROM pg_stat_activity
-            WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()
-            UNION ALL
-            SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()
-        ) AS open_transactions
-    """,
-    # trx_started is in the server's own zone, to the second. Without PROCESS the table may not be read. A transaction
-    # of the server itself may be listed before its start is set: one without a date says nothing.
-    **dict.fromkeys(
-        ("mysql", "mariadb"),
-        """
-        SELECT TIMESTAMPDIFF(SECOND, MIN(trx_started), CONVERT_TZ(UTC_TIMESTAMP(), '+00\\:00', 'SYSTEM')) + 1
-        FROM information_schema.innodb_trx WHERE trx_rows_modified > 0 AND trx_started > '1971-01-01'
-        """,
-    ),
-}
+# Other users' rows show no xact_start without pg_read_all_stats; they are not counted then.
+_OLDEST_OF_POSTGRESQL = """
+    SELECT extract(epoch FROM clock_timestamp() - min(begun)) FROM (
+        SELECT xact_start AS begun FROM pg_stat_activity
+        WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()
+        UNION ALL
+        SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()
+    ) AS open_transactions
+"""
+
+
+def _oldest_of_innodb(database: Database) -> Any:  # noqa: ANN401  # a driver's value
+    """The age of the oldest writing transaction in seconds; None when there is none or the list stayed out of date.
+
+    The server keeps its list of transactions until a tenth of a second has gone by in which no session read it, so
+    that a monitor or other runs beside this one make it old. A list that shows this statement is not.
+    """
+    statement = sa.text(_OLDEST_OF_INNODB.format(mark=database.mark()))
+    for wait_seconds in _RENEWAL_SECONDS:
+        value, shown = database.read(statement, listed=True).rows[0]
+        if shown:
+            return value
+        if database.wait(wait_seconds):
+            fault = DatabaseFault(Fault.LOST, "stopped while the server's list was out of date")
+            raise database.failure(fault, purpose="look for open transactions")
+    log.warning(
+        "The server's list of open transactions is out of date, because programs read it all the time; `settle` alone"
+        " decides which rows are held. place=%s",
+        database.place,
+    )
+    return None
+
+
+# A wait is half of these at least, which is more than the tenth of a second in every case.
+_RENEWAL_SECONDS = (0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0)
+# trx_started is in the server's own zone, to the second. Without PROCESS the table may not be read. A transaction of
+# the server itself may be listed before its start is set: one without a date says nothing.
+_OLDEST_OF_INNODB = """
+    SELECT /* {mark} */ TIMESTAMPDIFF(
+        SECOND,
+        MIN(CASE WHEN trx_rows_modified > 0 AND trx_started > '1971-01-01' THEN trx_started END),
+        CONVERT_TZ(UTC_TIMESTAMP(), '+00\\:00', 'SYSTEM')
+    ) + 1, COALESCE(MAX(trx_query LIKE '%{mark}%'), 0)
+    FROM information_schema.innodb_trx
+"""
 
 
 def _above(database: Database, keyset: Keyset, until: Scalar, plan: ReadPlan) -> int | None:

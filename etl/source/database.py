@@ -118,11 +118,18 @@ class Database:
         except self._reaching_errors as error:
             raise fault_of(error, dialect=self.dialect) from None
 
-    def read(self, statement: sa.Executable, *, limit_seconds: int | None = None, lenient: bool = False) -> Rows:
+    def read(
+        self,
+        statement: sa.Executable,
+        *,
+        limit_seconds: int | None = None,
+        lenient: bool = False,
+        listed: bool = False,
+    ) -> Rows:
         """The rows of `statement`, as the driver's tuples; one attempt.
 
         `limit_seconds` is when the server ends it; None: as the mapping says. `lenient`: a value that the driver cannot
-        decode is `UNDECODABLE`, where the driver can be told so.
+        decode is `UNDECODABLE`, where the driver can be told so. `listed`: InnoDB lists the statement's transaction.
 
         Raises:
             DatabaseFault: whatever SQLAlchemy or the driver raised, by its meaning.
@@ -132,6 +139,8 @@ class Database:
             with self._connection(lenient=lenient) as connection:
                 if limit_seconds is not None:
                     connection.execution_options(statement_seconds=limit_seconds)
+                if listed:
+                    connection.execution_options(listed=True)
                 result = connection.execute(statement)
                 # The driver's own tuples: SQLAlchemy's rows and result processors cost more than the reading.
                 cursor = result.cursor
@@ -247,8 +256,16 @@ class Database:
             SourceFailed: the wait was interrupted by a stop request.
         """
         log.warning("Source failed, trying again. purpose=%s place=%s cause=%s", purpose, self.place, fault.words)
-        if self._clock.wait(seconds * (0.5 + self._clock.jitter() / 2)):
+        if self.wait(seconds):
             raise self.failure(fault, purpose=purpose) from fault
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for half of `seconds` to all of them; True when a stop request came."""
+        return self._clock.wait(seconds * (0.5 + self._clock.jitter() / 2))
+
+    def mark(self) -> str:
+        """Thirteen letters or digits that no other statement holds."""
+        return f"{int(self._clock.jitter() * 2**52):013x}"
 
     def failure(self, fault: DatabaseFault, *, purpose: str) -> EtlError:
         """The error to raise when `fault` is final."""

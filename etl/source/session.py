@@ -20,7 +20,9 @@ from etl.source.plan import Limits
 SERVER = "server"
 _UTC_NAMES = frozenset({"UTC", "Etc/UTC", "+00:00"})
 _READING = re.compile(r"\s*(?:\(|SELECT\b|WITH\b|SHOW\b|DESCRIBE\b|EXPLAIN\b)", re.IGNORECASE)
-_BEGINNING = re.compile(r"START TRANSACTION READ ONLY|SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+_BEGINNING = re.compile(
+    r"START TRANSACTION (WITH CONSISTENT SNAPSHOT, )?READ ONLY|SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+)
 
 
 def prepare(engine: sa.Engine, limits: Limits, *, zone: str) -> None:
@@ -136,7 +138,9 @@ def _prepare_mysql(engine: sa.Engine, limits: Limits, zone: str) -> None:
         if engine.dialect.default_isolation_level == "SERIALIZABLE":
             # For the next transaction only; reading would lock rows in the writers' way.
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        connection.exec_driver_sql("START TRANSACTION READ ONLY")
+        # Without a snapshot InnoDB lists a transaction only once it has read one of its tables.
+        listed = "WITH CONSISTENT SNAPSHOT, " if connection.get_execution_options().get("listed") else ""
+        connection.exec_driver_sql(f"START TRANSACTION {listed}READ ONLY")
 
     def before(
         connection: sa.Connection, _cursor: object, sql: str, parameters: object, _context: object, _many: object

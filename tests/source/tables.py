@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.clock import Clock
 from etl.page import Page, Position, Window
 from etl.source.open import open_plan
 from etl.source.plan import ReadPlan
@@ -48,7 +49,7 @@ def insert(url: str, table: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def opened(url: str, clock: FakeClock | None = None, **plan: Any) -> Iterator[Source]:
+def opened(url: str, clock: Clock | None = None, **plan: Any) -> Iterator[Source]:
     """A source on table `t` with key `id`, unless `plan` says otherwise."""
     if "query" not in plan:
         plan.setdefault("table", "t")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from etl.errors import SourceFailed
+from etl.host.system_clock import SystemClock
 from etl.page import Position, Window
-from etl.source.bound import PUBLISHING_MARGIN, clock_statement
+from etl.source.bound import PUBLISHING_MARGIN, clock_statement, oldest_open_seconds
+from etl.source.database import Database, Rows
 from tests.source.tables import dialect_of, everything, insert, keys_of, opened, run_sql
 
 MINUTE = timedelta(minutes=1)
@@ -61,7 +66,7 @@ def test_rows_younger_than_settle_are_held_by_the_databases_clock(
         (timedelta(seconds=2), [(1,), (2,)], 1),
         (timedelta(hours=3), [], 3),
     ):
-        with opened(url, cursor_field="at", settle=settle) as source:
+        with opened(url, SystemClock(), cursor_field="at", settle=settle) as source:
             bound = source.upper_bound()
             assert (bound.held, bound.beyond_now) == (held, 1)
             assert source.cursor_kind == kind
@@ -201,7 +206,7 @@ def test_an_open_writing_transaction_lowers_the_bound(postgresql_url: str, maria
         column = "timestamp" if url == postgresql_url else "DATETIME(6)"
         run_sql(url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {column})")
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
-        with opened(url, cursor_field="at", settle=timedelta(0)) as source:
+        with opened(url, SystemClock(), cursor_field="at", settle=timedelta(0)) as source:
             # MariaDB counts the whole server's transactions, also those of tests beside this one.
             assert url == mariadb_url or source.upper_bound().oldest_open_seconds is None
             with engine.connect() as connection:
@@ -217,6 +222,63 @@ def test_an_open_writing_transaction_lowers_the_bound(postgresql_url: str, maria
             assert url == mariadb_url or source.upper_bound().oldest_open_seconds is None
 
 
+def look_all_the_time(url: str, stop: threading.Event) -> None:
+    """As a monitor does: the server renews its list only after a tenth of a second without a look."""
+    with sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
+        while not stop.wait(0.02):
+            connection.exec_driver_sql("SELECT COUNT(*) FROM information_schema.innodb_trx")
+
+
+def test_a_monitor_that_looks_all_the_time_hides_no_open_transaction(mariadb_url: str) -> None:
+    """A5: the list that the monitor keeps is older than the transaction, and is not believed."""
+    run_sql(mariadb_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME(6))")
+    stop = threading.Event()
+    monitor = threading.Thread(target=look_all_the_time, args=(mariadb_url, stop))
+    end_soon = threading.Timer(0.6, stop.set)
+    with (
+        opened(mariadb_url, SystemClock(), cursor_field="at", settle=timedelta(0)) as source,
+        sa.create_engine(mariadb_url, poolclass=sa.NullPool).connect() as connection,
+    ):
+        monitor.start()
+        time.sleep(0.2)
+        connection.exec_driver_sql(f"INSERT INTO t VALUES (1, {NOW['mysql']})")
+        end_soon.start()
+        try:
+            assert source.upper_bound().oldest_open_seconds is not None
+        finally:
+            stop.set()
+            monitor.join()
+            end_soon.join()
+
+
+def test_a_list_that_stays_out_of_date_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A5: `settle` alone decides then, and the log says so."""
+
+    class Watched(Database):
+        def __init__(self) -> None:
+            self.dialect, self.place, self.looks, self.stopped = "mysql", "a server", 0, False
+
+        def mark(self) -> str:
+            return "0" * 13
+
+        def read(self, statement: sa.Executable, **how: Any) -> Rows:
+            assert how == {"listed": True}
+            self.looks += 1
+            return Rows([(7, 0)], ())
+
+        def wait(self, seconds: float) -> bool:
+            assert seconds / 2 > 0.1
+            return self.stopped
+
+    database = Watched()
+    assert oldest_open_seconds(database) is None
+    assert database.looks > 5
+    assert "`settle` alone decides which rows are held. place=a server" in caplog.text
+    database.stopped = True
+    with pytest.raises(SourceFailed, match="stopped while"):
+        oldest_open_seconds(database)
+
+
 def test_a_writing_transaction_older_than_settle_is_warned_of(
     postgresql_url: str, mariadb_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,7 +290,7 @@ def test_a_writing_transaction_older_than_settle_is_warned_of(
             connection.exec_driver_sql("INSERT INTO t VALUES (1, '2024-01-01')")
             for settle, warned in ((timedelta(hours=9), False), (timedelta(0), True)):
                 caplog.clear()
-                with opened(url, cursor_field="at", settle=settle) as source:
+                with opened(url, SystemClock(), cursor_field="at", settle=settle) as source:
                     source.upper_bound()
                     words = f"rows since its start are held. place={source.place} seconds="
                 assert (words in caplog.text) == warned
@@ -251,7 +313,7 @@ def test_an_account_that_may_not_see_transactions_has_settle_alone(postgresql_ur
                 kind = "ROLE" if postgresql else "USER"
                 run_sql(url, f"CREATE {kind} {user}{host} {login}", *(one.format(user + host) for one in granted))
                 account = sa.make_url(url).set(username=user).render_as_string(hide_password=False)
-                with opened(account, cursor_field="at", settle=timedelta(0)) as source:
+                with opened(account, SystemClock(), cursor_field="at", settle=timedelta(0)) as source:
                     bound = source.upper_bound()
                     assert isinstance(bound.until, datetime)
                     assert (bound.oldest_open_seconds is not None) == sees

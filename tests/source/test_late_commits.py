@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from etl.host.system_clock import SystemClock
 from etl.page import Position
 from tests.source.tables import dialect_of, keys_of, opened, run_sql
 
@@ -47,7 +48,9 @@ def live(url: str, seed: int, read: dict[tuple[str, int], list[int]]) -> None:
     settle = timedelta(milliseconds=300)
     keys: list[int] = []
     checkpoint: Position | None = None
-    with opened(url, table=table, cursor_field="at", settle=settle, lookback=timedelta(0), page_size=64) as source:
+    with opened(
+        url, SystemClock(), table=table, cursor_field="at", settle=settle, lookback=timedelta(0), page_size=64
+    ) as source:
         for writer in writers:
             writer.start()
         unsettled = True
