@@ -11,23 +11,27 @@ from enum import Enum, unique
 
 # English, and what vendors of the Low Countries, Germany, France and Spain write.
 _ACCOUNT = (
-    r"(?:account|subscription|licen[cs]e|contract|plan|tenant|workspace|api ?key|token|channel"
-    r"|abonnement|licentie|konto|lizenz|vertrag|compte|contrat|cuenta|suscripci[óo]n|licencia)"
+    r"(?:account|subscription|licen[cs]e|contract|plan|package|trial|tenant|workspace|api ?key|token"
+    r"|channel|api access|abonnement|licentie|pakket|proefperiode|konto|lizenz|vertrag|probezeit|testphase"
+    r"|testzeitraum|compte|contrat|essai|cuenta|suscripci[óo]n|licencia|prueba)"
 )
 _CLOSED = (
     r"(?:suspended|disabled|deactivated|blocked|locked|expired|inactive|closed|frozen|terminated|cancell?ed|revoked"
-    r"|paused|not (?:been )?(?:active|activated|enabled)|unpaid|overdue"
+    r"|paused|not (?:been )?(?:active|activated|enabled|paid)|no longer (?:active|valid|available)|unpaid|overdue"
+    r"|past due|on hold|ended|(?:is|are) over|lapsed|archived|restricted|banned|afgelopen|gestopt|niet betaald"
     r"|geblokkeerd|opgeschort|geschorst|gedeactiveerd|uitgeschakeld|verlopen|be[ëe]indigd|afgesloten|opgezegd|inactief"
-    r"|gesperrt|deaktiviert|abgelaufen|gek[üu]ndigt|ausgesetzt|inaktiv"
-    r"|suspendue?|d[ée]sactiv[ée]e?|bloqu[ée]e?|expir[ée]e?|r[ée]sili[ée]e?"
-    r"|suspendid[oa]|desactivad[oa]|bloquead[oa]|caducad[oa])"
+    r"|gesperrt|deaktiviert|abgelaufen|gek[üu]ndigt|ausgesetzt|inaktiv|beendet"
+    r"|suspendue?|d[ée]sactiv[ée]e?|bloqu[ée]e?|expir[ée]e?|r[ée]sili[ée]e?|termin[ée]e?"
+    r"|suspendid[oa]|desactivad[oa]|bloquead[oa]|caducad[oa]|terminad[oa])"
 )
+_INVOICE = r"(?:invoices?|bills?|factuur|facturen|rechnung(?:en)?|factures?|facturas?)"
 _QUOTA = (
     r"(?:quota|credits?|allowance|(?:monthly|daily|hourly|yearly|usage|plan|account|event|profile|request|call|api|rate)s?"
-    r" limit|(?:dag|maand|jaar|account|gebruiks|api)[- ]?limiet|tegoed|kontingent|guthaben|(?:tages|monats)limit|cuota)"
+    r" limit|(?:limit|maximum|max|(?:maximum )?number) (?:of|on|for) (?:\w+ )?(?:events|profiles|requests|calls)"
+    r"|funds|(?:dag|maand|jaar|account|gebruiks|api)[- ]?limiet|tegoed|kontingent|guthaben|(?:tages|monats)limit|cuota)"
 )
 _USED_UP = (
-    r"(?:exceed(?:ed|s)?|reached|exhausted|used up|depleted|over|insufficient|no more|out of|ran out"
+    r"(?:exceed(?:ed|s)?|reached|exhausted|used up|depleted|over|insufficient|not enough|no more|out of|ran out|full"
     r"|overschreden|bereikt|verbruikt|uitgeput|onvoldoende|[üu]berschritten|erreicht|ersch[öo]pft|aufgebraucht"
     r"|d[ée]pass[ée]e?|atteinte?|[ée]puis[ée]e?|superad[oa]|excedid[oa]|agotad[oa])"
 )
@@ -35,9 +39,19 @@ _USED_UP = (
 _NEAR = r"[^.;!?]{0,40}"
 _SUSPENDED = re.compile(
     rf"\b{_ACCOUNT}\b{_NEAR}\b{_CLOSED}\b|\b{_CLOSED}\b (?:\w+ ){{0,2}}{_ACCOUNT}\b"
-    r"|\bpayment (?:is )?(?:required|due)\b"
+    rf"|\bno (?:active|valid) {_ACCOUNT}\b|\b(?:subscription|licen[cs]e|upgrade) required\b"
+    r"|\bpayment (?:method )?(?:is |has )?(?:required|due|overdue|past due|failed|declined)\b|\bnon[ -]?payment\b"
+    rf"|\b(?:unpaid|outstanding|overdue|openstaande|onbetaalde|offene|unbezahlte) {_INVOICE}\b"
+    rf"|\b{_INVOICE} (?:\w+ ){{0,2}}(?:unpaid|overdue|outstanding|not paid|niet betaald|nicht bezahlt)\b"
+    rf"|\b{_ACCOUNT} (?:does|do) not (?:include|allow|cover)\b"
+    rf"|\bnot (?:included|available|allowed|enabled) (?:in|on|for|with|by) (?:your|this|the) (?:\w+ )?{_ACCOUNT}\b"
+    rf"|\bupgrade (?:(?:your|the|to|a|an|paid|higher|uw|je) )+{_ACCOUNT}\b"
 )
-_OVER_QUOTA = re.compile(rf"\b{_QUOTA}\b{_NEAR}\b{_USED_UP}\b|\b{_USED_UP}\b (?:\w+ ){{0,3}}{_QUOTA}\b")
+_OVER_QUOTA = re.compile(
+    rf"\b{_QUOTA}\b{_NEAR}\b{_USED_UP}\b|\b{_USED_UP}\b (?:\w+ ){{0,3}}{_QUOTA}\b"
+    rf"|\bno (?:more )?{_QUOTA} (?:left|remaining|available)\b"
+    rf"|\b(?:exceed(?:ed|s)?|reached) (?:\w+ ){{0,6}}(?:your|the|this) (?:\w+ )?(?:plan|subscription|package|quota)\b"
+)
 _BUSY = re.compile(
     r"\btoo many (?:requests|calls)\b|\bthrottl(?:ed|ing)\b|\b(?:try|retry) (?:again )?later\b|\bslow down\b"
     r"|\b(?:temporarily|service|currently) unavailable\b|\b(?:under|in|for) maintenance\b|\bmaintenance mode\b"

@@ -28,6 +28,7 @@ def from_request(number: int, behaviour: Behaviour) -> Callable[[Recorded], Beha
 # What is answered without anything being taken, and the exit code.
 NOTHING_TAKEN: dict[str, tuple[Behaviour, int]] = {
     "suspended, in Dutch": (says({"success": False, "message": "Uw account is geblokkeerd"}), 5),
+    "a trial that has ended": (says({"success": False, "errors": ["Your trial has ended"]}, 400), 5),
     "suspended, as a page of JSON 403": (says({"message": "Account suspended"}, 403), 5),
     "quota, in German": (says({"success": False, "errors": ["Kontingent erschöpft"]}, 400), 6),
     "too busy, with 200": (says({"success": False, "errors": ["Too many requests"]}), 6),
