@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import click
 import orjson
 
-from etl.commands.preview import masked_event
+from etl.event.masking import masked_event
 from etl.exact import printable
 from etl.job.ports import Sender
 from etl.screen.json_line import harmless_json, json_line

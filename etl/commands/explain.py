@@ -13,14 +13,16 @@ from textwrap import fill
 import click
 
 from etl.commands.loading import load
-from etl.commands.preview import MASK, cell, masked, masked_event, problem_line, readable
+from etl.commands.preview import problem_line
 from etl.commands.summary import position_text
 from etl.commands.wiring import workshop
 from etl.event.encode import encode_event
+from etl.event.masking import MASK, masked, masked_event
 from etl.exact import show_key
 from etl.host.system_clock import SystemClock
 from etl.job.explain import DECISIONS, Memory, Sending, Story, tell
 from etl.page import Key
+from etl.screen.cell import cell, readable
 from etl.screen.json_line import harmless_json
 from etl.source.open import open_source
 from etl.state.mapping_state import MappingState

@@ -13,12 +13,12 @@ from itertools import islice
 import click
 
 from etl.clock import Clock
-from etl.commands.preview import readable
 from etl.csv_line import csv_line
 from etl.dead_letter import DeadLetter
 from etl.exact import printable, show
 from etl.mapping.model import Mapping
 from etl.page import Key
+from etl.screen.cell import readable
 from etl.screen.json_line import json_line
 from etl.state.mapping_state import MappingState
 

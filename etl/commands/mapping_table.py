@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from etl.commands.as_example import stand_in_event
-from etl.commands.preview import cell
 from etl.errors import EtlError
 from etl.host.system_clock import SystemClock
 from etl.job.account_needs import FieldToCreate, fields_to_create
@@ -17,6 +16,7 @@ from etl.job.sample import SAMPLED_ROWS
 from etl.mapping.catalogue import FIELDS, PRODUCT_FIELDS, ReceiverField, on_invalid_of
 from etl.mapping.model import FieldRule, Mapping
 from etl.mapping.steps import Step
+from etl.screen.cell import cell
 from etl.source.open import open_source
 from etl.transform.transformer import Transformer
 

@@ -6,11 +6,8 @@ bidirectional characters are escaped, so that a row cannot steer the terminal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -18,16 +15,15 @@ import click
 from etl.checkpoint import DEFAULT_STATE
 from etl.commands.loading import load
 from etl.event.encode import UnencodableError, encode_event, envelope
-from etl.exact import printable
+from etl.event.masking import MASK, masked, masked_event
 from etl.host.system_clock import SystemClock
 from etl.job.preview import PreviewedRow, preview
 from etl.mapping.model import Mapping
+from etl.screen.cell import cell, readable
 from etl.screen.json_line import harmless_json
 from etl.source.open import open_source
 from etl.transform.transformer import Problem, Transformer
 
-MASK = "•••"
-STRUCTURE = ("event", "currency", "language", "country")
 SIDE_WIDTH = 37
 
 
@@ -107,24 +103,6 @@ def show_previews(rows: Iterable[PreviewedRow], *, mapping: Mapping, request: bo
         click.echo(f"{shown} row(s); nothing was sent" if shown else "no rows to show")
 
 
-def masked(value: object) -> object:
-    """`value` with every text and number hidden; its structure stays."""
-    match value:
-        case None | bool():
-            return value
-        case dict():
-            return {name: masked(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [masked(inner) for inner in value]
-        case _:
-            return MASK
-
-
-def masked_event(event: dict[str, object]) -> dict[str, object]:
-    """`event` with every value hidden but those that say nothing of a person."""
-    return {name: value if name in STRUCTURE else masked(value) for name, value in event.items()}
-
-
 def as_dict(row: PreviewedRow, *, primary_key: Sequence[str], mask: bool) -> dict[str, object]:
     """`row` as JSON-ready values."""
     line = {
@@ -136,27 +114,6 @@ def as_dict(row: PreviewedRow, *, primary_key: Sequence[str], mask: bool) -> dic
         ],
     }
     return {name: readable(value) for name, value in line.items()}
-
-
-def readable(value: object) -> object:  # noqa: PLR0911 - one return a type
-    """A source value as JSON can show it: exact numbers stay, everything else becomes its text."""
-    match value:
-        case float() | Decimal() if not math.isfinite(value):
-            return {"Infinity": "Infinity", "-Infinity": "-Infinity"}.get(str(Decimal(value)), "NaN")
-        case None | bool() | int() | float() | Decimal():
-            return value
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case datetime() | date():
-            return value.isoformat()
-        case dict():
-            return {str(name): readable(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [readable(inner) for inner in value]
-        case bytes() | bytearray() | memoryview():
-            return f"0x{bytes(value).hex()}"
-        case _:
-            return str(value)
 
 
 def _show_requests(rows: Iterable[PreviewedRow], *, batch_size: int, mask: bool) -> None:
@@ -198,24 +155,6 @@ def problem_line(problem: Problem) -> str:
     if problem.fatal:
         return click.style(f"  ✗ {words}", fg="red")
     return click.style(f"  ! {words}{', left out' if problem.omitted else ''}", fg="yellow")
-
-
-def cell(value: object) -> str:
-    """A value on a terminal, with control and bidirectional characters escaped."""
-    match value:
-        case None:
-            return "NULL"
-        case str():
-            return printable(value)
-        case dict() | list():
-            return printable(encode_event(readable(value)).decode())
-        case bytes() | bytearray() | memoryview():
-            return f"0x{bytes(value).hex()}"
-        case float() | Decimal() if math.isfinite(value):
-            # As on the wire.
-            return encode_event(value).decode()
-        case _:
-            return printable(str(value))
 
 
 def _fit(text: str, width: int) -> str:

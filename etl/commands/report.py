@@ -13,20 +13,22 @@ from urllib.parse import urlsplit
 from etl import __version__
 from etl.commands.advice import Place, next_steps
 from etl.commands.mapping_table import Described, described
-from etl.commands.preview import as_dict, cell, masked, masked_event, readable
+from etl.commands.preview import as_dict
 from etl.commands.summary import figures, matters, reasons
 from etl.errors import MappingInvalid, UsageProblem
 from etl.event.encode import encode_event
+from etl.event.masking import masked, masked_event
 from etl.exact import parse_key_text, show_key
 from etl.host.system_clock import SystemClock
 from etl.host.whole_file import write_whole
-from etl.job.outcome import Forecast, Outcome
+from etl.job.outcome import ExampleEvent, Forecast, Outcome
 from etl.job.preview import PreviewedRow
 from etl.mapping.model import Mapping
 from etl.mapping.problem_codes import PROBLEMS
 from etl.report.document import Column, Document, Part, Section, Table, Todo
 from etl.report.markdown import render_markdown
 from etl.report.page import render_page
+from etl.screen.cell import cell, readable
 from etl.screen.json_line import harmless_json
 from etl.screen.telling import tell
 from etl.screen.wording import counted
@@ -126,6 +128,7 @@ class Report:
             yield Section("Guards that would stop it", (Table((Column("Guard", "code"), Column("Why")), tripped),))
         if found := outcome.books.changed_fields.most_common():
             yield Section("Changed events, by field", (Table((Column("Field", "code"), _ROWS), tuple(found)),))
+        yield from self._events(forecast.shown)
         if problems := tuple(self._problems_of(outcome, forecast)):
             keys = () if self._masked else (Column("Keys", "code"),)
             columns = (_CODE, Column("Field", "code"), _ROWS, Column("It costs"), Column("What to do"), *keys)
@@ -143,6 +146,23 @@ class Report:
             yield (code, "", count, "the row", _remedy(code), *(() if self._masked else (keys,)))
         for (name, code), count in outcome.books.omitted.most_common():
             yield (code, name, count, "the field", _remedy(code), *(() if self._masked else ((),)))
+
+    def _events(self, shown: Sequence[ExampleEvent]) -> Iterator[Section]:
+        if not shown:
+            return
+        changed = any(one.kind == "changed" for one in shown)
+        differs = (Column("Differs in", "code"),) if changed else ()
+        keys = () if self._masked else (Column("Key", "code"),)
+        rows = []
+        for one in shown:
+            content = masked_event(one.event) if self._masked else one.event
+            fields = tuple(name if name in one.event else f"{name} (left out now)" for name in one.fields)
+            lines = tuple(f"{name} = {cell(value)}" for name, value in content.items())
+            key = () if self._masked else (show_key(parse_key_text(one.key)),)
+            rows.append((one.kind, *key, *((fields,) if changed else ()), lines))
+        table = Table((Column("Would be sent as"), *keys, *differs, Column("Event", "code")), tuple(rows))
+        words = ("What a field held before is not known, because the ledger keeps hashes only.",) if changed else ()
+        yield Section("Examples of events", (table, *words))
 
     def _rows(self, rows: Sequence[PreviewedRow]) -> Iterator[Section]:
         for number, row in enumerate(rows, 1):
@@ -204,8 +224,12 @@ class Report:
 
     def _summary(self, outcome: Outcome) -> dict[str, object]:
         found = outcome.as_dict()
-        if self._masked and outcome.forecast is not None:
-            found["forecast"] = {**outcome.forecast.as_dict(), "examples": {}}
+        if outcome.forecast is not None:
+            events = outcome.forecast.example_events(mask=self._masked)
+            for example in (one for of_kind in events.values() for one in of_kind if self._masked):
+                del example["key"]
+            without_keys: dict[str, object] = {"examples": {}} if self._masked else {}
+            found["forecast"] = {**outcome.forecast.as_dict(), **without_keys, "example_events": events}
         if self._masked:
             # A position may name a row by its key.
             del found["checkpoint"]

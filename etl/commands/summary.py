@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -10,10 +11,12 @@ from rich.text import Text
 
 from etl.commands.advice import Step, shown
 from etl.errors import EXIT_CODES, TooManyFailures, worst_exit_code
+from etl.event.masking import masked_event
 from etl.exact import parse_key_text, show, show_key
-from etl.job.outcome import Forecast, Outcome
+from etl.job.outcome import ExampleEvent, Forecast, Outcome
 from etl.mapping.problem_codes import PROBLEMS
 from etl.page import Position
+from etl.screen.cell import cell
 from etl.screen.layout import LABEL_WIDTH, indented, labelled, paint, plain
 from etl.screen.wording import MOST_REASONS, duration, estimated
 
@@ -56,6 +59,9 @@ def summary_text(outcome: Outcome, steps: list[Step], *, begins: str) -> str:
     if outcome.forecast is not None:
         parts.extend(labelled(row) for row in _forecast_rows(outcome.forecast))
         parts.extend(labelled(("guard", f"{one.words} ({one.name})")) for one in outcome.forecast.guards)
+        if outcome.forecast.shown:
+            words = map(_example_words, outcome.forecast.shown)
+            parts.append(labelled(*zip(chain(("for instance",), repeat("")), words, strict=False)))
         if outcome.forecast.windows:
             parts.append(indented(_windows(outcome.forecast)))
     if (rows := _checkpoint_rows(outcome, begins)) and not outcome.dry_run:
@@ -212,6 +218,13 @@ def _forecast_rows(forecast: Forecast) -> list[tuple[str, str]]:
         return []
     share = ", ".join(f"{name} {rate:.0%}" if rate >= 0.01 else f"{name} <1%" for name, rate in missing.items())
     return [("left out", f"{share} of the events")]
+
+
+def _example_words(one: ExampleEvent) -> str:
+    content = ", ".join(f"{name} = {cell(value)}" for name, value in masked_event(one.event).items())
+    gone = [f"{name} (left out now)" if name not in one.event else name for name in one.fields]
+    by = f", by {', '.join(gone)}" if gone else ""
+    return f"{one.kind}, key {show_key(parse_key_text(one.key))}{by}: {content}"
 
 
 def _windows(forecast: Forecast) -> Table:

@@ -12,12 +12,13 @@ import orjson
 
 from etl.books import Books
 from etl.event.encode import envelope
+from etl.event.event import Event
 from etl.exact import key_text
 from etl.job.again import count_changes
 from etl.job.fuse import Fuse
-from etl.job.outcome import Forecast, TrippedGuard
+from etl.job.outcome import ExampleEvent, Forecast, Kind, TrippedGuard
 from etl.job.ports import PageSource
-from etl.job.prepare import Preparer
+from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import RowLimit
 from etl.mapping.change import MappingChange
 from etl.mapping.model import Mapping
@@ -45,6 +46,7 @@ class Forecaster:
         self._request_bytes = 0
         self._present: Counter[str] = Counter()
         self._examples: defaultdict[str, list[str]] = defaultdict(list)
+        self._shown: defaultdict[str, list[ExampleEvent]] = defaultdict(list)
 
     def read(
         self,
@@ -73,7 +75,7 @@ class Forecaster:
                     if len(self._examples[row.reason]) < EXAMPLES:
                         self._examples[row.reason].append(key_text(row.key))
                 for event in prepared.events:
-                    self._pack(event.body)
+                    self._pack(event, prepared)
                 if self._mapping.resend == "changed":
                     count_changes(prepared.events, prepared.again, self.books)
                 if self._change is not None:
@@ -105,10 +107,11 @@ class Forecaster:
             ),
             guards=guards,
             by_mapping=self.by_mapping,
+            shown=(*self._shown["sent"], *self._shown["new"], *self._shown["changed"]),
         )
 
-    def _pack(self, body: bytes) -> None:
-        destination = self._mapping.destination
+    def _pack(self, event: Event, page: Prepared) -> None:
+        destination, body = self._mapping.destination, event.body
         full = self._in_request == destination.batch_size
         if full or self._request_bytes + len(body) + 1 > destination.max_batch_bytes:
             self._requests += 1
@@ -117,4 +120,14 @@ class Forecaster:
         self._request_bytes += len(body) + 1
         self.events += 1
         self._body_bytes += len(body) + 1
-        self._present.update(orjson.loads(body).keys())
+        content: dict[str, object] = orjson.loads(body)
+        self._present.update(content.keys())
+        self._show(event, content, page)
+
+    def _show(self, event: Event, content: dict[str, object], page: Prepared) -> None:
+        fields = page.again.get(event.seq, ())
+        if fields is None:
+            return  # as it was accepted before
+        kind: Kind = "sent" if self._mapping.resend == "always" else "changed" if event.seq in page.again else "new"
+        if len(self._shown[kind]) < EXAMPLES:
+            self._shown[kind].append(ExampleEvent(kind, key_text(event.key), content, fields))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from etl.books import Books
 from etl.checkpoint import Checkpoint
 from etl.errors import EtlError
+from etl.event.masking import masked_event
 from etl.exact import encode
 from etl.mapping.change import MappingChange
 
@@ -42,6 +43,28 @@ class TrippedGuard:
     words: str
 
 
+Kind: TypeAlias = Literal["new", "changed", "sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleEvent:
+    """An event that would be sent, with values of a row, whose `key` is an exact text.
+
+    kind: "new", "changed", or "sent" where no ledger tells them apart. fields: in which a changed one differs from what
+    was accepted last; what they held before is not known, because the ledger keeps hashes.
+    """
+
+    kind: Kind
+    key: str
+    event: dict[str, object]
+    fields: tuple[str, ...] = ()
+
+    def as_dict(self, *, mask: bool) -> dict[str, object]:
+        """The example as JSON-ready values."""
+        fields = {"fields": list(self.fields)} if self.kind == "changed" else {}
+        return {"key": self.key, **fields, "event": masked_event(self.event) if mask else self.event}
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What a run would send: `events` in `requests` of together `body_bytes`, in `seconds` at the configured rate.
@@ -49,7 +72,7 @@ class Forecast:
     `null_rates` gives the share (0 to 1) of events without the field, a field; `examples` up to three keys a
     problem code. `would_stop`: more rows are invalid than `max_failure_rate` allows, so that a run would not get far.
     `guards`: those that stop a run before it sends anything. `by_mapping`: so many of the changed events differ only
-    because the mapping changed.
+    because the mapping changed. `shown`: up to three events of each kind.
     """
 
     events: int
@@ -62,6 +85,7 @@ class Forecast:
     would_stop: bool = False
     guards: tuple[TrippedGuard, ...] = ()
     by_mapping: int = 0
+    shown: tuple[ExampleEvent, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """The forecast as JSON-ready values."""
@@ -75,8 +99,14 @@ class Forecast:
             "would_stop": self.would_stop,
             "guards": {guard.name: guard.words for guard in self.guards},
             "by_mapping": self.by_mapping,
+            "example_events": self.example_events(),
             "windows": [asdict(one) for one in self.windows],
         }
+
+    def example_events(self, *, mask: bool = True) -> dict[str, list[dict[str, object]]]:
+        """`shown` by kind, as JSON-ready values."""
+        kinds = sorted({one.kind for one in self.shown})
+        return {kind: [one.as_dict(mask=mask) for one in self.shown if one.kind == kind] for kind in kinds}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def shop(office: Office) -> Office:
     return office
 
 
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
 @pytest.mark.parametrize("suffix", ["html", "md", "json"])
 @pytest.mark.parametrize(
     "command",
@@ -39,7 +48,6 @@ def shop(office: Office) -> Office:
 def test_it_is_written_for_its_owner_and_holds_no_value_of_a_row(
     shop: Office, suffix: str, command: tuple[str, ...]
 ) -> None:
-    os.umask(0o022)
     file = Path(f"found.{suffix}")
     ended = shop.call(*command, "--report", str(file))
     assert ended.code in (0, 3), ended.err
@@ -56,8 +64,9 @@ def test_it_is_written_for_its_owner_and_holds_no_value_of_a_row(
 def test_with_no_mask_values_and_keys_are_shown(shop: Office) -> None:
     shop.call(*DRY, "--report", "found.html", "--no-mask")
     text = Path("found.html").read_text()
-    assert "person30@example.com" in text
+    assert "person30@example.com" in text, "an example of the mapping"
     assert "<code>7</code>" in text, "the key of the invalid row"
+    assert "<code>email = person1@example.com</code>" in text, "an example of what would be sent"
     shop.call("preview", "people.yaml", "--key", "8", "--report", FOUND, "--no-mask")
     assert NASTY in Path(FOUND).read_text(), "as code, where it is no markup"
 
@@ -69,6 +78,8 @@ def test_json_is_for_programs(shop: Office) -> None:
     assert mapping["summary"]["forecast"]["events"] == 29
     assert mapping["summary"]["reasons"] == {"invalid_email": 1}
     assert mapping["summary"]["forecast"]["examples"] == {}
+    masked = {"event": "PersonUpdated", "email": "•••", "firstname": "•••", "custom_points": "•••"}
+    assert mapping["summary"]["forecast"]["example_events"] == {"new": [{"event": masked}] * 3}
     assert mapping["destination"]["account"] == "shop-1"
     assert {line["field"]: line["origin"] for line in mapping["fields"]}["firstname"] == "column `name`"
     assert mapping["to_create"] == [{"field": "custom_points", "kind": "number", "example": "12.5"}]

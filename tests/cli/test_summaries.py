@@ -36,6 +36,20 @@ def test_a_first_night_with_bad_rows_and_its_morning(transcript: Any) -> None:
     transcript.compare("first-night")
 
 
+def test_a_plan_with_new_and_changed_events_after_the_mapping_changed(transcript: Any) -> None:
+    """Three examples of each, masked; of the changed ones the fields that differ, also one that is gone."""
+    office = transcript.office
+    office.fill(30)
+    assert office.call("run", "people.yaml", "--start-from", "beginning").code == 0
+    office.mapping.write_text(office.mapping.read_text().replace("custom_points: points", "custom_score: points"))
+    recently = "strftime('%Y-%m-%d %H:%M:%S.000000', 'now', '-20 minutes')"
+    change(office, f"UPDATE people SET name = 'Anna', updated_at = {recently} WHERE id < 4")
+    office.fill(5, first=900, minutes=10)
+    transcript.type("run", "people.yaml", "--dry-run")
+    transcript.type("backfill", "people.yaml", "--dry-run")
+    transcript.compare("plan")
+
+
 def test_a_backfill_beside_it(transcript: Any) -> None:
     office = transcript.office
     office.fill(200)

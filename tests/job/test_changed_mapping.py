@@ -72,6 +72,12 @@ def make_table(url: str, rows: int = 12) -> None:
     insert(url, "t", [{"id": n, "at": n, "name": "eva", "shoe": "43" if n % 3 == 0 else None} for n in range(rows)])
 
 
+def event(userid: str, firstname: str, shoe: str | None = None) -> dict[str, str]:
+    """The event of a row, as `FIELDS` and `custom_shoe: shoe` make it."""
+    custom = {} if shoe is None else {"custom_shoe": shoe}
+    return {"event": "PersonUpdated", "userid": userid, "firstname": firstname, **custom}
+
+
 def differing(job: InProcess) -> Outcome:
     """The number of rows that differ, for `InProcess.do`."""
     return job.do(rows_that_differ)  # type: ignore[arg-type]
@@ -115,6 +121,25 @@ def test_rows_that_change_for_another_reason_are_told_apart(database_url: str, m
     dry = job.forecast()
     assert (dry.books.changed, dry.forecast.by_mapping) == (5, 3)
     assert dict(dry.books.changed_fields) == {"custom_shoe": 4, "firstname": 2}
+    insert(database_url, "t", [{"id": 20, "at": 20, "name": "new", "shoe": None}])
+    shown = job.forecast().forecast.example_events(mask=False)
+    assert shown == {
+        "changed": [
+            {"key": '[["int","0"]]', "fields": ["firstname", "custom_shoe"], "event": event("0", "ann", "43")},
+            {"key": '[["int","1"]]', "fields": ["firstname"], "event": event("1", "ann")},
+            {"key": '[["int","3"]]', "fields": ["custom_shoe"], "event": event("3", "eva", "43")},
+        ],
+        "new": [{"key": '[["int","20"]]', "event": event("20", "new")}],
+    }
+
+
+def test_without_a_ledger_the_examples_are_of_what_is_sent(database_url: str, make_job: Any) -> None:
+    make_table(database_url)
+    source = "table: t, primary_key: id, cursor_field: at, lookback: 0"
+    job = make_job(database_url, source=source, fields=FIELDS, top="resend: always")
+    shown = job.forecast("beginning").as_dict()["forecast"]["example_events"]
+    assert [one["key"] for one in shown["sent"]] == [f'[["int","{n}"]]' for n in range(3)]
+    assert shown["sent"][0]["event"] == {"event": "PersonUpdated", "userid": "•••", "firstname": "•••"}
 
 
 def test_an_unfinished_run_leaves_the_change_to_the_next_one(database_url: str, make_job: Any) -> None:

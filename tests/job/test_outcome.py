@@ -83,6 +83,7 @@ def test_a_summary_holds_what_applies_and_nothing_else() -> None:
             "would_stop": True,
             "guards": {},
             "by_mapping": 0,
+            "example_events": {},
             "windows": [{"label": "[1, 2)", "rows": 6, "events": 5, **NO_COUNTS}],
         },
     }
