@@ -61,6 +61,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else ""
 
 
+def _name_of(parameter: click.Parameter) -> str:
+    """The option by its long name, the argument as the usage line has it."""
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    return parameter.human_readable_name
+
+
 def show_mistake(error: click.ClickException) -> None:
     """Say on stderr what is wrong with the call."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
@@ -74,9 +81,9 @@ def show_mistake(error: click.ClickException) -> None:
         known = [flag for parameter in context.command.params for flag in parameter.opts] if context else []
         hints.append(did_you_mean(error.option_name, [flag for flag in known if flag.startswith("--")]))
     elif isinstance(error, click.MissingParameter) and error.param is not None:
-        message = f"`{command}` needs {error.param.get_error_hint(context).strip(chr(39))}"
+        message = f"`{command}` needs {_name_of(error.param)}"
     elif isinstance(error, click.BadParameter) and error.param is not None:
-        message = f"{error.param.get_error_hint(context).strip(chr(39))}: {error.message}"
+        message = f"{_name_of(error.param)}: {error.message}"
     else:
         message = error.format_message()
     example = context.command.epilog if context else None

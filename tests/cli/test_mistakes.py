@@ -61,6 +61,12 @@ exit code 2
 error: --limit: 'x' is not a valid integer range
 hint: for instance `squeezely-etl run mappings --start-from beginning`; `squeezely-etl run --help` lists the options
 """,
+    "run -o yaml people.yaml": """\
+exit code 2
+--- stderr
+error: --output: 'yaml' is not one of 'text', 'json'
+hint: for instance `squeezely-etl run mappings --start-from beginning`; `squeezely-etl run --help` lists the options
+""",
     "run --max-runtime 3 people.yaml": """\
 exit code 2
 --- stderr
