@@ -38,6 +38,8 @@ _FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _MOST_DIGITS = 1000
 _LARGEST_EXPONENT = 1000
+_INDENTATION = "; the indentation does not fit: the keys of a section begin in one column, each with its colon"
+_QUOTES = "; put quotes around a text that holds a colon"
 
 
 def read_yaml(content: bytes) -> Document:
@@ -71,7 +73,7 @@ def _not_yaml(error: yaml.YAMLError, text: str) -> tuple[str, Place | None]:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         place = None if mark is None else _place(mark)
-        return f"not valid YAML: {error.problem or error.context}{_since(error)}{_syntax_hint(error)}", place
+        return f"not valid YAML: {error.problem or error.context}{_since(error)}{_syntax_hint(error, text)}", place
     before = text[: getattr(error, "position", 0)]
     place = Place(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
     return "not valid YAML: holds a control character", place
@@ -98,12 +100,24 @@ def _since(error: yaml.MarkedYAMLError) -> str:
     return f" {error.context} that begins in line {begun.line + 1}"
 
 
-def _syntax_hint(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or ""
+def _syntax_hint(error: yaml.MarkedYAMLError, text: str) -> str:  # noqa: PLR0911 - one return a hint
+    problem, context, mark = error.problem or "", error.context_mark, error.problem_mark
+    before = "" if mark is None else text.split("\n")[mark.line][: mark.column]
     if "'\\t'" in problem:
         return "; indent with spaces, not with tabs"
+    if "unexpected end of stream" in problem:
+        return "; a quote is not closed"
     if "mapping values are not allowed here" in problem:
-        return "; put quotes around a text that holds a colon"
+        # A key alone on its line was taken for more of the text above it.
+        return _QUOTES if re.search(r":\s", before) else _INDENTATION
+    if "but found ':'" in problem:
+        return "; a colon has no key before it"
+    if "expected <block end>" in problem or "expected '<document start>'" in problem:
+        return "; put quotes around the whole text" if before.strip() else _INDENTATION
+    if "could not find expected ':'" in problem:
+        return _INDENTATION
+    if "expected ',' or '" in problem and mark is not None and context is not None and context.line < mark.line:
+        return f"; a {'[' if 'sequence' in (error.context or '') else '{'} is not closed"
     if "cannot start any token" in problem or "expected ',' or '" in problem:
         return "; put quotes around the text"
     return ""
