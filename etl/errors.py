@@ -22,6 +22,7 @@
     └── Interrupted       130/143/129   a signal; the checkpoint is saved
 
 An error's `message` says what happened and where, its `hint` what to do next. Neither holds a secret or a row's value.
+`{api}` in the words of an `ApiTrouble` stands for the API's address, told where the mapping is known.
 Expected outcomes of single events (`etl.verdict.judge`) and rows (`etl.transform`) are values, not errors.
 """
 
@@ -54,6 +55,19 @@ def _made_again(kind: type[EtlError], args: tuple[Any, ...], values: dict[str, A
     return made
 
 
+class ApiTrouble(EtlError):
+    """Something between here and the API. `unreached`: no connection to it came about."""
+
+    def __init__(self, message: str, *, hint: str | None = None, unreached: bool = False) -> None:
+        super().__init__(message.replace("{api}", "the API"), hint=hint)
+        self.unreached = unreached
+        self._words = message
+
+    def name_api(self, address: str) -> None:
+        """Say `address` wherever the words speak of the API's."""
+        self.message = self._words.replace("{api}", address)
+
+
 class UsageProblem(EtlError):
     """The call or the configuration is wrong; running again changes nothing."""
 
@@ -72,7 +86,7 @@ class SourceMismatch(UsageProblem):
     """The database lacks a table or column that the mapping names, or its columns changed during the run."""
 
 
-class DestinationMisconfigured(UsageProblem):
+class DestinationMisconfigured(ApiTrouble, UsageProblem):
     """The API's address answers, but it is not the API: redirect, 404, wrong method, TLS that does not verify."""
 
 
@@ -88,13 +102,13 @@ class SourceFailed(EtlError):
     exit_code = 4
 
 
-class CredentialsRefused(EtlError):
+class CredentialsRefused(ApiTrouble):
     """The API answered 401 or 403. The checkpoint is untouched."""
 
     exit_code = 5
 
 
-class StoppedEarly(EtlError):
+class StoppedEarly(ApiTrouble):
     """The run stopped cleanly before the end: API unreachable, retry budget, `--max-runtime`, `--deadline`, quota."""
 
     exit_code = 6

@@ -58,20 +58,23 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
             return CredentialCheck(CredentialOutcome.UNCLEAR, error)
         case Stop(error=error):
             return CredentialCheck(CredentialOutcome.MISCONFIGURED, error)
-        case TryAgain(unreadable=False, cause=cause, after_seconds=after):
-            error = StoppedEarly(f"checking the credentials: {cause}")
+        case TryAgain(unreadable=False, cause=cause, after_seconds=after, unreached=unreached):
+            error = StoppedEarly(f"checking the credentials at {{api}}: {cause}", unreached=unreached)
             return CredentialCheck(CredentialOutcome.UNREACHABLE, error, after)
     said = _verified(answer) if isinstance(answer, Answer) else None
     if said:
         return CredentialCheck(CredentialOutcome.VERIFIED)
     unclear = "the API answered `verified: false`" if said is False else "the answer says neither yes nor no"
-    error = StoppedEarly(f"checking the credentials: {unclear}, so the key may be right or wrong", hint=_FIND_OUT)
+    error = StoppedEarly(
+        f"checking the credentials at {{api}}: {unclear}, so the key may be right or wrong", hint=_FIND_OUT
+    )
     return CredentialCheck(CredentialOutcome.UNCLEAR, error)
 
 
 def _refused(words: str = "") -> CredentialCheck:
+    said = f" ({words})" if words else ""
     error = CredentialsRefused(
-        f"checking the credentials: the API does not accept this account and key{f' ({words})' if words else ''}",
+        f"checking the credentials at {{api}}: the API does not accept this account and key{said}",
         hint="check destination.account and destination.api_key, and that both belong to this address",
     )
     return CredentialCheck(CredentialOutcome.REFUSED, error)

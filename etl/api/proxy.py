@@ -46,6 +46,15 @@ def proxy_name(url: str, *, environment: Mapping[str, str]) -> str | None:
     return None if proxy is None else f"{proxy.url.host.decode()}:{proxy.url.port}"
 
 
+def unused_proxy(url: str, *, environment: Mapping[str, str]) -> str | None:
+    """The variable that names a proxy for `url`, for a mapping that uses none; None where no variable does."""
+    address = urlsplit(url)
+    if _excluded(address.hostname or "", _variable("no_proxy", environment)):
+        return None
+    names = (f"{address.scheme}_proxy", "all_proxy")
+    return next((one for name in names for one in (name, name.upper()) if environment.get(one, "").strip()), None)
+
+
 def _variable(name: str, environment: Mapping[str, str]) -> str:
     return (environment.get(name) or environment.get(name.upper()) or "").strip()
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import click
@@ -21,7 +20,7 @@ import click
 from etl.books import Books
 from etl.clock import Clock
 from etl.commands.advice import Place, next_steps
-from etl.commands.hints import hint_of
+from etl.commands.hints import hint_of, name_api
 from etl.commands.loading import Shard, load_good
 from etl.commands.reports import Calls, Reports, ReportTo
 from etl.errors import EtlError, Interrupted, MappingLocked, StateUnusable, worst_exit_code
@@ -222,12 +221,13 @@ def _held(name: str, store: StateStore, call: Call, clock: Clock) -> ExitStack:
 
 def _where_to(mapping: Mapping) -> dict[str, str | None]:
     destination = mapping.destination
-    return {"host": urlsplit(destination.url).hostname, "account": shown_account(destination.account)}
+    return {"host": destination.host, "account": shown_account(destination.account)}
 
 
 def _complete_hint(outcome: Outcome, mapping: Mapping, call: Call) -> None:
-    """An error's hint gets the commands that only this place can write whole."""
+    """An error gets the address and the commands that only this place knows whole."""
     if outcome.error is not None:
+        name_api(outcome.error, mapping.destination)
         outcome.error.hint = hint_of(outcome.error, Place(mapping.path, (), call.state), command=call.command)
 
 

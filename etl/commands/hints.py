@@ -1,4 +1,4 @@
-"""What to do about an error, with the whole command: a hint that is printed can be pasted.
+"""What an error cannot know where it is raised: the API's address, and the whole command to type next.
 
 The rule: an error knows neither the mapping's file nor the state as it was given, so the command is added here. CURSOR
 stands for what only a person knows.
@@ -6,16 +6,34 @@ stands for what only a person knows.
 
 from __future__ import annotations
 
+import os
+
 from etl.commands.advice import Place
 from etl.errors import (
     AlreadyBegun,
     AnotherSource,
+    ApiTrouble,
     EtlError,
     FirstRunUndecided,
     GuardTripped,
     MappingLocked,
     TableWentBack,
 )
+from etl.mapping.destination import Destination
+
+
+def name_api(error: EtlError, destination: Destination) -> None:
+    """Say in `error` which address is the API's, and name a proxy that the environment has and nothing uses."""
+    if not isinstance(error, ApiTrouble):
+        return
+    error.name_api(destination.host_and_port)
+    if error.unreached and not destination.proxy:
+        from etl.api.proxy import unused_proxy
+
+        variable = unused_proxy(destination.url, environment=os.environ)
+        if variable is not None:
+            told = f"{variable} is set here, but the mapping does not use it: destination.proxy: true does"
+            error.hint = "; ".join([told, *([error.hint] if error.hint else [])])
 
 
 def hint_of(error: EtlError, place: Place, *, command: str) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from etl import __version__
 from etl.commands.advice import Place, next_steps
@@ -237,7 +236,7 @@ class Report:
 
 
 def _host(mapping: Mapping) -> str:
-    return urlsplit(mapping.destination.url).hostname or ""
+    return mapping.destination.host
 
 
 def _remedy(code: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 import click
 
@@ -100,7 +99,7 @@ def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, name
 def where_to(destination: Destination) -> str:
     """Where events would go, without a secret: `to account 12345 at api.squeezely.tech`."""
     account = destination.account if is_unset(destination.account) else shown_account(destination.account)
-    return f"to account {account} at {urlsplit(destination.url).hostname}"
+    return f"to account {account} at {destination.host}"
 
 
 def is_unset(text: str) -> bool:

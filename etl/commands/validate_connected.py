@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from etl.api.client import ApiClient
 from etl.api.credentials import CredentialOutcome
 from etl.clock import Clock
+from etl.commands.hints import name_api
 from etl.commands.validate import Remark
 from etl.commands.wiring import shared_budget
 from etl.delivery.throttle import Budget
@@ -96,7 +97,7 @@ def _wait_for_turn(budget: Budget, clock: Clock) -> None:
     while (wait := budget.take(events=0, now=clock.monotonic())) > 0:
         if wait > _PATIENCE_SECONDS:
             raise StoppedEarly(
-                f"checking the credentials: not asked, because the API wants {wait:.0f} s of silence",
+                f"checking the credentials at {{api}}: not asked, because the API wants {wait:.0f} s of silence",
                 hint="it told a run so; ask again then",
             )
         clock.wait(wait)
@@ -114,7 +115,10 @@ def _credentials(mapping: Mapping) -> tuple[str, list[Remark]]:
             if check.after_seconds is not None:
                 budget.pause_until(clock.monotonic() + check.after_seconds)
     except EtlError as error:
+        name_api(error, mapping.destination)
         return "", [Remark("error", error.message, error.hint, code=error.exit_code)]
+    if check.error is not None:
+        name_api(check.error, mapping.destination)
     said = check.outcome.value if check.outcome in _SAID else ""
     if check.outcome is CredentialOutcome.UNCLEAR and check.error is not None:
         return said, [Remark("warning", check.error.message, check.error.hint)]

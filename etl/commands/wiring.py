@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from urllib.parse import urlsplit
 
 from etl.api.client import ApiClient
 from etl.api.proxy import proxy_name
@@ -79,7 +78,7 @@ def _say_where_to(destination: Destination) -> None:
     level = logging.INFO if is_expected_host(destination.url) else logging.WARNING
     proxy = proxy_name(destination.url, environment=os.environ) if destination.proxy else None
     where = {
-        "host": urlsplit(destination.url).hostname,
+        "host": destination.host,
         "account": shown_account(destination.account),
         "proxy": proxy or "none",
     }

@@ -62,7 +62,8 @@ def nothing_else_accepted(events: Sequence[Event], words: str, *, unreadable: bo
             "dead letter once another event is accepted in the same run; correct it, or leave it out with source.where"
         )
     return StoppedEarly(
-        f"sending events: a request failed again and again, and nothing else is accepted ({words})", hint=hint
+        f"sending events to {{api}}: a request failed again and again, and nothing else is accepted ({words})",
+        hint=hint,
     )
 
 
@@ -114,7 +115,9 @@ class Patience:
             self._failing_since = now
         reason = self._reason_to_stop(verdict, attempt=attempt, now=now, suspect=suspect)
         if reason is not None:
-            return StoppedEarly(f"sending events: {reason} ({verdict.cause})", hint=_LATER)
+            return StoppedEarly(
+                f"sending events to {{api}}: {reason} ({verdict.cause})", hint=_LATER, unreached=verdict.unreached
+            )
         if not (verdict.throttled or suspect):
             self._retries += 1
         return max(self.backoff(attempt, jitter=jitter), verdict.after_seconds or 0.0)
@@ -131,7 +134,7 @@ class Patience:
         if wait_seconds <= self._settings.give_up_after_seconds:
             return None
         words = f"the API wants {wait_seconds:.0f} s of silence, more than give_up_after"
-        return StoppedEarly(f"sending events: {words}", hint=_LATER)
+        return StoppedEarly(f"sending events to {{api}}: {words}", hint=_LATER)
 
     def _reason_to_stop(self, verdict: TryAgain, *, attempt: int, now: float, suspect: bool) -> str | None:
         settings = self._settings
@@ -139,7 +142,7 @@ class Patience:
         if self._unreadable_in_a_row >= settings.max_unreadable:
             return f"{self._unreadable_in_a_row} answers in a row were not the API's"
         if attempt >= settings.max_attempts and not suspect:
-            return f"a request failed {attempt} times"
+            return f"a request failed {attempt} times" if attempt > 1 else "a request failed"
         if silence >= settings.give_up_after_seconds:
             return f"nothing but failures for {silence:.0f} s"
         if verdict.after_seconds is not None and verdict.after_seconds > settings.give_up_after_seconds:

@@ -14,14 +14,15 @@ class LastFailure:
 
     def __init__(self) -> None:
         self._cause = ""
+        self.unreached = False
 
     def note(self, verdict: Verdict) -> None:
         """Remember `verdict` where it asks for another attempt."""
         if isinstance(verdict, TryAgain):
-            self._cause = verdict.cause
+            self._cause, self.unreached = verdict.cause, verdict.unreached
 
     def words(self, books: Books) -> str:
         """The end of a sentence; "" where no request failed."""
         if not self._cause:
             return ""
-        return f"; of {books.requests:,} requests {books.retries:,} were repeated, the API last said: {self._cause}"
+        return f"; of {books.requests:,} requests {books.retries:,} were repeated, {{api}} last said: {self._cause}"

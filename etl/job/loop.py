@@ -179,7 +179,8 @@ class Delivery:
             now = clock.monotonic()
             if self._limits.seconds_left(clock, now) <= 0:
                 words = f"the time for this run is over{self._last_failure.words(self.books)}"
-                self._stop(StoppedEarly(words, hint="the next run goes on from here"))
+                hint = "the next run goes on from here"
+                self._stop(StoppedEarly(words, hint=hint, unreached=self._last_failure.unreached))
                 return
             if courier.wake_at is None or courier.wake_at > now:
                 return

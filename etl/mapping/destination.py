@@ -10,6 +10,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -159,6 +160,18 @@ class Destination(Section):
     proxy: Annotated[bool, FLAG] = Field(
         default=False, description="Use the environment's proxies (HTTPS_PROXY and the like)."
     )
+
+    @property
+    def host(self) -> str:
+        """The API's host, with the port where the address names one."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def host_and_port(self) -> str:
+        """The same with the port in any case."""
+        address = urlsplit(self.url)
+        usual = 443 if address.scheme == "https" else 80
+        return address.netloc if address.port is not None else f"{address.netloc}:{usual}"
 
     @field_validator("ca_file")
     @classmethod

@@ -94,6 +94,7 @@ class TryAgain:
     unreadable: something other than the API answered (C15): after three in a row, stop with `StoppedEarly`.
     may_be_event: the request may fail because of an event in it, as when one row's text makes the API answer 500.
     words: what the answer said, fit to be kept.
+    unreached: no connection came about.
     """
 
     after_seconds: float | None
@@ -103,6 +104,7 @@ class TryAgain:
     unreadable: bool = False
     may_be_event: bool = False
     words: str = ""
+    unreached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,9 @@ def _decide_forbidden(answer: Answer, body: Body | None, *, events: int, sent: S
     refusal = verdict.refusal if isinstance(verdict, Refused) else Refusal(_code(403), _words(body, sent))
     if body is None and _is_html(answer):
         hint = "the page is not the API's: ask who runs the firewall or proxy between here and it, then check the key"
-        error = CredentialsRefused("sending events: every request is refused with a page (HTTP 403)", hint=hint)
+        error = CredentialsRefused(
+            "sending events to {api}: every request is refused with a page (HTTP 403)", hint=hint
+        )
         return Case.FIREWALL, Refused(refusal, Stop(error, "HTTP 403"))
     stop = _credentials_refused("HTTP 403", words=refusal.words)
     return Case.FORBIDDEN, Refused(refusal, stop, stop_at_once=True)
@@ -255,7 +259,8 @@ def _words(body: Body | None, sent: Sent) -> str:
 def _decide_failure(failure: Failure) -> tuple[Case, Verdict]:
     match failure:
         case Failure.REFUSED | Failure.DNS | Failure.UNREACHABLE | Failure.CONNECT_TIMEOUT | Failure.PROXY:
-            return Case.NOT_SENT, TryAgain(None, ambiguous=False, throttled=False, cause=failure.value)
+            again = TryAgain(None, ambiguous=False, throttled=False, cause=failure.value, unreached=True)
+            return Case.NOT_SENT, again
         case Failure.TIMEOUT | Failure.RESET | Failure.PROTOCOL | Failure.SURPLUS:
             unreadable = failure in (Failure.PROTOCOL, Failure.SURPLUS)
             cause = failure.value
@@ -265,10 +270,10 @@ def _decide_failure(failure: Failure) -> tuple[Case, Verdict]:
             return Case.CUT_OFF, again
         case Failure.TLS | Failure.TLS_UNTRUSTED | Failure.TLS_HOSTNAME | Failure.TLS_EXPIRED:
             hint = "check destination.url; a private authority's certificates go into destination.ca_file"
-            return Case.NO_TLS, _misconfigured(f"sending events: {failure.value}", failure.value, hint=hint)
+            return Case.NO_TLS, _misconfigured(failure.value, failure.value, hint=hint)
         case Failure.ADDRESS | Failure.HEADERS | Failure.PROXY_REFUSED:
             hint = "check destination.url, account and api_key, and the proxy if destination.proxy is on"
-            return Case.UNSENDABLE, _misconfigured(f"sending events: {failure.value}", failure.value, hint=hint)
+            return Case.UNSENDABLE, _misconfigured(failure.value, failure.value, hint=hint)
         case _:
             assert_never(failure)
 
@@ -294,10 +299,10 @@ def _verdict_by_status(case: Case, answer: Answer, *, words: str) -> Verdict:  #
         case Case.REDIRECTED:
             target = answer.headers.get("location") or "an address without a host"
             hint = "redirects are never followed: set destination.url to the API's own address"
-            stop = _misconfigured(f"sending events: the address redirects to {target} ({cause})", cause, hint=hint)
+            stop = _misconfigured(f"the address redirects to {target} ({cause})", cause, hint=hint)
         case _:
             hint = "check destination.url, and what stands between here and the API"
-            stop = _misconfigured(f"sending events: the address is not the API's ({cause})", cause, hint=hint)
+            stop = _misconfigured(f"the address is not the API's ({cause})", cause, hint=hint)
     if answer.status == 407:
         return stop
     return replace(stop, unless_others_pass=Refusal(_code(answer.status), words))
@@ -310,18 +315,18 @@ def _credentials_refused(cause: str, *, words: str) -> Stop:
             "; if both are right, a firewall may refuse the text of a row: "
             "one run with destination.batch_size: 1 and concurrency: 2 finds it"
         )
-    message = f"sending events: the API refused the credentials ({_said(cause, words)})"
+    message = f"sending events to {{api}}: the API refused the credentials ({_said(cause, words)})"
     return Stop(CredentialsRefused(message, hint=hint), cause)
 
 
 def _suspended(cause: str, *, words: str) -> Stop:
     hint = "nothing is wrong with the rows, and none was given up: once the account is open, the next run goes on"
-    message = f"sending events: the API refuses the account ({_said(cause, words)})"
+    message = f"sending events to {{api}}: the API refuses the account ({_said(cause, words)})"
     return Stop(CredentialsRefused(message, hint=hint), cause)
 
 
 def _over_quota(cause: str, *, words: str) -> Stop:
-    message = f"sending events: the account's quota is used up ({_said(cause, words)})"
+    message = f"sending events to {{api}}: the account's quota is used up ({_said(cause, words)})"
     return Stop(StoppedEarly(message, hint="the next run goes on where this one stopped"), cause)
 
 
@@ -329,5 +334,5 @@ def _said(cause: str, words: str) -> str:
     return f"{cause}: {words}" if words else cause
 
 
-def _misconfigured(message: str, cause: str, *, hint: str) -> Stop:
-    return Stop(DestinationMisconfigured(message, hint=hint), cause)
+def _misconfigured(words: str, cause: str, *, hint: str) -> Stop:
+    return Stop(DestinationMisconfigured(f"sending events to {{api}}: {words}", hint=hint), cause)

@@ -68,4 +68,4 @@ def test_nobody_there(open_client: Any) -> None:
         check = open_client(url).verify_credentials()
     assert check.outcome is CredentialOutcome.UNREACHABLE
     assert check.error is not None
-    assert check.error.message == "checking the credentials: connection refused"
+    assert check.error.message == "checking the credentials at the API: connection refused"

@@ -83,7 +83,7 @@ def test_every_failure_is_a_verdict(failure: Failure) -> None:
     verdict = judge(failure, events=3)
     match case_of(failure, events=3):
         case Case.NOT_SENT:
-            assert verdict == TryAgain(None, ambiguous=False, throttled=False, cause=failure.value)
+            assert verdict == TryAgain(None, ambiguous=False, throttled=False, cause=failure.value, unreached=True)
         case Case.CUT_OFF:
             assert isinstance(verdict, TryAgain)
             assert verdict.ambiguous
@@ -91,7 +91,7 @@ def test_every_failure_is_a_verdict(failure: Failure) -> None:
         case _:
             assert isinstance(verdict, Stop)
             assert isinstance(verdict.error, DestinationMisconfigured)
-            assert verdict.error.message == f"sending events: {failure.value}"
+            assert verdict.error.message == f"sending events to the API: {failure.value}"
             assert verdict.error.hint
 
 

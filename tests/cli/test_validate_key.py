@@ -34,7 +34,7 @@ ASK_A_RUN = "a first `run --limit 1` tells: a wrong key ends it with exit code 5
         (answering(200, {"ok": 1}), "unclear", 0, "the answer says neither yes nor no"),
         (answering(400, {"errors": ["channel"]}), "unclear", 0, "the answer says neither yes nor no"),
         (answering(402), "unclear", 0, "quota"),
-        (answering(503), None, 6, "checking the credentials: HTTP 503"),
+        (answering(503), None, 6, ": HTTP 503"),
     ],
 )
 def test_the_key_is_right_wrong_or_unclear(

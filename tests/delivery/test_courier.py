@@ -211,7 +211,7 @@ def test_a_request_that_keeps_failing_ends_the_run_with_nothing_rejected() -> No
     """C28, C29: at most max_attempts."""
     carrier = carry(ten(), lambda _: DOWN, max_attempts=5, concurrency=1)
     assert isinstance(carrier.courier.trouble, StoppedEarly)
-    assert carrier.courier.trouble.message == "sending events: a request failed 5 times (HTTP 503)"
+    assert carrier.courier.trouble.message == "sending events to the API: a request failed 5 times (HTTP 503)"
     assert len(carrier.requests) == 5
     assert (carrier.rejected, carrier.checkpoint, carrier.courier.unsettled) == ([], -1, 10)
 

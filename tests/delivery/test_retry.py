@@ -57,7 +57,7 @@ def test_a_success_begins_the_time_without_success_anew() -> None:
 def test_the_reasons_to_stop_name_what_happened() -> None:
     patience = Patience(RetrySettings(allowance=0))
     stop = patience.after(DOWN, attempt=1, now=0.0, jitter=lambda: 0.5)
-    assert str(stop) == "sending events: too many retries in this run (0 for 0 requests) (HTTP 503)"
+    assert str(stop) == "sending events to the API: too many retries in this run (0 for 0 requests) (HTTP 503)"
 
 
 def test_three_answers_in_a_row_that_are_not_the_apis_end_the_run() -> None:
@@ -72,7 +72,7 @@ def test_three_answers_in_a_row_that_are_not_the_apis_end_the_run() -> None:
             assert isinstance(patience.after(between, attempt=1, now=0.0, jitter=lambda: 0.5), float)
     waits = [patience.after(LOGIN_PAGE, attempt=1, now=0.0, jitter=lambda: 0.5) for _ in range(3)]
     assert [isinstance(wait, float) for wait in waits] == [True, True, False]
-    assert str(waits[2]) == "sending events: 3 answers in a row were not the API's (answer is not the API's)"
+    assert str(waits[2]) == "sending events to the API: 3 answers in a row were not the API's (answer is not the API's)"
 
 
 def test_a_refused_connection_is_tried_again_like_anything_else() -> None:

@@ -44,9 +44,10 @@ def test_a_dry_run_says_where_to_and_by_its_exit_code_whether_anything_would_be_
     desk.fill(3)
     first = desk.run("--start-from", "beginning", "--dry-run", "--check")
     assert (first.code, first.summary["exit_code"], first.summary["new"]) == (3, 3, 3)
-    assert first.summary["destination"] == {"host": "127.0.0.1", "account": "shop-1"}
+    assert first.summary["destination"] == {"host": desk.api_url.removeprefix("http://"), "account": "shop-1"}
     assert desk.run("--start-from", "beginning", "--dry-run").code == 0
-    assert "127.0.0.1, account shop-1" in desk.call("run", str(desk.mapping), "--start-from", "now", "--dry-run").out
-    assert desk.run("--start-from", "beginning").summary["destination"]["host"] == "127.0.0.1"
+    host = desk.api_url.removeprefix("http://")
+    assert f"{host}, account shop-1" in desk.call("run", str(desk.mapping), "--start-from", "now", "--dry-run").out
+    assert desk.run("--start-from", "beginning").summary["destination"]["host"] == host
     assert desk.run("--dry-run", "--check").code == 0
     assert desk.run("--check").code == 2

@@ -258,7 +258,7 @@ def test_an_answer_that_no_other_request_would_better_stops_the_run_and_rejects_
         assert ended.checkpoint.position is None
         assert isinstance(ended.error, EtlError)
         if status == 301:
-            assert ended.error.message == "sending events: the address redirects to evil.example (HTTP 301)"
+            assert ended.error.message == "sending events to the API: the address redirects to evil.example (HTTP 301)"
         assert nights.letters() == []
         assert nights.run(run_id="again").books.sent == 30
 

@@ -302,7 +302,7 @@ def test_a_redirect_names_the_host_alone() -> None:
     """C22."""
     verdict = judge(Answer(302, {"location": "elsewhere.example"}, b""), events=1)
     assert isinstance(verdict, Stop)
-    assert verdict.error.message == "sending events: the address redirects to elsewhere.example (HTTP 302)"
+    assert verdict.error.message == "sending events to the API: the address redirects to elsewhere.example (HTTP 302)"
 
 
 @pytest.mark.parametrize("request_sent", [True, False])
@@ -328,7 +328,7 @@ def test_a_server_error_is_ambiguous_once_the_request_was_written(*, request_sen
         *((failure, lost(failure.value)) for failure in (Failure.TIMEOUT, Failure.RESET)),
         *((failure, unreadable(failure.value)) for failure in (Failure.PROTOCOL, Failure.SURPLUS)),
         *(
-            (failure, TryAgain(None, ambiguous=False, throttled=False, cause=failure.value))
+            (failure, TryAgain(None, ambiguous=False, throttled=False, cause=failure.value, unreached=True))
             for failure in (Failure.REFUSED, Failure.DNS, Failure.UNREACHABLE, Failure.CONNECT_TIMEOUT, Failure.PROXY)
         ),
     ],
