@@ -12,7 +12,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from uuid import uuid4
 
 import click
@@ -23,7 +23,7 @@ from etl.commands.advice import Place, next_steps
 from etl.commands.hints import hint_of, name_api
 from etl.commands.loading import Shard, load_good
 from etl.commands.reports import Calls, Reports, ReportTo
-from etl.errors import EtlError, Interrupted, MappingLocked, StateUnusable, worst_exit_code
+from etl.errors import EtlError, Interrupted, MappingInvalid, MappingLocked, StateUnusable, worst_exit_code
 from etl.host.refusal import refusal_of
 from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
@@ -42,7 +42,6 @@ from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state, state_exists
 
 if TYPE_CHECKING:
-    from etl.commands.report import Report
     from etl.job.loop import Delivery
     from etl.job.run import Workshop
 
@@ -80,6 +79,19 @@ class Stopper:
             delivery.stop(self.error)
 
 
+class Reported(Protocol):
+    """Takes in what a report is made of, and makes it at the end."""
+
+    def add(self, mapping: Mapping, outcome: Outcome) -> None:
+        """How the dry run of `mapping` ended."""
+
+    def refused(self, error: MappingInvalid) -> None:
+        """Some files are no mappings."""
+
+    def write(self) -> None:
+        """All is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What all commands that work through mappings share.
@@ -102,7 +114,7 @@ class Call:
     shard: Shard | None = None
     needs_state: bool = False
     check: bool = False
-    report: Report | None = None
+    report: Reported | None = None
     out_of_time: Callable[[], bool] = lambda: False
     heard: Callable[[Outcome], None] | None = None
 

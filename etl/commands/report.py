@@ -13,7 +13,7 @@ from etl import __version__
 from etl.commands.advice import Place, next_steps
 from etl.commands.mapping_table import Described, described
 from etl.commands.preview import as_dict
-from etl.commands.summary import figures, matters, reasons
+from etl.commands.summary import WINDOW_COUNTS, counted_in_windows, figures, matters, reasons
 from etl.errors import MappingInvalid, UsageProblem
 from etl.event.encode import encode_event
 from etl.event.masking import masked, masked_event
@@ -120,11 +120,14 @@ class Report:
             return
         shown = [one for one in figures(outcome) if matters(*one[:2])]
         rows = tuple((name, "?" if count is None else count, note) for name, count, note in shown if name != "requests")
-        requests = [f"{count:,} requests of together {note}." for name, count, note in shown if name == "requests"]
+        requests = [
+            f"{counted(forecast.requests, 'request')}, {note}." for name, _, note in shown if name == "requests"
+        ]
         yield Section("What a run would do", (Table((Column("What"), _ROWS, Column("Note")), rows), *requests))
         if forecast.guards:
             tripped = tuple((guard.name, guard.words) for guard in forecast.guards)
             yield Section("Guards that would stop it", (Table((Column("Guard", "code"), Column("Why")), tripped),))
+        yield from _change(outcome, forecast)
         if found := outcome.books.changed_fields.most_common():
             yield Section("Changed events, by field", (Table((Column("Field", "code"), _ROWS), tuple(found)),))
         yield from self._events(forecast.shown)
@@ -133,10 +136,8 @@ class Report:
             columns = (_CODE, Column("Field", "code"), _ROWS, Column("It costs"), Column("What to do"), *keys)
             yield Section("Problems, and what to do", (Table(columns, problems),))
         if forecast.windows:
-            columns = (Column("Window"), _ROWS, Column("Events", "compared"))
             yield Section(
-                "Window by window",
-                (Table(columns, tuple((one.label, one.rows, one.events) for one in forecast.windows)),),
+                "Window by window", (_windows(forecast), "The rows of a line are the sum of its other counts.")
             )
 
     def _problems_of(self, outcome: Outcome, forecast: Forecast) -> Iterator[tuple[str | int | tuple[str, ...], ...]]:
@@ -280,6 +281,33 @@ def _mapping(looked: _Looked) -> Iterator[Section]:
         "The mapping",
         (Table((*columns, *absent), rows), *((f"There are no examples: {trouble}",) if trouble else ())),
     )
+
+
+def _change(outcome: Outcome, forecast: Forecast) -> Iterator[Section]:
+    """What is mapped otherwise than by the last run that was done, and what that means for the events."""
+    change = outcome.mapping_change
+    if change is None:
+        return
+    kinds = (("added", change.added), ("removed", change.removed), ("changed", change.changed))
+    rows = tuple((name, kind) for kind, names in kinds for name in names)
+    words = []
+    if forecast.by_mapping:
+        of = counted(outcome.books.changed, "changed event")
+        words.append(f"{forecast.by_mapping:,} of {of} would be sent only because the mapping changed.")
+    if outcome.differing is not None:
+        words.append(f"{counted(outcome.differing, 'accepted row')} would have another event by now.")
+    elif outcome.command == "run":
+        words.append("How many accepted rows would have another event takes longer to count: see what to do next.")
+    yield Section(
+        "The mapping changed since the last run", (Table((Column("Part", "code"), Column("How")), rows), *words)
+    )
+
+
+def _windows(forecast: Forecast) -> Table:
+    names = counted_in_windows(forecast)
+    columns = (Column("Window"), _ROWS, *(Column(WINDOW_COUNTS[name].capitalize(), "compared") for name in names))
+    rows = ((one.label, one.rows, *(getattr(one, name) for name in names)) for one in forecast.windows)
+    return Table(columns, tuple(rows))
 
 
 def _share(rate: float | None) -> str:

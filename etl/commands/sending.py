@@ -15,7 +15,7 @@ import click
 from etl.books import Books
 from etl.checkpoint import Checkpoint
 from etl.clock import Clock
-from etl.commands.each_mapping import Call, Stopper, each
+from etl.commands.each_mapping import Call, Reported, Stopper, each
 from etl.commands.loading import Shard
 from etl.commands.reports import ReportTo
 from etl.errors import FirstRunUndecided, UsageProblem
@@ -79,8 +79,6 @@ class RunCall:
             raise click.UsageError("--show-answer needs --limit or --key: a whole run has too many answers to look at")
         if self.show_values and not (self.show_answer or self.keys):
             raise click.UsageError("--show-values needs --show-answer or --key")
-        if self.report is not None and self.jobs > 1:
-            raise click.UsageError("--report goes without --jobs")
         _check_report(self)
 
 
@@ -123,10 +121,12 @@ def run_all(
     *,
     heard: Heard = None,
     ended: Callable[[Ending], None] | None = None,
+    reported: Reported | None = None,
 ) -> int:
     """Run every mapping of `paths` in order; each runs, whatever became of the one before.
 
     `heard` as in `Call`; nothing is asked then. `ended` hears what monitoring hears.
+    `reported` takes in what a `--report` would say, where another process writes it.
 
     Returns the worst exit code. Raises `click.UsageError` for options that do not go together.
     """
@@ -136,7 +136,7 @@ def run_all(
     if call.jobs > 1:
         from etl.commands.side_by_side import run_side_by_side
 
-        return run_side_by_side(paths, call, clock=clock)
+        return run_side_by_side(paths, call, report=_report(call), clock=clock)
 
     def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
         from etl.job.run import forecast_mapping, run_mapping
@@ -193,7 +193,7 @@ def run_all(
         shard=call.shard,
         if_locked=call.if_locked,
         limit=call.limit,
-        report=_report(call),
+        report=reported or _report(call),
         needs_state=not (call.start_from or call.full_refresh or call.keys or _can_ask(heard)),
         out_of_time=lambda: (
             (deadline is not None and clock.monotonic() >= deadline) or (until is not None and clock.utc_now() >= until)

@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
+from etl.books import Books
 from etl.commands.loading import load_good
 from etl.commands.reports import Calls, Reports, ReportTo
-from etl.errors import EtlError, Interrupted, worst_exit_code
+from etl.errors import EtlError, Interrupted, MappingInvalid, worst_exit_code
 from etl.host.refusal import refusal_of
 from etl.host.signals import STOP_SIGNALS, on_signals
 from etl.host.system_clock import SystemClock
+from etl.job.outcome import Outcome
 from etl.mapping.model import Mapping
 from etl.monitoring.ending import Ending
 from etl.screen.logs import LogChoice, configure_logs, log_choice
@@ -34,6 +36,7 @@ from etl.screen.streams import prepare_streams, say
 from etl.screen.telling import show_bug, show_error, tell
 
 if TYPE_CHECKING:
+    from etl.commands.report import Report
     from etl.commands.sending import RunCall
 
 
@@ -49,14 +52,32 @@ class _Job:
 
 @dataclass(slots=True)
 class _Told:
-    """What a mapping's process tells at its end: what it printed, its exit code, and what monitoring hears."""
+    """What a mapping's process tells at its end: what it printed, its exit code, what monitoring and a report hear."""
 
     printed: str = ""
     exit_code: int = 1
     endings: list[Ending] = field(default_factory=list)
+    outcome: Outcome | None = None
 
 
-def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, clock: SystemClock) -> int:
+class _Outcome:
+    """Takes in how the one mapping of this process ended, for the report of the process that started it."""
+
+    def __init__(self, told: _Told) -> None:
+        self._told = told
+
+    def add(self, _: Mapping, outcome: Outcome) -> None:
+        """Take it in."""
+        self._told.outcome = outcome
+
+    def refused(self, error: MappingInvalid) -> None:
+        """The process that started this one knows it."""
+
+    def write(self) -> None:
+        """The process that started this one does."""
+
+
+def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report | None, clock: SystemClock) -> int:
     """Run the mappings of `paths`, `call.jobs` at a time; returns the worst exit code."""
     mappings, invalid = load_good(paths)
     if call.shard is not None:
@@ -71,10 +92,17 @@ def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, clock: SystemClo
                 raise invalid
             show_error(invalid)
             reports.refused(invalid)
+            if report is not None:
+                report.refused(invalid)
             codes.append(invalid.exit_code)
         jobs = _Jobs(call, reports)
         stack.enter_context(on_signals(jobs.signalled))
         codes += jobs.run(mappings)
+    if report is not None:
+        for mapping in mappings:
+            if (outcome := jobs.outcomes.get(mapping.name)) is not None:
+                report.add(mapping, outcome)
+        report.write()
     if len(codes) > 1 and call.output == "text":
         from etl.commands.summary import closing_text
 
@@ -90,6 +118,8 @@ class _Jobs:
         self._reports = reports
         self._running: list[_Job] = []
         self._stopped: Interrupted | None = None
+        # By the mapping's name, in a dry run with a report.
+        self.outcomes: dict[str, Outcome] = {}
 
     def signalled(self, number: int) -> None:
         """Ask every process for its clean end. Safe in a signal handler."""
@@ -152,6 +182,7 @@ class _Jobs:
             say(told.printed.removesuffix("\n"))
         for ending in told.endings:
             self._reports.heard(ending)
+        self.outcomes[job.mapping.name] = told.outcome or _without_a_word(job.mapping)
         code = job.process.exitcode
         if code is not None and code < 0:
             if self._stopped is not None:
@@ -165,6 +196,11 @@ class _Jobs:
             )
             return 1
         return told.exit_code
+
+
+def _without_a_word(mapping: Mapping) -> Outcome:
+    error = EtlError("its process ended before it could tell how")
+    return Outcome(mapping.name, "run", "", Books(), 0.0, None, None, error=error, dry_run=True)
 
 
 def database_host(mapping: Mapping) -> str | None:
@@ -187,7 +223,8 @@ def _in_its_process(path: Path, call: RunCall, logs: LogChoice, pipe: connection
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         from etl.commands.sending import run_all
 
-        told.exit_code = run_all((path,), call, ended=told.endings.append)
+        reported = None if call.report is None else _Outcome(told)
+        told.exit_code = run_all((path,), call, ended=told.endings.append, reported=reported)
     except KeyboardInterrupt:
         told.exit_code = 130
     except EtlError as error:

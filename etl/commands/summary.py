@@ -220,6 +220,11 @@ def _forecast_rows(forecast: Forecast) -> list[tuple[str, str]]:
     return [("left out", f"{share} of the events")]
 
 
+def counted_in_windows(forecast: Forecast) -> list[str]:
+    """The counts of windows that are worth a column: the rows of a window are the sum of these."""
+    return [name for name in WINDOW_COUNTS if any(getattr(one, name) for one in forecast.windows)]
+
+
 def _example_words(one: ExampleEvent) -> str:
     content = ", ".join(f"{name} = {cell(value)}" for name, value in masked_event(one.event).items())
     gone = [f"{name} (left out now)" if name not in one.event else name for name in one.fields]
@@ -231,14 +236,11 @@ def _windows(forecast: Forecast) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("window", overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
-    # As they balance: the rows are the sum of the others that are shown.
-    shown = [
-        (name, words) for name, words in WINDOW_COUNTS.items() if any(getattr(one, name) for one in forecast.windows)
-    ]
-    for _, words in shown:
-        table.add_column(words, justify="right", no_wrap=True)
+    shown = counted_in_windows(forecast)
+    for name in shown:
+        table.add_column(WINDOW_COUNTS[name], justify="right", no_wrap=True)
     for window in forecast.windows[:MOST_WINDOWS]:
-        counts = (f"{getattr(window, name):,}" for name, _ in shown)
+        counts = (f"{getattr(window, name):,}" for name in shown)
         table.add_row(plain(window.label), plain(f"{window.rows:,}"), *map(plain, counts))
     if (left := len(forecast.windows) - MOST_WINDOWS) > 0:
         table.add_row(plain(f"{left:,} more: all of them with -o json"))

@@ -27,9 +27,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
-    def highest(self, at: int) -> int:
-        """The highest count of the column `at`, at least 1."""
-        return max((count for row in self.rows if isinstance(count := row[at], int)), default=0) or 1
+    @property
+    def highest(self) -> int:
+        """The highest count of all columns that are compared, at least 1."""
+        compared = [at for at, column in enumerate(self.columns) if column.kind == "compared"]
+        return max((count for row in self.rows for at in compared if isinstance(count := row[at], int)), default=0) or 1
 
 
 @dataclass(frozen=True, slots=True)

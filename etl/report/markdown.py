@@ -52,8 +52,8 @@ def _block(block: Block) -> list[str]:
 
 def _row(table: Table, row: tuple[Cell, ...]) -> list[str]:
     return [
-        _cell(column, cell, highest=table.highest(at) if column.kind == "compared" else 0)
-        for at, (column, cell) in enumerate(zip(table.columns, row, strict=True))
+        _cell(column, cell, highest=table.highest if column.kind == "compared" else 0)
+        for column, cell in zip(table.columns, row, strict=True)
     ]
 
 

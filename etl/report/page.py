@@ -107,7 +107,7 @@ def _table(table: Table, name: str, *, title: str) -> str:
 def _row(table: Table, row: tuple[Cell, ...]) -> str:
     cells: list[str] = []
     for at, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
-        content = _cell(column, cell, highest=table.highest(at) if column.kind == "compared" else 0)
+        content = _cell(column, cell, highest=table.highest if column.kind == "compared" else 0)
         if at == 0:
             cells.append(f'<th role="rowheader" scope="row"{_class(column)}>{content}</th>')
         else:

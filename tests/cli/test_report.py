@@ -88,6 +88,38 @@ def test_json_is_for_programs(shop: Office) -> None:
     assert row["event"]["email"] == row["key"]["id"] == "•••"
 
 
+def test_it_tells_what_changed_of_the_mapping_and_how_the_windows_balance(shop: Office) -> None:
+    assert shop.call("run", "people.yaml", "--start-from", "beginning").code == 3
+    shop.mapping.write_text(shop.mapping.read_text().replace("custom_points: points", "custom_score: points"))
+    shop.fill(1, first=900, minutes=10)
+    shop.call("run", "people.yaml", "--dry-run", "--report", FOUND)
+    text = Path(FOUND).read_text()
+    assert "| `custom_score` | added |\n| `custom_points` | removed |" in text
+    assert "29 of 29 changed events would be sent only because the mapping changed." in text
+    assert "29 accepted rows would have another event by now." in text
+    assert re.search(r"\n1 request, [\d,]+ bytes; at the configured rate under 1 s at least\.\n", text)
+    assert "| changed | `custom_points (left out now)`<br>`custom_score` | `event = PersonUpdated`<br>" in text
+    shop.call("backfill", "people.yaml", "--dry-run", "--report", FOUND)
+    text = Path(FOUND).read_text()
+    assert "| Window | Rows | Changed | Never sent | Invalid |" in text
+    bar = "█" * 19
+    assert f"| all rows | {bar}█ 31 | {bar} 29 | █ 1 | █ 1 |" in text, "all bars on one scale"
+    shop.call("backfill", "people.yaml", "--dry-run", "--report", "found.json")
+    (found,) = json.loads(Path("found.json").read_text())["mappings"]
+    assert found["summary"]["mapping_changed"]["added"] == ["custom_score"]
+    assert found["summary"]["forecast"]["by_mapping"] == 29
+
+
+def test_a_change_that_takes_long_to_count_says_so(shop: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.job.changed_mapping.QUICKLY", 5)
+    shop.call("run", "people.yaml", "--start-from", "beginning")
+    shop.mapping.write_text(shop.mapping.read_text().replace("custom_points: points", "custom_score: points"))
+    shop.call("run", "people.yaml", "--dry-run", "--report", FOUND)
+    text = Path(FOUND).read_text()
+    assert "takes longer to count: see what to do next" in text
+    assert "`squeezely-etl backfill people.yaml --dry-run`" in text
+
+
 def test_a_broken_mapping_beside_good_ones_is_named_in_it(shop: Office) -> None:
     Path("maps").mkdir()
     Path("people.yaml").rename("maps/people.yaml")
@@ -112,7 +144,6 @@ def test_a_source_that_does_not_answer_is_told_in_it(shop: Office) -> None:
         ((*DRY, "--report", "nowhere/found.html"), "there is no folder nowhere"),
         (("run", "people.yaml", "--report", "found.html"), "--report goes with --dry-run"),
         ((*DRY, "--no-mask"), "--no-mask goes with --report"),
-        ((*DRY, "--jobs", "2", "--report", "found.html"), "--report goes without --jobs"),
         (("preview", "people.yaml", "--no-mask"), "--no-mask goes with --report"),
         (("preview", "people.yaml", "--key", "1", "--as-test", "--report", FOUND), "--report goes without --as-test"),
     ],

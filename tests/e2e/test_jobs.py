@@ -74,6 +74,24 @@ def test_thirty_mappings_of_three_accounts_run_four_at_a_time_and_one_is_broken(
         }
 
 
+def test_the_report_of_a_dry_run_has_every_mapping_in_its_order(desk: Any) -> None:
+    desk.fill(12)
+    names = prepare(desk, 3)
+    broken = desk.folder / f"{names[0]}.yaml"
+    broken.write_text(broken.read_text().replace("table: people", "table: nowhere"))
+    (desk.folder / "none.yaml").write_text("version: 1\n")
+    found = desk.folder / "found.json"
+    options = ("--dry-run", "--start-from", "beginning", "--jobs", "3", "--report", str(found))
+    ended = desk.call("run", str(desk.folder), *options)
+    assert ended.code == 2, ended.err
+    report = json.loads(found.read_text())
+    told = [(one["mapping"], one["summary"]["exit_code"]) for one in report["mappings"]]
+    assert told == [(names[0], 2), (names[1], 0), (names[2], 0)]
+    assert [one["summary"]["forecast"]["events"] for one in report["mappings"][1:]] == [12, 12]
+    assert "nowhere" in report["mappings"][0]["summary"]["error"]
+    assert "none.yaml" in report["problems"][0]
+
+
 def test_every_mapping_is_in_one_shard_and_stays_there() -> None:
     """By its name alone, so that a new mapping moves no other one to another machine."""
     names = [SimpleNamespace(name=f"people{number}") for number in range(200)]
