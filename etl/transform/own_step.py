@@ -2,7 +2,8 @@
 
 The rule: whatever such a function does costs its rows or its mapping, never the run: a value that makes it fail is
 step_failed, and an answer that is no column of the same rows is so for each row. What it prints goes to stderr, since
-stdout holds results; what it warns of is dropped, since pandas' warnings may quote values.
+stdout holds results; what it warns of is dropped, since pandas' warnings may quote values. A row's value does not
+depend on its neighbours: pandas makes floats of whole numbers beside a missing one, which become whole again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 OwnStep = Callable[["pd.Series[Any]"], "pd.Series[Any]"]
 OwnSteps = Mapping[str, OwnStep]
+
+# From here on not every whole number is a float.
+_FLOATS_LOSE_DIGITS = 2**53
 
 
 class OwnStepRule:
@@ -68,12 +72,19 @@ class OwnStepRule:
             answer = self._function(given)
         if not isinstance(answer, pd.Series) or not answer.index.equals(pd.RangeIndex(len(cells.items))):
             raise TypeError("the answer is not a Series of the same length and index")
-        return without_missing([_plain(value) for value in answer.tolist()])
+        found = [_plain(value) for value in answer.tolist()]
+        if answer.dtype.kind == "f" and len(found) > 1 and any(abs(one) >= _FLOATS_LOSE_DIGITS for one in found):
+            raise ArithmeticError("asked alone, a row keeps the digits that pandas' floats lose")
+        return without_missing([_whole(value) if isinstance(value, float) else value for value in found])
 
     def _refusal(self, broken: BaseException) -> tuple[str, str]:
         # The type only: the text may quote a value of the row.
         words = str(broken) if isinstance(broken, TypeError) and "same length and index" in str(broken) else ""
         return "step_failed", f"the step {self._name} failed: {words or type(broken).__name__}"
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if value.is_integer() and abs(value) < _FLOATS_LOSE_DIGITS else value
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any value of a Series

@@ -66,6 +66,31 @@ def test_a_value_that_makes_it_fail_costs_its_own_field(tmp_path: Path) -> None:
     assert problems == [(1, "step_failed", "the step without_prefix failed: IndexError")]
 
 
+@pytest.mark.parametrize(
+    ("text", "step", "wanted"),
+    [
+        ("12", "int", 12),
+        ("9007199254740993", "int", 9007199254740993),
+        ("18446744073709551615", "int", 18446744073709551615),
+        ("12", "len", 2),
+        ("12", "float", 12),
+        ("12.5", "float", 12.5),
+        ("1e300", "float", 1e300),
+        ("yes", "'yes'.__eq__", "yes"),
+    ],
+)
+def test_a_number_that_a_step_makes_does_not_depend_on_its_neighbours(
+    tmp_path: Path, text: str, step: str, wanted: object
+) -> None:
+    """B27: pandas makes floats of whole numbers that stand beside a missing value or a fraction."""
+    steps = f"def without_prefix(values):\n    return values.map({step}, na_action='ignore')\n"
+    mapping = loaded(tmp_path, steps)
+    for column in ([text], [text, text], [text, None], [None, text], [text, "0.5", None]):
+        events, _ = transformed(mapping, *column)
+        found = events[column.index(text)]
+        assert (type(found), found) == (type(wanted), wanted), column
+
+
 def test_a_step_that_would_end_the_program_costs_its_field(tmp_path: Path) -> None:
     """`sys.exit(0)` in the middle of a run would look like one that is done."""
     steps = "import sys\ndef without_prefix(values):\n    sys.exit(0)\n"
