@@ -41,7 +41,9 @@ def statement_findings(parts: Parts) -> Iterator[Finding]:
 def _statements(parts: Parts) -> Iterator[tuple[str, Any]]:
     plan, keyset, nothing = parts.plan, parts.keyset, Window()
     if plan.where is not None:
-        columns = parts.relation.source(parts.layout.names)
+        # The latest of several columns is none of the source's own.
+        own = dict.fromkeys((*(name for name in parts.layout.names if name != plan.cursor_field), *plan.cursor_parts))
+        columns = parts.relation.source(list(own))
         yield "source", sa.select(*columns.c).limit(0)
     path = "source" if plan.where is None else "source.where"
     yield path, keyset.rows(nothing, limit=0)

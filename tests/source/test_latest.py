@@ -115,3 +115,12 @@ def test_a_condition_of_the_mapping_still_names_the_table(database_url: str) -> 
     insert(database_url, "t", [{"id": n, "updated_at": None, "created_at": "2024-01-01 00:00:00"} for n in (1, 2)])
     with opened(database_url, where="t.id > 1 AND created_at IS NOT NULL", **LATEST) as source:
         assert keys_of(everything(source)) == [(2,)]
+
+
+@pytest.mark.parametrize("read", [{"table": "t"}, {"query": "SELECT * FROM t"}])
+def test_the_check_asks_for_the_columns_that_there_are(database_url: str, read: dict[str, str]) -> None:
+    """Its statement without the condition named the list as if it were a column."""
+    make(database_url)
+    insert(database_url, "t", [{"id": 1, "updated_at": None, "created_at": "2024-01-01 00:00:00"}])
+    with opened(database_url, where="id > 0", **read, **LATEST) as source:
+        assert [one for one in source.preflight() if one.level == "error"] == []
