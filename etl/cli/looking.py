@@ -29,6 +29,7 @@ from etl.cli.options import (
 @click.option("--request", is_flag=True, help="Print the exact bodies of the requests.")
 @mask_option
 @click.option("--as-test", is_flag=True, help="Print the rows of --key as entries of tests:, values replaced.")
+@click.option("--watch", is_flag=True, help="Show the same rows again on each save of the mapping, and what changed.")
 @page_options
 @output_option
 @log_options

@@ -19,12 +19,20 @@ from etl.event.masking import MASK, masked, masked_event
 from etl.host.system_clock import SystemClock
 from etl.job.preview import PreviewedRow, preview
 from etl.mapping.model import Mapping
+from etl.page import Key
 from etl.screen.cell import cell, readable
 from etl.screen.json_line import harmless_json
 from etl.source.open import open_source
 from etl.transform.transformer import Problem, Transformer
 
 SIDE_WIDTH = 37
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a row became when it was shown last; None: it was invalid."""
+
+    event: dict[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,19 @@ class PreviewCall:
     as_test: bool
     report: Path | None
     no_mask: bool
+    watch: bool
     output: str
+
+    def check_options(self) -> None:
+        """Refuse options that do not go together. Raises `click.UsageError`."""
+        if self.as_test and not self.keys:
+            raise click.UsageError("--as-test needs --key: the row to make a test of")
+        if self.as_test and self.report is not None:
+            raise click.UsageError("--report goes without --as-test")
+        if self.no_mask and self.report is None:
+            raise click.UsageError("--no-mask goes with --report")
+        if self.watch and (self.request or self.as_test or self.report is not None or self.output != "text"):
+            raise click.UsageError("--watch goes without --request, --as-test, --report and -o: it shows rows")
 
 
 def preview_one(path: Path, call: PreviewCall) -> int:
@@ -49,12 +69,11 @@ def preview_one(path: Path, call: PreviewCall) -> int:
         click.UsageError: options that do not go together.
         EtlError: the mapping is wrong, or its database failed.
     """
-    if call.as_test and not call.keys:
-        raise click.UsageError("--as-test needs --key: the row to make a test of")
-    if call.as_test and call.report is not None:
-        raise click.UsageError("--report goes without --as-test")
-    if call.no_mask and call.report is None:
-        raise click.UsageError("--no-mask goes with --report")
+    call.check_options()
+    if call.watch:
+        from etl.commands.watching import watch_preview
+
+        watch_preview(path, call, clock=SystemClock())
     # Nothing is sent, so it can be looked at before there is an account.
     (mapping,) = load([path], access_needed=False)
     if call.as_test:
@@ -75,11 +94,13 @@ def preview_one(path: Path, call: PreviewCall) -> int:
     return 0
 
 
-def preview_rows(mapping: Mapping, *, limit: int, keys: Sequence[str], invalid: bool) -> Iterator[PreviewedRow]:
-    """Yield rows of the source with their events; `keys` as people write them."""
+def preview_rows(
+    mapping: Mapping, *, limit: int, keys: Sequence[str], invalid: bool, again: Sequence[Key] = ()
+) -> Iterator[PreviewedRow]:
+    """Yield rows of the source with their events; `keys` as people write them, `again` as rows had them."""
     source = open_source(mapping, clock=SystemClock())
     try:
-        wanted = [source.parse_key(key) for key in keys]
+        wanted = [*again, *(source.parse_key(key) for key in keys)]
         transform = Transformer(mapping, source.columns, source.child_columns, today=SystemClock().utc_now().date())
         yield from preview(source, transform, limit=limit, keys=wanted, only_invalid=invalid)
     finally:
@@ -97,7 +118,7 @@ def show_previews(rows: Iterable[PreviewedRow], *, mapping: Mapping, request: bo
             line = as_dict(row, primary_key=mapping.source.primary_key, mask=mask)
             click.echo(harmless_json(encode_event(line).decode()))
         else:
-            _show_side_by_side(row, mask=mask)
+            show_row(row, mask=mask)
         shown += 1
     if output == "text":
         click.echo(f"{shown} row(s); nothing was sent" if shown else "no rows to show")
@@ -132,14 +153,12 @@ def _show_requests(rows: Iterable[PreviewedRow], *, batch_size: int, mask: bool)
         click.echo(harmless_json(envelope(bodies).decode()))
 
 
-def _show_side_by_side(row: PreviewedRow, *, mask: bool) -> None:
+def show_row(row: PreviewedRow, *, mask: bool, before: Before | None = None) -> None:
+    """Print `row` beside its event; with `before` what changed of it is marked."""
     key = ", ".join(cell(part) for part in row.key)
     click.echo(click.style(f"row {MASK if mask else key}", bold=True))
-    event = {} if row.event is None else masked_event(row.event) if mask else row.event
     left = [f"{name} = {cell(masked(value) if mask else value)}" for name, value in row.row.items()]
-    right = [f"{name} = {cell(value)}" for name, value in event.items()]
-    if row.event is None:
-        right = ["(no event: the row is invalid)"]
+    right = _event_lines(row.event, mask=mask) if before is None else _changed_lines(row.event, before.event, mask=mask)
     for index in range(max(len(left), len(right))):
         one = left[index] if index < len(left) else ""
         two = right[index] if index < len(right) else ""
@@ -147,6 +166,34 @@ def _show_side_by_side(row: PreviewedRow, *, mask: bool) -> None:
     for problem in row.problems:
         click.echo(problem_line(problem))
     click.echo()
+
+
+def _event_lines(event: dict[str, object] | None, *, mask: bool) -> list[str]:
+    if event is None:
+        return ["(no event: the row is invalid)"]
+    return [f"{name} = {cell(value)}" for name, value in (masked_event(event) if mask else event).items()]
+
+
+def _changed_lines(event: dict[str, object] | None, before: dict[str, object] | None, *, mask: bool) -> list[str]:
+    """The event's lines, with what was there before: `~` other, `+` new, `-` gone."""
+    if event is None:
+        return [*_event_lines(None, mask=mask), *(_gone(before or {}, before or {}, mask=mask))]
+    old, now = before or {}, dict(zip(event, _event_lines(event, mask=mask), strict=True))
+    lines = []
+    for name, line in now.items():
+        if name not in old:
+            lines.append(click.style(f"+ {line}", fg="green"))
+        elif old[name] != event[name]:
+            was = cell(masked(old[name]) if mask else old[name])
+            lines.append(click.style(f"~ {line} (was {was})", fg="yellow"))
+        else:
+            lines.append(f"  {line}")
+    return lines + _gone(old, [name for name in old if name not in event], mask=mask)
+
+
+def _gone(event: dict[str, object], names: Iterable[str], *, mask: bool) -> list[str]:
+    shown = dict(zip(event, _event_lines(event, mask=mask), strict=True))
+    return [click.style(f"- {shown[name]}", fg="red") for name in names]
 
 
 def problem_line(problem: Problem) -> str:
