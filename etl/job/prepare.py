@@ -1,4 +1,4 @@
-"""A page becomes events to send: transformed, encoded, and compared with what the receiver already has.
+"""A page becomes events to send: encoded, and compared with what the receiver already has.
 
 The rule: every row of the page ends in exactly one of `events`, `unchanged`, `given_up`, `invalid` or `suppressed`, so
 that the books balance.
@@ -13,23 +13,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress, repeat
-from operator import itemgetter, not_
+from operator import not_
 from typing import Any
 
-import numpy as np
-
 from etl.dead_letter import DeadLetter
-from etl.event.encode import encode_column, envelope, join_fields
+from etl.event.encode import envelope, join_fields
 from etl.event.event import Event, events_of
-from etl.event.hashes import FieldHashes, Hashers, digests
 from etl.event.identities import identities_of
 from etl.job.again import Changes
-from etl.job.ports import Doubts, Ledger, OpenLetters, Suppressions, Transform
+from etl.job.encoder import Columns, Encoded, Encoder
+from etl.job.ports import Doubts, Ledger, OpenLetters, Suppressions
 from etl.job.under_way import UnderWay
-from etl.mapping.catalogue import IDENTITY_FIELDS
 from etl.page import Key, Page, Position
 from etl.transform.omissions import doubts, omitted_fields
-from etl.transform.transformer import Problem, Transformed
+from etl.transform.transformer import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,54 +86,58 @@ class Prepared:
 
 
 class Preparer:
-    """Transforms, encodes and filters pages of one mapping.
+    """Encodes pages of one mapping, and filters what must not or need not be sent.
 
-    `hashers` and `ledger` are None with `resend: always`; without `compare` nothing counts as unchanged; `doubts` is
-    None where nothing will leave (a dry run); `letters` is None when what was refused before is to be sent again;
-    `suppressions` is None where it does not matter who was forgotten. `resend_ignores` names the top-level fields that
-    alone do not make an event "changed". An event whose request would exceed `max_event_bytes` is invalid.
+    `ledger` is None with `resend: always`; without `compare` nothing counts as unchanged; `doubts` is None where
+    nothing will leave (a dry run); `letters` is None when what was refused before is to be sent again; `suppressions`
+    is None where it does not matter who was forgotten. An event whose request would exceed `max_event_bytes` is
+    invalid.
     """
 
     def __init__(  # noqa: PLR0913 - what a mapping and its state say about a row
         self,
-        transform: Transform,
+        encode: Encoder,
         *,
-        hashers: Hashers | None,
         ledger: Ledger | None,
         compare: bool = True,
         doubts: Doubts | None = None,
         letters: OpenLetters | None = None,
         suppressions: Suppressions | None = None,
-        resend_ignores: Sequence[str] = (),
         max_event_bytes: int,
     ) -> None:
-        self._transform = transform
-        self._hashers = hashers
+        self._encode = encode
+        self._hashers = encode.hashers
         self._ledger = ledger
         self._compare = compare
         self._doubts = doubts
         self._under_way = UnderWay()
         self._letters = letters
         self._suppressions = suppressions
-        self._ignored = frozenset(resend_ignores)
         self._max_body_bytes = max_event_bytes - len(envelope(()))
 
     def __call__(self, page: Page, *, first_seq: int, stamp: int, moves_checkpoint: bool = True) -> Prepared:
         """Prepare `page`; `stamp` was taken before the page was read."""
-        transformed, suppressed = self._without_suppressed(self._transform(page), page)
-        invalid = list(_invalid_rows(page, transformed.problems))
-        rows = self._encoded(transformed, range(first_seq, first_seq + len(page.rows)), _keys(page, _column))
+        encoded = self._encode(page)
+        suppressed = self._suppressed(encoded)
+        problems: Sequence[Problem] = encoded.problems
+        if suppressed:
+            # Nothing is said of these rows but that there are so many.
+            problems = [problem for problem in problems if problem.row not in suppressed]
+            encoded.events.drop(suppressed)
+        faults = {row: words for row, words in encoded.faults.items() if row not in suppressed}
+        invalid = [*_invalid_rows(encoded, problems), *_refused(encoded, "unsupported_type", faults)]
+        rows = _Rows(encoded.events)
         unchanged = self._drop_unchanged(rows)
-        if rows.keys:
-            keys = _keys(page, _kept)
-            rows.keys = [keys[seq - first_seq] for seq in rows.seqs]
-            position = _position_by_seq(page, keys, first_seq)
+        if rows.columns.rows:
+            keys = list(zip(*map(_kept, encoded.keys), strict=True))
+            position = _position_by_seq(encoded, keys, first_seq)
         else:
-            position = _position_of_end(page)
-        events = self._events(rows, stamp)
-        invalid += rows.refused
+            keys = []
+            position = _position_of_end(encoded)
+        events, too_large = self._events(encoded, rows.columns, keys, first_seq=first_seq, stamp=stamp)
+        invalid += _refused(encoded, "event_too_large", too_large)
         reasons = Counter(row.reason for row in invalid)
-        reasons.update(doubts(transformed.problems, invalid=transformed.invalid))
+        reasons.update(doubts(problems, invalid=encoded.invalid))
         given_up = self._given_up(events)
         if given_up:
             events = [event for event in events if event.ledger_key not in given_up]
@@ -145,15 +146,15 @@ class Preparer:
         return Prepared(
             position=position,
             first_seq=first_seq,
-            rows=len(page.rows) + len(page.unreadable),
+            rows=len(encoded) + len(encoded.unreadable),
             events=events,
             unchanged_keys=unchanged,
             invalid=invalid,
             given_up=len(given_up),
-            suppressed=suppressed,
+            suppressed=[encoded.key(row) for row in sorted(suppressed)],
             reasons=reasons,
-            omitted=omitted_fields(transformed.problems, invalid=transformed.invalid),
-            again=self._again(events, rows),
+            omitted=omitted_fields(problems, invalid=encoded.invalid),
+            again=self._again(events, rows.known),
             moves_checkpoint=moves_checkpoint,
             stamp=stamp,
             follows=follows,
@@ -163,18 +164,13 @@ class Preparer:
         """Every event of the pages read at `stamps` has a certain end, which is recorded. For any thread."""
         self._under_way.settled(stamps)
 
-    def _without_suppressed(self, transformed: Transformed, page: Page) -> tuple[Transformed, Sequence[Key]]:
-        """What was made of `page` with no word of the rows whose identity was forgotten, and their keys."""
+    def _suppressed(self, encoded: Encoded) -> AbstractSet[int]:
+        """The rows whose identity was forgotten, whatever else is wrong with them."""
         if self._suppressions is None or not self._suppressions.newest():
-            return transformed, ()
-        emails, userids = (transformed.columns.get(name) for name in IDENTITY_FIELDS)
-        found = self._suppressions.among(identities_of(emails, userids, len(page.rows)))
-        if not found:
-            return transformed, ()
-        problems = [problem for problem in transformed.problems if problem.row not in found]
-        # As invalid ones they go no further; without a problem nothing is recorded of them.
-        without = Transformed(transformed.columns, {*transformed.invalid, *found}, problems)
-        return without, [page.position(row).key for row in sorted(found)]
+            return frozenset()
+        people = encoded.people
+        identities = identities_of(people.get("email"), people.get("userid"), len(encoded))
+        return frozenset(self._suppressions.among(identities))
 
     def _doubt(self, doubts: Doubts, events: Sequence[Event], changed: AbstractSet[bytes], stamp: int) -> bool:
         """Before any of `events` may leave: those of keys with an earlier one make that one doubtful.
@@ -187,68 +183,54 @@ class Preparer:
             doubts.doubt(in_doubt, stamp=stamp)
         return follows
 
-    def _encoded(self, transformed: Transformed, seqs: Sequence[int], keys: Sequence[Key]) -> _Rows:
-        columns: Mapping[str, Sequence[object]] = transformed.columns
-        if transformed.invalid:
-            valid = [row not in transformed.invalid for row in range(len(keys))]
-            columns = {name: list(compress(column, valid)) for name, column in columns.items()}
-            rows = _Rows(list(compress(seqs, valid)), list(compress(keys, valid)))
-        else:
-            rows = _Rows(seqs, keys)
-        rows.people = {name: columns[name] for name in IDENTITY_FIELDS if name in columns}
-        faults: dict[int, str] = {}
-        for name, column in columns.items():
-            rows.fields[name], found = encode_column(column)
-            faults.update((at, str(fault)) for at, fault in found.items())
-        if faults:
-            rows.refuse("unsupported_type", faults)
-        return rows
-
     def _drop_unchanged(self, rows: _Rows) -> list[bytes]:
-        """Hash `rows`; drop those that the receiver has already and return their ledger keys."""
-        if self._hashers is None:
+        """Drop what the receiver has already, and return its ledger keys."""
+        if self._hashers is None or self._ledger is None:
             return []
-        rows.ledger_keys = self._hashers.keys.ledger_keys(rows.keys)
-        rows.hashes = self._hashers.content.field_hashes(rows.fields)
-        rows.digests = digests(hashes for name, hashes in rows.hashes.items() if name not in self._ignored)
-        if self._ledger is None:
-            return []
-        same, other = self._ledger.compare(rows.ledger_keys, rows.digests)
-        rows.changed = set(compress(rows.ledger_keys, other))
-        rows.known = rows.changed if self._compare else rows.changed.union(compress(rows.ledger_keys, same))
-        if earlier := self._under_way.among(rows.ledger_keys):
+        ledger_keys = rows.columns.ledger_keys
+        same, other = self._ledger.compare(ledger_keys, rows.columns.digests)
+        rows.changed = set(compress(ledger_keys, other))
+        rows.known = rows.changed if self._compare else rows.changed.union(compress(ledger_keys, same))
+        if earlier := self._under_way.among(ledger_keys):
             rows.changed |= earlier
-            same = [each and key not in earlier for each, key in zip(same, rows.ledger_keys, strict=True)]
+            same = [each and key not in earlier for each, key in zip(same, ledger_keys, strict=True)]
         if not (self._compare and any(same)):
             return []
-        unchanged = list(compress(rows.ledger_keys, same))
-        rows.keep(list(map(not_, same)))
+        unchanged = list(compress(ledger_keys, same))
+        rows.columns.keep(list(map(not_, same)))
         return unchanged
 
-    def _events(self, rows: _Rows, stamp: int) -> list[Event]:
-        bodies = join_fields(rows.fields)
+    def _events(
+        self, encoded: Encoded, columns: Columns, keys: Sequence[Key], *, first_seq: int, stamp: int
+    ) -> tuple[list[Event], Mapping[int, str]]:
+        """The events of `columns`, and why others of them are too large, by their rows."""
+        bodies = join_fields(columns.fields)
+        large: dict[int, str] = {}
         if max(map(len, bodies), default=0) > self._max_body_bytes:
             room = self._max_body_bytes
+            sizes = zip(columns.rows, map(len, bodies), strict=True)
             words = "the event has {} bytes; a request may have {}"
-            large = {at: words.format(len(body), room) for at, body in enumerate(bodies) if len(body) > room}
-            bodies = [body for at, body in enumerate(bodies) if at not in large]
-            rows.refuse("event_too_large", large)
-        count = len(bodies)
+            large = {row: words.format(size, room) for row, size in sizes if size > room}
+            bodies = [body for body in bodies if len(body) <= room]
+            columns.drop(large)
+        rows, count = columns.rows, len(bodies)
         hashes: tuple[Iterable[bytes], Iterable[bytes]] = repeat(b"", count), repeat(b"", count)
         marks: Iterable[bytes] = repeat(b"", count)
         if self._hashers is not None:
-            hashes = rows.ledger_keys, rows.digests
-            marks = self._hashers.marker.marks(rows.hashes, count)
-        whom = identities_of(rows.people.get("email"), rows.people.get("userid"), count)
-        columns = (rows.seqs, rows.keys, bodies, whom, *hashes, repeat(stamp, count), marks)
-        return events_of(zip(*columns, strict=True))
+            hashes = columns.ledger_keys, columns.digests
+            marks = self._hashers.marker.marks(columns.hashes, count)
+        people = {name: _at(column, rows) for name, column in encoded.people.items()}
+        whom = identities_of(people.get("email"), people.get("userid"), count)
+        seqs = [first_seq + row for row in rows]
+        parts = (seqs, _at(keys, rows), bodies, whom, *hashes, repeat(stamp, count), marks)
+        return events_of(zip(*parts, strict=True)), large
 
-    def _again(self, events: Sequence[Event], rows: _Rows) -> Changes:
+    def _again(self, events: Sequence[Event], all_known: AbstractSet[bytes]) -> Changes:
         if self._ledger is None or self._hashers is None or not events:
             return {}
         keys = [event.ledger_key for event in events]
-        known = list(filter(rows.known.__contains__, keys)) if rows.known else []
-        others = (key for key in keys if key not in rows.known)
+        known = list(filter(all_known.__contains__, keys)) if all_known else []
+        others = (key for key in keys if key not in all_known)
         before = self._ledger.earlier(known, others)
         sent_before = [event for event in events if event.ledger_key in before]
         if not sent_before:
@@ -258,7 +240,7 @@ class Preparer:
         return {
             event.seq: None
             if before[event.ledger_key][0] == event.digest
-            else tuple(name for name in names if name not in self._ignored)
+            else tuple(name for name in names if name not in self._encode.ignored)
             for event, names in zip(sent_before, fields, strict=True)
         }
 
@@ -274,62 +256,27 @@ class Preparer:
 
 @dataclass(slots=True)
 class _Rows:
-    """The valid rows of a page as columns of one length.
+    """The rows that make an event, and what the ledger says of them, nothing before it was asked.
 
-    By row a running number, a key, the JSON texts of the fields, the values that say whom the event is about, and what
-    the ledger compares, empty before it was asked. `changed`: the ledger keys of events that differ from an earlier one
-    which the receiver has, or may have. `known`: those of all events that are to be sent though there was an earlier
-    one.
+    `changed`: the ledger keys of events that differ from an earlier one which the receiver has, or may have. `known`:
+    those of all events that are to be sent though there was an earlier one.
     """
 
-    seqs: Sequence[int]
-    keys: Sequence[Key]
-    fields: dict[str, Sequence[bytes]] = field(default_factory=dict)
-    people: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    ledger_keys: Sequence[bytes] = ()
-    digests: Sequence[bytes] = ()
-    hashes: FieldHashes = field(default_factory=dict)
+    columns: Columns
     changed: AbstractSet[bytes] = frozenset()
     known: AbstractSet[bytes] = frozenset()
-    refused: list[InvalidRow] = field(default_factory=list)
-
-    def refuse(self, code: str, words: Mapping[int, str]) -> None:
-        """Move rows, by index, to `refused`, for a reason in words."""
-        self.refused += [InvalidRow(self.keys[at], code, words[at]) for at in sorted(words)]
-        self.keep([at not in words for at in range(len(self.keys))])
-
-    def keep(self, wanted: Sequence[bool]) -> None:
-        """Drop the rows that are not wanted."""
-        if not any(wanted):
-            # Most pages of a nightly run.
-            self.seqs = self.keys = self.ledger_keys = self.digests = ()
-            self.fields, self.people = dict.fromkeys(self.fields, ()), dict.fromkeys(self.people, ())
-            self.hashes = {}
-            return
-        self.seqs, self.keys = list(compress(self.seqs, wanted)), list(compress(self.keys, wanted))
-        self.fields = {name: list(compress(texts, wanted)) for name, texts in self.fields.items()}
-        self.people = {name: list(compress(values, wanted)) for name, values in self.people.items()}
-        self.ledger_keys = list(compress(self.ledger_keys, wanted))
-        self.digests = list(compress(self.digests, wanted))
-        mask = np.array(wanted, dtype=bool)
-        self.hashes = {name: hashes[mask] for name, hashes in self.hashes.items()}
 
 
-def _keys(page: Page, values: Callable[[Page, int], Sequence[Any]]) -> list[Key]:
-    return list(zip(*[values(page, at) for at in page.key_at], strict=True))
+def _at(column: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
+    return column if len(rows) == len(column) else [column[row] for row in rows]
 
 
-def _column(page: Page, at: int) -> list[Any]:
-    return list(map(itemgetter(at), page.rows))
-
-
-def _kept(page: Page, at: int) -> list[Any]:
+def _kept(values: list[Any]) -> list[Any]:
     """A column's values, to be kept after the page.
 
     Numbers and texts are copied: the driver's own lie between values that are freed with the page. Kept, they would
     fragment the heap.
     """
-    values = _column(page, at)
     if not {int, str}.issuperset(map(type, values)):
         return values
     # Version 2: a later one remembers each object, to write it once.
@@ -337,9 +284,8 @@ def _kept(page: Page, at: int) -> list[Any]:
     return copies
 
 
-def _position_by_seq(page: Page, keys: Sequence[Key], first_seq: int) -> Callable[[int], Position]:
-    at = page.cursor_at
-    cursors = [None] * len(keys) if at is None else _kept(page, at)
+def _position_by_seq(encoded: Encoded, keys: Sequence[Key], first_seq: int) -> Callable[[int], Position]:
+    cursors = [None] * len(keys) if encoded.cursors is None else _kept(encoded.cursors)
 
     def position(seq: int) -> Position:
         row = min(seq - first_seq, len(keys) - 1)
@@ -348,17 +294,26 @@ def _position_by_seq(page: Page, keys: Sequence[Key], first_seq: int) -> Callabl
     return position
 
 
-def _position_of_end(page: Page) -> Callable[[int], Position]:
+def _position_of_end(encoded: Encoded) -> Callable[[int], Position]:
     # Nothing of this page waits for an answer, so that a checkpoint passes all of it at once.
-    end = page.position(len(page.rows) - 1) if page.rows else page.unreadable[-1].position
+    last = len(encoded) - 1
+    if last < 0:
+        end = encoded.unreadable[-1].position
+    else:
+        end = Position(None if encoded.cursors is None else encoded.cursors[last], encoded.key(last))
     return lambda _: end
 
 
-def _invalid_rows(page: Page, problems: Sequence[Problem]) -> Iterator[InvalidRow]:
-    for row in page.unreadable:
+def _invalid_rows(encoded: Encoded, problems: Sequence[Problem]) -> Iterator[InvalidRow]:
+    for row in encoded.unreadable:
         yield InvalidRow(row.position.key, "unreadable_row", row.cause)
     seen: set[int] = set()
     for problem in problems:
         if problem.fatal and problem.row not in seen:
             seen.add(problem.row)
-            yield InvalidRow(page.position(problem.row).key, problem.code, f"{problem.field}: {problem.message}")
+            yield InvalidRow(encoded.key(problem.row), problem.code, f"{problem.field}: {problem.message}")
+
+
+def _refused(encoded: Encoded, code: str, words: Mapping[int, str]) -> list[InvalidRow]:
+    """Rows that are refused for a reason in words."""
+    return [InvalidRow(encoded.key(row), code, words[row]) for row in sorted(words)]

@@ -16,6 +16,7 @@ from etl.delivery.courier import Courier
 from etl.errors import EtlError, GuardTripped, StateUnusable, StoppedEarly
 from etl.event.hashes import hashers
 from etl.host.refusal import refusal_of
+from etl.job.encoder import Encoder
 from etl.job.fingerprint import fingerprint_of
 from etl.job.forecast import Forecaster
 from etl.job.fuse import Fuse
@@ -70,14 +71,16 @@ class Workshop:
         """
         hashed = self.mapping.resend == "changed"
         return Preparer(
-            self.transform,
-            hashers=hashers(self.state.hash_key, self.marked_fields()) if hashed else None,
+            Encoder(
+                self.transform,
+                hashers=hashers(self.state.hash_key, self.marked_fields()) if hashed else None,
+                resend_ignores=self.mapping.resend_ignores,
+            ),
             ledger=self.state if hashed else None,
             compare=compare,
             doubts=self.state if hashed and leaves else None,
             letters=self.state if letters else None,
             suppressions=self.suppressions,
-            resend_ignores=self.mapping.resend_ignores,
             max_event_bytes=self.mapping.destination.max_batch_bytes,
         )
 

@@ -24,6 +24,7 @@ from etl.delivery.throttle import MemoryBudget
 from etl.event.hashes import Hashers, hashers
 from etl.host.system_clock import SystemClock
 from etl.host.tuning import eased_interpreter
+from etl.job.encoder import Encoder
 from etl.job.prepare import Preparer
 from etl.mapping.load import load_mapping
 from etl.page import Window
@@ -141,8 +142,7 @@ def _timed_preparer(mapping: Any, source: Any, state: Any, watch: Stopwatch) -> 
         TimedParts(plain.marker, watch, "ledger", ("marks",)),  # type: ignore[arg-type]
     )
     preparer = Preparer(
-        watch.timed("columns", transformer),
-        hashers=timed_hashers if ledger else None,
+        Encoder(watch.timed("columns", transformer), hashers=timed_hashers if ledger else None),
         ledger=TimedParts(state, watch, "ledger", ("compare",)) if ledger else None,  # type: ignore[arg-type]
         max_event_bytes=mapping.destination.max_batch_bytes,
     )

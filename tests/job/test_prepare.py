@@ -10,6 +10,7 @@ from uuid import UUID
 
 from etl.event.event import Event
 from etl.event.hashes import hashers
+from etl.job.encoder import Encoder
 from etl.job.prepare import Preparer
 from etl.page import Column, Page, Position, UnreadableRow
 from etl.transform.transformer import Transformed
@@ -59,7 +60,9 @@ def test_a_page_that_waits_has_its_positions_but_not_its_rows() -> None:
     columns = (Column("id"), Column("changed_at"), Column("note"))
     page = Page(columns, [(7, 10, note), (8, 11, None)], (0,), 1, (UnreadableRow(Position(10, (9,)), "unreadable"),))
     prepare = Preparer(
-        lambda _: Transformed({"userid": ["7", "8"]}, set(), []), hashers=None, ledger=None, max_event_bytes=1024
+        Encoder(lambda _: Transformed({"userid": ["7", "8"]}, set(), []), hashers=None),
+        ledger=None,
+        max_event_bytes=1024,
     )
     prepared = prepare(page, first_seq=20, stamp=1)
     del page, note
@@ -73,7 +76,9 @@ def test_what_is_kept_of_a_row_is_a_copy_where_it_is_a_number_or_a_text() -> Non
     rows: list[tuple[object, object]] = [(2**70, "2026-01-01 00:00:00"), (1000, "\ud800 x"), (-1001, "2026")]
     page = Page((Column("id"), Column("changed_at")), rows, (0,), 1)
     prepare = Preparer(
-        lambda _: Transformed({"userid": ["7", "8", "9"]}, set(), []), hashers=None, ledger=None, max_event_bytes=1024
+        Encoder(lambda _: Transformed({"userid": ["7", "8", "9"]}, set(), []), hashers=None),
+        ledger=None,
+        max_event_bytes=1024,
     )
     prepared = prepare(page, first_seq=0, stamp=1)
     for seq, (key, cursor) in enumerate(rows):
@@ -100,8 +105,7 @@ def test_of_a_page_without_changes_nothing_is_kept_but_its_end() -> None:
     watched = weakref.ref(first)
     page = Page((Column("id"),), [(first,), (last,)], (0,), None)
     prepare = Preparer(
-        lambda _: Transformed({"userid": ["7", "8"]}, set(), []),
-        hashers=hashers(b"k" * 32, ["userid"]),
+        Encoder(lambda _: Transformed({"userid": ["7", "8"]}, set(), []), hashers=hashers(b"k" * 32, ["userid"])),
         ledger=AllTheSame(),
         max_event_bytes=1024,
     )

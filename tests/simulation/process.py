@@ -17,6 +17,7 @@ from etl.errors import EtlError, StoppedEarly
 from etl.event.event import Event
 from etl.event.hashes import hashers
 from etl.host.shared_budget import SharedBudget
+from etl.job.encoder import Encoder
 from etl.job.fuse import Fuse
 from etl.job.loop import Delivery, Line, StopRequest
 from etl.job.prepare import Preparer
@@ -120,8 +121,7 @@ class Process:
             Line(
                 source=None,  # type: ignore[arg-type]  # the pages are handed over by `read`
                 prepare=Preparer(
-                    rows.transform,
-                    hashers=hashers(state.hash_key, ("event",)) if world.ledger else None,
+                    Encoder(rows.transform, hashers=hashers(state.hash_key, ("event",)) if world.ledger else None),
                     ledger=state if world.ledger else None,
                     doubts=state if world.ledger else None,
                     letters=None if tries_again else state,

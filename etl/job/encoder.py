@@ -1,0 +1,138 @@
+"""A page becomes columns of encoded events: the half of its preparation that asks nobody, so any process can do it.
+
+The rule: what comes out depends on the page, the mapping and the keys of the hashes alone; what the receiver has
+already is asked later, by the process that holds the state (`etl.job.prepare`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from itertools import compress
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from etl.event.encode import encode_column
+from etl.event.hashes import FieldHashes, Hashers, digests
+from etl.job.ports import Transform
+from etl.mapping.catalogue import IDENTITY_FIELDS
+from etl.page import Key, Page, UnreadableRow
+from etl.transform.transformer import Problem, Transformed
+
+
+@dataclass(slots=True)
+class Columns:
+    """The rows of a page that make an event, as columns of one length.
+
+    By row its index in the page, the JSON texts of its fields, and what the ledger compares, empty without one.
+    """
+
+    rows: Sequence[int]
+    fields: dict[str, Sequence[bytes]] = field(default_factory=dict)
+    ledger_keys: Sequence[bytes] = ()
+    digests: Sequence[bytes] = ()
+    hashes: FieldHashes = field(default_factory=dict)
+
+    def keep(self, wanted: Sequence[bool]) -> None:
+        """Drop the rows that are not wanted."""
+        if not any(wanted):
+            # Most pages of a nightly run.
+            self.rows = self.ledger_keys = self.digests = ()
+            self.fields = dict.fromkeys(self.fields, ())
+            self.hashes = {}
+            return
+        self.rows = list(compress(self.rows, wanted))
+        self.fields = {name: list(compress(texts, wanted)) for name, texts in self.fields.items()}
+        self.ledger_keys = list(compress(self.ledger_keys, wanted))
+        self.digests = list(compress(self.digests, wanted))
+        mask = np.array(wanted, dtype=bool)
+        self.hashes = {name: hashes[mask] for name, hashes in self.hashes.items()}
+
+    def drop(self, rows: AbstractSet[int] | Mapping[int, object]) -> None:
+        """Drop those of `rows`, by their index in the page."""
+        self.keep([row not in rows for row in self.rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A page of which nothing is left but what delivery and the state need.
+
+    Of all rows that could be read, by column: `keys` for each part of the key, `cursors` (None without a cursor), and
+    `people`, the values that say whom the event is about. `problems` are by row; `invalid` are the rows that make no
+    event, `faults` those of the others that cannot be written as JSON, with the reason. `events` are the rest.
+    """
+
+    keys: Sequence[list[Any]]
+    cursors: list[Any] | None
+    unreadable: Sequence[UnreadableRow]
+    people: Mapping[str, Sequence[object]]
+    problems: Sequence[Problem]
+    invalid: AbstractSet[int]
+    faults: Mapping[int, str]
+    events: Columns
+
+    def __len__(self) -> int:
+        """The rows that could be read."""
+        return len(self.keys[0])
+
+    def key(self, row: int) -> Key:
+        """The key of row `row`."""
+        return tuple(column[row] for column in self.keys)
+
+
+class Encoder:
+    """Transforms, encodes and hashes pages of one mapping.
+
+    `hashers` is None with `resend: always`. `resend_ignores` names the top-level fields that alone do not make an event
+    "changed".
+    """
+
+    def __init__(self, transform: Transform, *, hashers: Hashers | None, resend_ignores: Sequence[str] = ()) -> None:
+        self.hashers = hashers
+        self._transform = transform
+        self.ignored = frozenset(resend_ignores)
+
+    def __call__(self, page: Page) -> Encoded:
+        """Encode `page`."""
+        transformed = self._transform(page)
+        keys = [_column(page, at) for at in page.key_at]
+        events, faults = self._events(transformed, keys)
+        return Encoded(
+            keys=keys,
+            cursors=None if page.cursor_at is None else _column(page, page.cursor_at),
+            unreadable=page.unreadable,
+            people={name: transformed.columns[name] for name in IDENTITY_FIELDS if name in transformed.columns},
+            problems=transformed.problems,
+            invalid=transformed.invalid,
+            faults=faults,
+            events=events,
+        )
+
+    def _events(self, transformed: Transformed, keys: Sequence[Sequence[Any]]) -> tuple[Columns, Mapping[int, str]]:
+        columns: Mapping[str, Sequence[object]] = transformed.columns
+        events = Columns(range(len(keys[0])))
+        if transformed.invalid:
+            valid = [row not in transformed.invalid for row in events.rows]
+            columns = {name: list(compress(column, valid)) for name, column in columns.items()}
+            events.rows = list(compress(events.rows, valid))
+        faults: dict[int, str] = {}
+        for name, column in columns.items():
+            events.fields[name], found = encode_column(column)
+            faults.update((events.rows[at], str(fault)) for at, fault in found.items())
+        if faults:
+            events.drop(faults)
+        if self.hashers is not None:
+            whole = list(zip(*keys, strict=True))
+            events.ledger_keys = self.hashers.keys.ledger_keys(
+                whole if len(events.rows) == len(whole) else [whole[row] for row in events.rows]
+            )
+            events.hashes = self.hashers.content.field_hashes(events.fields)
+            events.digests = digests(hashes for name, hashes in events.hashes.items() if name not in self.ignored)
+        return events, faults
+
+
+def _column(page: Page, at: int) -> list[Any]:
+    return list(map(itemgetter(at), page.rows))
