@@ -183,30 +183,36 @@ class Interrupted(EtlError):
 class ExitCode:
     """What a code of the process means, and what a scheduler does about it.
 
-    `goes_on`: the run stopped cleanly before its end, so that a scheduler may count it as a success.
+    `goes_on`: the run stopped cleanly before its end, so that a scheduler may count it as a success. `for_person`:
+    another attempt changes nothing before a person has done something.
     """
 
     meaning: str
     scheduler: str
     goes_on: bool = False
+    for_person: bool = False
 
 
 EXIT_CODES = {
     0: ExitCode('done; also "nothing to do"', "nothing"),
     1: ExitCode("a bug: a traceback, please report it", "page"),
-    2: ExitCode("usage, mapping or configuration is wrong", "fix it"),
+    2: ExitCode("usage, mapping or configuration is wrong", "fix it", for_person=True),
     3: ExitCode("done, but some rows are invalid or rejected; or their rate stopped the run", "look at `status`"),
     4: ExitCode("the source database is out of reach, or a query failed", "later"),
-    5: ExitCode("the API refused the credentials; the checkpoint is untouched", "fix the key"),
+    5: ExitCode("the API refused the credentials; the checkpoint is untouched", "fix the key", for_person=True),
     6: ExitCode(
         "stopped early: API away, retry budget, --max-runtime, --deadline, host out of space, files or threads",
         "nothing: the next run goes on",
         goes_on=True,
     ),
     7: ExitCode("another run holds the mapping", "nothing"),
-    8: ExitCode("the state is missing, damaged, of another mapping or of a newer version", "a person decides"),
+    8: ExitCode(
+        "the state is missing, damaged, of another mapping or of a newer version", "a person decides", for_person=True
+    ),
     9: ExitCode(
-        "a guard stopped it before anything was sent", "look at the dry run, then --ignore-guards or correct the source"
+        "a guard stopped it before anything was sent",
+        "look at the dry run, then --ignore-guards or correct the source",
+        for_person=True,
     ),
     **dict.fromkeys((129, 130, 143), ExitCode("interrupted by a signal; the checkpoint is saved", "nothing")),
 }

@@ -64,11 +64,13 @@ def run(  # noqa: PLR0913 - the options of the command
     if_locked: Literal["fail", "wait"] = "fail",
     max_runtime: str | None = None,
     ignore_guards: bool = False,
+    metrics_file: PathLike | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send what is new or changed since the last run, as `squeezely-etl run` does; `dry_run` forecasts it.
 
     `max_runtime` is a duration such as "2h"; None: no limit. `state` is a path or the URL of a PostgreSQL database.
+    `metrics_file` gets the run's figures for Prometheus.
 
     Raises:
         MappingInvalid, UsageProblem: the mapping or the call is wrong.
@@ -90,7 +92,7 @@ def run(  # noqa: PLR0913 - the options of the command
         state=state,
         output="text",
         yes=False,
-        metrics_file=None,
+        metrics_file=_place(metrics_file),
         ping_url=None,
         notify_url=(),
         keys=(),
@@ -110,6 +112,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
     resend: bool = False,
     restart: bool = False,
     dry_run: bool = False,
+    metrics_file: PathLike | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows whose cursor lies in [start, end), without both all, as `backfill` does. Raises as `run`."""
@@ -125,7 +128,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
         dry_run=dry_run,
         state=state,
         output="text",
-        metrics_file=None,
+        metrics_file=_place(metrics_file),
         ping_url=None,
         notify_url=(),
     )
@@ -133,12 +136,13 @@ def backfill(  # noqa: PLR0913 - the options of the command
     return outcomes[0]
 
 
-def retry(
+def retry(  # noqa: PLR0913 - the options of the command
     path: PathLike,
     *,
     keys: Sequence[str] = (),
     reason: str | None = None,
     limit: int | None = None,
+    metrics_file: PathLike | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows of open dead letters again: all, or those of `keys` or of `reason`. Raises as `run`."""
@@ -151,7 +155,7 @@ def retry(
         limit=limit,
         state=state,
         output="text",
-        metrics_file=None,
+        metrics_file=_place(metrics_file),
         ping_url=None,
         notify_url=(),
     )
@@ -192,6 +196,10 @@ def status(*paths: PathLike, history: int = 3, state: str = DEFAULT_STATE) -> li
 
     found = standings_with_worries(tuple(map(Path, paths)), state=state)
     return [status_dict(standing, worries, history=history) for standing, worries in found]
+
+
+def _place(path: PathLike | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _file(*paths: PathLike) -> Path:

@@ -20,6 +20,8 @@ PING_VARIABLE = "SQUEEZELY_ETL_RUN_PING_URL"
 GRACE = timedelta(minutes=10)
 # Codes beside 0 that a scheduler counts as a success: stopped cleanly, the next run goes on.
 FINE_CODES = tuple(code for code, entry in EXIT_CODES.items() if entry.goes_on)
+# Codes after which another attempt changes nothing before a person has done something.
+AT_ONCE_CODES = tuple(code for code, entry in EXIT_CODES.items() if entry.for_person)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shlex
@@ -200,21 +199,6 @@ def test_two_files_of_one_name_cannot_share_a_container(office: Office) -> None:
     printed = office.deploy("kubernetes", "mappings", "more")
     assert (printed.code, printed.out) == (2, "")
     assert "two mapping files are called orders.yaml" in printed.err
-
-
-def test_the_airflow_dag_compiles_and_runs_the_same_command(office: Office) -> None:
-    printed = office.deploy("airflow", "mappings/customers.yaml")
-    assert (printed.code, printed.err) == (0, "")
-    compile(printed.out, "dag.py", "exec", dont_inherit=True)
-    calls = [node for node in ast.walk(ast.parse(printed.out)) if isinstance(node, ast.Call)]
-    keywords = {keyword.arg: keyword.value for call in calls for keyword in call.keywords}
-    words = shlex.split(ast.literal_eval(keywords["bash_command"]))
-    state = str(office.folder / ".etl" / "state.sqlite")
-    assert words[1:] == ["run", str(office.mappings / "customers.yaml"), "--state", state, *RUN]
-    assert ast.literal_eval(keywords["env"]) == {"SHOP_DATABASE_URL": "{{ var.value.SHOP_DATABASE_URL }}"}
-    assert ast.literal_eval(keywords["cwd"]) == str(office.folder)
-    assert ast.literal_eval(keywords["max_active_runs"]) == 1
-    assert ast.literal_eval(keywords["schedule"]) == "17 3 * * *"
 
 
 def image(office: Office) -> tuple[str, str]:
