@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from array import array
 from collections.abc import Iterator
@@ -451,7 +452,7 @@ except StateUnusable as error:
     print(error.exit_code, error.message)
 """
     for folder in (filled.parent, *filled.parents):
-        if folder == Path("/tmp"):
+        if folder == Path(tempfile.gettempdir()):
             break
         folder.chmod(0o755)
     os.chown(filled, 12345, 12345)
