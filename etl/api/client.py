@@ -79,6 +79,10 @@ class ApiClient:
         """Ask the API whether it knows this account and key."""
         return read_verification(self._post(VERIFY_PATH, b"{}"))
 
+    def is_well(self) -> bool:
+        """Whether the API says yes or no of this account and key: one that is down says neither."""
+        return self.verify_credentials().said
+
     def close(self) -> None:
         """Give the connection up."""
         self._transport.close()

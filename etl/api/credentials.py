@@ -34,12 +34,14 @@ class CredentialOutcome(Enum):
 class CredentialCheck:
     """The outcome; `error` says why it is not VERIFIED. UNCLEAR is a warning; else it has the exit code of a run.
 
-    after_seconds: the silence that the API asks for; None when it asks for none.
+    after_seconds: the silence that the API asks for; None when it asks for none. said: the API answered yes or no, so
+    that it works, whatever the answer means for the key.
     """
 
     outcome: CredentialOutcome
     error: EtlError | None = None
     after_seconds: float | None = None
+    said: bool = False
 
 
 def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR0911  # one return an outcome
@@ -63,12 +65,12 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
             return CredentialCheck(CredentialOutcome.UNREACHABLE, error, after)
     said = _verified(answer) if isinstance(answer, Answer) else None
     if said:
-        return CredentialCheck(CredentialOutcome.VERIFIED)
+        return CredentialCheck(CredentialOutcome.VERIFIED, said=True)
     unclear = "the API answered `verified: false`" if said is False else "the answer says neither yes nor no"
     error = StoppedEarly(
         f"checking the credentials at {{api}}: {unclear}, so the key may be right or wrong", hint=_FIND_OUT
     )
-    return CredentialCheck(CredentialOutcome.UNCLEAR, error)
+    return CredentialCheck(CredentialOutcome.UNCLEAR, error, said=said is not None)
 
 
 def _refused(words: str = "") -> CredentialCheck:

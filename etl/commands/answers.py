@@ -41,6 +41,10 @@ class ShowingSender:
             click.echo(f"answer    {f'HTTP {status}' if status is not None else 'none'}\n          {said}")
         return answer
 
+    def is_well(self) -> bool:
+        """Ask as the sender does; nothing is shown, since nothing is sent."""
+        return self.sender.is_well()
+
     def close(self) -> None:
         """Give the connection up."""
         self.sender.close()

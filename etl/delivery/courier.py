@@ -16,19 +16,18 @@ Pure and single-threaded: `now` (seconds on the monotonic clock) and `jitter` ar
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
-from typing import assert_never
+from collections.abc import Callable, Collection, Sequence
 
 from etl.delivery.blame import Blame, Elsewhere, Step
+from etl.delivery.endings import Endings
 from etl.delivery.lanes import Lanes
 from etl.delivery.retry import Patience, nothing_else_accepted
 from etl.delivery.settings import CourierSettings, CourierTally
-from etl.delivery.settlement import AdmittedPage, Certain, Prefix, RejectedEvent, Settlement
+from etl.delivery.settlement import AdmittedPage, Prefix, RejectedEvent, Settlement
 from etl.delivery.slot import Request, Slot, oldest_unsettled
 from etl.delivery.throttle import Budget
 from etl.errors import EtlError
-from etl.event.event import Event
-from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refusal, Refused, Stop, TooLarge, TryAgain, Verdict
+from etl.verdict.judge import Refusal, Refused, Stop, TooLarge, TryAgain, Verdict
 
 __all__ = ["AdmittedPage", "Courier", "CourierSettings", "CourierTally", "RejectedEvent", "Request", "Settlement"]
 
@@ -52,9 +51,8 @@ class Courier:
         self._prefix = Prefix()
         self._slots: list[Slot] = []
         self._flying: dict[int, Slot] = {}
-        self._certain = Certain()
+        self._endings = Endings(self._lanes)
         self._handed_out: deque[tuple[Settlement, list[Slot]]] = deque()
-        self._unsettled = 0
         self._more = True
         self._flush = False
         self._halted = False
@@ -64,7 +62,7 @@ class Courier:
         self._throttled_since: float | None = None
         # Whether `settlement` may have something to say.
         self._news = False
-        self._said, self._numbered = "", 0
+        self._numbered = 0
 
     @property
     def room(self) -> bool:
@@ -83,7 +81,7 @@ class Courier:
     @property
     def idle(self) -> bool:
         """Whether everything admitted is settled and recorded."""
-        return not (self._unsettled or self._slots or self._prefix or self._handed_out)
+        return not (self._endings.open or self._slots or self._prefix or self._handed_out)
 
     @property
     def all_answered(self) -> bool:
@@ -108,7 +106,7 @@ class Courier:
     @property
     def unsettled(self) -> int:
         """How many admitted events have no certain end."""
-        return self._unsettled
+        return self._endings.open
 
     def admit(self, page: AdmittedPage) -> None:
         """Take a page's events in. Pages come in order; ask `room` first."""
@@ -116,7 +114,7 @@ class Courier:
             return
         self._prefix.admit(page)
         self._lanes.admit(page.events)
-        self._unsettled += len(page.events)
+        self._endings.open += len(page.events)
         self._flush = False
         self._changed = self._news = True
 
@@ -129,6 +127,36 @@ class Courier:
         """Let what was admitted so far leave in requests that are not full; until the next page is admitted."""
         self._flush = True
         self._changed = True
+
+    @property
+    def left_alone(self) -> Sequence[RejectedEvent]:
+        """The events that failed alone, each as it would be given up, where they are all that is left; else nothing.
+
+        Those that wait for one of them because they are about the same person do not count.
+        """
+        slots = [slot for slot in self._slots if slot.pieces]
+        if self._more or self._flying or not self._lanes.only_followers:
+            return ()
+        if any(slot.left_alone is None for slot in slots):
+            return ()
+        return [
+            RejectedEvent(piece.events[0], piece.refusal.code, piece.refusal.words, slot.ambiguous)
+            for slot in slots
+            for piece in slot.left_alone or ()
+            if piece.refusal is not None
+        ]
+
+    def give_up_left_alone(self) -> None:
+        """Give up what is `left_alone`, and go on with what waited for it."""
+        for slot in [slot for slot in self._slots if slot.pieces]:
+            for piece in slot.left_alone or ():
+                assert piece.refusal is not None, "it failed alone"
+                self._endings.reject(piece.events[0], piece.refusal, uncertain=slot.ambiguous)
+                slot.pieces.remove(piece)
+            slot.gave_up = True
+            slot.again(at=0.0)
+            self._settled(slot)
+        self.trouble, self._halted, self._changed = None, False, True
 
     def halt(self) -> None:
         """Let no new request leave; what is in flight may still be answered and settled."""
@@ -172,7 +200,7 @@ class Courier:
         self, request: Request, verdict: Verdict, *, now: float, jitter: Callable[[], float], said: str = ""
     ) -> None:
         """Take the verdict on `request`, which came at `now`; `said`: its words to accepted events."""
-        self._said = said
+        self._endings.said = said
         slot = self._flying.pop(request.number)
         slot.flying = False
         self._changed = True
@@ -190,7 +218,7 @@ class Courier:
         if not isinstance(verdict, TooLarge):
             self._blame.accepted(slot, number=request.number)
         self._patience.went_well()
-        self._decide(slot, request, verdict)
+        self.tally.unconfirmed += self._endings.decide(slot, request, verdict)
         self._settled(slot)
         # Last: where the host refuses to note it, what the API said is taken already.
         self._budget.went_well(now)
@@ -201,8 +229,7 @@ class Courier:
         slot.flying = False
         self.tally.requests -= 1
         self.tally.retries -= request.attempt > 1
-        self._certain.suppressed += [request.events[at] for at in sorted(suppressed)]
-        self._unsettled -= len(suppressed)
+        self._endings.suppress(request, suppressed)
         slot.keep(lambda at: at not in suppressed)
         self._changed = True
         self._settled(slot)
@@ -211,21 +238,22 @@ class Courier:
         self._news = True
         if not slot.pieces:
             self._blame.ended(slot)
-            self._certain.slots.append(slot)
+            self._endings.certain.slots.append(slot)
 
     def settlement(self) -> Settlement | None:
         """All that became certain since the last call; None for nothing. Record it, then call `committed`."""
         if not self._news:
             return None
         self._news = False
-        certain, position = self._certain, self._prefix.advance(oldest_unsettled(self._slots, self._lanes.first_seq))
+        certain = self._endings.certain
+        position = self._prefix.advance(oldest_unsettled(self._slots, self._lanes.first_seq))
         if not (certain.accepted or certain.rejected or certain.suppressed or position):
             # Pages that move no checkpoint may have been passed: there is room again, or all is idle.
             self._changed = True
             return None
         settlement = certain.settlement(position, settled_pages=self._prefix.passed_pages())
         self._handed_out.append((settlement, certain.slots))
-        self._certain = Certain()
+        self._endings.hand_out()
         return settlement
 
     def committed(self, settlement: Settlement) -> None:
@@ -284,6 +312,9 @@ class Courier:
     ) -> None:
         self.tally.ambiguous += verdict.ambiguous
         slot.ambiguous |= verdict.ambiguous
+        words = f"{verdict.cause}: {verdict.words}" if verdict.words else verdict.cause
+        refusal = Refusal("server_error", words)
+        slot.pieces[0].refusal = refusal if verdict.may_be_event else None
         if verdict.after_seconds is not None:
             self._budget.pause_until(now + verdict.after_seconds)
         used_up = self._patience.used_up(verdict, attempt=request.attempt)
@@ -301,14 +332,13 @@ class Courier:
         if step is None:
             slot.again(at=now + wait)
             return
-        words = f"{verdict.cause}: {verdict.words}" if verdict.words else verdict.cause
         stop = nothing_else_accepted(slot.pieces[0].events, words, unreadable=verdict.unreadable)
-        self._take_step(slot, step, Refusal("server_error", words), stop, at=now + wait)
+        self._take_step(slot, step, refusal, stop, at=now + wait)
 
     def _take_step(self, slot: Slot, step: Step, refusal: Refusal, stop: EtlError, *, at: float) -> None:
         match step:
             case Step.GIVE_UP:
-                self._reject(slot.pieces[0].events[0], refusal, uncertain=slot.ambiguous)
+                self._endings.reject(slot.pieces[0].events[0], refusal, uncertain=slot.ambiguous)
                 slot.gave_up = True
                 slot.next_piece()
                 self._settled(slot)
@@ -330,6 +360,7 @@ class Courier:
 
     def _doubt(self, slot: Slot, verdict: Refused, stop: Stop, *, now: float, jitter: Callable[[], float]) -> None:
         """Refused in a way that may mean the key, the account or a firewall: the events only if others are accepted."""
+        slot.pieces[0].refusal = None
         step = self._blame.refused(slot, verdict, elsewhere=Elsewhere.than(slot, self._slots))
         if step is Step.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1 and self._alone(slot):
             step = Step.STOP
@@ -341,59 +372,6 @@ class Courier:
         """Whether nothing but `slot` is under way, and nothing else could be before it is done."""
         others = any(other.pieces for other in self._slots if other is not slot)
         return not (others or (slot.parked and (self._more or self._lanes)))
-
-    def _decide(
-        self, slot: Slot, request: Request, verdict: Accepted | Partly | Refused | PartlyAccepted | TooLarge
-    ) -> None:
-        events = request.events
-        match slot.as_far_as_believed(verdict):
-            case Accepted(unconfirmed=unconfirmed):
-                self._accept(events, unconfirmed=unconfirmed)
-                slot.next_piece()
-            case Partly(errors=errors, others=others):
-                assert errors, "a verdict that names no event cannot be attributed"
-                for at, refusal in sorted(errors.items()):
-                    self._reject(events[at], refusal, uncertain=slot.ambiguous)
-                if others == "accepted":
-                    self._accept(tuple(event for at, event in enumerate(events) if at not in errors))
-                    slot.next_piece()
-                else:
-                    slot.keep(lambda at: at not in errors)
-            case PartlyAccepted(created=created):
-                words = f"the API took {created} of {len(events)} events and did not say which"
-                for event in events:
-                    self._reject(event, Refusal("partly_accepted", words), uncertain=True)
-                slot.next_piece()
-            case Refused(refusal=refusal):
-                self._halve(slot, events, refusal)
-            case TooLarge():
-                self._halve(slot, events, Refusal("too_large", "the API refuses a request of this size"))
-                if len(events) > 1:
-                    # The longer half, so that one huge event does not make every later request tiny.
-                    self._lanes.lower_max_bytes(max(slot.piece_bytes(0), slot.piece_bytes(1)))
-            case _:
-                assert_never(verdict)
-
-    def _halve(self, slot: Slot, events: tuple[Event, ...], refusal: Refusal) -> None:
-        if len(events) == 1:
-            self._reject(events[0], refusal, uncertain=slot.ambiguous)
-            slot.next_piece()
-        else:
-            slot.halve()
-
-    def _accept(self, events: tuple[Event, ...], *, unconfirmed: bool = False) -> None:
-        if not events:
-            return
-        self._certain.accepted.append(events)
-        self._certain.answers.append((self._said, events))
-        self._unsettled -= len(events)
-        if unconfirmed:
-            self._certain.unconfirmed += len(events)
-            self.tally.unconfirmed += len(events)
-
-    def _reject(self, event: Event, refusal: Refusal, *, uncertain: bool) -> None:
-        self._certain.rejected.append(RejectedEvent(event, refusal.code, refusal.words, uncertain))
-        self._unsettled -= 1
 
     def _stop(self, error: EtlError) -> None:
         self.trouble = self.trouble or error

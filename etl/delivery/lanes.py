@@ -72,6 +72,16 @@ class Lanes:
         """The ordinal of the oldest waiting event; with none waiting, that of the next to come."""
         return self._passed_ordinals[0] if self._passed else self._next_ordinal
 
+    @property
+    def only_followers(self) -> bool:
+        """Whether every waiting event waits for one that has left, because of an identity."""
+        busy = set(self._busy)
+        for event in chain(self._passed, self._queue[self._head :]):
+            if busy.isdisjoint(event.identities):
+                return False
+            busy.update(event.identities)
+        return True
+
     def admit(self, events: Sequence[Event]) -> None:
         """Append events, ascending by `seq`."""
         # What has left is forgotten with the next page: no payload outlives its page for long (F21).

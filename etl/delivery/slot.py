@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from etl.delivery.lanes import Batch
 from etl.event.encode import envelope
 from etl.event.event import Event
-from etl.verdict.judge import Partly, Refused
+from etl.verdict.judge import Partly, Refusal, Refused
 
 if TYPE_CHECKING:
     from etl.delivery.blame import Trouble
@@ -45,9 +45,10 @@ class Piece:
     attempts, failures: of this very request. failed_since: the number of the run's last request when it first failed
     as a suspect, or as one event alone; 0: it did not. trouble: what its events met since they first left; None: they
     did not. spared: an answer named others of its batch, and none of these; named: so it was before the batch was cut.
+    refusal: what its last failure would give it up with; None: it may not be the event's fault, or there was none.
     """
 
-    __slots__ = ("attempts", "body", "events", "failed_since", "failures", "named", "spared", "trouble")
+    __slots__ = ("attempts", "body", "events", "failed_since", "failures", "named", "refusal", "spared", "trouble")
 
     def __init__(self, events: tuple[Event, ...], trouble: Trouble | None = None) -> None:
         self.events = events
@@ -56,6 +57,7 @@ class Piece:
         self.failures = 0
         self.failed_since = 0
         self.spared = self.named = False
+        self.refusal: Refusal | None = None
         self.body: bytes | None = None
 
 
@@ -132,6 +134,19 @@ class Slot:
     def only_suspects(self) -> bool:
         """Whether all that is left stands alone and failed."""
         return all(len(piece.events) == 1 and piece.failed_since for piece in self.pieces)
+
+    @property
+    def left_alone(self) -> list[Piece] | None:
+        """The pieces that failed alone, where all others have to wait for one of them; None: another may be tried."""
+        alone: list[Piece] = []
+        held: set[str] = set()
+        for piece in self.pieces:
+            if len(piece.events) == 1 and piece.failed_since and piece.refusal is not None:
+                alone.append(piece)
+                held.update(piece.events[0].identities)
+            elif any(_is_free(event, held) for event in piece.events):
+                return None
+        return alone
 
     @property
     def left(self) -> int:

@@ -20,7 +20,8 @@ from etl.job.forgotten_now import ForgottenNow
 from etl.job.fuse import Failures, Fuse
 from etl.job.in_front import InFront
 from etl.job.last_failure import LastFailure
-from etl.job.ports import JobState, PageSource, Sender, Suppressions
+from etl.job.left_alone import give_up_left_alone
+from etl.job.ports import JobState, NightsAlone, PageSource, Sender, Suppressions
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import InputDone, PageReady, Reader, WindowDone
 from etl.job.senders import Answered, Crashed, Senders
@@ -47,7 +48,7 @@ class Line:
     """The parts of one mapping's assembly line.
 
     `tries_again`: a person asked for rows that failed before, so failing counts as another attempt. `track` is "run" or
-    "backfill"; `run_no` numbers the run in the state.
+    "backfill"; `run_no` numbers the run in the state. `lone` remembers rows that fail alone; None: nothing does.
     """
 
     source: PageSource
@@ -64,6 +65,7 @@ class Line:
     track: str
     run_no: int
     run_id: str
+    lone: NightsAlone | None = None
 
 
 class Delivery:
@@ -88,13 +90,11 @@ class Delivery:
         self._said = Said()
         self._again = UnderWayAgain(ledger=line.ledger)
         self._limits = limits
-        self._report = report
-        self._window_done = window_done
+        self._report, self._window_done = report, window_done
         self._waiting: list[Prepared | Window] = []
-        self._in_flight = 0
+        self._in_flight, self._input_open = 0, True
         self._last_failure = LastFailure()
         self._unsaved: Settlement | None = None
-        self._input_open = True
         self._end: EtlError | None = None
         # When the loop's own thread looks again, on the monotonic clock.
         self._looks_at = 0.0
@@ -121,14 +121,10 @@ class Delivery:
             limit=self._limits.rows,
         )
         try:
-            try:
-                with self._turns.shared():
-                    self._loop()
-            except EtlError as trouble:
-                # A full disk, a lost server: nothing new leaves, but what is in flight may still be saved.
-                self._stop(trouble)
-            if self._end is not None:
-                self._let_settle()
+            self._deliver()
+            if self._end is not None and self._end is line.courier.trouble:
+                self._end = give_up_left_alone(line, self._end)
+                self._deliver()
         finally:
             reader.stop()
             senders.close()
@@ -136,6 +132,17 @@ class Delivery:
             reader.join(LONGEST_WAIT_SECONDS)
         self.books.close()
         return self._end
+
+    def _deliver(self) -> None:
+        """Deliver to the end, or until something ends it."""
+        try:
+            with self._turns.shared():
+                self._loop()
+        except EtlError as trouble:
+            # A full disk, a lost server: nothing new leaves, but what is in flight may still be saved.
+            self._stop(trouble)
+        if self._end is not None:
+            self._let_settle()
 
     def _loop(self) -> None:
         """What this thread does itself: it looks when a wait is over, and when another thread says that it must."""

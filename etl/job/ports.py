@@ -54,6 +54,9 @@ class Sender(Protocol):
     def track(self, body: bytes) -> Answer | Failure:
         """Send one request's body and return what came back."""
 
+    def is_well(self) -> bool:
+        """Whether the API says something of the account, right or wrong; nothing is sent."""
+
     def close(self) -> None:
         """Give the connection up."""
 
@@ -86,6 +89,16 @@ class OpenLetters(Protocol):
 
     def refused(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The digest of the refused event of each key with an open dead letter; free of cost when none is open."""
+
+
+class NightsAlone(Protocol):
+    """In how many nights the same rows were all that a run had left, and made the API fail."""
+
+    def nights(self, failures: Iterable[tuple[Key, str]]) -> int:
+        """Remember that the rows of these keys failed with these words; in how many nights they did so far."""
+
+    def forget(self) -> None:
+        """A run was done."""
 
 
 class Suppressions(Protocol):
@@ -249,6 +262,10 @@ class RunState(JobState, DeadLetters, Protocol):
     @property
     def place(self) -> str:
         """Names the state to people."""
+
+    @property
+    def lone(self) -> NightsAlone:
+        """What failed alone before."""
 
     @property
     def mapped(self) -> Mapped:

@@ -153,6 +153,7 @@ def do(
             track=job.track,
             run_no=run_no,
             run_id=job.run_id,
+            lone=shop.state.lone if job.command == "run" and job.rows is None else None,
         ),
         limits=job.limits,
         report=report,
@@ -199,6 +200,8 @@ def _recorded(shop: Workshop, job: Job, run_no: int, outcome: Outcome, *, all_an
         shop.state.finish_run(run_no, outcome.as_dict(), all_answered=all_answered)
         if job.as_mapped and outcome.outcome == "done":
             shop.state.mapped.record(mapped_parts(shop.mapping))
+        if job.command == "run" and outcome.outcome == "done" and outcome.partial != "keys":
+            shop.state.lone.forget()
     except StateUnusable as trouble:
         return outcome if isinstance(outcome.error, StateUnusable) else replace(outcome, error=trouble)
     return outcome

@@ -105,8 +105,9 @@ class Binding:
         return tuple(key.split(", ")) if key else ()
 
     def forget(self, transaction: Transaction) -> None:
-        """Bind to no source and no account."""
-        transaction.run("UPDATE etl_mapping SET fingerprint = NULL WHERE mapping_id = ?", (self._mapping_id,))
+        """Bind to no source and no account; what failed in earlier nights says nothing of another one."""
+        sql = "UPDATE etl_mapping SET fingerprint = NULL, lone_failures = NULL WHERE mapping_id = ?"
+        transaction.run(sql, (self._mapping_id,))
 
     def _hashed(self, fingerprint: Mapping[str, str]) -> dict[str, str]:
         text = dict(fingerprint)

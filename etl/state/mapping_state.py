@@ -24,6 +24,7 @@ from etl.state.doubts import Doubts
 from etl.state.erasing import Erasing
 from etl.state.ledger import Ledger
 from etl.state.lock import Holder, Lock, Locks
+from etl.state.lone_failures import LoneFailures
 from etl.state.mapped import Mapped
 from etl.state.memory import Memory
 from etl.state.runs import EARLIER_KEPT, KEPT, RunRecord, Runs, track_of
@@ -60,9 +61,9 @@ class MappingState:
         self.answers: Final = Answers(database, mapping_id, hash_key)
         self.history: Final = Runs(database, mapping_id, clock)
         self.mapped: Final = Mapped(database, mapping_id, hash_key)
-        ledger_key = self.letters.ledger_key
-        self.erasing: Final = Erasing(database, mapping_id, ledger_key)
-        self.memory: Final = Memory(self._ledger, self.history, ledger_key=ledger_key, holder=self.holder)
+        self.lone: Final = LoneFailures(database, mapping_id, hash_key, clock)
+        self.erasing: Final = Erasing(database, mapping_id, self.letters.ledger_key)
+        self.memory: Final = Memory(self._ledger, self.history, ledger_key=self.letters.ledger_key, holder=self.holder)
         self._settling: Final = Settling(self._ledger, self._doubts, self.letters, clock)
         self._run_ids: Final[dict[int, str]] = {}
         # This process's run, and the run of the other track that was at work when it began; None: there was none.
@@ -324,10 +325,8 @@ class MappingState:
     def in_doubt(self, key: Key) -> bool:
         """Whether the receiver may have another event of `key` than the ledger knows."""
         ledger_key = self.letters.ledger_key(key)
-        entry = self._ledger.entry(ledger_key)
-        if entry is None:
-            return False
-        return entry.stamp <= self._trusted_after() or entry.stamp < self._doubts.of_others(None).get(ledger_key, -1)
+        entry, doubted = self._ledger.entry(ledger_key), self._doubts.of_others(None).get(ledger_key, -1)
+        return entry is not None and (entry.stamp <= self._trusted_after() or entry.stamp < doubted)
 
     def doubt_count(self) -> int:
         """How many keys are in doubt because of events that left."""

@@ -88,6 +88,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             recovered_at FLOAT8 NOT NULL DEFAULT 0, wanted_at FLOAT8 NOT NULL DEFAULT -1,
             asked_at FLOAT8 NOT NULL DEFAULT 0, wait FLOAT8 NOT NULL DEFAULT 0)""",
     ),
+    ("ALTER TABLE etl_mapping ADD COLUMN lone_failures TEXT",),
 )
 SCHEMA_VERSION = len(STEPS)
 

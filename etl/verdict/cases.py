@@ -60,7 +60,7 @@ class Case(Enum):
     THROTTLED = ("429", "everybody waits for Retry-After, or backs off; the rate is halved", "too fast")
     SERVER_TROUBLE = (
         "408, 425, any 5xx but 501 and 505; such a status in the body, or words such as *internal server error*",
-        "sent again later, ambiguous once written; when attempts are used up while others pass: halved, `server_error`",
+        "sent again later, ambiguous once written; in vain while others pass, or in 5 nights: halved, `server_error`",
         "down or overloaded, or one event makes it fail",
     )
     NOT_SENT = ("connection refused, no address, no route, no connection in time", "sent again later", "not received")

@@ -14,10 +14,28 @@ from tests.servers.scripted_server import ScriptedServer, refusing_url
 
 def test_verified(open_client: Any) -> None:
     with ScriptedServer() as server:
-        assert open_client(server.url).verify_credentials() == CredentialCheck(CredentialOutcome.VERIFIED)
+        assert open_client(server.url).verify_credentials() == CredentialCheck(CredentialOutcome.VERIFIED, said=True)
         [request] = server.requests
         assert (request.method, request.target, request.body) == ("POST", "/v1/verifyAuth?channel=2", b"{}")
         assert server.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "well"),
+    [
+        (answering(200, {"verified": True}), True),
+        (answering(200, {"verified": False}), True),
+        (answering(400, {"verified": False}), True),
+        (answering(200, {"success": True}), False),
+        (answering(200, b"<html>"), False),
+        (answering(401, {"verified": False}), False),
+        (answering(503, {"verified": True}), False),
+        (answering(429, {"verified": True}), False),
+    ],
+)
+def test_an_api_that_says_yes_or_no_of_the_account_is_well(open_client: Any, behaviour: Any, *, well: bool) -> None:
+    with ScriptedServer([behaviour]) as server:
+        assert open_client(server.url).is_well() is well
 
 
 def test_a_wrong_key(open_client: Any) -> None:

@@ -139,7 +139,7 @@ class Carrier:
         request = self.in_flight.pop(at)
         verdict = verdict or self.api(request)
         self.courier.answered(request, verdict, now=self.now, jitter=self.chance.random)
-        certain = self.courier._certain
+        certain = self.courier._endings.certain
         self.certain.update(item.seq for events in certain.accepted for item in events)
         self.certain.update(rejected.event.seq for rejected in certain.rejected)
 

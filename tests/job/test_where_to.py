@@ -21,6 +21,9 @@ class AcceptingSender:
         assert body
         return Answer(200, {}, b'{"success":true}')
 
+    def is_well(self) -> bool:
+        return True
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -1,0 +1,94 @@
+"""What a verdict means for the events of its request: accepted, given up, or to be sent again in other requests.
+
+The rule: an event has one end, and only a verdict on it brings that about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import assert_never
+
+from etl.delivery.lanes import Lanes
+from etl.delivery.settlement import Certain, RejectedEvent
+from etl.delivery.slot import Request, Slot
+from etl.event.event import Event
+from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refusal, Refused, TooLarge
+
+
+class Endings:
+    """The ends of one run's events.
+
+    certain: what was not handed out yet. open: how many admitted events have no end. said: the API's words to the
+    events that are accepted next.
+    """
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.certain = Certain()
+        self.open = 0
+        self.said = ""
+        self._lanes = lanes
+
+    def hand_out(self) -> None:
+        """What is certain so far was handed out."""
+        self.certain = Certain()
+
+    def decide(
+        self, slot: Slot, request: Request, verdict: Accepted | Partly | Refused | PartlyAccepted | TooLarge
+    ) -> int:
+        """Do to the events of `request`, the first piece of `slot`, what `verdict` says; how many are unconfirmed."""
+        events = request.events
+        match slot.as_far_as_believed(verdict):
+            case Accepted(unconfirmed=unconfirmed):
+                self._accept(events, unconfirmed=unconfirmed)
+                slot.next_piece()
+                return len(events) if unconfirmed else 0
+            case Partly(errors=errors, others=others):
+                assert errors, "a verdict that names no event cannot be attributed"
+                for at, refusal in sorted(errors.items()):
+                    self.reject(events[at], refusal, uncertain=slot.ambiguous)
+                if others == "accepted":
+                    self._accept(tuple(event for at, event in enumerate(events) if at not in errors))
+                    slot.next_piece()
+                else:
+                    slot.keep(lambda at: at not in errors)
+            case PartlyAccepted(created=created):
+                words = f"the API took {created} of {len(events)} events and did not say which"
+                for event in events:
+                    self.reject(event, Refusal("partly_accepted", words), uncertain=True)
+                slot.next_piece()
+            case Refused(refusal=refusal):
+                self._halve(slot, events, refusal)
+            case TooLarge():
+                self._halve(slot, events, Refusal("too_large", "the API refuses a request of this size"))
+                if len(events) > 1:
+                    # The longer half, so that one huge event does not make every later request tiny.
+                    self._lanes.lower_max_bytes(max(slot.piece_bytes(0), slot.piece_bytes(1)))
+            case _:
+                assert_never(verdict)
+        return 0
+
+    def suppress(self, request: Request, suppressed: Collection[int]) -> None:
+        """Of `request`, which was not sent, the events with these indexes end here."""
+        self.certain.suppressed += [request.events[at] for at in sorted(suppressed)]
+        self.open -= len(suppressed)
+
+    def reject(self, event: Event, refusal: Refusal, *, uncertain: bool) -> None:
+        """Give `event` up. uncertain: it may have been accepted all the same."""
+        self.certain.rejected.append(RejectedEvent(event, refusal.code, refusal.words, uncertain))
+        self.open -= 1
+
+    def _halve(self, slot: Slot, events: tuple[Event, ...], refusal: Refusal) -> None:
+        if len(events) == 1:
+            self.reject(events[0], refusal, uncertain=slot.ambiguous)
+            slot.next_piece()
+        else:
+            slot.halve()
+
+    def _accept(self, events: tuple[Event, ...], *, unconfirmed: bool = False) -> None:
+        if not events:
+            return
+        self.certain.accepted.append(events)
+        self.certain.answers.append((self.said, events))
+        self.open -= len(events)
+        if unconfirmed:
+            self.certain.unconfirmed += len(events)
