@@ -156,9 +156,9 @@ TYPES: Mapping[str, str] = MappingProxyType(
         "decimal": "an exact decimal number, never through floating point",
         "boolean": "yes or no (the receiver has no true and false), from booleans, 0/1, t/f, y/n, ja/nee, true/false",
         "yes_no": "yes or no, from booleans, 0/1, t/f, y/n, ja/nee, true/false",
-        "date": "YYYY-MM-DD",
+        "date": "YYYY-MM-DD, from dates, 2024-01-31, 31-01-2024 (day first) and 20240131",
         "datetime": "ISO 8601 with offset and whole seconds; datetimes without a zone are in source.timezone, a date "
-        "is its midnight there; whole numbers are YYYYMMDD, unix seconds or milliseconds",
+        "is its midnight there; whole numbers, also as texts, are YYYYMMDD, unix seconds or milliseconds",
         "email": "an e-mail address, trimmed and lower case, its domain in ASCII (xn--…), or the SHA-256 of one",
         "language": "language and country, such as nl-NL; nl_NL, NL-nl and nl are understood",
         "currency": "an ISO 4217 currency, such as EUR; withdrawn ones, such as HRK, are known",

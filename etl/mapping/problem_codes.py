@@ -89,7 +89,10 @@ _SHAPES = {
     "not_an_integer": ProblemCode(
         "the value is a number with a fraction, or none", "declare `type: number`, or use the step round(0)"
     ),
-    "not_finite": ProblemCode("the value is NaN or infinite, which JSON cannot carry", "correct it at the source"),
+    "not_finite": ProblemCode(
+        "the number is infinite, or NaN within a list, which JSON cannot carry (NaN alone is missing)",
+        "correct it at the source",
+    ),
     "not_text": ProblemCode("the value cannot be written as text", "declare another `type`"),
     "not_a_date": ProblemCode("the value cannot be read as a date", "correct it, or declare `type: text`"),
     "not_a_datetime": ProblemCode(

@@ -3,8 +3,9 @@
 The rule: ISO 639-1 and ISO 3166-1 alpha-2, or a problem. `nl_NL`, `NL-nl`, `nl_NL.UTF-8`, `nld-NLD`, `zh-Hant-TW` (the
 script is dropped), `nl_NL_formal` (so is a variant) and Java's old `iw` and `in` are understood. A bare language takes
 the country of the table below, which is ours: the one that a European shop means (so en-GB and pt-PT; write
-`map: {en: en-US}` for another). Any other bare language is a problem, and so is a code in capitals that names a country
-where that language is not at home: `BE` and `UK` are countries in the wrong column.
+`map: {en: en-US}` for another), or the one of its script (`zh-Hant` is zh-TW). Any other bare language is a problem,
+and so is a code in capitals that names a country where that language is not at home: `BE` and `UK` are countries in the
+wrong column.
 """
 
 from __future__ import annotations
@@ -29,6 +30,18 @@ ps-AF pt-PT rm-CH ro-RO ru-RU si-LK sk-SK sl-SI so-SO sq-AL sr-RS sv-SE sw-TZ ta
 uk-UA ur-PK uz-UZ vi-VN xh-ZA yo-NG zh-CN zu-ZA
 """
 
+
+# Where a language is at home when it is written in this script (CLDR's likely subtags).
+_COUNTRY_OF_SCRIPT = {
+    ("az", "arab"): "IR",
+    ("kk", "arab"): "CN",
+    ("ky", "arab"): "CN",
+    ("mn", "mong"): "CN",
+    ("pa", "arab"): "PK",
+    ("tg", "arab"): "PK",
+    ("uz", "arab"): "AF",
+    ("zh", "hant"): "TW",
+}
 
 # Codes that ISO 639-1 withdrew, which Java and old systems still write.
 _OLD_LANGUAGES = {"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro"}
@@ -60,7 +73,10 @@ class LanguageRule:
             raise RefusedValueError("unknown_language", "the value is not an ISO 639-1 language with a country")
         if value.strip().isupper() and found[3] is None and self._is_elsewhere(value.strip().lower(), language):
             raise RefusedValueError("unknown_language", "the value is a country, where its language is not at home")
-        country = self._main.get(language) if found[3] is None else self._countries.get(found[3])
+        if found[3] is None:
+            country = _COUNTRY_OF_SCRIPT.get((language, found[2] or "")) or self._main.get(language)
+        else:
+            country = self._countries.get(found[3])
         if country is None:
             without = (
                 "names no country, and the language has none of its own"

@@ -6,8 +6,9 @@ source.timezone when that is set. `type: datetime` takes a date for midnight in 
 
 Text forms that are read, since SQLite keeps text: `2024-01-02 03:04[:05[.678901]]`, with `T`, with `Z`, with an offset
 (`+01`, `+0100`, `+01:00`); `2024-01-02`, and `02-01-2024` for dates (day first, as the receiver documents it).
-Whole numbers are what their size says: 20240131 and 20240131093000 a date and a time in source.timezone, above 10**8
-unix seconds, above 10**11 milliseconds, up to the year 2100; nothing else. Fractions of seconds are cut.
+Whole numbers, and texts of nothing but such digits, are what their size says: 20240131, 202401310930 and 20240131093000
+a date and a time in source.timezone, above 10**8 unix seconds, above 10**11 milliseconds, up to the year 2100; nothing
+else. Fractions of seconds are cut.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _MOST_DATES_REMEMBERED = 36_525
 _FIRST_UNIX_SECOND, _LAST_UNIX_SECOND = 10**8, 4_102_444_800
 _FIRST_MILLISECOND = 10**11
 _DIGITS_OF_A_DAY = re.compile(r"(?:19|20)\d{6}", re.ASCII)
+_WRITTEN_BY_LENGTH = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_DIGITS_OF_A_MOMENT = re.compile(r"\d{8,14}", re.ASCII)
 
 
 def parse_datetime(text: str) -> datetime:
@@ -56,18 +59,18 @@ def parse_datetime(text: str) -> datetime:
 
 
 def moment_of_number(number: int) -> datetime | date:
-    """What a whole number says: YYYYMMDD, YYYYMMDDHHMMSS, unix seconds or milliseconds.
+    """What a whole number says: YYYYMMDD, also with HHMM or HHMMSS behind it, unix seconds or milliseconds.
 
     Raises RefusedValueError (not_a_datetime).
     """
     digits = str(number)
-    if _DIGITS_OF_A_DAY.fullmatch(digits[:8]) and len(digits) in (8, 14):
+    if _DIGITS_OF_A_DAY.fullmatch(digits[:8]) and len(digits) in _WRITTEN_BY_LENGTH:
         try:
-            if len(digits) == 8:
-                return date.fromisoformat(digits)
-            return datetime.strptime(digits, "%Y%m%d%H%M%S")  # noqa: DTZ007  # its zone is the source's
+            moment = datetime.strptime(digits, _WRITTEN_BY_LENGTH[len(digits)])  # noqa: DTZ007  # its zone is the source's
         except ValueError:
             pass
+        else:
+            return moment.date() if len(digits) == 8 else moment
     if _FIRST_UNIX_SECOND < number < _LAST_UNIX_SECOND:
         return datetime.fromtimestamp(number, UTC)
     if _FIRST_MILLISECOND < number < _LAST_UNIX_SECOND * 1000:
@@ -185,6 +188,8 @@ def _said(text: str) -> date:
     try:
         return parse_datetime(text)
     except RefusedValueError as refused:
+        if _DIGITS_OF_A_MOMENT.fullmatch(text.strip()):
+            return moment_of_number(int(text))
         try:
             return parse_date(text)
         except RefusedValueError:

@@ -99,6 +99,7 @@ def test_two_texts_of_digits_never_become_one_number(pair: list[tuple[str, str |
         *((one, "!unknown_language") for one in ("BE", "UK", "SE", "CH", "AT", "US", "GB", "EG")),
         *(("NL", "nl-NL"), ("FR", "fr-FR"), ("DE", "de-DE"), ("be", "be-BY"), ("uk", "uk-UA"), ("be_BE", "be-BE")),
         *(("nl_NL_formal", "nl-NL"), ("de_CH_informal", "de-CH"), ("iw_IL", "he-IL"), ("in_ID", "id-ID")),
+        *(("zh-Hant", "zh-TW"), ("zh_Hans", "zh-CN"), ("zh-Hant-HK", "zh-HK"), ("pa_Arab", "pa-PK")),
         *(("iw", "he-IL"), ("ca_ES_valencia", "ca-ES"), ("sr_Latn_RS", "sr-RS"), ("nl_NL.UTF-8", "nl-NL")),
     ],
 )
