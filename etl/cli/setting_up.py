@@ -53,6 +53,7 @@ def init(url: str, table: str | None, **options: Any) -> None:  # noqa: ANN401  
 @click.command(cls=Described, epilog="Example: squeezely-etl validate mappings --connect")
 @mappings_argument
 @click.option("--connect", is_flag=True, help="Also check columns, keys, cursors and the API's credentials.")
+@click.option("--changed-since", metavar="REV", help="Only mappings that differ from where git's branch left REV.")
 @output_option
 @log_options
 def validate(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # the keywords of validate_all

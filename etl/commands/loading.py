@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -61,7 +61,11 @@ def mapping_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def load_each(
-    paths: Sequence[Path], *, resolve_variables: bool = True, access_needed: bool = True
+    paths: Sequence[Path],
+    *,
+    resolve_variables: bool = True,
+    access_needed: bool = True,
+    read_file: Callable[[Path], bytes] = Path.read_bytes,
 ) -> Iterator[tuple[Path, Mapping | MappingInvalid]]:
     """Yield each mapping file of `paths` with its mapping, or with all of its problems."""
     for file in mapping_files(paths):
@@ -71,7 +75,7 @@ def load_each(
                 load_mapping(
                     file,
                     environment=os.environ,
-                    read_file=Path.read_bytes,
+                    read_file=read_file,
                     resolve_variables=resolve_variables,
                     access_needed=access_needed,
                 ),

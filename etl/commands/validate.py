@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from etl.commands.changed_files import ChangedFiles, Reading
 from etl.commands.loading import load_each
 from etl.errors import MappingInvalid, worst_exit_code
+from etl.exact import printable
 from etl.mapping.destination import Destination
 from etl.mapping.document import lines
 from etl.mapping.model import Mapping
@@ -57,16 +59,26 @@ class Report:
         return worst_exit_code([remark.code for remark in self.remarks])
 
 
-def validate_all(paths: tuple[Path, ...], *, connect: bool, output: str) -> int:
-    """Check every mapping of `paths` and print the reports; returns the worst exit code."""
-    loaded = list(load_each(paths, access_needed=connect))
-    names = Counter(one.name for _, one in loaded if isinstance(one, Mapping))
-    reports = [_report(path, one, connect=connect, names=names) for path, one in loaded]
+def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str | None, output: str) -> int:
+    """Check the mappings of `paths` and print the reports; returns the worst exit code.
+
+    changed_since: only those that differ from this revision of git, own steps and other files of theirs included.
+    """
+    reading = Reading()
+    loaded = [(*one, reading.taken()) for one in load_each(paths, access_needed=connect, read_file=reading)]
+    names = Counter(one.name for _, one, _ in loaded if isinstance(one, Mapping))
+    changed = loaded
+    if changed_since is not None:
+        files = ChangedFiles(changed_since, folder=loaded[0][0].absolute().parent)
+        changed = [one for one in loaded if files.among(one[2])]
+    reports = [_report(path, one, connect=connect, names=names) for path, one, _ in changed]
     for report in reports:
         if output == "json":
             click.echo(json_line(_as_dict(report)))
         else:
             _show(report)
+    if changed_since is not None and output == "text":
+        click.echo(f"{len(changed)} of {counted(len(loaded), 'mapping')} changed since {printable(changed_since)}")
     return worst_exit_code([report.exit_code for report in reports])
 
 
