@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from etl.drafting.consent import add_consent
-from etl.drafting.dictionary import CUSTOMER_REFERENCES, FIELD_NAMES
+from etl.drafting.consent import add_consent, only_said, revoked_beside
+from etl.drafting.dictionary import CUSTOMER_REFERENCES, FIELD_NAMES, NEWSLETTERS
 from etl.drafting.draft import Draft, DraftField
 from etl.drafting.facts import SampledColumn, TableFacts
 from etl.drafting.fields import add_by_look, person_fields
 from etl.drafting.looks import CONVINCING, fit, look_of, looks_like_countries, looks_like_secrets, needs_comma
-from etl.drafting.names import event_name, is_secret, is_subscriber_table, rank, slug
+from etl.drafting.names import bare, event_name, is_secret, is_subscriber_table, rank, slug
 from etl.drafting.orders import order_of
 from etl.drafting.products import products_of
 from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS
@@ -44,6 +44,7 @@ def choose(facts: TableFacts) -> Draft:
     else:
         remarks += _without_identity(facts, chosen)
     remarks += _countries_as_languages(facts, chosen)
+    remarks += revoked_beside(chosen, facts.columns)
     products = None
     if order.is_order:
         products, unfit = products_of(facts, chosen)
@@ -70,7 +71,7 @@ def choose(facts: TableFacts) -> Draft:
         needs_zone=_is_naive(facts, fields),
         remarks=tuple(remarks),
         stand_in=stand_in,
-        where=order.where,
+        where=_consented(facts, chosen) if event == "EmailOptIn" else order.where,
         secrets=secrets,
     )
 
@@ -81,6 +82,11 @@ def _event(facts: TableFacts, chosen: Mapping[str, DraftField], *, is_order: boo
     if is_subscriber_table(facts.name, facts.prefix) and "newsletter" in chosen:
         return "EmailOptIn", "the receiver interprets this name; newsletter: no makes it an opt-out"
     return event_name(facts.name, facts.prefix), "a name of your own; segments refer to it"
+
+
+def _consented(facts: TableFacts, chosen: Mapping[str, DraftField]) -> tuple[str, str] | None:
+    newsletter = chosen["newsletter"]
+    return only_said(newsletter, facts.column(newsletter.column or ""), facts.rows)
 
 
 def chosen_fields(facts: TableFacts) -> dict[str, DraftField]:
@@ -94,7 +100,13 @@ def chosen_fields(facts: TableFacts) -> dict[str, DraftField]:
         else:
             chosen[name] = DraftField(name, column, "joined from another table; see source.query")
     # A flag may be called like what the words of another column tell better.
-    add_consent(chosen, facts.columns, is_subscription=is_subscriber_table(facts.name, facts.prefix))
+    is_subscription = is_subscriber_table(facts.name, facts.prefix)
+    add_consent(
+        chosen,
+        facts.columns,
+        is_subscription=is_subscription,
+        is_newsletter=is_subscription and any(one in bare(facts.name) for one in NEWSLETTERS),
+    )
     add_by_look(chosen, facts)
     return chosen
 

@@ -154,7 +154,8 @@ CONSENT_TIMES = MappingProxyType(
         "newsletter": _words(
             "newslettersubscribedat newsletteroptedinat newsletteroptinat newslettersubscribedon "
             "newslettersignupat "
-            "newsletterdate newsletterdateadd newsletteroptindate newsletterat newslettersince newsletterconsentat "
+            "newsletterdate newsletterdateadd doubleoptinconfirmed "
+            "newsletteroptindate newsletterat newslettersince newsletterconsentat "
             "optedinat optinat optindate optintime subscribedat subscribedon subscribedate nieuwsbriefsinds "
             "nieuwsbriefop aangemeldop newsletterseit angemeldetam optinam"
         ),
@@ -164,6 +165,17 @@ CONSENT_TIMES = MappingProxyType(
         ),
     }
 )
+# Times of opting out, which stand beside those of opting in.
+REVOCATION_TIMES = _words(
+    "optedoutat optoutat optoutdate optedouton optouttime optedout optout unsubscribedat unsubscribedon unsubscribed "
+    "unsubscribedate unsubscribeddate newsletterunsubscribedat newsletteroptoutat newsletteroptedoutat "
+    "newsletterunsubscribedate marketingoptoutat marketingoptedoutat consentrevokedat revokedat withdrawnat "
+    "afgemeldop uitgeschrevenop afmelddatum uitschrijfdatum abgemeldetam abmeldedatum widerrufenam optoutam"
+)
+# A flag that says of a row of a newsletter's list whether it is one of it.
+LISTED = _words("active isactive actief isactief aktiv istaktiv enabled isenabled")
+# What the name of such a list has.
+NEWSLETTERS = _words("news mail nieuwsbrief")
 
 # Words of consent, and of none.
 CONSENT_YES = frozenset(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class DraftField:
     """A line of `fields`. `reason` says why this column was chosen; options are those of a rule, in order.
 
-    `column` None: the value stands in the options. `further` columns count where `column` has no value.
+    `column` None: the value stands in the options. `further` columns count where `column` has no value. `said` is a SQL
+    condition of the rows for which it says something; "" where each row with a value is one.
     """
 
     name: str
@@ -17,6 +18,7 @@ class DraftField:
     reason: str
     options: tuple[tuple[str, str], ...] = ()
     further: tuple[str, ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

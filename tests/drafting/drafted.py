@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from etl.drafting.choose import choose
 from etl.drafting.look import look_at
@@ -18,12 +19,16 @@ from etl.transform.transformer import Transformer
 
 @dataclass
 class Drafted:
-    """The text, the mapping it is, what `validate --connect` says, and the share of sampled rows that are events."""
+    """The text, the mapping it is, what `validate --connect` says, and what becomes of sampled rows.
+
+    `share_valid` is the share of these that are `events`.
+    """
 
     text: str
     mapping: Mapping
     findings: list[Finding]
     share_valid: float
+    events: list[dict[str, Any]]
 
     @property
     def errors(self) -> list[Finding]:
@@ -40,8 +45,8 @@ def draft_of(url: str, table: str) -> Drafted:
         findings = source.preflight(mapping)
         page = source.sample(500)
         events = Transformer(mapping, source.columns, source.child_columns)(page).events
-    valid = sum(event is not None for event in events) / len(events) if events else 1.0
-    return Drafted(text, mapping, findings, valid)
+    made = [event for event in events if event is not None]
+    return Drafted(text, mapping, findings, len(made) / len(events) if events else 1.0, made)
 
 
 def text_of(url: str, table: str, *, query: str | None = None) -> str:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from etl.errors import MappingInvalid
 from etl.mapping.load import parse_mapping
 from tests.drafting.drafted import draft_of, mapping_of, text_of
+from tests.drafting.tables import with_driver
 from tests.source.tables import insert, run_sql
 
 ROWS = 24
@@ -208,3 +209,80 @@ def test_a_draft_without_any_field_is_refused_for_want_of_an_identity(database_u
     assert [one.partition("fields: ")[2] for one in refused.value.problems] == [
         "is empty; an event needs at least email or userid"
     ]
+
+
+ASKED = "newsletter: no could be taken for a yes, so who said neither is left out"
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "values", "where", "said"),
+    [
+        ("subscribers", "status VARCHAR(20)", ("subscribed", "Opt-Out", "pending"),
+         "status IN ('Opt-Out', 'subscribed')", {"yes", "no"}),
+        ("newsletter_subscriber", "subscriber_status INTEGER", (1, 2, 3, 4),
+         "subscriber_status IN (1, 3)", {"yes", "no"}),
+        ("newssubscribed", "double_opt_in INTEGER", (0, 1, 2), "double_opt_in IN (0, 1)",
+         {"yes", "no"}),
+        ("newsletter", "opted_in_at TIMESTAMP NULL", ("2025-03-01 10:00:00", None),
+         "opted_in_at IS NOT NULL", {"yes"}),
+        ("newsletter", "opt_in INTEGER", (0, 1, None), "opt_in IS NOT NULL", {"yes", "no"}),
+        ("newsletter", "opt_in INTEGER", (0, 1), None, {"yes", "no"}),
+    ],
+)  # fmt: skip
+def test_nobody_is_opted_in_by_the_name_of_the_event_alone(  # noqa: PLR0917 - a row of the table above
+    database_url: str, table: str, column: str, values: tuple[Any, ...], where: str | None, said: set[str]
+) -> None:
+    """Those who were asked and have not answered, and addresses that bounced, were sent as an EmailOptIn."""
+    made(
+        database_url,
+        table,
+        f"id INTEGER PRIMARY KEY, email VARCHAR(60), {column}",
+        lambda n: {"id": n, "email": f"a{n}@shop.nl", column.split(maxsplit=1)[0]: values[n % len(values)]},
+    )
+    draft = draft_of(database_url, table)
+    assert draft.errors == []
+    assert (draft.mapping.event, draft.mapping.source.where) == ("EmailOptIn", where)
+    assert (ASKED in plain(draft.text)) is (where is not None)
+    assert {event.get("newsletter") for event in draft.events} == said
+
+
+@pytest.mark.parametrize(
+    ("table", "beside", "column"),
+    [("ps_emailsubscription", {"newsletter_date_add": "2025-03-01 10:00:00"}, "active"), ("subscriptions", {}, None)],
+)
+def test_the_flag_of_a_newsletters_list_says_who_is_on_it(
+    database_url: str, table: str, beside: dict[str, str], column: str | None
+) -> None:
+    """The time of signing up stays when somebody leaves; and a subscription to a box is no consent."""
+    made(
+        database_url,
+        table,
+        ", ".join(
+            ("id INTEGER PRIMARY KEY, email VARCHAR(60), active INTEGER", *(f"{one} TIMESTAMP" for one in beside))
+        ),
+        lambda n: {"id": n, "email": f"a{n}@shop.nl", "active": n % 2, **beside},
+    )
+    assert draft_of(database_url, table).columns().get("newsletter") == column
+
+
+def test_a_time_of_opting_out_beside_that_of_opting_in_is_not_passed_over(database_url: str) -> None:
+    """Who had left was sent as a yes: the time of opting in is kept."""
+    made(
+        database_url,
+        "members",
+        "id INTEGER PRIMARY KEY, email VARCHAR(60), opted_in_at TIMESTAMP NULL, opted_out_at TIMESTAMP NULL",
+        lambda n: {
+            "id": n,
+            "email": f"a{n}@shop.nl",
+            "opted_in_at": "2025-03-01 10:00:00",
+            "opted_out_at": "2025-03-02 10:00:00" if n % 3 == 0 else None,
+        },
+    )
+    draft = draft_of(database_url, "members")
+    assert "newsletter" not in draft.columns()
+    words = plain(draft.text)
+    assert "! opted_in_at says who opted in, and opted_out_at who left again: newsletter is left out" in words
+    case = words.partition("can compare them: ")[2].partition(" AS newsletter")[0]
+    with sa.create_engine(with_driver(database_url)).connect() as connection:
+        found = connection.execute(sa.text(f"SELECT {case} AS said, COUNT(*) FROM members GROUP BY 1")).all()
+    assert {tuple(one) for one in found} == {("yes", 16), ("no", 8)}

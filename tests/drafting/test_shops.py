@@ -116,6 +116,8 @@ def sent(office: Office, path: Path, text: str, expected: Expected) -> None:
     assert all("@" in event["email"] for event in events)
     if expected.lines is not None:
         assert all(product["id"] and product["quantity"] for event in events for product in event["products"])
+    if expected.event == "EmailOptIn":
+        assert all(event["newsletter"] in ("yes", "no") for event in events)
     if expected.consent:
         assert Counter(event["newsletter"] for event in events if "newsletter" in event) == expected.consent
 

@@ -97,6 +97,8 @@ SHOP = Shop(
                     "newsletter": "OXDBOPTIN", "timestamp": "OXTIMESTAMP"},
             key=("OXID",),
             cursor=("OXTIMESTAMP",),
+            where="`OXDBOPTIN` IN (0, 1)",
+            sent=40,
             consent={"yes": 20, "no": 20},
         ),
     },

@@ -113,6 +113,8 @@ SHOP = Shop(
             key=("subscriber_id",),
             cursor=("change_status_at",),
             absent=("subscriber_confirm_code",),
+            where="subscriber_status IN (1, 3)",
+            sent=30,
             consent={"yes": 15, "no": 15},
         ),
     },

@@ -86,6 +86,8 @@ SHOP = Shop(
             event="EmailOptIn",
             fields={"email": "email", "newsletter": "status"},
             key=("subscriber_id",),
+            where="status IN ('subscribed', 'unsubscribed')",
+            sent=40,
             consent={"yes": 20, "no": 20},
         ),
     },
