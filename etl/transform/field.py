@@ -3,14 +3,15 @@
 The order, which people rely on:
 
 1.  source: the column, the constant, the template, or the parent's column. An empty text counts as missing
-    (`empty: omit`). A template is missing when all its parts are; that of an identity or an orderid when one is.
+    (`empty: omit`), and before steps a text loses the white space around it, which is no part of it: ` x` and `x` have
+    one hash. A template is missing when all its parts are; that of an identity or an orderid when one is.
 2.  `transform`, in order. Before the first step, a field that is a text for the receiver (text, phone, language,
     currency, country, gender) makes numbers, dates and the like a text; a text stays the text it is, so that steps can
     mend what the type could not read: `{type: number, transform: ["replace(',', '.')"]}`. `sha256` has the type applied
     first, so that an address is trimmed, lower-cased and checked before it is hashed.
 3.  `map`.
 4.  `type`: the value is brought to the type's one form, or is a problem. After `sha256` and `date(…)` the value is
-    a text as it stands.
+    a text as it stands, but where the receiver asks for another form: a birthdate's `date('%Y')` is a problem.
 5.  `default`, where the value is missing (also when a step or the type left nothing). A wrong value is not missing.
 6.  `required`.
 
@@ -47,6 +48,8 @@ _TEXTUAL = frozenset({"text", "phone", "language", "currency", "country", "gende
 _UNDERSTANDING = frozenset({"language", "currency", "country", "gender", "yes_no", "boolean"})
 # Steps whose result is sent as it stands.
 _FINAL_STEPS = frozenset({"sha256", "date"})
+# Types of the receiver (None: a custom field) that such a text can be.
+_AS_IT_STANDS = frozenset({None, "text", "email"})
 # Steps that look at more than a text.
 _NEEDS_A_VALUE = frozenset({"date", "round", "scale", "hex"})
 
@@ -67,7 +70,7 @@ class Field:
 
     `type_name` is the declared type, or the receiver's, or None. `kinds` are those of the columns that the rule's
     `column`, `template` or `parent` can name. `rejects`: a wrong value makes the row invalid; otherwise it leaves the
-    field out.
+    field out. `receiver_type`: the type by which the receiver knows the field.
     """
 
     def __init__(  # noqa: PLR0913 - what a mapping says of a field
@@ -82,6 +85,7 @@ class Field:
         digits: Mapping[str, int] = MappingProxyType({}),
         own_steps: OwnSteps = MappingProxyType({}),
         today: date | None = None,
+        receiver_type: str | None = None,
     ) -> None:
         self.name = name
         self._rejects = rejects
@@ -89,7 +93,8 @@ class Field:
         self.constant = rule.value is not None
         self._reading = _reading(rule, kinds, digits, zone)
         steps = [one.name for one in rule.transform]
-        final_type = "text" if _FINAL_STEPS.intersection(steps) else type_name
+        stands = receiver_type in _AS_IT_STANDS and _FINAL_STEPS.intersection(steps)
+        final_type = "text" if stands else type_name
         if rule.template is not None and final_type is None:
             final_type = "text"
         self._final = self._reading.rule_for(final_type)
@@ -173,6 +178,8 @@ class Field:
     def _through(self, cells: Cells, findings: Findings, watch: Watch | None) -> Cells:
         if watch is not None:
             watch("source", cells)
+        if self.rule.transform:
+            cells = _trimmed(cells)
         # The type alone knows a blank text itself.
         cells = self._without_blank(cells) if len(self._stages) > 1 else self._without_empty(cells)
         for name, rule in self._stages:
@@ -232,6 +239,23 @@ def _decoded(cells: Cells, findings: Findings) -> Cells:
     wrong = [row for row, value in enumerate(cells.items) if value is UNDECODABLE]
     findings.faults.update(dict.fromkeys(wrong, NOT_DECODED))
     return Cells([None if value is UNDECODABLE else value for value in cells.items])
+
+
+def _trimmed(cells: Cells) -> Cells:
+    """`cells` whose texts, those in lists too, have no white space around them; lists lose their blank texts."""
+    if cells.kinds.isdisjoint((str, list)):
+        return cells
+    trimmed = list(map(_without_outer_space, cells.items))
+    return cells if trimmed == cells.items else Cells(trimmed)
+
+
+def _without_outer_space(value: Any) -> Any:  # noqa: ANN401  # any value of a column
+    # Exactly a text: a broken JSON is one that remembers why.
+    if type(value) is str:
+        return value.strip()
+    if isinstance(value, list):
+        return [_without_outer_space(one) for one in value if not is_blank(one)]
+    return value
 
 
 def _formatted(part: str | Placeholder) -> str:

@@ -30,10 +30,7 @@ from etl.transform.json_value import JsonRule, ListRule
 from etl.transform.moment import DateRule, DatetimeRule
 from etl.transform.number import finite, ordinary_numbers
 from etl.transform.problem import RefusedValueError, unsupported
-from etl.transform.text import clean_text, ordinary_texts
-
-_DAY = timedelta(days=1)
-_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001  # only its time of day is looked at
+from etl.transform.text import clean_text, ordinary_texts, time_of_day
 
 
 class PlainRule:
@@ -90,8 +87,8 @@ class PlainRule:
                 return self._dates.value(value)
             case time():
                 return value.isoformat()
-            case timedelta() if self._kind == "time" and timedelta() <= value < _DAY:
-                return (_MIDNIGHT + value).time().isoformat()
+            case timedelta() if self._kind == "time" and (clock := time_of_day(value)) is not None:
+                return clock
             case UUID():
                 return str(value)
             case list() if self._kind != "json" or _is_flat(value):

@@ -76,6 +76,7 @@ class ProductLines:
                     zone=zone,
                     rejects=whole,
                     own_steps=own_steps,
+                    receiver_type=None if known is None else known.type,
                 )
             )
         self._parents = {rule.parent for rule in products.fields.values() if rule.parent is not None}

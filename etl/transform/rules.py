@@ -37,7 +37,7 @@ def rule_for(
     dates = DateRule(zone)
     table: dict[str | None, Callable[[], Rule]] = {
         None: lambda: PlainRule(kind, datetimes=datetimes, dates=dates),
-        "text": lambda: TextRule(datetimes, digits=digits),
+        "text": lambda: TextRule(datetimes, digits=digits, is_time=kind == "time"),
         "integer": lambda: NumberRule("integer", decimal_separator=decimal_separator),
         "number": lambda: NumberRule("number", decimal_separator=decimal_separator),
         "decimal": lambda: NumberRule("decimal", decimal_separator=decimal_separator),

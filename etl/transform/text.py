@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,8 @@ from etl.transform.problem import RefusedValueError, unsupported
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Broken, or perhaps nothing but characters without width.
 _ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]|^[\u00ad\u180e\u200b-\u200f\u2060\ufeff]")
+_DAY = timedelta(days=1)
+_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001  # only its time of day is looked at
 _BROKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -66,14 +68,16 @@ def ordinary_texts(cells: Cells) -> tuple[list[Any], Iterable[int]]:
 class TextRule:
     """Any scalar as text.
 
-    `moments` writes datetimes; `digits`: integers have so many, with zeros in front (None: as they are).
+    `moments` writes datetimes; `digits`: integers have so many, with zeros in front (None: as they are). `is_time`: the
+    column's times of day come as durations since midnight (MySQL).
     """
 
     repeats = False
 
-    def __init__(self, moments: DatetimeRule, *, digits: int | None = None) -> None:
+    def __init__(self, moments: DatetimeRule, *, digits: int | None = None, is_time: bool = False) -> None:
         self._moments = moments
         self._digits = digits or 0
+        self._is_time = is_time
 
     def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
         """Texts and integers."""
@@ -85,7 +89,7 @@ class TextRule:
             return list(map(str, cells.items)), ()
         return None
 
-    def value(self, value: object) -> object:  # noqa: PLR0911  # one line a type is the table
+    def value(self, value: object) -> object:  # noqa: C901, PLR0911  # one line a type is the table
         """Raises RefusedValueError (not_text, unsupported_type, not_finite, and as `clean_text`)."""
         match value:
             case str():
@@ -102,12 +106,21 @@ class TextRule:
                 return self._moments.value(value)
             case date() | time():
                 return value.isoformat()
+            case timedelta() if self._is_time and (clock := time_of_day(value)) is not None:
+                return clock
             case UUID():
                 return str(value)
             case list() | dict():
                 raise RefusedValueError("not_text", f"a value of type {type(value).__name__} is not a text")
             case _:
                 raise unsupported(value)
+
+
+def time_of_day(since_midnight: timedelta) -> str | None:
+    """HH:MM:SS[.ffffff]; None for what is no time of a day."""
+    if not timedelta() <= since_midnight < _DAY:
+        return None
+    return (_MIDNIGHT + since_midnight).time().isoformat()
 
 
 class AsTextRule:

@@ -90,6 +90,7 @@ class Transformer:
                     zone=zone,
                     own_steps=mapping.own_steps,
                     today=today,
+                    receiver_type=None if known is None else known.type,
                 )
             )
         self._needs_currency = mapping.destination.multiple_currencies

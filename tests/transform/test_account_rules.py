@@ -70,3 +70,25 @@ def test_an_extra_field_is_sent_as_a_custom_field_is(make_mapping: MakeMapping, 
     mapping = make_mapping({"userid": "id", "shoe_size": "s"}, extra_fields=("shoe_size",))
     page = make_page("id s:integer", [("7", 43)])
     assert Transformer(mapping, page.columns)(page).events == [{"event": "CRMUpdate", "userid": "7", "shoe_size": 43}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "step", "wanted"),
+    [
+        ("birthdate", "1980-01-31", "date('%Y')", None),
+        ("birthdate", "1980-01-31", "date('%d-%m-%Y')", "1980-01-31"),
+        ("timestamp", "2024-01-31 10:00:00", "date('%d %B %Y')", None),
+        ("phone", "+31612345678", "sha256", None),
+        ("lastname", "2024-01-31", "date('%Y')", "2024"),
+        ("custom_year", "2024-01-31", "date('%Y')", "2024"),
+    ],
+)
+def test_what_a_step_leaves_has_the_form_that_the_receiver_asks_for(  # noqa: PLR0917  # one row of the table
+    make_mapping: MakeMapping, make_page: MakePage, name: str, value: str, step: str, wanted: str | None
+) -> None:
+    """A hash, and what `date(…)` writes, go out as they stand only where the receiver takes any text."""
+    mapping = make_mapping({"userid": "id", name: {"column": "v", "transform": [step], "on_invalid": "omit"}})
+    page = make_page("id v", [("7", value)])
+    done = Transformer(mapping, page.columns)(page)
+    assert [event and event.get(name) for event in done.events] == [wanted]
+    assert bool(done.problems) == (wanted is None)

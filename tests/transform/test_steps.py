@@ -275,6 +275,23 @@ def test_a_step_sees_an_aware_datetime_in_the_zone_of_the_mapping(convert: Calla
     assert convert(moment, timezone=None, transform=["date('%Y')"]) == "2024"
 
 
+@pytest.mark.parametrize(
+    ("text", "step", "wanted"),
+    [
+        (" a@b.nl\u00a0", "sha256", hashlib.sha256(b"a@b.nl").hexdigest()),
+        (" b ", "prefix('NL-')", "NL-b"),
+        (" b ", "suffix('!')", "b!"),
+        ("  abcd", "truncate(3)", "abc"),
+        ([" b ", " "], "prefix('x')", ["xb"]),
+    ],
+)
+def test_white_space_around_a_text_is_no_part_of_it_for_a_step(
+    convert: Callable[..., object], text: object, step: str, wanted: object
+) -> None:
+    """Two spellings of one address would have two hashes: two people."""
+    assert convert(text, transform=[step]) == wanted
+
+
 def test_a_template_joins_columns() -> None:
     """Missing columns count as empty, and leave no double space behind; a template without any value is missing."""
     from etl.mapping.field_rule import FieldRule  # noqa: PLC0415

@@ -317,7 +317,7 @@ def test_a_trace_tells_each_step_of_one_row(make_mapping: MakeMapping, make_page
         FieldTrace(
             "firstname",
             "column name",
-            [("source", " eva "), ("as text", " eva "), ("strip", "eva"), ("title", "Eva"), ("type text", "Eva")],
+            [("source", " eva "), ("as text", "eva"), ("strip", "eva"), ("title", "Eva"), ("type text", "Eva")],
             None,
         ),
         FieldTrace(
