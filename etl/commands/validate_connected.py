@@ -19,6 +19,7 @@ from etl.job.account_needs import FieldToCreate, fields_to_create, needs
 from etl.job.sample import SAMPLED_ROWS, failing_fields, implausible_fields
 from etl.mapping.model import Mapping
 from etl.source.open import open_source
+from etl.source.place import at_key
 from etl.source.source import Source
 from etl.transform.transformer import Transformer
 
@@ -59,7 +60,7 @@ def _database(mapping: Mapping, ways: list[str], to_create: list[FieldToCreate])
         for finding in source.preflight(mapping):
             code = 2 if finding.level == "error" else 0
             refused = refused or code != 0
-            yield Remark(finding.level, f"{finding.path}: {finding.message}", finding.hint, code=code)
+            yield Remark(finding.level, _placed(source, finding.path, finding.message), finding.hint, code=code)
         if not refused:
             yield from _sampled(mapping, source, to_create)
     except EtlError as error:
@@ -74,23 +75,30 @@ def _sampled(mapping: Mapping, source: Source, to_create: list[FieldToCreate]) -
     try:
         page = source.sample(SAMPLED_ROWS)
     except SourceFailed as error:
-        yield Remark("warning", f"fields: the newest rows were not looked at: {error.message}", error.hint)
+        words = f"the newest rows were not looked at: {error.message}"
+        yield Remark("warning", _placed(source, "fields", words), error.hint)
         return
     sampled = transform(page)
     to_create.extend(fields_to_create(mapping, sampled))
     for need in needs(mapping, sampled):
-        yield Remark("warning", f"{need.place}: {need.words}", need.hint)
+        yield Remark("warning", _placed(source, need.place, need.words), need.hint)
     for name, words in implausible_fields(page, transform, mapping, today=today):
         hint = "look at them: preview; is this the right column, and source.timezone the right zone?"
-        yield Remark("warning", f"fields.{name}: of the newest {len(page.rows)} rows, {words}", hint)
+        text = _placed(source, f"fields.{name}", f"of the newest {len(page.rows)} rows, {words}")
+        yield Remark("warning", text, hint)
     for one in failing_fields(page, transform, max_failure_rate=mapping.max_failure_rate):
         fate = "invalid" if one.invalid else f"sent without {one.field}"
         text = f"{one.rows} of the newest {one.sampled} rows would be {fate}: {one.code}, {one.words}"
-        text = f"fields.{one.field}: {text}" if one.field in mapping.fields else text
+        text = _placed(source, f"fields.{one.field}", text) if one.field in mapping.fields else text
         if one.stops:
             yield Remark("error", text, "more than max_failure_rate: a run would stop; preview --invalid shows them", 2)
         else:
             yield Remark("warning", text, "preview --invalid shows them")
+
+
+def _placed(source: Source, path: str, words: str) -> str:
+    """`words` with their place in the mapping's file. No part of a path holds a dot."""
+    return at_key(source.parts.plan, tuple(path.split(".")), words)
 
 
 def _wait_for_turn(budget: Budget, clock: Clock) -> None:

@@ -49,8 +49,8 @@ class Habits:
 
 
 _HINTS = {
-    Fault.MISSING: "compare the mapping with the database: validate --connect",
-    Fault.WRONG: "correct source.query or source.where; validate --connect asks the database again",
+    Fault.MISSING: "correct it in the mapping, or in the database",
+    Fault.WRONG: "correct the SQL of the mapping: query, where",
     Fault.LOGIN: "check user and password in source.url",
     Fault.DENIED: "grant SELECT on it to the user of source.url",
     Fault.LOST: "is the database up and reachable? The next run goes on from here",

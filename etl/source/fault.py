@@ -10,6 +10,8 @@ from enum import Enum, auto
 
 import sqlalchemy.exc
 
+from etl.source.sentence import sentence_of
+from etl.source.spot import Spot, spot_of
 from etl.unreachable import Cause, Refusal, cause_of
 
 
@@ -31,21 +33,25 @@ class Fault(Enum):
 class DatabaseFault(Exception):
     """A failed statement. `fault` decides what to do; `words` and `hint` are printable: no value, no secret.
 
-    `hint` is None where the fault alone says what to do.
+    `hint` is None where the fault alone says what to do, `spot` where the mistake is not one in a statement.
     """
 
-    def __init__(self, fault: Fault, words: str, *, hint: str | None = None) -> None:
+    def __init__(self, fault: Fault, words: str, *, hint: str | None = None, spot: Spot | None = None) -> None:
         super().__init__(words)
         self.fault = fault
         self.words = words
         self.hint = hint
+        self.spot = spot
 
 
 def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
     """The meaning of `error`, raised by SQLAlchemy or by the driver of `dialect` itself."""
-    lost = connecting = False
+    lost, connecting, statement = False, False, ""
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         lost, connecting = error.connection_invalidated, error.statement is None
+        # Where parameters are written with percent signs, those of the statement itself are doubled.
+        doubled = dialect in {"postgresql", "mysql", "mariadb"}
+        statement = (error.statement or "").replace("%%", "%") if doubled else error.statement or ""
         error = error.orig if error.orig is not None else error
     match dialect:
         case "sqlite":
@@ -70,7 +76,10 @@ def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
     if cause is not None:
         told = cause.words if cause.refusal is Refusal.OPTION else f"{cause.words} {origin}"
         return DatabaseFault(_OF_REFUSAL[cause.refusal], told, hint=cause.hint)
-    return DatabaseFault(fault, f"{_WORDS[fault]}{_named(error, fault)} {origin}")
+    sentence = sentence_of(_message(error), dialect=dialect, code=code or type(error).__name__)
+    once = fault is not Fault.MISSING
+    spot = spot_of(error, statement, name=sentence.name, once=once) if statement else None
+    return DatabaseFault(fault, f"{_WORDS[fault]}{f': {sentence.text}' if sentence.text else ''} {origin}", spot=spot)
 
 
 def _cause(error: BaseException, fault: Fault, dialect: str, *, connecting: bool) -> Cause | None:
@@ -97,45 +106,6 @@ _OF_REFUSAL = {
     Refusal.LOGIN: Fault.LOGIN,
     Refusal.OPTION: Fault.OPTION,
 }
-
-# Identifiers are not personal data: they are those of the mapping or of the table.
-_IDENTIFIER = r"[\w.$@`\"-]{1,130}"
-_NAMES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"column {_IDENTIFIER} does not exist",
-        rf"relation {_IDENTIFIER} does not exist",
-        r"function [\w.\"]+\([\w ,.\[\]\"]*\) does not exist",
-        r"operator does not exist: [\w .\[\]]+ [=<>~!]+ [\w .\[\]]+",
-        rf"permission denied for \w+ {_IDENTIFIER}",
-        r"column reference \"[\w.$]+\" is ambiguous",
-        r"column \"[\w.$]+\" must appear in the GROUP BY clause",
-        r"syntax error at or near \"[A-Za-z_]\w{0,60}\"",
-        r"right syntax to use near '([A-Za-z_]\w{0,60})\b",
-        r"Column '[\w.$]+' in [\w ]+ is ambiguous",
-        r"near \"[A-Za-z_]\w{0,60}\": syntax error",
-        r"ambiguous column name: [\w.$]+",
-        r"Unknown column '[\w.$-]+'",
-        r"Duplicate column name '[\w.$-]+'",
-        r"Table '[\w.$-]+' doesn't exist",
-        r"(?:FUNCTION|PROCEDURE) [\w.$]+ does not exist",
-        r"for (?:table|column) [\w.$`'-]+",
-        r"no such (?:column|table|function): [\w.$\"-]+",
-        r"Referenced (?:column|table) \"[\w.$-]+\" not found",
-        r"Table with name [\w.$-]+ does not exist",
-        r"Scalar Function with name [\w.$-]+ does not exist",
-    )
-)
-
-
-def _named(error: BaseException, fault: Fault) -> str:
-    if fault not in {Fault.MISSING, Fault.DENIED, Fault.WRONG}:
-        return ""
-    text = _message(error)
-    found = next((match for pattern in _NAMES if (match := pattern.search(text))), None)
-    if found is None:
-        return ""
-    return f": syntax error near {found[1]}" if found.lastindex else f": {found[0]}"
 
 
 def _message(error: BaseException) -> str:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from etl.clock import Clock
 from etl.errors import SourceMismatch, UsageProblem
 from etl.mapping.document import Path as MappingPath
@@ -17,6 +19,7 @@ from etl.source.connect import connect
 from etl.source.cursor import CursorDomain
 from etl.source.database import Database
 from etl.source.domain import find_domain
+from etl.source.fault import DatabaseFault
 from etl.source.fitness import refuse_unfit_key
 from etl.source.keyed import KeyedReader
 from etl.source.keyset import Keyset
@@ -24,15 +27,18 @@ from etl.source.latest import with_latest
 from etl.source.order_guard import OrderGuard
 from etl.source.pages import PageReader
 from etl.source.parts import Parts
-from etl.source.place import at_key, at_keys
+from etl.source.place import at_key, at_keys, at_offset
 from etl.source.plan import Layout, Limits, ReadPlan, layout_of, plan_of
-from etl.source.relation import Relation, missing_columns, query_relation, table_relation
+from etl.source.relation import Relation, condition, missing_columns, query_relation, table_relation
 from etl.source.session import is_utc
 from etl.source.source import Source
 from etl.source.spooled import SpooledReader
 
 if TYPE_CHECKING:
     from etl.mapping.model import Mapping
+
+
+_CONDITION_HINT = "a SQL condition on the columns of what is read; a text stands in single quotes: status = 'active'"
 
 
 def open_source(
@@ -86,6 +92,7 @@ def _opened(database: Database, plan: ReadPlan, spool_folder: Path | None) -> So
     if child is not None:
         child_relation = _relation(database, plan, "products", table=child.table, query=child.query)
     _require_columns(plan, relation, child_relation)
+    _try_conditions(database, plan, relation, child_relation)
     refuse_unfit_key(relation, plan)
     _refuse_shifted_instants(database, relation, plan)
     if plan.cursor_columns:
@@ -143,7 +150,32 @@ def _relation(database: Database, plan: ReadPlan, section: str, *, table: str | 
             return table_relation(database, table or "")
         return query_relation(database, query, subject="the query" if section == "source" else "products.query")
     except SourceMismatch as error:
-        raise SourceMismatch(at_key(plan, (section, key), error.message), hint=error.hint) from error
+        cause, path = error.__cause__, (section, key)
+        spot = cause.spot if isinstance(cause, DatabaseFault) else None
+        offset = None if query is None or spot is None else spot.within(query.strip())
+        if query is None or offset is None:
+            words = at_key(plan, path, error.message)
+        else:
+            words = at_offset(plan, path, error.message, text=query.strip(), offset=offset)
+        raise SourceMismatch(words, hint=error.hint) from error
+
+
+def _try_conditions(database: Database, plan: ReadPlan, relation: Relation, child_relation: Relation | None) -> None:
+    """Ask for no row by each `where`, so that a wrong one is told with its place before anything is read."""
+    child = plan.child
+    conditions = [("source", relation, plan.where, plan.columns)]
+    if child is not None and child_relation is not None:
+        conditions.append(("products", child_relation, child.where, child.columns))
+    for section, read, where, columns in conditions:
+        if where is None:
+            continue
+        statement = sa.select(sa.literal(1)).select_from(read.source(columns)).where(condition(where)).limit(0)
+        try:
+            database.read_patiently(statement, purpose="try the condition")
+        except (DatabaseFault, SourceMismatch) as error:
+            # A value that cannot be decoded is one of the condition itself: it is read with no row.
+            words = error.words if isinstance(error, DatabaseFault) else error.message
+            raise SourceMismatch(at_key(plan, (section, "where"), words), hint=_CONDITION_HINT) from None
 
 
 def _domain(database: Database, plan: ReadPlan, relation: Relation, layout: Layout) -> CursorDomain | None:

@@ -15,8 +15,6 @@ from etl.source.fault import DatabaseFault, Fault
 from etl.source.parts import Finding, Parts
 
 _HINTS = {
-    "source.where": "a SQL condition on the source's columns; a text stands in single quotes: status = 'active'",
-    "products.where": "a SQL condition on the columns of products.table; a text stands in single quotes",
     "products.match": "compare columns of one type: in a view or query, CAST one of them",
 }
 
@@ -40,15 +38,9 @@ def statement_findings(parts: Parts) -> Iterator[Finding]:
 
 def _statements(parts: Parts) -> Iterator[tuple[str, Any]]:
     plan, keyset, nothing = parts.plan, parts.keyset, Window()
-    if plan.where is not None:
-        # The latest of several columns is none of the source's own.
-        own = dict.fromkeys((*(name for name in parts.layout.names if name != plan.cursor_field), *plan.cursor_parts))
-        columns = parts.relation.source(list(own))
-        yield "source", sa.select(*columns.c).limit(0)
-    path = "source" if plan.where is None else "source.where"
-    yield path, keyset.rows(nothing, limit=0)
-    yield path, keyset.count(nothing).limit(0)
-    yield path, keyset.null_keys().limit(0)
+    yield "source", keyset.rows(nothing, limit=0)
+    yield "source", keyset.count(nothing).limit(0)
+    yield "source", keyset.null_keys().limit(0)
     if parts.domain is not None:
         yield "source.cursor_field", keyset.null_cursors().limit(0)
         yield "source.cursor_field", keyset.aggregate(sa.func.max, nothing).limit(0)
@@ -59,6 +51,5 @@ def _statements(parts: Parts) -> Iterator[tuple[str, Any]]:
     columns = parts.child_relation.source((*child.columns, *match, *child.order_by))
     yield "products", sa.select(*columns.c).limit(0)
     # NULL is of every type, and matches nothing.
-    path = "products" if child.where is None else "products.where"
-    yield path, parts.children.statement([(None,) * len(match)]).limit(0)
+    yield "products", parts.children.statement([(None,) * len(match)]).limit(0)
     yield "products.match", parts.children.joined_statement([(None,) * len(plan.primary_key)]).limit(0)
