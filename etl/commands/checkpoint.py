@@ -17,6 +17,7 @@ from etl.clock import Clock
 from etl.commands.advice import Place, Step, shown_steps
 from etl.commands.lag import ask_all, measure
 from etl.commands.loading import load, load_each
+from etl.commands.new_state import tell_if_new
 from etl.commands.standing import NoLag
 from etl.commands.summary import position_text
 from etl.errors import MappingInvalid, StateUnusable, UsageProblem
@@ -39,6 +40,7 @@ def show_state(path: Path, *, state: str, output: str) -> int:
     """Print what the state holds of one mapping."""
     (mapping,) = load([path], resolve_variables=False)
     with open_state(state, clock=SystemClock(), write=False) as store:
+        tell_if_new(store)
         found = store.mapping(mapping.name)
         if output == "json":
             click.echo(json_line(_as_dict(found)))
@@ -65,6 +67,7 @@ def set_state(path: Path, *, cursor: str, state: str, yes: bool) -> int:
         source = stack.enter_context(open_source(mapping, clock=clock))
         position = source.last_position(source.parse_cursor(cursor))
         store = stack.enter_context(open_state(state, clock=clock, write=True))
+        tell_if_new(store)
         found = store.mapping(mapping.name)
         stack.enter_context(found.lock("run"))
         before = found.checkpoint()
@@ -86,6 +89,7 @@ def reset_state(path: Path, *, keep_ledger: bool, state: str, yes: bool) -> int:
     clock = SystemClock()
     with ExitStack() as stack:
         store = stack.enter_context(open_state(state, clock=clock, write=True))
+        tell_if_new(store)
         found = store.mapping(mapping.name)
         for track in ("run", "backfill"):
             stack.enter_context(found.lock(track))

@@ -7,8 +7,8 @@ process that finds a mapping locked leaves before anything heavy is imported, an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from etl.clock import Clock
 from etl.commands.advice import Place, next_steps
 from etl.commands.hints import hint_of, name_api
 from etl.commands.loading import Shard, load_good
+from etl.commands.new_state import tell_if_new
 from etl.commands.reports import Calls, Reports, ReportTo
 from etl.errors import EtlError, Interrupted, MappingInvalid, MappingLocked, StateUnusable, worst_exit_code
 from etl.host.refusal import refusal_of
@@ -145,8 +146,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
         stopper = Stopper(clock, reports.begun)
         if call.heard is None:
             stack.enter_context(on_signals(stopper.signalled))
-        looks = call.dry_run or (call.needs_state and not state_exists(call.state))
-        store = stack.enter_context(open_state(call.state, clock=clock, write=not looks))
+        store = stack.enter_context(_state(call, clock))
         for mapping in mappings:
             if stopper.error is not None:
                 codes.append(stopper.error.exit_code)
@@ -159,6 +159,16 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
     if call.report is not None:
         call.report.write()
     return worst_exit_code(codes)
+
+
+@contextmanager
+def _state(call: Call, clock: SystemClock) -> Iterator[StateStore]:
+    looks = call.dry_run or (call.needs_state and not state_exists(call.state))
+    with open_state(call.state, clock=clock, write=not looks) as store:
+        # Where a first run makes its state, nothing is odd.
+        if call.command != "run" and call.heard is None:
+            tell_if_new(store)
+        yield store
 
 
 def _one(  # noqa: PLR0913 - what all mappings share

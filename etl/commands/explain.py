@@ -13,6 +13,7 @@ from textwrap import fill
 import click
 
 from etl.commands.loading import load
+from etl.commands.new_state import tell_if_new
 from etl.commands.preview import problem_line
 from etl.commands.summary import position_text
 from etl.commands.wiring import workshop
@@ -39,6 +40,7 @@ def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) ->
     (mapping,) = load([path])
     clock = SystemClock()
     with open_state(state, clock=clock, write=False) as store, open_source(mapping, clock=clock) as source:
+        tell_if_new(store)
         wanted = source.parse_key(key)
         transformer = Transformer(mapping, source.columns, source.child_columns, today=clock.utc_now().date())
         with workshop(mapping, store, clock=clock) as shop:

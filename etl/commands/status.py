@@ -12,6 +12,7 @@ import click
 
 from etl.clock import Clock
 from etl.commands.advice import Step, shell_line, shown_steps
+from etl.commands.new_state import tell_if_new
 from etl.commands.standing import Standing, standing_of
 from etl.commands.status_text import status_dict, status_text, verdict_text
 from etl.commands.worries import Patience, Worry, worries_about
@@ -80,6 +81,7 @@ def show_status(paths: tuple[Path, ...], call: StatusCall) -> int:
     if call.acknowledge:
         _acknowledge(call, files, clock)
     with open_state(call.state, clock=clock, write=False) as store:
+        tell_if_new(store)
         if call.dead_letters:
             # Alone: with identities it needs what reads the source.
             from etl.commands.letters import show_letters

@@ -65,7 +65,7 @@ def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str |
     changed_since: only those that differ from this revision of git, own steps and other files of theirs included.
     """
     reading = Reading()
-    loaded = [(*one, reading.taken()) for one in load_each(paths, access_needed=connect, read_file=reading)]
+    loaded = [(*one, reading.taken()) for one in load_each(paths, access_needed=False, read_file=reading)]
     names = Counter(one.name for _, one, _ in loaded if isinstance(one, Mapping))
     changed = loaded
     if changed_since is not None:
@@ -84,7 +84,7 @@ def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str |
 
 def remarks_on(path: Path, *, connect: bool) -> tuple[Remark, ...]:
     """All remarks on the mapping in the file at `path`."""
-    ((_, loaded),) = load_each((path,), access_needed=connect)
+    ((_, loaded),) = load_each((path,), access_needed=False)
     names = Counter([loaded.name]) if isinstance(loaded, Mapping) else Counter[str]()
     return _report(path, loaded, connect=connect, names=names).remarks
 
@@ -98,7 +98,11 @@ def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, name
         hint = "give each mapping a name of its own: name: …"
         found.append(Remark("error", f"name: {loaded.name} is used twice; a name is one checkpoint", hint, code=2))
     found.extend(Remark("warning", warning) for warning in loaded.warnings)
-    found.extend(_unset_access(loaded.destination))
+    unset = list(unset_access(loaded.destination))
+    if not connect:
+        found.extend(
+            Remark("warning", f"{one} is not set here; a run needs it, and so does --connect") for one in unset
+        )
     summary = f"{len(loaded.fields)} fields, {where_to(loaded.destination)}"
     if not connect:
         return Report(path, loaded.name, tuple(found), summary)
@@ -119,13 +123,11 @@ def is_unset(text: str) -> bool:
     return re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", text) is not None
 
 
-def _unset_access(destination: Destination) -> Iterator[Remark]:
-    """What a run will need, and these checks do not."""
+def unset_access(destination: Destination) -> Iterator[str]:
+    """Of account and key what is not set here, with its variable: a run needs it, and the other checks do not."""
     for name, text in (("account", destination.account), ("api_key", destination.api_key.reveal())):
         if is_unset(text):
-            yield Remark(
-                "warning", f"destination.{name}: {text} is not set here; a run needs it, and so does --connect"
-            )
+            yield f"destination.{name}: {text}"
 
 
 def _constants(mapping: Mapping) -> tuple[str, ...]:

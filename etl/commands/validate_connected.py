@@ -10,7 +10,7 @@ from etl.api.client import ApiClient
 from etl.api.credentials import CredentialOutcome
 from etl.clock import Clock
 from etl.commands.hints import name_api
-from etl.commands.validate import Remark
+from etl.commands.validate import Remark, unset_access
 from etl.commands.wiring import shared_budget
 from etl.delivery.throttle import Budget
 from etl.errors import EtlError, SourceFailed, StoppedEarly
@@ -43,6 +43,11 @@ def connected(mapping: Mapping) -> Told:
     told, ways = Told(), list[str]()
     told.remarks += _database(mapping, ways, told.to_create)
     told.reading = "".join(ways)
+    if unset := list(unset_access(mapping.destination)):
+        words = "is not set here, so the API was not asked whether it knows the key"
+        hint = "set it, and ask again; without --connect nothing of it is needed"
+        told.remarks += [Remark("error", f"{one} {words}", hint, code=2) for one in unset]
+        return told
     told.key, remarks = _credentials(mapping)
     told.remarks += remarks
     return told

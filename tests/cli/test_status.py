@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import threading
@@ -90,7 +91,9 @@ def test_several_mappings_begin_with_who_needs_a_person(office: Any) -> None:
 def test_the_password_of_a_states_url_is_not_shown(office: Any, postgresql_url: str) -> None:
     """F2."""
     url = sa.make_url(postgresql_url).set(password="secret-word").render_as_string(hide_password=False)
-    assert office.said("status", "--state", url) == "exit code 0\nno mapping has run with the state of this URL yet\n"
+    ended = office.call("status", "--state", url)
+    assert ended.out == "no mapping has run with the state of this URL yet\n"
+    assert re.fullmatch(r"there is no state at postgresql://127\.0\.0\.1:\d+/\w+: is it the right one\?\n", ended.err)
     office.fill(3)
     ended = office.call("run", "people.yaml", "--state", url, "--start-from", "now")
     ended = office.call("state", "reset", "people.yaml", "--state", url, "--yes")

@@ -1,0 +1,14 @@
+"""Says which state a command works with where it holds nothing: its path may be mistyped, or count from elsewhere."""
+
+from __future__ import annotations
+
+from etl.screen.telling import tell
+from etl.state.store import StateStore
+
+
+def tell_if_new(store: StateStore) -> None:
+    """Name the state where there is none, or where it was made just now."""
+    if not store.found:
+        tell(f"there is no state at {store.place}: is it the right one?")
+    elif store.made:
+        tell(f"the state {store.place} was made just now and holds nothing yet: is it the right one?")
