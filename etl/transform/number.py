@@ -20,7 +20,7 @@ from etl.transform.problem import RefusedValueError
 _WHOLE = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d{1,1000}(?:\.\d{0,1000})?|\.\d{1,1000})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _WITH_COMMA = re.compile(
-    r"[+-]?(?:\d{1,3}(?:(?P<group>[. \u00a0\u202f'\u2019])\d{3})(?:(?P=group)\d{3})*|\d{1,1000})(?:,\d{0,1000})?",
+    r"[+-]?(?=,?\d)(?:\d{1,3}(?:(?P<group>[. \xa0\u202f'\u2019])\d{3})(?:(?P=group)\d{3})*|\d{0,1000})(?:,\d{0,1000})?",
     re.ASCII,
 )
 _GROUPING = re.compile(r"[. \u00a0\u202f'\u2019]")

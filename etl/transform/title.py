@@ -4,13 +4,15 @@ The rule: only a word that is all upper or all lower case is touched, since a wo
 person: `McDonald`, `LeBron`, `IJsbrand`, `Jansen-de` stay. A touched word begins with a capital and goes on in lower
 case, with these exceptions:
 
-*   After a hyphen, a point, `/`, `&` and `+`, and after an apostrophe that follows a single letter or an Italian
-    article, a new capital begins: `anne-marie` → `Anne-Marie`, `j.p.` → `J.P.`, `o'neill` → `O'Neill`,
+*   After a hyphen, a point, a comma, `/`, `&` and `+`, and after an apostrophe that follows a single letter or an
+    Italian article, a new capital begins: `anne-marie` → `Anne-Marie`, `j.p.` → `J.P.`, `o'neill` → `O'Neill`,
     `dell'acqua` → `Dell'Acqua`, but `jan's` → `Jan's`.
 *   Particles of surnames (van, der, de, von, …) stay small unless they come first, also after a hyphen:
     `JAN VAN DEN BERG` → `Jan van den Berg`, `JANSEN-DE VRIES` → `Jansen-de Vries`, `van der berg` → `Van der Berg`.
 *   What begins with an apostrophe stays small: `'t hart` → `'t Hart`, `'S-HERTOGENBOSCH` → `'s-Hertogenbosch`.
 *   `ß` counts as a capital among capitals: `GROßMANN` → `Großmann`.
+*   `MCDONALD` → `McDonald`; `MACDONALD` stays `Macdonald`, for `MACHIEL` and `MACE` are names too.
+*   In a word that has the dotted İ, I is the capital of the dotless i.
 *   `ij` at the beginning is one letter: `IJMUIDEN` → `IJmuiden`.
 *   Up to three capitals without a vowel are initials (`JP`, `BV`), and Roman numerals behind a name stay: `HENRY VIII`.
 """
@@ -40,8 +42,9 @@ _PARTICLES = frozenset(
 )
 _DOTTED = "\u0130"
 _WORD = re.compile(r"\S+")
-_APOSTROPHES = "'\u2019\u2018`"
-_BORDER = re.compile(r"([-\u2010\u2011\u2013./&+])")
+# Also what people type for one: the acute accent, the prime and the letter that looks like it.
+_APOSTROPHES = "'\u2019\u2018`\u00b4\u2032\u02bc"
+_BORDER = re.compile(r"([-\u2010\u2011\u2013.,/&+])")
 # Articles that lose their vowel before a name.
 _ELIDED = frozenset({"all", "dall", "dell", "nell"})
 _INITIALS = re.compile(r"[BCDFGHJKLMNPQRSTVWXZ]{1,3}")
@@ -73,7 +76,7 @@ def _word(word: str, *, comes_first: bool) -> str:
         return word
     if not comes_first and _ROMAN.fullmatch(word.upper()) and word not in _ALSO_NAMES:
         return word.upper()
-    pieces = _BORDER.split(word)
+    pieces = _BORDER.split(word.replace("I", "\u0131") if _DOTTED in word else word)
     made = "".join(
         piece if at % 2 else _part(lower(piece), may_be_particle=not comes_first or at > 0)
         for at, piece in enumerate(pieces)
@@ -103,4 +106,8 @@ def _part(part: str, *, may_be_particle: bool) -> str:
 
 
 def _begun(part: str) -> str:
-    return "IJ" + part[2:] if part.startswith("ij") else capital(part[0]) + part[1:]
+    if part.startswith("ij"):
+        return "IJ" + part[2:]
+    if part.startswith("mc") and len(part) > 4:
+        return "Mc" + capital(part[2]) + part[3:]
+    return capital(part[0]) + part[1:]

@@ -61,6 +61,19 @@ TABLE = (
     ("GROßMANN", "Großmann"),
     ("MÜLLER-GROß", "Müller-Groß"),
     ("JAN\u2013PIET", "Jan\u2013Piet"),
+    ("MCDONALD", "McDonald"),
+    ("mcgregor-o'mckay", "McGregor-O'McKay"),
+    ("MACHIEL", "Machiel"),
+    ("MACDONALD", "Macdonald"),
+    ("MCD", "MCD"),
+    ("o\u00b4brien", "O\u00b4Brien"),
+    ("O\u2032NEILL", "O\u2032Neill"),
+    ("o\u02bcneill", "O\u02bcNeill"),
+    ("\u00b4T HART", "\u00b4t Hart"),
+    ("JANSEN,JAN", "Jansen,Jan"),
+    ("jansen, jan", "Jansen, Jan"),
+    ("DİYARBAKIR", "Diyarbak\u0131r"),
+    ("IRMAKLİ", "Irmakli"),
 )
 
 
