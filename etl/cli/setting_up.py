@@ -12,7 +12,7 @@ from etl.cli.mistakes import Described
 from etl.cli.options import log_options, mappings_argument, metrics_option, output_option, state_option, yes_option
 from etl.screen.telling import tell
 
-UNITS = ("cron", "systemd", "kubernetes", "airflow", "docker")
+UNITS = ("cron", "systemd", "kubernetes", "airflow", "docker", "github")
 
 
 @click.command(
@@ -101,7 +101,7 @@ def schema(*, output: Path | None) -> None:
 
 
 @click.command(cls=Described, epilog="Example: squeezely-etl deploy systemd mappings --schedule '17 3 * * *'")
-@click.argument("kind", type=click.Choice(UNITS), metavar="cron|systemd|kubernetes|airflow|docker")
+@click.argument("kind", type=click.Choice(UNITS), metavar="cron|systemd|kubernetes|airflow|docker|github")
 @mappings_argument
 @click.option(
     "--schedule", default="17 3 * * *", show_default=True, metavar="CRON", help="The five fields of a crontab."

@@ -13,7 +13,7 @@ import click
 import etl
 from etl import __version__
 from etl.commands.loading import mapping_files
-from etl.deploy import airflow, cron, docker, kubernetes, systemd
+from etl.deploy import airflow, cron, docker, github, kubernetes, systemd
 from etl.deploy.needs import needs_of
 from etl.deploy.plan import GRACE, PING_VARIABLE, STATE_VARIABLE, File, Plan, Variable
 from etl.deploy.schedule import parse_schedule
@@ -26,6 +26,7 @@ _RENDERERS = {
     "kubernetes": kubernetes.render,
     "airflow": airflow.render,
     "docker": docker.render,
+    "github": github.render,
 }
 _IN_CONTAINERS = ("kubernetes", "docker")
 
@@ -76,6 +77,11 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
         )
     files = tuple(file.absolute() for file in mapping_files(paths))
     needs = needs_of(files)
+    if needs.own_steps and call.kind in _IN_CONTAINERS:
+        raise UsageProblem(
+            f"{needs.own_steps[0]}: this unit carries mappings into its container, but not their own steps",
+            hint="build an image that holds both, and let it run the folder with them",
+        )
     # A database's URL may hold a password: it goes by its variable's name.
     state = None if "://" in call.state else Path(call.state).absolute()
     folder = Path.cwd()

@@ -19,11 +19,12 @@ _WITH_DEFAULT = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):-")
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The mappings' `names`, the `variables` that they use, and the `secret_files` of `${file:…}`, each once."""
+    """`names` of the mappings, `variables` they use, `secret_files` of `${file:…}` and their own steps, each once."""
 
     names: tuple[str, ...]
     variables: tuple[Variable, ...]
     secret_files: tuple[PurePath, ...]
+    own_steps: tuple[Path, ...]
 
 
 def needs_of(files: Iterable[Path]) -> Needs:
@@ -47,6 +48,7 @@ def needs_of(files: Iterable[Path]) -> Needs:
         names=tuple(names),
         variables=tuple(Variable(name, name in with_default) for name in asked.variables),
         secret_files=tuple(asked.files),
+        own_steps=tuple(asked.own_steps),
     )
 
 
@@ -56,6 +58,7 @@ class _Asked(Mapping[str, str]):
     def __init__(self) -> None:
         self.variables: dict[str, None] = {}
         self.files: dict[PurePath, None] = {}
+        self.own_steps: dict[Path, None] = {}
 
     def reader_of(self, mapping: Path) -> _Reader:
         return _Reader(mapping, self)
@@ -78,6 +81,10 @@ class _Reader:
 
     def __call__(self, path: Path) -> bytes:
         if path == self.mapping:
+            return path.read_bytes()
+        if path.parent == self.mapping.parent and path.suffix == ".py":
+            # Its own steps; no secret is kept in such a file.
+            self.asked.own_steps[path] = None
             return path.read_bytes()
         self.asked.files[path] = None
         raise FileNotFoundError(path)

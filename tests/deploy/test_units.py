@@ -20,7 +20,7 @@ import yaml
 from tests.deploy.conftest import SECRET, Office
 from tests.deploy.programs import hadolint, systemd_analyze
 
-KINDS = ("cron", "systemd", "kubernetes", "airflow", "docker")
+KINDS = ("cron", "systemd", "kubernetes", "airflow", "docker", "github")
 RUN = ["--if-locked", "skip", "--max-runtime", "3h"]
 
 ROOT = Path(__file__).parents[2]
@@ -337,6 +337,20 @@ def test_an_option_that_cannot_be_read_ends_with_2(office: Office, options: tupl
     printed = office.deploy("cron", "mappings", *options)
     assert (printed.code, printed.out) == (2, "")
     assert words in printed.err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_own_steps_are_read_and_no_container_goes_without_them(office: Office, kind: str) -> None:
+    orders = office.mappings / "orders.yaml"
+    text = orders.read_text().replace("{email: email}", "{email: {column: email, transform: [own]}}")
+    orders.write_text(f"{text}steps: steps.py\n")
+    (office.mappings / "steps.py").write_text("def own(values):\n    return values\n")
+    printed = office.deploy(kind, "mappings")
+    if kind in ("kubernetes", "docker"):
+        assert (printed.code, printed.out) == (2, "")
+        assert "steps.py: this unit carries mappings into its container" in printed.err
+    else:
+        assert printed.code == 0, printed.err
 
 
 def test_no_unit_is_written_for_a_wrong_mapping(office: Office) -> None:
