@@ -221,6 +221,6 @@ EXIT_CODES = {
 WORST_FIRST = (1, 8, 9, 2, 5, 4, 143, 130, 129, 6, 3, 7, 0)
 
 
-def worst_exit_code(codes: Sequence[int]) -> int:
-    """The exit code of a process whose mappings ended with `codes`; 0 for none."""
-    return min(codes, key=WORST_FIRST.index, default=0)
+def worst_exit_code(codes: Sequence[int], *, fine: frozenset[int] = frozenset()) -> int:
+    """The exit code of a process whose mappings ended with `codes`; 0 for none. Those that are `fine` count as 0."""
+    return min((code for code in codes if code not in fine), key=WORST_FIRST.index, default=0)

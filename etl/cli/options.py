@@ -13,8 +13,10 @@ import click
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.cli.completing import MappingPath
+from etl.errors import EXIT_CODES
 from etl.install import pip_install
 from etl.monitoring.ping_url import PingUrl, parse_ping_url
+from etl.monitoring.push_url import parse_push_url
 from etl.screen.logs import configure_logs
 from etl.secret import Secret
 
@@ -89,8 +91,19 @@ def yes_option(function: F) -> F:
     return click.option("--yes", is_flag=True, help="Answer yes where a question would be asked.")(function)
 
 
+def exit_zero_option(function: F) -> F:
+    """`--exit-zero-on CODES`: what a scheduler is told that knows 0 and not 0 alone."""
+    return click.option(
+        "--exit-zero-on",
+        default="",
+        callback=_parsed_exit_codes,
+        metavar="CODES",
+        help="End with 0 where it would be one of these exit codes, such as 6,7: for a scheduler that knows 0 alone.",
+    )(function)
+
+
 def report_options(function: F) -> F:
-    """`--metrics-file`, `--ping-url` and `--notify-url`: how machines and people hear of the run."""
+    """`--metrics-file`, `--pushgateway`, `--ping-url` and `--notify-url`: how machines and people hear of the run."""
     function = click.option(
         "--ping-url",
         callback=_parsed_ping_url,
@@ -104,6 +117,13 @@ def report_options(function: F) -> F:
         metavar="URL",
         help="Whom to tell when a mapping begins to need a person, and when it is well again: an address of Apprise. "
         "Better in the variable: it is a secret.",
+    )(function)
+    function = click.option(
+        "--pushgateway",
+        callback=_parsed_push_url,
+        metavar="URL",
+        help="A Pushgateway of Prometheus to send the figures to, where no file can be collected. Better in the "
+        "variable when it holds a password.",
     )(function)
     return metrics_option(function)
 
@@ -124,6 +144,23 @@ def _parsed_ping_url(_: click.Context, __: click.Parameter, value: str | None) -
         return None if value is None else parse_ping_url(value)
     except ValueError as problem:
         raise click.BadParameter(str(problem)) from None
+
+
+def _parsed_push_url(_: click.Context, __: click.Parameter, value: str | None) -> Secret | None:
+    try:
+        return None if value is None else parse_push_url(value)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def _parsed_exit_codes(_: click.Context, __: click.Parameter, value: str) -> frozenset[int]:
+    known = sorted(set(EXIT_CODES) - {0, 1})
+    words = [word.strip() for word in value.split(",") if value]
+    wrong = [word for word in words if word not in map(str, known)]
+    if wrong:
+        said = "1 is a bug of the program" if wrong[0] == "1" else f"{wrong[0]!r} is none of them"
+        raise click.BadParameter(f"exit codes with commas between them, of {', '.join(map(str, known))}: {said}")
+    return frozenset(map(int, words))
 
 
 def _parsed_notify_urls(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Secret, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from etl.cli.completing import complete_reason
 from etl.cli.mistakes import Described
 from etl.cli.options import (
+    exit_zero_option,
     keys_option,
     log_options,
     mapping_argument,
@@ -20,6 +22,8 @@ from etl.cli.options import (
     state_option,
     yes_option,
 )
+from etl.errors import EtlError
+from etl.screen.telling import show_error
 
 if TYPE_CHECKING:
     from etl.commands.loading import Shard
@@ -34,6 +38,17 @@ def _parsed_shard(_: click.Context, __: click.Parameter, value: str | None) -> S
         return Shard.parse(value)
     except ValueError as problem:
         raise click.BadParameter(str(problem)) from None
+
+
+def _excused(work: Callable[[], int], fine: frozenset[int]) -> int:
+    """The exit code of `work`, also where it ends before any mapping with one that is `fine`."""
+    try:
+        return work()
+    except EtlError as error:
+        if error.exit_code not in fine:
+            raise
+        show_error(error)
+        return 0
 
 
 @click.command(cls=Described, epilog="Example: squeezely-etl run mappings --start-from beginning")
@@ -83,6 +98,7 @@ def _parsed_shard(_: click.Context, __: click.Parameter, value: str | None) -> S
 @output_option
 @yes_option
 @report_options
+@exit_zero_option
 @log_options
 def run(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # the fields of RunCall
     """Send what is new or changed since the last run.
@@ -91,7 +107,8 @@ def run(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # t
     """
     from etl.commands.sending import RunCall, run_all
 
-    return run_all(mappings, RunCall(**options))
+    call = RunCall(**options)
+    return _excused(lambda: run_all(mappings, call), call.exit_zero_on)
 
 
 @click.command(
@@ -120,6 +137,7 @@ def run(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # t
 @state_option
 @output_option
 @report_options
+@exit_zero_option
 @log_options
 def backfill(mapping: Path, **options: Any) -> int:  # noqa: ANN401  # the fields of BackfillCall
     """Send a range of the past, [A, B), or everything that changed.
@@ -129,7 +147,8 @@ def backfill(mapping: Path, **options: Any) -> int:  # noqa: ANN401  # the field
     """
     from etl.commands.sending import BackfillCall, backfill_one
 
-    return backfill_one(mapping, BackfillCall(**options))
+    call = BackfillCall(**options)
+    return _excused(lambda: backfill_one(mapping, call), call.exit_zero_on)
 
 
 @click.command(cls=Described, epilog="Example: squeezely-etl retry mappings --reason invalid_email")
@@ -140,9 +159,11 @@ def backfill(mapping: Path, **options: Any) -> int:  # noqa: ANN401  # the field
 @state_option
 @output_option
 @report_options
+@exit_zero_option
 @log_options
 def retry(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # the fields of RetryCall
     """Read the rows of open dead letters again, map and send them."""
     from etl.commands.sending import RetryCall, retry_all
 
-    return retry_all(mappings, RetryCall(**options))
+    call = RetryCall(**options)
+    return _excused(lambda: retry_all(mappings, call), call.exit_zero_on)

@@ -15,7 +15,7 @@ from etl import __version__
 from etl.commands.loading import mapping_files
 from etl.deploy import airflow, cron, docker, github, kubernetes, systemd
 from etl.deploy.needs import needs_of
-from etl.deploy.plan import GRACE, PING_VARIABLE, STATE_VARIABLE, File, Plan, Variable
+from etl.deploy.plan import GRACE, PUSH_VARIABLE, STATE_VARIABLE, File, Plan, Variable
 from etl.deploy.schedule import parse_schedule
 from etl.errors import UsageProblem
 from etl.mapping.quantities import parse_duration
@@ -73,7 +73,7 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
     if call.metrics_file is not None and call.kind in _IN_CONTAINERS:
         raise UsageProblem(
             "--metrics-file: the node exporter does not see the files of a container",
-            hint=f"a cron monitor can be told instead: {PING_VARIABLE}",
+            hint=f"they can be sent to a Pushgateway instead: {PUSH_VARIABLE}",
         )
     files = tuple(file.absolute() for file in mapping_files(paths))
     needs = needs_of(files)

@@ -99,9 +99,9 @@ class Call:
 
     track: what is locked, unless in a dry run. out_of_time: whether the time for all of it is over.
     shard: the mappings to work on; None: all. needs_state: without a state it is refused, and none is made.
-    check: a dry run with something to send ends with 3. report: takes in each outcome that is printed, and is
-    written at the end. heard: takes each outcome; None: outcomes are printed, and the process is ours: its signals, its
-    processor, its collector.
+    check: a dry run with something to send ends with 3. fine: exit codes for which the process ends with 0.
+    report: takes in each outcome that is printed, and is written at the end. heard: takes each outcome; None: outcomes
+    are printed, and the process is ours: its signals, its processor, its collector.
     """
 
     command: str
@@ -115,6 +115,7 @@ class Call:
     shard: Shard | None = None
     needs_state: bool = False
     check: bool = False
+    fine: frozenset[int] = frozenset()
     report: Reported | None = None
     out_of_time: Callable[[], bool] = lambda: False
     heard: Callable[[Outcome], None] | None = None
@@ -158,7 +159,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
         _print(closing_text(codes), call)
     if call.report is not None:
         call.report.write()
-    return worst_exit_code(codes)
+    return worst_exit_code(codes, fine=call.fine)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from etl.errors import MappingInvalid
 from etl.job.outcome import Outcome
 from etl.job.preview import PreviewedRow
 from etl.mapping.model import Mapping
+from etl.monitoring.push_url import parse_push_url
 
 if TYPE_CHECKING:
     from etl.commands.forget import Receipt
@@ -65,12 +66,13 @@ def run(  # noqa: PLR0913 - the options of the command
     max_runtime: str | None = None,
     ignore_guards: bool = False,
     metrics_file: PathLike | None = None,
+    pushgateway: str | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send what is new or changed since the last run, as `squeezely-etl run` does; `dry_run` forecasts it.
 
     `max_runtime` is a duration such as "2h"; None: no limit. `state` is a path or the URL of a PostgreSQL database.
-    `metrics_file` gets the run's figures for Prometheus.
+    `metrics_file` and `pushgateway` get the run's figures for Prometheus.
 
     Raises:
         MappingInvalid, UsageProblem: the mapping or the call is wrong.
@@ -93,6 +95,8 @@ def run(  # noqa: PLR0913 - the options of the command
         output="text",
         yes=False,
         metrics_file=_place(metrics_file),
+        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
+        exit_zero_on=frozenset(),
         ping_url=None,
         notify_url=(),
         keys=(),
@@ -113,6 +117,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
     restart: bool = False,
     dry_run: bool = False,
     metrics_file: PathLike | None = None,
+    pushgateway: str | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows whose cursor lies in [start, end), without both all, as `backfill` does. Raises as `run`."""
@@ -129,6 +134,8 @@ def backfill(  # noqa: PLR0913 - the options of the command
         state=state,
         output="text",
         metrics_file=_place(metrics_file),
+        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
+        exit_zero_on=frozenset(),
         ping_url=None,
         notify_url=(),
     )
@@ -143,6 +150,7 @@ def retry(  # noqa: PLR0913 - the options of the command
     reason: str | None = None,
     limit: int | None = None,
     metrics_file: PathLike | None = None,
+    pushgateway: str | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows of open dead letters again: all, or those of `keys` or of `reason`. Raises as `run`."""
@@ -156,6 +164,8 @@ def retry(  # noqa: PLR0913 - the options of the command
         state=state,
         output="text",
         metrics_file=_place(metrics_file),
+        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
+        exit_zero_on=frozenset(),
         ping_url=None,
         notify_url=(),
     )

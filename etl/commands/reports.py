@@ -42,9 +42,10 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class ReportTo:
-    """Where to tell: a Prometheus text file, a cron monitor, people, the process that started this one; or nowhere."""
+    """Where to tell, each if given: Prometheus by a file or a gateway, a cron monitor, people, the calling process."""
 
     metrics_file: Path | None = None
+    pushgateway: Secret | None = None
     ping_url: PingUrl | None = None
     notify_url: tuple[Secret, ...] = ()
     heard: Callable[[Ending], None] | None = None
@@ -59,6 +60,7 @@ class Reports:
         self._command = command
         self._clock = clock
         self._pinger: Pinger | None = None
+        self._pushgateway = to.pushgateway
         self._begun = False
         self._expected: Sequence[Mapping] = ()
         self._endings: list[Ending] = []
@@ -106,6 +108,14 @@ class Reports:
     def heard(self, ending: Ending) -> None:
         """Know how the work on a mapping ended, which another process may have done."""
         self._endings.append(ending)
+        if self._pushgateway is None or not ending.ran:
+            return
+        from etl.monitoring.pushgateway import push_metrics
+
+        if (said := push_metrics(self._pushgateway, ending)) is not None:
+            # Not asked again, or one that is away would cost its time for every mapping.
+            self._pushgateway = None
+            self._say(f"the figures were not taken by the Pushgateway: {said}")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -54,8 +54,10 @@ class RunCall:
     output: str
     yes: bool
     metrics_file: Path | None
+    pushgateway: Secret | None
     ping_url: PingUrl | None
     notify_url: tuple[Secret, ...]
+    exit_zero_on: frozenset[int]
     keys: tuple[str, ...]
     show_answer: bool
     show_values: bool
@@ -92,8 +94,10 @@ class RetryCall:
     state: str
     output: str
     metrics_file: Path | None
+    pushgateway: Secret | None
     ping_url: PingUrl | None
     notify_url: tuple[Secret, ...]
+    exit_zero_on: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,10 @@ class BackfillCall:
     state: str
     output: str
     metrics_file: Path | None
+    pushgateway: Secret | None
     ping_url: PingUrl | None
     notify_url: tuple[Secret, ...]
+    exit_zero_on: frozenset[int]
     report: Path | None = None
     no_mask: bool = False
 
@@ -187,9 +193,10 @@ def run_all(
         "run",
         call.state,
         call.output,
-        report_to=ReportTo(call.metrics_file, call.ping_url, call.notify_url, heard=ended),
+        report_to=ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url, heard=ended),
         dry_run=call.dry_run,
         check=call.check,
+        fine=call.exit_zero_on,
         shard=call.shard,
         if_locked=call.if_locked,
         limit=call.limit,
@@ -251,7 +258,8 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall, *, heard: Heard = None) 
             "retry",
             call.state,
             call.output,
-            report_to=ReportTo(call.metrics_file, call.ping_url, call.notify_url),
+            report_to=ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url),
+            fine=call.exit_zero_on,
             heard=heard,
         ),
         work,
@@ -281,8 +289,9 @@ def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
         "backfill",
         call.state,
         call.output,
-        report_to=ReportTo(call.metrics_file, call.ping_url, call.notify_url),
+        report_to=ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url),
         dry_run=call.dry_run,
+        fine=call.exit_zero_on,
         track="backfill",
         report=_report(call),
         heard=heard,

@@ -84,7 +84,7 @@ def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report |
         mappings = call.shard.of(mappings)
     codes: list[int] = []
     with ExitStack() as stack:
-        to = ReportTo() if call.dry_run else ReportTo(ping_url=call.ping_url, notify_url=call.notify_url)
+        to = ReportTo() if call.dry_run else ReportTo(None, call.pushgateway, call.ping_url, call.notify_url)
         reports = stack.enter_context(Reports(to, command="run", calls=Calls(paths, call.state), clock=clock))
         reports.expect(mappings)
         if invalid is not None:
@@ -107,7 +107,7 @@ def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report |
         from etl.commands.summary import closing_text
 
         say(closing_text(codes))
-    return worst_exit_code(codes)
+    return worst_exit_code(codes, fine=call.exit_zero_on)
 
 
 class _Jobs:
@@ -156,7 +156,9 @@ class _Jobs:
 
     def _start(self, mapping: Mapping) -> None:
         ours, theirs = get_context("spawn").Pipe(duplex=False)
-        call = replace(self._call, jobs=1, shard=None, ping_url=None, notify_url=())
+        call = replace(self._call, jobs=1, shard=None, exit_zero_on=frozenset())
+        # This process tells, by what it hears; and no secret goes to another.
+        call = replace(call, pushgateway=None, ping_url=None, notify_url=())
         process = get_context("spawn").Process(
             target=_in_its_process, args=(mapping.path, call, log_choice(), theirs), name=f"run {mapping.name}"
         )

@@ -10,7 +10,17 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from string import Template
 
-from etl.deploy.plan import AT_ONCE_CODES, FINE_CODES, STATE_VARIABLE, File, Plan, comment, own_folder
+from etl.deploy.plan import (
+    AT_ONCE_CODES,
+    FINE_CODES,
+    PUSH_VARIABLE,
+    STATE_VARIABLE,
+    TOLD,
+    File,
+    Plan,
+    comment,
+    own_folder,
+)
 from etl.errors import MappingLocked
 
 _DAG = Template('''\
@@ -57,7 +67,11 @@ def send(name, params):
         raise AirflowSkipException("another mapping was asked for")
     take_credentials()
     file = MAPPINGS[name]
-    shared = {"state": STATE or os.environ["$state_variable"], "metrics_file": METRICS_FILE}
+    shared = {
+        "state": STATE or os.environ["$state_variable"],
+        "metrics_file": METRICS_FILE,
+        "pushgateway": os.environ.get("$push_variable"),
+    }
     counts = {}
     try:
         if params["backfill"]:
@@ -120,6 +134,7 @@ def render(plan: Plan) -> tuple[File, ...]:
         credentials=_listed("[]", map(repr, plan.required)),
         state=repr(None if plan.state is None else str(plan.state)),
         state_variable=STATE_VARIABLE,
+        push_variable=PUSH_VARIABLE,
         metrics_file=repr(None if plan.metrics_file is None else str(plan.metrics_file)),
         max_runtime=repr(plan.max_runtime),
         at_once=AT_ONCE_CODES,
@@ -156,6 +171,7 @@ def _instructions(plan: Plan) -> list[str]:
     if plan.optional:
         lines.append(f"The mappings have defaults for these variables of the workers: {', '.join(plan.optional)}")
     lines += [f"The workers need the file {path}" for path in plan.secret_files]
+    lines.append(f"{PUSH_VARIABLE} of the workers: {TOLD[PUSH_VARIABLE]}")
     trigger = f"  airflow dags trigger {plan.unit} --conf"
     return [
         *lines,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from shlex import join, quote
 
-from etl.deploy.plan import FINE_CODES, PING_VARIABLE, File, Plan, comment, first_run, own_folder
+from etl.deploy.plan import FINE_CODES, TOLD, File, Plan, comment, first_run, own_folder
 
 
 def render(plan: Plan) -> tuple[File, ...]:
@@ -43,7 +43,7 @@ def environment_file_lines(plan: Plan) -> list[str]:
     lines = [f"{plan.environment_file} holds, one NAME=value a line and readable for {plan.user} only (chmod 600):"]
     lines += [f"  {name}='…'" for name in plan.required]
     lines += [f"  {name}='…' (has a default)" for name in plan.optional]
-    lines.append(f"  {PING_VARIABLE}='…' (if a cron monitor is to be told)")
+    lines += [f"  {name}='…' ({when})" for name, when in TOLD.items()]
     lines.append("Put each value between single quotes: a URL may hold & and other characters of the shell.")
     return lines
 

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from shlex import join
 
 from etl.deploy.kubernetes import STATE, USER_ID, VOLUME, inside
-from etl.deploy.plan import PING_VARIABLE, File, Plan, comment, own_folder
+from etl.deploy.plan import TOLD, File, Plan, comment, own_folder
 
 # By digest, so that it is the same image on every day; the tag beside it is for people and for tools that raise both.
 _BASE = "python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
@@ -58,7 +58,7 @@ def _instructions(plan: Plan) -> list[str]:
         word for file, target in zip(plan.files, targets, strict=True) for word in ("--volume", f"{file}:{target}:ro")
     ]
     words += [word for path in plan.secret_files for word in ("--volume", f"{path}:{path}:ro")]
-    names = [*(variable.name for variable in plan.variables), PING_VARIABLE]
+    names = [*(variable.name for variable in plan.variables), *TOLD]
     words += [word for name in names for word in ("--env", name)]
     command = join([*words, plan.image, *plan.run(targets, state=STATE)])
     return [

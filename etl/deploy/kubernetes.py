@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from etl.deploy.plan import PING_VARIABLE, File, Plan, comment, own_folder
+from etl.deploy.plan import TOLD, File, Plan, comment, own_folder
 from etl.errors import UsageProblem
 
 MAPPINGS = PurePosixPath("/mappings")
@@ -51,7 +51,7 @@ def _instructions(plan: Plan) -> list[str]:
         lines.append(f"  kubectl create secret generic {plan.unit} {' '.join(secrets)}")
     if plan.optional:
         lines.append(f"The secret may also hold (they have defaults): {' '.join(plan.optional)}")
-    lines.append(f"and {PING_VARIABLE}, if a cron monitor is to be told.")
+    lines += [f"and {name}, {when}." for name, when in TOLD.items()]
     lines.append("A pod that ends with 6 counts as failed, though it stopped cleanly and the next run goes on.")
     return [*lines, "The first run is a person's decision. Once, by hand:", *_first_run(plan)]
 
@@ -122,7 +122,7 @@ def _container(plan: Plan) -> dict[str, Any]:
         "image": plan.image,
         "args": plan.run(inside(plan.files), state=STATE),
         "env": [_from_secret(plan, name, optional=False) for name in plan.required]
-        + [_from_secret(plan, name, optional=True) for name in (*plan.optional, PING_VARIABLE)],
+        + [_from_secret(plan, name, optional=True) for name in (*plan.optional, *TOLD)],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -14,8 +14,12 @@ from etl.deploy.schedule import Schedule
 from etl.errors import EXIT_CODES
 
 STATE_VARIABLE = "SQUEEZELY_ETL_STATE"
-# Where a cron monitor listens; the address is a secret, so it goes by its variable only.
-PING_VARIABLE = "SQUEEZELY_ETL_RUN_PING_URL"
+PUSH_VARIABLE = "SQUEEZELY_ETL_RUN_PUSHGATEWAY"
+# Whom a run tells of itself; the addresses are secrets, so they go by their variables only.
+TOLD = {
+    "SQUEEZELY_ETL_RUN_PING_URL": "if a cron monitor is to be told",
+    PUSH_VARIABLE: "if a Pushgateway is to have the figures",
+}
 # The job ends by itself at --max-runtime and then lets what is in flight settle; who kills it earlier makes repeats.
 GRACE = timedelta(minutes=10)
 # Codes beside 0 that a scheduler counts as a success: stopped cleanly, the next run goes on.

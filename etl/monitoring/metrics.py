@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.registry import Collector
+
 from etl.monitoring.ending import Ending
 
 PREFIX = "squeezely_etl_"
@@ -68,6 +71,13 @@ def replaced_by(ending: Ending, series: Series) -> bool:
     return labels.get("command") == ending.outcome.command
 
 
+def registry_of(figures: Figures) -> CollectorRegistry:
+    """`figures` as the library writes them, each with its help."""
+    registry = CollectorRegistry()
+    registry.register(_Gauges(figures))
+    return registry
+
+
 def _figures(ending: Ending) -> Iterator[tuple[Series, float]]:
     outcome, books = ending.outcome, ending.outcome.books
     of_mapping = {"mapping": outcome.mapping}
@@ -102,3 +112,17 @@ def _figures(ending: Ending) -> Iterator[tuple[Series, float]]:
 
 def _series(name: str, labels: dict[str, str]) -> Series:
     return Series(name, tuple(sorted(labels.items())))
+
+
+class _Gauges(Collector):
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text in HELP.items():
+            metric = Metric(PREFIX + name, text, "gauge")
+            for series, value in sorted(self._figures.items()):
+                if series.name == name:
+                    metric.add_sample(PREFIX + name, dict(series.labels), value)
+            if metric.samples:
+                yield metric

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from etl.secret import Secret
 
 Signal = Literal["start", "success", "fail"]
 
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.ASCII)
+LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,16 @@ class PingUrl:
 
 def parse_ping_url(text: str) -> PingUrl:
     """The address in `text`. Raises ValueError for people, without the address."""
+    found = parse_address(text, begins="https://")
+    if found.username is not None or found.password is not None or found.fragment:
+        raise ValueError("an address has no user name and no # in it")
+    if found.scheme == "http" and not LOOPBACK.fullmatch(found.hostname or ""):
+        raise ValueError("plain http shows the address to everybody on the way; write https")
+    return PingUrl(Secret(text))
+
+
+def parse_address(text: str, *, begins: str) -> SplitResult:
+    """The parts of an address of HTTP. Raises ValueError for people, without the address; `begins`: how one begins."""
     try:
         found = urlsplit(text)
         _ = found.port
@@ -40,9 +50,5 @@ def parse_ping_url(text: str) -> PingUrl:
     if not text.isascii() or not text.isprintable() or set(text) & set(' "<>\\^`{|}'):
         raise ValueError("an address holds no spaces and no letters outside ASCII")
     if found.scheme not in ("https", "http") or not found.hostname:
-        raise ValueError("expected an address that begins with https://")
-    if found.username is not None or found.password is not None or found.fragment:
-        raise ValueError("an address has no user name and no # in it")
-    if found.scheme == "http" and not _LOOPBACK.fullmatch(found.hostname):
-        raise ValueError("plain http shows the address to everybody on the way; write https")
-    return PingUrl(Secret(text))
+        raise ValueError(f"expected an address that begins with {begins}")
+    return found

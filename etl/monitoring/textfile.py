@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 
 from etl.host.whole_file import write_whole
 from etl.monitoring.ending import Ending
-from etl.monitoring.metrics import HELP, PREFIX, Figures, Series, figures_of, replaced_by
+from etl.monitoring.metrics import HELP, PREFIX, Figures, Series, figures_of, registry_of, replaced_by
 
 LOCK_SECONDS = 5.0
 LOCK_POLL_SECONDS = 0.02
@@ -38,7 +37,8 @@ def write_metrics(path: Path, ending: Ending) -> None:
     try:
         with _alone_in(path.parent):
             kept = {series: value for series, value in _read(path).items() if not replaced_by(ending, series)}
-            write_whole(path, _text({**kept, **figures_of(ending)}), mode=0o644)
+            figures = {**kept, **figures_of(ending)}
+            write_whole(path, generate_latest(registry_of(figures)), mode=0o644)
     except OSError as problem:
         raise MetricsNotWrittenError(f"{path}: {problem.strerror}") from problem
 
@@ -86,23 +86,3 @@ def _read(path: Path) -> Figures:
     except ValueError:
         raise MetricsNotWrittenError(f"{path} is no file of figures; move it away, or give another") from None
     return found
-
-
-class _Gauges(Collector):
-    def __init__(self, figures: Figures) -> None:
-        self._figures = figures
-
-    def collect(self) -> Iterator[Metric]:
-        for name, text in HELP.items():
-            metric = Metric(PREFIX + name, text, "gauge")
-            for series, value in sorted(self._figures.items()):
-                if series.name == name:
-                    metric.add_sample(PREFIX + name, dict(series.labels), value)
-            if metric.samples:
-                yield metric
-
-
-def _text(figures: Figures) -> bytes:
-    registry = CollectorRegistry()
-    registry.register(_Gauges(figures))
-    return generate_latest(registry)

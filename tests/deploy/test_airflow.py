@@ -179,6 +179,10 @@ def test_figures_go_to_the_file_that_was_given(dag_of: Callable[..., Airflow], m
         return etl.Outcome("customers", "run", "1", Books(), 1.0, None, None)
 
     monkeypatch.setattr(etl, "run", run, raising=False)
-    dag_of("--metrics-file", "/metrics/run.prom").execute()
-    assert given["metrics_file"] == "/metrics/run.prom"
+    dag = dag_of("--metrics-file", "/metrics/run.prom")
+    dag.execute()
+    assert (given["metrics_file"], given["pushgateway"]) == ("/metrics/run.prom", None)
+    monkeypatch.setenv("SQUEEZELY_ETL_RUN_PUSHGATEWAY", "http://gateway:9091")
+    dag.execute()
+    assert given["pushgateway"] == "http://gateway:9091"
     assert given["max_runtime"] == "3h"

@@ -171,6 +171,7 @@ def test_the_cron_job_runs_one_at_a_time_as_nobody_special(office: Office) -> No
         ("SHOP_DATABASE_URL", False),
         ("SQUEEZELY_URL", True),
         ("SQUEEZELY_ETL_RUN_PING_URL", True),
+        ("SQUEEZELY_ETL_RUN_PUSHGATEWAY", True),
     ]
     assert {mount["mountPath"] for mount in container["volumeMounts"]} == {
         "/mappings",
@@ -276,6 +277,8 @@ def test_the_docker_command_mounts_what_the_run_needs(office: Office) -> None:
         "SQUEEZELY_URL",
         "--env",
         "SQUEEZELY_ETL_RUN_PING_URL",
+        "--env",
+        "SQUEEZELY_ETL_RUN_PUSHGATEWAY",
         words[-9],
         "run",
         "/mappings/orders.yaml",

@@ -138,10 +138,37 @@ def test_a_monitor_that_cannot_be_told_changes_nothing_and_shows_no_address(desk
     assert TOKEN not in ended.out + ended.err
 
 
+def test_figures_are_pushed_where_no_file_is_collected(desk: Any, monitor: ScriptedServer) -> None:
+    """Not of a dry run; of a run that failed too. A gateway that is away is a warning, and shows no password."""
+    desk.variables = {"SQUEEZELY_ETL_RUN_PUSHGATEWAY": monitor.url.replace("://", f"://etl:{TOKEN}@")}
+    desk.fill(3)
+    assert desk.run("--start-from", "beginning", "--dry-run").code == 0
+    assert monitor.requests == []
+    assert desk.run("--start-from", "beginning", "--jobs", "2").code == 0
+    group = "/metrics/job/squeezely-etl"
+    assert [one.target for one in monitor.requests] == [
+        f"{group}/command/run/mapping/people",
+        f"{group}/mapping/people",
+    ]
+    assert b'squeezely_etl_last_run_rows{command="run",mapping="people",outcome="sent"} 3.0' in (
+        monitor.requests[0].body or b""
+    )
+    desk.state.write_bytes(b"garbage")
+    assert desk.run().code == 8
+    assert b'squeezely_etl_last_run_exit_code{command="run",mapping="people"} 8.0' in (monitor.requests[2].body or b"")
+    with refusing_url() as closed:
+        desk.variables = {"SQUEEZELY_ETL_RUN_PUSHGATEWAY": closed.replace("://", f"://etl:{TOKEN}@")}
+        ended = desk.run("-v", "--log-level", "debug")
+    assert ended.code == 8
+    assert "warning: the figures were not taken by the Pushgateway: no answer (ConnectError)" in ended.err
+    assert TOKEN not in ended.out + ended.err
+
+
 @pytest.mark.parametrize(
     ("option", "given", "words"),
     [
         ("--ping-url", f"http://monitor.example/{TOKEN}", "plain http shows the address to everybody on the way"),
+        ("--pushgateway", f"http://etl:{TOKEN}@gateway:9091", "plain http shows the password to everybody on the way"),
         ("--metrics-file", "run.txt", "the collector reads files that end in .prom only"),
     ],
 )
