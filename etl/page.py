@@ -68,9 +68,9 @@ class Column:
     `kind` is what the database declares, reduced to a word: "integer", "number" (float), "decimal", "text", "boolean",
     "date", "datetime" (naive), "datetime_tz", "time", "json", "list" (arrays), "bytes", "uuid", "other"; None when it
     is not known (queries on SQLite). On SQLite values keep the storage's form (text datetimes, 0/1 booleans); a scalar
-    of a JSON column is its JSON text; the transform reads them by `kind`. `digits`: an integer is shown with so many,
-    filled up with zeros (MySQL's ZEROFILL); None: without such zeros. `is_single`: the value is a float of four bytes,
-    widened; the fewest digits that mean it are meant.
+    of a JSON column is its JSON text; the transform reads them by `kind`. `digits`: an integer or a decimal is shown
+    so wide, filled up with zeros (MySQL's ZEROFILL); None: without such zeros. `is_single`: the value is a float of
+    four bytes, widened; the fewest digits that mean it are meant.
     """
 
     name: str

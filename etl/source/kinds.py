@@ -122,9 +122,12 @@ def fraction_digits(column_type: TypeEngine[Any]) -> int | None:
 
 
 def zero_fill(column_type: object) -> int | None:
-    """How many digits a reflected type shows, filled up with zeros (MySQL's ZEROFILL); None without that."""
-    width = getattr(column_type, "display_width", None)
-    return int(width) if width and getattr(column_type, "zerofill", False) else None
+    """How wide a reflected type shows its numbers, filled up with zeros (MySQL's ZEROFILL); None without that."""
+    if not getattr(column_type, "zerofill", False):
+        return None
+    if isinstance(column_type, sa.DECIMAL):
+        return (column_type.precision or 0) + bool(column_type.scale)  # the point is shown too
+    return getattr(column_type, "display_width", None)
 
 
 def is_zero_filled(flags: int) -> bool:

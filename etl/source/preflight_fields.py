@@ -63,8 +63,10 @@ def _kind(path: str, rule: FieldRule, known_type: str | None, relation: Relation
     for name in rule.columns:
         kind = relation.kinds.get(name)
         if kind == "other" and relation.declared.get(name) not in _LISTS:
-            hint = "convert it in the database: a query with CAST, or a view"
-            yield Finding("warning", path, f"{name} is of a kind that has no place in an event", hint)
+            # Some drivers write it as a text (PostgreSQL's money, xml, bit), others as an object of their own.
+            words = f"{name} is of a kind that events do not know: its driver's text goes out, or nothing"
+            hint = "see it with preview; to be sure, convert it in the database: a query with CAST, or a view"
+            yield Finding("warning", path, words, hint)
         elif wanted is not None and kind in _NEVER.get(wanted, ()) and not rule.transform and not rule.map:
             yield Finding("warning", path, f"{name} holds values of kind {kind}, which cannot become {wanted}")
 

@@ -51,7 +51,7 @@ class Relation:
     indexes, `indexes` their columns in order (None: an expression), `primary` those of the primary key,
     `fraction_digits` those of a second by column: all empty for queries, where nothing is declared. `declared`
     are the database's own names of types, where they are known, `ordinals` the columns that sort by number,
-    `zero_filled` the digits of integers that are shown with leading zeros, `singles` floats of four bytes.
+    `zero_filled` how wide numbers are shown that have leading zeros, `singles` floats of four bytes.
     """
 
     subject: str
@@ -206,7 +206,7 @@ def _zero_filled(answer: Rows, kinds: Mapping[str, str | None]) -> dict[str, int
     return {
         name: length
         for (name, _), flags, length in columns
-        if length is not None and is_zero_filled(flags) and kinds[name] == "integer"
+        if length is not None and is_zero_filled(flags) and kinds[name] in {"integer", "decimal"}
     }
 
 

@@ -68,8 +68,8 @@ def ordinary_texts(cells: Cells) -> tuple[list[Any], Iterable[int]]:
 class TextRule:
     """Any scalar as text.
 
-    `moments` writes datetimes; `digits`: integers have so many, with zeros in front (None: as they are). `is_time`: the
-    column's times of day come as durations since midnight (MySQL).
+    `moments` writes datetimes; `digits`: integers and decimals are so wide, with zeros in front (None: as they are).
+    `is_time`: the column's times of day come as durations since midnight (MySQL).
     """
 
     repeats = False
@@ -99,7 +99,7 @@ class TextRule:
             case int():
                 return f"{value:0{self._digits}}"
             case Decimal():
-                return text_of_decimal(value)
+                return text_of_decimal(value).zfill(self._digits)
             case float():
                 return text_of_float(value)
             case datetime():

@@ -359,7 +359,11 @@ def test_fields_are_held_against_the_kinds_of_their_columns(postgresql_url: str,
             ),
             ("warning", "fields.email", "amount holds values of kind decimal, which cannot become email"),
             ("warning", "fields.birthdate", "uid holds values of kind uuid, which cannot become date"),
-            ("warning", "fields.custom_paid", "paid is of a kind that has no place in an event"),
+            (
+                "warning",
+                "fields.custom_paid",
+                "paid is of a kind that events do not know: its driver's text goes out, or nothing",
+            ),
             ("warning", "fields", "currency holds 2 currencies, but no field sends them"),
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -82,15 +83,28 @@ def test_the_zeros_of_zerofill_belong_to_a_text(
 ) -> None:
     run_sql(
         mariadb_url,
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, zip INT(5) ZEROFILL)",
-        "INSERT INTO t VALUES (1, 1067), (2, 12345)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, zip INT(5) ZEROFILL,"
+        " tel DECIMAL(10) ZEROFILL, amount DECIMAL(6,2) ZEROFILL)",
+        "INSERT INTO t VALUES (1, 1067, 612345678, 1.5), (2, 12345, 6123456789, 1234.56)",
     )
-    read = {"query": "SELECT id, zip FROM t"} if as_query else {}
-    mapping = mapped(userid="id", postcode="zip", custom_zip="zip", custom_text={"template": "D-{zip}"})
-    events = events_of(mariadb_url, mapping, columns=("zip",), **read)
+    read = {"query": "SELECT id, zip, tel, amount FROM t"} if as_query else {}
+    mapping = mapped(
+        userid="id",
+        postcode="zip",
+        custom_zip="zip",
+        custom_text={"template": "D-{zip}"},
+        phone="tel",
+        city="amount",
+        custom_amount="amount",
+    )
+    events = events_of(mariadb_url, mapping, columns=("zip", "tel", "amount"), **read)
     assert [(one["postcode"], one["custom_zip"], one["custom_text"]) for one in events] == [
         ("01067", 1067, "D-01067"),
         ("12345", 12345, "D-12345"),
+    ]
+    assert [(one["phone"], one["city"], one["custom_amount"]) for one in events] == [
+        ("0612345678", "0001.50", Decimal("1.50")),
+        ("6123456789", "1234.56", Decimal("1234.56")),
     ]
 
 
