@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import trustme
 from hypothesis import HealthCheck, settings
 
-from tests.servers.databases import Server, shared_server, stop_servers
+from tests.servers.databases import Server, committing, shared_server, stop_servers
 
 # One for all: how long an example takes says more of the machine than of the code. In CI each run tries the same ones;
 # elsewhere each tries others.
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # PyMySQL reads all authorities anew for each connection: one takes a hundredth of the system's time.
         authority = _folder() / "authority.pem"
         trustme.CA().cert_pem.write_to_path(str(authority))
-        os.environ.setdefault("SSL_CERT_FILE", str(authority))
+        os.environ["SSL_CERT_FILE"] = str(authority)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -119,7 +119,7 @@ def _folder() -> Path:
 def _fresh_database(server: Server, create: str, drop: str) -> Iterator[str]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw")
     name = f"test_{worker}_{os.getpid()}_{next(_numbers)}"
-    engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    engine = committing(server.url)
     with engine.connect() as connection:
         connection.execute(sa.text(create.format(name)))
     yield sa.make_url(server.url).set(database=name).render_as_string(hide_password=False)

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -35,6 +36,12 @@ class Server:
 
     url: str
     pid: int
+
+
+@lru_cache(maxsize=100)
+def committing(url: str) -> sa.Engine:
+    """An engine whose statements are committed at once; it keeps no connection, only what it learnt of the server."""
+    return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
 
 
 class Unavailable(Exception):

@@ -13,6 +13,7 @@ from etl.page import Page, Position, Window
 from etl.source.open import open_plan
 from etl.source.plan import ReadPlan
 from etl.source.source import Source
+from tests.servers.databases import committing
 from tests.source.clocks import FakeClock
 
 DATETIME = {"sqlite": "DATETIME", "postgresql": "timestamp", "mysql": "DATETIME(6)"}
@@ -22,8 +23,7 @@ DATETIME_TZ = {"sqlite": "TEXT", "postgresql": "timestamptz", "mysql": "TIMESTAM
 @contextmanager
 def writer(url: str) -> Iterator[sa.Connection]:
     """A connection that may write; each statement is committed at once."""
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
-    with engine.connect() as connection:
+    with committing(url).connect() as connection:
         yield connection
 
 
