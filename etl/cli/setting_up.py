@@ -125,6 +125,12 @@ def schema(*, output: Path | None) -> None:
     metavar="FOLDER",
     help="Write the unit's files there instead of printing them.",
 )
+@click.option(
+    "--shards",
+    type=click.IntRange(2, 1000),
+    metavar="N",
+    help="For kubernetes: divide the mappings among N pods; their state is in PostgreSQL.",
+)
 @metrics_option
 @state_option
 @log_options

@@ -44,6 +44,7 @@ class DeployCall:
     image: str | None
     into: Path | None
     metrics_file: Path | None
+    shards: int | None
     state: str
 
 
@@ -75,6 +76,13 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
             "--metrics-file: the node exporter does not see the files of a container",
             hint=f"they can be sent to a Pushgateway instead: {PUSH_VARIABLE}",
         )
+    if call.shards is not None and call.kind != "kubernetes":
+        raise UsageProblem("--shards goes with kubernetes: it divides the mappings among the pods of a Job")
+    if call.shards is not None and "://" not in call.state:
+        raise UsageProblem(
+            "--shards: pods on several hosts share no state in a file",
+            hint="keep it in PostgreSQL (squeezely-etl state copy), and give its URL as --state; it is not printed",
+        )
     files = tuple(file.absolute() for file in mapping_files(paths))
     needs = needs_of(files)
     if needs.own_steps and call.kind in _IN_CONTAINERS:
@@ -103,6 +111,7 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
         examples=Path(etl.__file__).resolve().parents[1] / "mappings",
         image=call.image or f"squeezely-etl:{__version__}",
         metrics_file=None if call.metrics_file is None else call.metrics_file.absolute(),
+        shards=call.shards,
     )
 
 

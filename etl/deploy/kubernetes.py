@@ -1,6 +1,7 @@
-"""A Kubernetes CronJob with a volume for its state.
+"""A Kubernetes CronJob with a volume for its state, or with several pods that share a state in PostgreSQL.
 
-The rule: not root, a root file system that cannot be written, never two at once; secrets come from a Secret by name.
+The rule: not root, a root file system that cannot be written, never two at once for a mapping; secrets come from a
+Secret by name.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from typing import Any
 
 import yaml
 
-from etl.deploy.plan import TOLD, File, Plan, comment, own_folder
+from etl.deploy.plan import AT_ONCE_CODES, FINE_CODES, TOLD, File, Plan, comment, own_folder
 from etl.errors import UsageProblem
 
+_NAME = "squeezely-etl"
 MAPPINGS = PurePosixPath("/mappings")
 VOLUME = PurePosixPath("/state")
 # In a folder of its own: that of the volume belongs to root, and the state wants one that no other user may write to.
@@ -52,7 +54,11 @@ def _instructions(plan: Plan) -> list[str]:
     if plan.optional:
         lines.append(f"The secret may also hold (they have defaults): {' '.join(plan.optional)}")
     lines += [f"and {name}, {when}." for name, when in TOLD.items()]
-    lines.append("A pod that ends with 6 counts as failed, though it stopped cleanly and the next run goes on.")
+    if plan.shards is not None:
+        lines += [
+            f"Each of {plan.shards} pods runs its share of the mappings, by their names (Kubernetes 1.29 or newer).",
+            "A pod that can be tried again is; one after which a person has something to do fails its index at once.",
+        ]
     return [*lines, "The first run is a person's decision. Once, by hand:", *_first_run(plan)]
 
 
@@ -87,8 +93,7 @@ def _cron_job(plan: Plan) -> dict[str, Any]:
             "failedJobsHistoryLimit": 7,
             "jobTemplate": {
                 "spec": {
-                    "backoffLimit": 0,
-                    "activeDeadlineSeconds": int(plan.stop_after.total_seconds()),
+                    **({"backoffLimit": 0} if plan.shards is None else _indexed(plan.shards)),
                     "template": {
                         "metadata": {"labels": {"app.kubernetes.io/name": "squeezely-etl"}},
                         "spec": _pod(plan),
@@ -99,9 +104,30 @@ def _cron_job(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _indexed(shards: int) -> dict[str, Any]:
+    return {
+        "completions": shards,
+        "parallelism": shards,
+        "completionMode": "Indexed",
+        "backoffLimitPerIndex": 3,
+        "podFailurePolicy": {
+            "rules": [
+                # The node went away, which is no failure of the pod.
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+                {
+                    "action": "FailIndex",
+                    "onExitCodes": {"containerName": _NAME, "operator": "In", "values": sorted((1, 3, *AT_ONCE_CODES))},
+                },
+            ]
+        },
+    }
+
+
 def _pod(plan: Plan) -> dict[str, Any]:
     return {
         "restartPolicy": "Never",
+        # Of each pod, so that one which is tried again has its whole time.
+        "activeDeadlineSeconds": int(plan.stop_after.total_seconds()),
         "terminationGracePeriodSeconds": 60,
         "automountServiceAccountToken": False,
         "securityContext": {
@@ -117,10 +143,14 @@ def _pod(plan: Plan) -> dict[str, Any]:
 
 
 def _container(plan: Plan) -> dict[str, Any]:
+    args = [*plan.run(inside(plan.files), state=STATE), "--exit-zero-on", ",".join(map(str, FINE_CODES))]
+    if plan.shards is not None:
+        # Kubernetes itself puts the number in.
+        args += ["--shard", f"$(JOB_COMPLETION_INDEX)/{plan.shards}"]
     return {
-        "name": "squeezely-etl",
+        "name": _NAME,
         "image": plan.image,
-        "args": plan.run(inside(plan.files), state=STATE),
+        "args": args,
         "env": [_from_secret(plan, name, optional=False) for name in plan.required]
         + [_from_secret(plan, name, optional=True) for name in (*plan.optional, *TOLD)],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},

@@ -50,7 +50,8 @@ class Plan:
 
     `names` are the mappings' names, `files` their files, `mappings` what was given (files or folders). `state` is None
     when the state is a database, whose URL stands in SQUEEZELY_ETL_STATE. `secret_files` are the paths of `${file:…}`.
-    `metrics_file` is where the figures for Prometheus go, None for nowhere.
+    `metrics_file` is where the figures for Prometheus go, None for nowhere. `shards` is the number of pods that divide
+    the mappings among them, None for one that runs them all.
     `examples` is the folder of the program's own examples, which an update replaces.
     `max_runtime` is as written on the command line, `stop_after` when the scheduler itself may end the job.
     """
@@ -72,6 +73,7 @@ class Plan:
     image: str
     examples: Path
     metrics_file: Path | None = None
+    shards: int | None = None
 
     @property
     def unit(self) -> str:

@@ -11,11 +11,8 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
-import kubernetes_validate
 import pytest
-import yaml
 
 from tests.deploy.conftest import SECRET, Office
 from tests.deploy.programs import hadolint, systemd_analyze
@@ -142,64 +139,11 @@ def test_several_files_are_printed_with_their_places(office: Office) -> None:
     ]
 
 
-def kubernetes_documents(office: Office, *options: str) -> list[dict[str, Any]]:
-    printed = office.deploy("kubernetes", "mappings", *options)
-    assert (printed.code, printed.err) == (0, "")
-    return list(yaml.safe_load_all(printed.out))
-
-
-def test_kubernetes_schemas_accept_every_document(office: Office) -> None:
-    documents = kubernetes_documents(office)
-    assert [document["kind"] for document in documents] == ["PersistentVolumeClaim", "CronJob"]
-    for document in documents:
-        for version in ("1.27", kubernetes_validate.latest_version()):
-            kubernetes_validate.validate(document, version, strict=True)
-
-
-def test_the_cron_job_runs_one_at_a_time_as_nobody_special(office: Office) -> None:
-    _, job = kubernetes_documents(office)
-    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert job["spec"]["concurrencyPolicy"] == "Forbid"
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    inside = ["/mappings/customers.yaml", "/mappings/orders.yaml"]
-    assert container["args"] == ["run", *inside, "--state", "/state/etl/state.sqlite", *RUN]
-    assert [
-        (entry["name"], entry["valueFrom"]["secretKeyRef"].get("optional", False)) for entry in container["env"]
-    ] == [
-        ("SHOP_DATABASE_URL", False),
-        ("SQUEEZELY_URL", True),
-        ("SQUEEZELY_ETL_RUN_PING_URL", True),
-        ("SQUEEZELY_ETL_RUN_PUSHGATEWAY", True),
-    ]
-    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {
-        "/mappings",
-        "/state",
-        "/run/secrets/squeezely key",
-        "/tmp",
-    }
-    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
-
-
-def test_a_state_in_a_database_needs_no_volume_and_its_url_is_not_printed(office: Office) -> None:
+def test_the_url_of_a_state_in_a_database_is_not_printed(office: Office) -> None:
     """F2: the URL may hold a password, so it goes by its variable's name."""
     url = f"postgresql://etl:{SECRET}@db/state"
-    (job,) = kubernetes_documents(office, "--state", url)
-    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    assert "SQUEEZELY_ETL_STATE" in {entry["name"] for entry in container["env"]}
-    assert "--state" not in container["args"]
     for kind in KINDS:
         assert SECRET not in office.deploy(kind, "mappings", "--state", url).out
-
-
-def test_two_files_of_one_name_cannot_share_a_container(office: Office) -> None:
-    other = office.folder / "more" / "orders.yaml"
-    other.parent.mkdir()
-    other.write_text((office.mappings / "orders.yaml").read_text())
-    printed = office.deploy("kubernetes", "mappings", "more")
-    assert (printed.code, printed.out) == (2, "")
-    assert "two mapping files are called orders.yaml" in printed.err
 
 
 def image(office: Office) -> tuple[str, str]:
