@@ -12,7 +12,7 @@ from etl.drafting.consent import add_consent, only_said, revoked_beside
 from etl.drafting.dictionary import CUSTOMER_REFERENCES, FIELD_NAMES, NEWSLETTERS
 from etl.drafting.draft import Draft, DraftField
 from etl.drafting.facts import SampledColumn, TableFacts
-from etl.drafting.fields import add_by_look, person_fields
+from etl.drafting.fields import add_by_look, is_called, person_fields
 from etl.drafting.looks import CONVINCING, fit, look_of, looks_like_countries, looks_like_secrets, needs_comma
 from etl.drafting.names import bare, event_name, is_secret, is_subscriber_table, rank, slug
 from etl.drafting.orders import order_of
@@ -207,7 +207,7 @@ def _customs(facts: TableFacts, offered: Sequence[SampledColumn], mapped: set[st
         if look is None and needs_comma(column):
             options = (("type", "number"), ("decimal_separator", '","'))
             yield DraftField(f"custom_{name}", column.name, "its texts look like 1.234,50", options)
-        elif look is not None and column.kind in ("text", None):
+        elif look is not None and column.kind in ("text", None) and is_called(column, look):
             yield DraftField(f"custom_{name}", column.name, f"its values look like {look}", (("type", look),))
         else:
             yield DraftField(f"custom_{name}", column.name, column.kind or "")

@@ -62,7 +62,7 @@ FIELD_NAMES = _names(
     checkin_date="checkindate checkin arrivaldate arrival aankomstdatum aankomst anreisedatum anreise",
     checkout_date="checkoutdate checkout departuredate departure vertrekdatum vertrek abreisedatum abreise",
     mobile_advertiser_ID="mobileadvertiserid advertisingid idfa gaid",
-    timestamp="orderedat orderdate orderdatetime orderdatetimeutc ordertime orderplacedat orderedon placedat "
+    timestamp="orderedat orderdatetime orderdatetimeutc ordertime orderdate orderplacedat orderedon placedat "
     "placedon "
     "dateplaced datepurchased "
     "purchasedat purchasedate purchasedon purchaseddate boughtat completedat checkoutcompletedat dateordered "
@@ -73,6 +73,17 @@ FIELD_NAMES = _names(
 
 # Names that hold an order's number where the rest of the row says that it is an order.
 WEAK_ORDER_NUMBERS = _words("reference number nummer referentie referenz ordercode code ref no nr docnumber documentno")
+
+# Names of an order's moment where nothing says when it was placed or made.
+WEAK_ORDER_DATES = _words(
+    "timestamp datetime bookedat bookedon bookingdate boekingsdatum buchungsdatum geboektop gebuchtam "
+    "paidat paidon paiddate datepaid "
+    "paymentdate betaaldop betaaldatum bezahltam zahlungsdatum invoicedate factuurdatum rechnungsdatum"
+)
+# States of an order that its buyer has not finished.
+CARTS = frozenset(
+    _words("cart basket checkout draft abandoned incomplete address delivery payment confirm winkelwagen warenkorb")
+)
 
 # Columns that say who, where no address stands in the row.
 CUSTOMER_REFERENCES = _words(
@@ -286,7 +297,9 @@ SECRETS = _words(
     "password passwd passwort passwrd wachtwoord kennwort passphrase securekey apikey "
     "privatekey sessionid sessionkey confirmcode confirmationcode activationcode activationkey verificationcode "
     "resetkey resetcode otpsecret twofactor totp securityquestion securityanswer creditcard cardnumber cvv cvc "
+    "magiclink loginlink confirmationkey deeplink protectcode pincode accesscode ccnumber passportn paspoort "
     "encrypted fingerprint authkey accesskey optinkey unsubscribekey unsubscribecode confirmkey updatekey tokenkey"
 )
-SECRET_WORDS = _words("hash salt token secret pwd")
-SECRET_NAMES = frozenset(_words("pass pw pin otp salt hash token nonce passsalt code6 userpass remember"))
+# Also what tells a person or an account apart for good: numbers of a bank account and of a citizen.
+SECRET_WORDS = _words("hash salt token secret pwd iban bsn")
+SECRET_NAMES = frozenset(_words("ssn pass pw pin otp salt hash token nonce passsalt code6 userpass remember"))

@@ -12,12 +12,19 @@ from etl.drafting.dictionary import FIELD_NAMES, ORDER_OWNERS, OWNERS
 from etl.drafting.draft import DraftField
 from etl.drafting.facts import SampledColumn, TableFacts
 from etl.drafting.looks import CONVINCING, PLAUSIBLE, Fit, fit, look_of, needs_comma
-from etl.drafting.names import is_secret, rank
+from etl.drafting.names import bare, counts_cents, is_secret, rank
 from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS, ReceiverField, on_invalid_of
 from etl.transform.plausible import implausible
 
 _BY_LOOK = ("email", "currency", "country", "language")
+# Two letters are codes of much else: what is not called like a country or a language is none.
+_CALLED = {
+    "country": ("land", "country", "ctry", "cntry", "iso"),
+    "language": ("lang", "local", "taal", "sprach", "spras"),
+}
 _NUMBERS = frozenset({"number", "decimal", "integer"})
+_SHORT = 2
+_NAMELESS = ("field", "col", "column", "kolom", "spalte", "feld", "veld", "attr", "attribute", "value", "extra")
 _AMOUNTS = frozenset({"totalvalue", "price"})
 CENTS = "CHECK: whole numbers; if they are cents: {column: …, transform: [scale(0.01)]}"
 # Whose these are is said in the owner's own words only.
@@ -52,10 +59,12 @@ def fields_by_name(
     return chosen
 
 
-def field_of(  # noqa: PLR0913 - what is known of a column and a field
+def field_of(  # noqa: PLR0913, PLR0911 - what is known of a column and a field
     name: str, column: SampledColumn, found: Fit, type_name: str, *, why: str, today: date
 ) -> DraftField:
     """The line of the field `name` from `column`, with what its values say for and against it."""
+    if name in _AMOUNTS and counts_cents(column.name):
+        return DraftField(name, column.name, f"{why}: cents", (("transform", "[scale(0.01)]"),))
     if name in _AMOUNTS and column.kind == "integer":
         return DraftField(name, column.name, f"{why}; {CENTS}")
     if not found.present:
@@ -82,10 +91,21 @@ def add_by_look(chosen: dict[str, DraftField], facts: TableFacts) -> None:
         look = look_of(column)
         if look in _BY_LOOK and look not in chosen and column.name not in taken and not is_secret(column.name):
             found = fit(column, FIELDS[look].type)
-            if found.share >= CONVINCING:
+            if found.share >= CONVINCING and is_called(column, look):
                 why = "by what its values look like"
                 chosen[look] = field_of(look, column, found, FIELDS[look].type, why=why, today=facts.today)
                 taken.add(column.name)
+
+
+def is_called(column: SampledColumn, look: str) -> bool:
+    """Whether the column's name allows what its values look like: it says so, or nothing, as `c` and `field_7` do.
+
+    A longer code, as nl_NL, needs no name.
+    """
+    name = "".join(one for one in bare(column.known_as) if one.isalpha())
+    says_nothing = len(name) <= _SHORT or name in _NAMELESS
+    short = all(len(one.strip()) <= _SHORT for one in column.values if isinstance(one, str))
+    return look not in _CALLED or not short or says_nothing or any(one in name for one in _CALLED[look])
 
 
 def person_fields(facts: TableFacts) -> dict[str, DraftField]:

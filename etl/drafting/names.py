@@ -39,6 +39,10 @@ _TELLING = (
     "mail",
 )
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_CENTS = re.compile(r"(?:_?[iI]n)?_?[cC]ents?$|_CENTS?$")
+_UNIT = re.compile(
+    rf"{_CENTS.pattern}|_(?i:ms|millis|msec|s|sec|secs|seconds|epoch|unix|ts)$|(?<=[a-z])(?:Ms|Millis|Sec|Secs|Seconds|Epoch|Unix|Ts)$"
+)
 # Owners stand before each other: customers_ + billing_ + email.
 _MOST_OWNERS = 2
 # The prefix of names that begin with any one letter that says nothing.
@@ -57,12 +61,25 @@ def bare(name: str) -> str:
 def rank(column: str, names: Sequence[str], *, owners: Sequence[str] = OWNERS) -> int | None:
     """How well `column` is one of `names`: 0 = it is the first of them; None = it is none of them.
 
-    A name that says whose it is (`customer_email`) comes after all that do not.
+    A name that says whose it is (`customer_email`) comes after all that do not, and one with its unit (`paid_cents`,
+    `updated_ms`) after these.
     """
-    for stripped, text in enumerate(_without_owners(bare(column), owners)):
-        if text in names:
-            return stripped * len(names) + names.index(text)
+    for with_unit, name in enumerate(dict.fromkeys((column, without_unit(column)))):
+        for stripped, text in enumerate(_without_owners(bare(name), owners)):
+            if text in names:
+                return (with_unit * (_MOST_OWNERS + 1) + stripped) * len(names) + names.index(text)
     return None
+
+
+def without_unit(column: str) -> str:
+    """`column` without what it is counted in, as `created_ms` and `totalCents`; itself where nothing would be left."""
+    rest = _UNIT.sub("", column)
+    return rest if bare(rest) else column
+
+
+def counts_cents(column: str) -> bool:
+    """The column's name says that it holds hundredths of a currency."""
+    return _CENTS.search(column) is not None
 
 
 def _without_owners(text: str, owners: Sequence[str]) -> Iterator[str]:

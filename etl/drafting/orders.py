@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from etl.drafting.dictionary import CREATED_NAMES, CUSTOMER_REFERENCES, ORDER_OWNERS, WEAK_ORDER_NUMBERS
+from etl.drafting.dictionary import (
+    CARTS,
+    CREATED_NAMES,
+    CUSTOMER_REFERENCES,
+    ORDER_OWNERS,
+    STATUS_NAMES,
+    WEAK_ORDER_DATES,
+    WEAK_ORDER_NUMBERS,
+)
 from etl.drafting.draft import DraftField
 from etl.drafting.facts import SampledColumn, TableFacts
 from etl.drafting.fields import field_of
@@ -21,6 +29,11 @@ _FEWEST_DIFFERENT = 0.9
 _ENOUGH = 10
 _DATES = ("date", "datum")
 _NAMES = ("name", "title", "label")
+_FINISHED = "by its name: when the order was finished"
+_UNDATED = (
+    "no date of the order was found: without timestamp each Purchase counts as of the moment of its arrival, so that "
+    "a first run would date all of them today"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +75,12 @@ def order_of(facts: TableFacts, chosen: Mapping[str, DraftField]) -> OrderFacts:
         remarks.append(f"an order, but no {' and no '.join(missing)} was found in {facts.name}")
     fields = {"orderid": number} | ({"totalvalue": total} if total else {})
     fields |= _moment(facts, chosen)
-    return OrderFacts(
-        is_order=True, fields=fields, missing=missing, remarks=tuple(remarks), where=_carts(facts, number)
-    )
+    where = _carts(facts, number)
+    if where is None and (where := _unfinished(facts, fields.get("timestamp"))) is not None:
+        fields["timestamp"] = replace(fields["timestamp"], reason=_FINISHED, further=())
+    if "timestamp" not in fields:
+        remarks.append(_UNDATED)
+    return OrderFacts(is_order=True, fields=fields, missing=missing, remarks=tuple(remarks), where=where)
 
 
 def _number(facts: TableFacts, chosen: Mapping[str, DraftField], *, by_name: bool) -> DraftField | None:
@@ -145,14 +161,40 @@ def _moment(facts: TableFacts, chosen: Mapping[str, DraftField]) -> dict[str, Dr
             reason = f"{own.reason}; {gaps} rows have none: there the creation counts"
             return {"timestamp": replace(own, reason=reason, further=(made.name,))}
         return {"timestamp": own}
-    if made is None:
+    if made is not None:
+        return {"timestamp": _field(made, "when the order was made, by its name", facts)}
+    changing = {*(facts.cursor.columns if facts.cursor else ()), facts.changed}
+    weak = sorted(
+        (place, at)
+        for at, one in enumerate(facts.columns)
+        if one.name not in changing and one.values and (place := rank(one.known_as, WEAK_ORDER_DATES)) is not None
+    )
+    found = next((facts.columns[at] for _, at in weak if fit(facts.columns[at], "datetime").share >= PLAUSIBLE), None)
+    if found is None:
         return {}
-    return {"timestamp": _field(made, "when the order was made, by its name", facts)}
+    return {"timestamp": _field(found, "the nearest to the date of the order, by its name", facts)}
 
 
 def _field(column: SampledColumn, why: str, facts: TableFacts) -> DraftField:
     kind = FIELDS["timestamp"].type
     return field_of("timestamp", column, fit(column, kind), kind, why=why, today=facts.today)
+
+
+def _unfinished(facts: TableFacts, moment: DraftField | None) -> tuple[str, str] | None:
+    """A condition that leaves out orders that were never finished: a state says so of most that have no date."""
+    if moment is None or moment.column is None or not moment.further:
+        return None
+    column = facts.column(moment.column)
+    gaps = facts.rows - len(column.values)
+    for one in facts.columns:
+        if rank(one.known_as, STATUS_NAMES) is None:
+            continue
+        carts = sum(bare(state) in CARTS for state in one.values if isinstance(state, str))
+        if gaps and gaps / 2 <= carts <= gaps:
+            lacking = f"{gaps} of {facts.rows} sampled rows have no {column.name}"
+            words = f"{lacking}, and {one.name} says of {carts} that they are no finished orders"
+            return f"{column.in_sql} IS NOT NULL", words
+    return None
 
 
 def _carts(facts: TableFacts, number: DraftField) -> tuple[str, str] | None:

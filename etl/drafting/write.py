@@ -55,7 +55,7 @@ def write_mapping(facts: TableFacts, draft: Draft, *, url: str, url_reason: str,
         lines += [_field(one, "  # ") for one in draft.customs]
     if draft.secrets:
         columns = "1 more column looks" if draft.secrets == 1 else f"{draft.secrets} more columns look"
-        lines += ["", f"  # {columns} like what gives access, and should not leave the database."]
+        lines += ["", f"  # {columns} like what gives access or is private, and should not leave the database."]
     lines += ["", *_products(draft)]
     if any(one.name == "timestamp" for one in draft.fields):
         lines += ["# An event goes out again when anything but these changed.", "resend_ignores: [timestamp]", ""]

@@ -51,13 +51,16 @@ quantity: quantity qty qty_ordered product_qty product_quantity products_quantit
 
 CHANGES = """
 updated_at date_upd date_updated_gmt change_status_at modified last_modified lastUpdated updated date_modified
-modified_at gewijzigd_op bijgewerkt_op geändert_am Aktualisiert_am mutatiedatum last_update updated_on
+modified_ms updatedMs updated_ts changed_epoch updated_s modified_at
+gewijzigd_op bijgewerkt_op geändert_am Aktualisiert_am mutatiedatum last_update updated_on
 """
 
 NEVER = """
 password passwd pass user_pass password_hash pwd wachtwoord Passwort Kennwort salt passsalt OXPASSSALT secure_key
 reset_password_token remember_token api_key apiKey access_token jwt_token_key confirm_code subscriber_confirm_code
 user_activation_key encrypted_password rp_token auth_key two_factor_secret pin cc_cvv cvv hash session_id OXUPDATEKEY
+magic_link login_link confirmationkey deep_link_code protect_code pin_code cc_number iban customer_iban IBAN bsn
+BSN ssn passport_number access_code
 """
 
 

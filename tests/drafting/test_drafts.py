@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from etl.drafting.choose import choose
+from etl.drafting.facts import KeyFacts, SampledColumn, TableFacts
 from etl.errors import MappingInvalid
 from etl.mapping.load import parse_mapping
 from etl.sandbox.shop import build_shop
@@ -204,6 +206,31 @@ def test_columns_whose_names_say_nothing_are_known_by_their_values(url: str) -> 
     assert "# custom_g: g" in draft.text
     assert draft.mapping.source.cursor_field == ()
     assert "every run reads all rows" in draft.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field"),
+    [
+        ("service_code", "KN", None),
+        ("nationality", "NL", None),
+        ("shop", "nl", None),
+        ("b_country", "NL", "country"),
+        ("LAND1", "NL", "country"),
+        ("lang_key", "nl", "language"),
+        ("shop", "nl_NL", "language"),
+        ("field_7", "NL", "country"),
+    ],
+)
+def test_two_letters_are_a_country_only_where_the_name_allows_it(name: str, value: str, field: str | None) -> None:
+    """A treatment KN made everybody live on Saint Kitts."""
+    columns = (
+        SampledColumn("id", "integer", tuple(range(30))),
+        SampledColumn("email", "text", tuple(f"a{n}@shop.nl" for n in range(30))),
+        SampledColumn(name, "text", (value,) * 30),
+    )
+    draft = choose(TableFacts("visits", columns, KeyFacts(("id",), ""), None, rows=30))
+    assert [one.name for one in draft.fields if one.column == name] == ([field] if field else [])
+    assert [one.options for one in draft.customs] == ([()] if field is None else [])
 
 
 def test_a_name_that_the_values_deny_is_not_believed(url: str) -> None:

@@ -10,7 +10,7 @@ from etl.drafting.choose import choose
 from etl.drafting.dictionary import CURSOR_NAMES
 from etl.drafting.draft import Draft
 from etl.drafting.facts import KeyFacts, SampledColumn, TableFacts
-from etl.drafting.names import bare, column_prefix, is_secret, rank, thing, without_prefix
+from etl.drafting.names import bare, column_prefix, is_secret, rank, thing, without_prefix, without_unit
 from etl.drafting.products import line_fields
 from tests.drafting.column_names import CHANGES, LINES, NEVER, ORDERS, PEOPLE, rows
 
@@ -76,6 +76,15 @@ def test_a_time_of_change_is_known(name: str) -> None:
     assert rank(name, CURSOR_NAMES) is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [("totalCents", "total"), ("TOTAL_CENTS", "TOTAL"), ("created_ms", "created"), ("updatedMs", "updated"),
+     ("cents", "cents"), ("items", "items"), ("terms", "terms"), ("changes", "changes")],
+)  # fmt: skip
+def test_a_name_is_known_without_its_unit(name: str, rest: str) -> None:
+    assert without_unit(name) == rest
+
+
 @pytest.mark.parametrize("name", NEVER.split())
 def test_what_lets_somebody_in_is_never_offered(name: str) -> None:
     assert is_secret(name)
@@ -86,7 +95,19 @@ def test_what_lets_somebody_in_is_never_offered(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["email_hash", "hashed_email", "email_sha256", "city", "has_hobby", "hashtags", "secretary", "salted"]
+    "name",
+    [
+        "email_hash",
+        "hashed_email",
+        "email_sha256",
+        "city",
+        "has_hobby",
+        "hashtags",
+        "secretary",
+        "salted",
+        "websnippet",
+        "lesson",
+    ],
 )
 def test_an_address_as_a_hash_and_words_that_only_look_alike_are_no_secrets(name: str) -> None:
     assert not is_secret(name)

@@ -193,3 +193,55 @@ def test_the_orders_own_date_comes_first_then_creation_never_the_last_change(dat
     assert draft_of(database_url, "orders").columns()["timestamp"] == "placed_at"
     assert "timestamp: created_at" in text_of(database_url, "bestellingen")
     assert "timestamp:" not in text_of(database_url, "sales")
+
+
+def test_orders_that_were_never_finished_are_left_out(database_url: str) -> None:
+    """Open carts beside the orders, each with a number already, were sent as purchases of the day they were made."""
+    orders(
+        database_url,
+        "orders",
+        more=", state VARCHAR(20), completed_at TIMESTAMP NULL, created_at TIMESTAMP NULL",
+        created_at="2025-03-01 10:00:00",
+    )
+    run_sql(
+        database_url,
+        "UPDATE orders SET state = CASE WHEN id <= 8 THEN 'cart' ELSE 'complete' END, "
+        "completed_at = CASE WHEN id <= 10 THEN NULL ELSE created_at END",
+    )
+    draft = text_of(database_url, "orders")
+    assert 'where: "completed_at IS NOT NULL"' in draft
+    assert "10 of 30 sampled rows have no completed_at, and state says of 8 that they are no finished" in plain(draft)
+    assert "\n  timestamp: completed_at " in draft
+    run_sql(database_url, "UPDATE orders SET state = 'complete' WHERE id > 3")
+    assert 'where: "' not in text_of(database_url, "orders")
+
+
+@pytest.mark.parametrize(
+    ("columns", "value", "column"),
+    [
+        ("timestamp INTEGER, updated_at INTEGER", 1_740_819_600, "timestamp"),
+        ("order_date DATE, order_date_time TIMESTAMP NULL", "2025-03-01 10:00:00", "order_date_time"),
+        ("placed_ms BIGINT", 1_740_819_600_000, "placed_ms"),
+        ("paid_on DATE", "2025-03-01", "paid_on"),
+        ("paid_on DATE, created_s INTEGER", "2025-03-01", "created_s"),
+        ("note VARCHAR(9)", "x", None),
+    ],
+)
+def test_a_purchase_is_dated_or_the_draft_says_that_it_is_not(
+    database_url: str, columns: str, value: Any, column: str | None
+) -> None:
+    names = [(one.split()[0], one.split()[1]) for one in columns.split(", ")]
+    given = {name: 1_740_819_600 if kind == "INTEGER" else value for name, kind in names}
+    if "order_date" in given:
+        given["order_date"] = "2025-03-01"
+    orders(database_url, "orders", more=f", {columns}", **given)
+    draft = text_of(database_url, "orders")
+    assert (f"\n  timestamp: {column} " in draft) is (column is not None)
+    assert ("! no date of the order was found" in draft) is (column is None)
+
+
+@pytest.mark.parametrize("name", ["total_cents", "total_in_cents", "totalcents"])
+def test_a_total_that_is_called_cents_becomes_euros(database_url: str, name: str) -> None:
+    orders(database_url, "orders", without=("total",), more=f", {name} INTEGER", **{name: 1999})
+    line = next(one for one in text_of(database_url, "orders").splitlines() if one.startswith("  totalvalue:"))
+    assert line.casefold().startswith(f"  totalvalue: {{column: {name.casefold()}, transform: [scale(0.01)]}}")
