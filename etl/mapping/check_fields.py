@@ -154,6 +154,10 @@ def _warn_rules(path: Path, fields: Mapping[str, object], known: Mapping[str, Re
                 yield Finding((*path, name, idle[0]), "has no effect beside value, which is constant", at_key=True)
         elif "default" in rule and rule.get("required") is True:
             yield Finding((*path, name, "required"), "has no effect beside default", at_key=True)
+        table = rule.get("map")
+        if isinstance(table, dict) and any(not str(key).strip() for key in table) and rule.get("empty") != "keep":
+            words = "the empty key never matches: a blank text is missing; use default, or empty: keep"
+            yield Finding((*path, name, "map"), words, at_key=True)
         declared = text(rule, "type")
         if name in known and declared is not None and _kind(declared) != _kind(known[name].type):
             yield Finding((*path, name, "type"), f"the receiver expects {known[name].type} here: {known[name].rule}")

@@ -71,6 +71,16 @@ PURCHASE = small().replace("CustomerUpdated", "Purchase")
             ("m.yaml:7:33  fields.city.required: has no effect beside default",),
         ),
         (
+            small(fields='city: {column: a, map: {"": none, x: y}}'),
+            (
+                (
+                    "m.yaml:7:21  fields.city.map: the empty key never matches: a blank text is missing; use default, "
+                    "or empty: keep"
+                ),
+            ),
+        ),
+        (small(fields='city: {column: a, empty: keep, map: {"": none, x: y}}'), ()),
+        (
             small(fields="currency: {column: a, type: text}"),
             (
                 (
