@@ -114,13 +114,18 @@ class Plan:
 
 
 def own_folder(plan: Plan) -> list[str]:
-    """Lines that say where the mappings belong: in a folder that no update of the program touches."""
+    """Lines that say where the mappings belong: in a folder that no update touches, and no secret leaves with git."""
     if any(file.is_relative_to(plan.examples) for file in plan.files):
         return [
             f"! {plan.examples} holds the program's examples, and an update replaces them.",
             "! Copy your mappings to a folder of your own, and call deploy there.",
         ]
-    return ["The mappings belong in a folder of your own, outside the program's checkout: an update leaves it alone."]
+    places = (plan.environment_file, *(() if plan.state is None else (plan.state.parent,)))
+    inside = [path.relative_to(plan.folder) for path in places if plan.folder in path.parents]
+    lines = ["The mappings belong in a folder of your own, outside the program's checkout: an update leaves it alone."]
+    if inside:
+        lines.append(f"Where it is kept in git, its .gitignore holds a line for each of: {' '.join(map(str, inside))}")
+    return lines
 
 
 def first_run(command: str) -> list[str]:

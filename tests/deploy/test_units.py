@@ -97,6 +97,20 @@ def test_the_crontabs_line_works_before_any_run(office: Office) -> None:
     assert (office.folder / ".etl" / "run.log").exists()
 
 
+def test_the_first_night_of_the_crontabs_line_asks_for_a_first_run(office: Office) -> None:
+    """The program itself, in cron's environment, with nothing there yet: the mail says where to look."""
+    for name in ("customers", "orders"):
+        file = office.mappings / f"{name}.yaml"
+        file.write_text(file.read_text().replace("${file:/run/secrets/squeezely key}", "key"))
+    (office.folder / "secrets.env").write_text("SHOP_DATABASE_URL='sqlite:///shop&c.sqlite'\n")
+    _, command = crontab_line(office.deploy("cron", "mappings").out)
+    ended = as_cron(command)
+    log = office.folder / ".etl" / "run.log"
+    assert ended.stdout + ended.stderr == f"squeezely-etl ended with exit code 8, see {log}\n"
+    assert "customers: there is no state at" in log.read_text()
+    assert "--start-from" in log.read_text()
+
+
 def test_the_crontab_shows_how_values_are_quoted_and_how_the_log_is_rotated(office: Office) -> None:
     printed = office.deploy("cron", "mappings").out
     assert "SHOP_DATABASE_URL='…'" in printed
@@ -107,11 +121,9 @@ def test_the_crontab_shows_how_values_are_quoted_and_how_the_log_is_rotated(offi
     ]
 
 
-def test_the_state_of_this_shell_is_not_written_into_a_unit(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be the one of a rehearsal."""
+def test_a_state_that_this_shell_names_is_told_to_be_left_out(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQUEEZELY_ETL_STATE", "/tmp/rehearsal.sqlite")
     printed = office.deploy("cron", "mappings")
-    assert "rehearsal" not in printed.out
     assert "SQUEEZELY_ETL_STATE of this shell is not written into the unit" in printed.err
     assert "rehearsal" in office.deploy("cron", "mappings", "--state", "/tmp/rehearsal.sqlite").out
 
@@ -324,3 +336,31 @@ def test_a_unit_says_that_mappings_belong_in_a_folder_of_ones_own(office: Office
     examples = office.deploy(kind, str(ROOT / "mappings" / "customers.yaml")).out
     assert f"! {ROOT / 'mappings'} holds the program's examples" in examples
     assert "call deploy there" in examples
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "github"])
+def test_a_unit_says_what_git_is_to_leave_out(office: Office, kind: str) -> None:
+    """Credentials and the state lie in the same folder as the mappings, which are kept in git."""
+    words = "its .gitignore holds a line for each of:"
+    assert f"{words} secrets.env .etl\n" in office.deploy(kind, "mappings").out
+    elsewhere = ("--environment-file", "/etc/etl/secrets.env", "--state", "/var/lib/etl/state.sqlite")
+    assert words not in office.deploy(kind, "mappings", *elsewhere).out
+
+
+def test_nothing_of_a_rehearsal_in_this_shell_is_written_into_a_unit(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every variable of the program's own options, and the address that the mappings take from one."""
+    for name, value in {
+        "SQUEEZELY_ETL_STATE": "trial-4711.sqlite",
+        "SQUEEZELY_URL": "http://trial-4711:8765",
+        "SQUEEZELY_ETL_RUN_START_FROM": "trial-4711",
+        "SQUEEZELY_ETL_RUN_METRICS_FILE": "trial-4711.prom",
+        "SQUEEZELY_ETL_RUN_PUSHGATEWAY": "http://trial-4711:9091",
+        "SQUEEZELY_ETL_RUN_PING_URL": "https://trial-4711/ping",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for kind in KINDS:
+        printed = office.deploy(kind, "mappings")
+        assert printed.code == 0
+        assert "trial-4711" not in printed.out
