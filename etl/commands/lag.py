@@ -144,6 +144,11 @@ class MappingFiles:
                         clock=clock,
                     )
         answers |= ask_all(questions, clock=clock)
+        differing = {
+            mapping.name: _differing(mapping, store, clock=clock)
+            for mapping in by_path.values()
+            if isinstance(mapping, Mapping) and isinstance(answers.get(mapping.name), Lag)
+        }
         return [
             standing_of(
                 store.mapping(mapping.name),
@@ -152,9 +157,28 @@ class MappingFiles:
                 place=Place(mapping.path, tuple(mapping.source.primary_key), state_path),
                 suppressed=store.suppressions(accounts.get(mapping.name), mapping.name).count(),
                 count_ledger=count_ledger,
+                differing=differing.get(mapping.name),
             )
             for mapping in self._mappings
         ]
+
+
+def _differing(mapping: Mapping, store: StateStore, *, clock: Clock) -> int | None:
+    """How many accepted rows have another event now; None where nothing says so, or it is not quickly counted."""
+    from etl.mapping.mapped import mapped_parts
+
+    if store.mapping(mapping.name).mapped.earlier(mapped_parts(mapping)) is None:
+        return None
+    # It loads what maps rows.
+    from etl.commands.wiring import workshop
+    from etl.job.changed_mapping import rows_that_differ
+
+    try:
+        with workshop(mapping, store, clock=clock) as shop:
+            shop.confirm_fingerprint()
+            return rows_that_differ(shop)
+    except EtlError:
+        return None  # the lag, or the state's own worry, says what is wrong
 
 
 def _first_problem(invalid: MappingInvalid) -> str:

@@ -89,7 +89,8 @@ class Standing:
     examples: a key of an open dead letter, by reason. ledger: its keys, None when they were not counted. place: for
     commands; None when no mapping file was named. refresh: a full refresh that is not complete. in_doubt: keys of which
     the receiver may have another event than the ledger knows.
-    mapping_change: since the last run that was done.
+    mapping_change: since the last run that was done. earlier: since rows were accepted that no run has sent since;
+    differing: so many accepted rows have another event now, None where that was not counted.
     suppressed: how many identities are forgotten in its account. known: those of `dead_letters` that a person has seen.
     """
 
@@ -111,6 +112,8 @@ class Standing:
     in_doubt: int
     suppressed: int
     mapping_change: MappingChange | None
+    earlier: MappingChange | None = None
+    differing: int | None = None
 
     @property
     def new_letters(self) -> Counter[str]:
@@ -145,12 +148,14 @@ def standing_of(  # noqa: PLR0913 - what is known
     place: Place | None = None,
     suppressed: int = 0,
     count_ledger: bool = False,
+    differing: int | None = None,
 ) -> Standing:
     """What `found` knows, together with the answer of the database. Raises `StateUnusable` for a damaged state.
 
     `count_ledger`: a large ledger takes a moment to be counted.
     """
     runs = found.runs(LATEST_RUNS)
+    parts = None if mapping is None else _parts_of(mapping)
     letters = found.dead_letter_counts()
     other_source = None
     if isinstance(lag, Lag):
@@ -176,15 +181,17 @@ def standing_of(  # noqa: PLR0913 - what is known
         refresh=found.checkpoint("refresh"),
         in_doubt=found.doubt_count(),
         suppressed=suppressed,
-        mapping_change=None if mapping is None else _change_of(found, mapping),
+        mapping_change=None if parts is None else found.mapped.change_to(parts),
+        earlier=None if parts is None else found.mapped.earlier(parts),
+        differing=differing,
     )
 
 
-def _change_of(found: MappingState, mapping: Mapping) -> MappingChange | None:
+def _parts_of(mapping: Mapping) -> dict[str, str]:
     # It loads half of the program, as the mapping did.
     from etl.mapping.mapped import mapped_parts
 
-    return found.mapped.change_to(mapped_parts(mapping))
+    return mapped_parts(mapping)
 
 
 def forecast_of(lag: Lag, mapping: Mapping, runs: list[RunRecord]) -> Forecast | None:

@@ -104,8 +104,15 @@ def _rows(standing: Standing, now: datetime) -> list[tuple[str, RenderableType]]
 def _change_rows(standing: Standing) -> Iterator[tuple[str, str]]:
     if standing.mapping_change is not None:
         yield "mapping", f"the mapping changed since the last run: {standing.mapping_change.words}"
-        if standing.place is not None:
-            yield "", f"which rows differ: {standing.place.command('backfill', '--dry-run')}"
+    elif standing.earlier is not None and standing.differing != 0:
+        yield "mapping", f"rows were accepted by an earlier mapping: {standing.earlier.words}"
+    if standing.earlier is None or standing.place is None or standing.differing == 0:
+        return
+    if standing.differing is None:
+        yield "", f"which rows differ: {standing.place.command('backfill', '--dry-run')}"
+    else:
+        differ = f"{counted(standing.differing, 'accepted row')} {'differs' if standing.differing == 1 else 'differ'}"
+        yield "", f"{differ} now; to send them: {standing.place.command('backfill')}"
 
 
 def _checkpoint_text(checkpoint: Checkpoint | None, now: datetime) -> str:
@@ -224,6 +231,8 @@ def status_dict(
         "in_doubt": standing.in_doubt,
         "suppressed": standing.suppressed,
         "mapping_changed": None if standing.mapping_change is None else standing.mapping_change.as_dict(),
+        "accepted_by_earlier": None if standing.earlier is None else standing.earlier.as_dict(),
+        "differing": standing.differing,
         "full_refresh": None if standing.refresh is None else {"begun_at": standing.refresh.saved_at.isoformat()},
         "follows_clock": standing.follows_clock,
         "holders": {

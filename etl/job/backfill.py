@@ -146,6 +146,8 @@ def _backfill_everything(
         limits=options.limits,
         completed=lambda: shop.state.end_anew(track),
         as_mapped=True,
+        # One that goes on may have begun with another mapping.
+        whole=options.restart or shop.state.checkpoint(track) is None,
     )
     return do(shop, job, report=report, started=started, planned=planned)
 

@@ -255,6 +255,12 @@ class Mapped(Protocol):
     def record(self, parts: Mapping[str, str]) -> None:
         """A run that mapped `parts` was done."""
 
+    def enter(self, parts: Mapping[str, str]) -> None:
+        """From now on events of `parts` may be accepted, beside those of before."""
+
+    def settle(self, parts: Mapping[str, str]) -> None:
+        """Every accepted row is by now as `parts` make it."""
+
 
 class RunState(JobState, DeadLetters, Protocol):
     """What a run asks of its state beyond the loop."""

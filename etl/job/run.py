@@ -101,6 +101,7 @@ class Job:
     windows; `windows` tells at the end how many are done and how many there are, None where they are not counted.
     `rows` is how many will be read, None where their windows have to be counted. `forecast` tells at the end what would
     have been sent, where a look stopped it. `as_mapped`: once it is done, the mapping counts as used as it is now.
+    `whole`: it looks at every row, so that once it is done no accepted row is as an earlier mapping made it.
     """
 
     command: str
@@ -118,6 +119,7 @@ class Job:
     rows: int | None = None
     forecast: Callable[[], Forecast | None] = lambda: None
     as_mapped: bool = False
+    whole: bool = False
 
 
 def do(
@@ -162,6 +164,7 @@ def do(
     error: EtlError | None = None
     try:
         windows = tuple(job.plan(delivery.books))
+        shop.state.mapped.enter(mapped_parts(shop.mapping))
         planned(windows if job.rows is None else job.rows)
         started(delivery)
         error = delivery.run(windows)
@@ -200,6 +203,8 @@ def _recorded(shop: Workshop, job: Job, run_no: int, outcome: Outcome, *, all_an
         shop.state.finish_run(run_no, outcome.as_dict(), all_answered=all_answered)
         if job.as_mapped and outcome.outcome == "done":
             shop.state.mapped.record(mapped_parts(shop.mapping))
+        if job.whole and outcome.outcome == "done" and outcome.partial is None:
+            shop.state.mapped.settle(mapped_parts(shop.mapping))
         if job.command == "run" and outcome.outcome == "done" and outcome.partial != "keys":
             shop.state.lone.forget()
     except StateUnusable as trouble:
@@ -269,6 +274,7 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
         completed=(lambda: shop.state.end_anew(REFRESH)) if refreshing else lambda: None,
         forecast=lambda: stopped,
         as_mapped=True,
+        whole=not shop.mapping.source.cursor_field,
     )
     return do(shop, job, report=report, started=started, planned=planned)
 

@@ -1,4 +1,8 @@
-"""What was mapped by the last run that was done, as keyed hashes: which parts of a mapping changed since."""
+"""What was mapped by the last run that was done, as keyed hashes: which parts of a mapping changed since.
+
+Beside it, by what rows were ever mapped since all of them were: a run sends what is new to it, so that rows which were
+accepted before a change of the mapping stay as they were.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from hashlib import blake2b
 from typing import Final
 
 from etl.mapping.change import MappingChange, compared
-from etl.state.database import Database
+from etl.state.database import Database, Transaction
+
+_ABSENT = ""
 
 
 class Mapped:
@@ -32,9 +38,60 @@ class Mapped:
             sql = "UPDATE etl_mapping SET mapped = ? WHERE mapping_id = ?"
             transaction.run(sql, (json.dumps(self._hashed(parts)), self._mapping_id))
 
+    def enter(self, parts: Mapping[str, str]) -> None:
+        """From now on events of `parts` may be accepted, beside those of before."""
+        seen, now = self._seen(), self._hashed(parts)
+        names = dict.fromkeys((*seen, *now))
+        before = [_ABSENT] if seen else []
+        merged = {name: _with(seen.get(name, before), now.get(name, _ABSENT)) for name in names}
+        if merged != seen:
+            with self._database.transaction("record a run in") as transaction:
+                self._set(transaction, merged)
+
+    def settle(self, parts: Mapping[str, str]) -> None:
+        """Every accepted row is by now as `parts` make it."""
+        with self._database.transaction("record a run in") as transaction:
+            self._set(transaction, {name: [text] for name, text in self._hashed(parts).items()})
+
+    def begin_anew(self, transaction: Transaction) -> None:
+        """What was accepted so far counts for nothing."""
+        self._set(transaction, {})
+
+    def earlier(self, parts: Mapping[str, str]) -> MappingChange | None:
+        """What changed since rows were accepted that may not have been sent since; None when nothing did."""
+        seen, now = self._seen(), self._hashed(parts)
+        if not seen:
+            return None
+        others = {
+            name: [text for text in seen.get(name, [_ABSENT]) if text != now.get(name, _ABSENT)]
+            for name in dict.fromkeys((*now, *seen))
+        }
+        added = tuple(name for name, texts in others.items() if name in now and texts == [_ABSENT])
+        removed = tuple(name for name, texts in others.items() if name not in now and texts)
+        changed = tuple(name for name, texts in others.items() if name in now and texts and name not in added)
+        return MappingChange(added, removed, changed) if added or removed or changed else None
+
+    def _seen(self) -> dict[str, list[str]]:
+        """The hashes of each part by which rows were mapped; `_ABSENT` where there was no such part."""
+        sql = "SELECT accepted_by, mapped FROM etl_mapping WHERE mapping_id = ?"
+        rows = self._database.rows(sql, (self._mapping_id,))
+        accepted_by, mapped = rows[0] if rows else (None, None)
+        if accepted_by is not None:
+            return {str(name): list(texts) for name, texts in json.loads(accepted_by).items()}
+        # A state of before: what the last run mapped stands for all.
+        return {} if mapped is None else {str(name): [str(text)] for name, text in json.loads(mapped).items()}
+
+    def _set(self, transaction: Transaction, seen: Mapping[str, list[str]]) -> None:
+        sql = "UPDATE etl_mapping SET accepted_by = ? WHERE mapping_id = ?"
+        transaction.run(sql, (json.dumps(seen), self._mapping_id))
+
     def _hashed(self, parts: Mapping[str, str]) -> dict[str, str]:
         # A constant of a field may be a secret.
         return {
             name: blake2b(text.encode(errors="surrogatepass"), digest_size=8, key=self._hash_key).hexdigest()
             for name, text in parts.items()
         }
+
+
+def _with(texts: list[str], text: str) -> list[str]:
+    return texts if text in texts else [*texts, text]

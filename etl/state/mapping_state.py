@@ -201,10 +201,7 @@ class MappingState:
         self.binding.confirm(fingerprint)
 
     def reset(self, *, keep_ledger: bool = False) -> None:
-        """Forget checkpoints, backfills, fingerprint and dead letters, and the ledger too unless it is to be kept.
-
-        Without the ledger, every row that is read is sent again. The records of runs stay.
-        """
+        """Forget all but the records of runs, and the ledger too unless it is kept: then no row is sent again."""
         self._assert_writable()
         with self._database.transaction("reset a mapping in") as transaction:
             self._checkpoints.forget(transaction)
@@ -212,6 +209,7 @@ class MappingState:
             self.binding.forget(transaction)
             if not keep_ledger:
                 self._ledger.clear(transaction)
+                self.mapped.begin_anew(transaction)
                 self._doubts.clear(transaction)
                 self.answers.clear(transaction)
 
@@ -225,6 +223,7 @@ class MappingState:
         with self._database.transaction("begin a full refresh in") as transaction:
             self._checkpoints.set(transaction, track, None if before is None else before.position, run_id)
             self._checkpoints.set(transaction, "run", None, run_id)
+            self.mapped.begin_anew(transaction)
             self._distrust(transaction)
 
     def end_anew(self, track: str) -> None:

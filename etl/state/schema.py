@@ -89,6 +89,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             asked_at FLOAT8 NOT NULL DEFAULT 0, wait FLOAT8 NOT NULL DEFAULT 0)""",
     ),
     ("ALTER TABLE etl_mapping ADD COLUMN lone_failures TEXT",),
+    ("ALTER TABLE etl_mapping ADD COLUMN accepted_by TEXT",),
 )
 SCHEMA_VERSION = len(STEPS)
 

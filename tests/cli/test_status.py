@@ -66,7 +66,7 @@ def test_the_keys_of_the_json_are_stable(office: Any) -> None:
     people, other = map(json.loads, ended.out.splitlines())
     keys = [
         *("mapping", "in_folder", "checkpoint", "lag", "forecast", "dead_letters", "acknowledged", "usual", "ledger"),
-        *("in_doubt", "suppressed", "mapping_changed"),
+        *("in_doubt", "suppressed", "mapping_changed", "accepted_by_earlier", "differing"),
         *("full_refresh", "follows_clock", "holders", "backfills", "forgotten_run", "runs", "worries"),
     ]
     assert list(people) == list(other) == keys

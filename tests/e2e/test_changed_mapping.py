@@ -23,6 +23,7 @@ def test_a_field_more_is_told_and_its_values_are_sent_by_the_command_that_is_pri
     desk.mapping.write_text(desk.mapping.read_text().replace("  firstname: name\n", "  custom_name: name\n"))
     status = desk.call("status", str(desk.mapping))
     assert "the mapping changed since the last run: added custom_name; removed firstname" in status.out
+    assert "30 accepted rows differ now; to send them: squeezely-etl backfill" in status.out
     as_json = json.loads(desk.call("status", str(desk.mapping), "-o", "json").out)
     assert as_json["mapping_changed"] == {"added": ["custom_name"], "removed": ["firstname"], "changed": []}
     dry = desk.call("run", str(desk.mapping), "--dry-run")
@@ -30,13 +31,18 @@ def test_a_field_more_is_told_and_its_values_are_sent_by_the_command_that_is_pri
     ended = desk.call("run", str(desk.mapping))
     assert (ended.code, desk.stats()["accepted"]) == (0, 30)
     assert "the mapping changed since the last run: added custom_name; removed firstname" in ended.out
+    status = desk.call("status", str(desk.mapping))
+    assert "the mapping changed" not in status.out, "the run was done"
+    assert "rows were accepted by an earlier mapping: added custom_name; removed firstname" in status.out
+    assert "30 accepted rows differ now" in status.out
     look, send = [arguments for arguments in commands(ended.out) if arguments[0] == "backfill"]
     looked = desk.call(*look)
     assert (looked.code, desk.stats()["accepted"]) == (0, 30)
     assert all(f"{field} 30" in looked.out for field in ("custom_name", "firstname"))
     sent = desk.call(*send, "-o", "json")
     assert (sent.code, sent.summary["changed"], desk.stats()["accepted"]) == (0, 30, 60)
-    assert "the mapping changed" not in desk.call("status", str(desk.mapping)).out
+    after = desk.call("status", str(desk.mapping)).out
+    assert not any(words in after for words in ("the mapping changed", "an earlier mapping", "differ"))
 
 
 def test_a_dry_run_says_where_to_and_by_its_exit_code_whether_anything_would_be_sent(quick_desk: Any) -> None:

@@ -112,6 +112,64 @@ def test_a_new_field_reaches_the_rows_that_have_it(database_url: str, make_job: 
     assert differing(job) == 0
 
 
+def earlier(job: InProcess) -> MappingChange | None:
+    """What `status` says of rows that were accepted by an earlier mapping."""
+    return job.do(lambda shop: shop.state.mapped.earlier(mapped_parts(shop.mapping)))
+
+
+def test_rows_of_an_earlier_mapping_are_told_until_all_were_looked_at(database_url: str, make_job: Any) -> None:
+    make_table(database_url)
+    job = make_job(database_url, source="table: t, primary_key: id, cursor_field: at", fields=FIELDS)
+    with_shoe, with_both = f"{FIELDS}, custom_shoe: shoe", f"{FIELDS}, custom_shoe: shoe, custom_at: at"
+    assert earlier(job) is None
+    job.run("beginning", limits=Limits(rows=5))
+    assert earlier(job) is None
+    job.sections["fields"] = with_shoe
+    added = MappingChange(("custom_shoe",), (), ())
+    assert earlier(job) == added
+    job.run()
+    assert (job.run().mapping_change, earlier(job)) == (None, added), "five rows are of before"
+    job.sections["fields"] = FIELDS
+    assert earlier(job) == MappingChange((), ("custom_shoe",), ()), "the others are of after, also when it is undone"
+    job.sections["fields"] = with_both
+    job.backfill(limits=Limits(rows=3))
+    assert earlier(job) == MappingChange(("custom_shoe", "custom_at"), (), ())
+    job.backfill()
+    assert earlier(job) is not None, "one that goes on may have begun with another mapping"
+    job.backfill()
+    assert earlier(job) is None
+    job.sections["fields"] = FIELDS
+    job.run()
+    assert earlier(job) is not None
+    job.run(full_refresh=True, limits=Limits(rows=3))
+    assert earlier(job) is None, "what was accepted before counts for nothing"
+    job.sections["fields"] = with_shoe
+    job.run()
+    assert earlier(job) == added, "the first rows of the refresh are of before"
+
+
+def test_a_run_that_reads_all_rows_leaves_none_of_an_earlier_mapping(database_url: str, make_job: Any) -> None:
+    make_table(database_url)
+    job = make_job(database_url, source="table: t, primary_key: id", fields=FIELDS)
+    job.run("beginning")
+    job.sections["fields"] = f"{FIELDS}, custom_shoe: shoe"
+    job.run(limits=Limits(deadline=0.0))
+    assert earlier(job) == MappingChange(("custom_shoe",), (), ())
+    job.run()
+    assert earlier(job) is None
+
+
+def test_a_state_of_before_knows_what_the_last_run_mapped(tmp_path: Path, make_job: Any) -> None:
+    url = f"sqlite:///{tmp_path}/shop.sqlite"
+    make_table(url)
+    job = make_job(url, source="table: t, primary_key: id, cursor_field: at", fields=FIELDS)
+    job.run("beginning")
+    run_sql(f"sqlite:///{tmp_path}/etl/state.sqlite", "UPDATE etl_mapping SET accepted_by = NULL")
+    assert earlier(job) is None
+    job.sections["fields"] = "userid: {column: id, type: text}"
+    assert earlier(job) == MappingChange((), ("firstname",), ())
+
+
 def test_rows_that_change_for_another_reason_are_told_apart(database_url: str, make_job: Any) -> None:
     make_table(database_url)
     job = make_job(database_url, source="table: t, primary_key: id", fields=FIELDS)
