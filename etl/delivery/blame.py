@@ -2,10 +2,12 @@
 
 The rule: an event is given up only on evidence that the API is well. A batch whose attempts are used up is *suspect*
 when something else was accepted since it first left. Where nothing was, its halves are the question: one batch at a
-time is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the
-API is down, and the run stops. So a night of three rows ends well, of which one makes the API fail, and an outage costs
-eight requests. A suspect batch is halved, a half that fails is halved in turn, and an event that stands alone is tried
-again after the others of its batch. It becomes a dead letter when
+time is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the API
+is down, and the run stops. So a night of three rows ends well, of which one makes the API fail. Where several rows in a
+row do, the answer lies behind them: while all that is under way fails, up to eight events from further on are asked
+too, one at a time and twice each. An outage costs a hundred requests at most. What no run can tell because nothing is
+left to ask, `job/left_alone` does. A suspect batch is halved, a half that fails is halved in turn, and an event that
+stands alone is tried again after the others of its batch. It becomes a dead letter when
 
 * a request that left after it had failed alone was accepted, and it failed again after that; or all others of its batch
   were accepted, or stand as alone as it does; and

@@ -34,6 +34,9 @@ __all__ = ["AdmittedPage", "Courier", "CourierSettings", "CourierTally", "Reject
 MAX_PAGES_HELD = 8
 # Suspect events wait no longer than after so many failures: others are accepted, so the API is not overloaded.
 _LONGEST_SUSPECT_BACKOFF = 4
+# So many batches may be under way beyond `concurrency` where all of them fail: as many as one may have questions.
+MOST_PROBES = 8
+_ATTEMPTS_OF_A_PROBE = 2
 
 
 class Courier:
@@ -91,7 +94,7 @@ class Courier:
     @property
     def held_up(self) -> bool:
         """Whether an event is suspected to make its requests fail, and waits for something else to be accepted."""
-        return any(slot.parked for slot in self._slots)
+        return any(slot.stuck or slot.more_span for slot in self._slots)
 
     @property
     def passed_rows(self) -> int:
@@ -266,11 +269,14 @@ class Courier:
         self._changed = True
 
     def _ready_slot(self, now: float) -> Slot | None:
-        # What is further along goes first: it holds the prefix back.
+        # What is further along goes first: it holds the prefix back. But those who are to tell must have their turn.
+        stuck: Slot | None = None
         for slot in self._slots:
             if slot.pieces and not slot.flying and slot.ready_at <= now:
-                return slot
-        return None
+                if not slot.stuck:
+                    return slot
+                stuck = stuck or slot
+        return stuck
 
     def _new_slot(self) -> Slot | None:
         most = self._free_places()
@@ -285,6 +291,7 @@ class Courier:
         if batch is None:
             return None
         slot = Slot(batch)
+        slot.probes = bool(self._slots) and all(other.stuck for other in self._slots)
         self._slots.append(slot)
         return slot
 
@@ -293,9 +300,9 @@ class Courier:
         size = self._settings.batch_size
         taken = sum(slot.left if slot.parked else size for slot in self._slots)
         free = self._settings.concurrency * size - taken
-        if free <= 0 and self._settings.wide and len(self._slots) <= self._settings.concurrency:
-            # Another event tells whether those that fail are at fault, or the API.
-            return int(all(slot.parked for slot in self._slots))
+        if free <= 0 and self._settings.wide and len(self._slots) < self._settings.concurrency + MOST_PROBES:
+            # Another event tells whether those that fail are at fault, or the API; several of them may stand in a row.
+            return int(all(slot.stuck for slot in self._slots))
         return min(size, free)
 
     def _throttled(self, wait: float, *, now: float) -> None:
@@ -318,11 +325,14 @@ class Courier:
         if verdict.after_seconds is not None:
             self._budget.pause_until(now + verdict.after_seconds)
         used_up = self._patience.used_up(verdict, attempt=request.attempt)
+        used_up |= slot.probes and request.attempt >= _ATTEMPTS_OF_A_PROBE
         suspect = slot.is_suspect
         step = self._blame.failed(slot, verdict, used_up=used_up, elsewhere=Elsewhere.than(slot, self._slots))
         if slot.is_suspect and not suspect:
             self._patience.forgive(request.attempt - 1)
-        attempt = request.attempt if step is None else min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF)
+        # One that waits for another's answer is in no hurry.
+        soon = step is not None and not slot.waits
+        attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF) if soon else request.attempt
         wait = self._patience.after(verdict, attempt=attempt, now=now, jitter=jitter, suspect=step is not None)
         if verdict.throttled or (step is None and self._patience.repeated_trouble):
             self._budget.slow_down(now)

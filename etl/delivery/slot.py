@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 V = TypeVar("V")
+# Failures of a suspect batch in a row, after which others are to tell.
+_FAILED_IN_HALVES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Slot:
     undecided: failures since the batch became suspect, of events whose fault or innocence is not known.
     more_span: so many events more may leave beyond the span because a suspect event waits for others to be accepted.
     gave_up: an event of the batch was given up because it makes requests fail.
-    waits: its attempts are used up, and another slot finds out whether the API is well.
+    waits: its attempts are used up, and another slot finds out whether the API is well. probes: it left because all
+    others failed, to find that out.
     """
 
     __slots__ = (
@@ -86,6 +89,7 @@ class Slot:
         "more_span",
         "ordinal",
         "pieces",
+        "probes",
         "ready_at",
         "size",
         "undecided",
@@ -102,7 +106,7 @@ class Slot:
         self.size = len(batch.events)
         self.failed_in_a_row = 0
         self.undecided = 0
-        self.waits = self.gave_up = False
+        self.waits = self.probes = self.gave_up = False
         self.more_span = 0
         self._accepted_seen = 0
         self._in_order = True
@@ -129,6 +133,11 @@ class Slot:
     def parked(self) -> bool:
         """Whether that event was tried already, and waits for others to be accepted: its place is free meanwhile."""
         return bool(self.pieces) and self.stands_on_suspect and self.pieces[0].attempts > 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether its answers say nothing of the API any more: it waits for others, or failed in halves again."""
+        return self.parked or self.waits or (self.failed_in_a_row >= _FAILED_IN_HALVES and self.is_suspect)
 
     @property
     def only_suspects(self) -> bool:

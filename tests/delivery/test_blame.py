@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -57,7 +58,11 @@ def test_the_guilty_are_given_up_and_all_others_delivered(
 
 @pytest.mark.parametrize(
     ("poison", "concurrency"),
-    [((0,), 1), ((4,), 1), ((0,), 2), ((0, 1), 2), ((0, 5), 2), ((0,), 4), ((0, 3, 6), 4), ((0, 1, 2, 3), 4)],
+    [
+        *(((0,), 1), ((4,), 1), ((0, 1), 1), ((0, 1, 2, 3, 4, 5), 1), ((2, 3, 4, 8, 9), 1)),
+        *(((0,), 2), ((0, 1), 2), ((0, 5), 2), ((0, 1, 2, 3, 4), 2)),
+        *(((0,), 4), ((0, 3, 6), 4), ((0, 1, 2, 3), 4), ((0, 1, 2, 3, 4, 5, 6, 7), 4)),
+    ],
 )
 def test_where_each_request_has_one_event_the_guilty_keep_no_other_back(
     poison: tuple[int, ...], concurrency: int
@@ -79,13 +84,38 @@ def test_a_row_that_fails_with_nothing_beside_it_is_named() -> None:
     assert "the row with key 0 makes it fail" in (carrier.courier.trouble.hint or "")
 
 
+@pytest.mark.parametrize("batch_size", [1, 20])
+@pytest.mark.parametrize("concurrency", [1, 2, 4])
+def test_an_outage_that_asks_all_to_wait_as_long_ends(batch_size: int, concurrency: int) -> None:
+    """What is further along is ready each time, and must not keep from their turn those who are to tell."""
+    busy = replace(BROKEN, after_seconds=0.2)
+    settings = {"batch_size": batch_size, "concurrency": concurrency, "span_events": 4 * concurrency * batch_size}
+    carrier = carry(given(100), lambda _: busy, max_backoff_seconds=0.1, **settings)
+    assert isinstance(carrier.courier.trouble, StoppedEarly)
+    assert len(carrier.requests) <= 100
+
+
 @pytest.mark.parametrize("concurrency", [1, 2])
 def test_an_outage_costs_few_requests_where_each_has_one_event(concurrency: int) -> None:
     """And gives nothing up."""
     carrier = carry(given(50), lambda _: BROKEN, batch_size=1, concurrency=concurrency, span_events=400)
     assert (delivered(carrier), carrier.rejected) == ([], [])
     assert isinstance(carrier.courier.trouble, StoppedEarly)
-    assert len(carrier.requests) <= 64 * concurrency
+    assert len(carrier.requests) <= 100
+
+
+@pytest.mark.parametrize(("batch_size", "count"), [(2, 4), (3, 9), (5, 5), (5, 12), (20, 6)], ids=str)
+def test_on_one_connection_others_are_asked_where_a_whole_batch_is_guilty(batch_size: int, count: int) -> None:
+    """Several guilty rows in a row look like an API that is down, until one behind them is accepted."""
+    poison = range(count)
+    settings = {"batch_size": batch_size, "concurrency": 1, "span_events": 4 * batch_size, "max_attempts": 8}
+    carrier = carry(given(count + 20), failing(BROKEN, *poison), **settings)
+    assert carrier.courier.trouble is None
+    assert sorted(seq for seq, _ in carrier.rejected) == list(poison)
+    assert delivered(carrier) == list(range(count, count + 20))
+    outage = carry(given(count + 20), lambda _: BROKEN, **settings)
+    assert (delivered(outage), outage.rejected) == ([], [])
+    assert len(outage.requests) <= 100
 
 
 def test_a_dead_letter_says_what_was_answered() -> None:

@@ -77,7 +77,7 @@ def test_while_everything_fails_nothing_is_given_up(tmp_path: Path, kind: str) -
         ended = nights.run("beginning")
         assert ended.exit_code == {"http_403": 5, "server_error": 6}.get(reason, 2)
         assert (ended.books.sent, ended.books.rejected, nights.letters()) == (0, 0, [])
-        assert len(server.requests) <= 60
+        assert len(server.requests) <= 100
         server.script = ()
         assert nights.run(run_id="next").books.sent == 200
 

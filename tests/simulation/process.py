@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from etl.delivery.courier import Courier, CourierSettings, Request
+from etl.delivery.courier import MOST_PROBES, Courier, CourierSettings, Request
 from etl.delivery.throttle import Budget
 from etl.errors import EtlError, StoppedEarly
 from etl.event.event import Event
@@ -226,8 +226,8 @@ class Process:
                     self.last_place[identity] = (cursor, event.seq)
                 self.arrived.add(event.seq)
             self.unrecorded.add(event.seq)
-        # One more beside those that failed and are sent again anyway: it tells whether they are at fault.
-        waiting = any(slot.parked for slot in self.courier._slots)
+        # A few more beside those that failed and are sent again anyway: they tell whether those are at fault.
+        waiting = MOST_PROBES * any(slot.stuck for slot in self.courier._slots)
         bound = self.world.settings.concurrency * self.world.settings.batch_size + waiting
         require(len(self.unrecorded) <= bound, "a kill repeats no more than what is in flight", len(self.unrecorded))
 
