@@ -425,5 +425,9 @@ FAILURES = [
         "a monitor that is down", RUN, 3, [variable("SQUEEZELY_ETL_RUN_PING_URL", f"http://127.0.0.1:1/{leaks.PING}")]
     ),
     Case("a monitor's address that is none", RUN, 2, [variable("SQUEEZELY_ETL_RUN_PING_URL", f"ftp://{leaks.PING}@x")]),
+    Case(
+        "a gateway that is down", RUN, 3, [variable("SQUEEZELY_ETL_RUN_PUSHGATEWAY", f"http://a:{leaks.PING}@[::1]:1")]
+    ),
+    Case("a gateway in clear", RUN, 2, [variable("SQUEEZELY_ETL_RUN_PUSHGATEWAY", f"http://a:{leaks.PING}@gateway")]),
     Case("an option that is unknown", ("run", "people.yaml", "--nothing"), 2),
 ]
