@@ -15,6 +15,7 @@ HIDDEN = "(not shown)"
 # As the vendor's accounts look. Where account and key were swapped, the account is the key.
 _ACCOUNT = re.compile(r"(?:[A-Za-z]{1,4}-)?[0-9]{1,12}", re.ASCII)
 _NAME = re.compile(r"(?:[^\W\d][\w$]{0,62})(?:\.[^\W\d][\w$]{0,62}){0,2}")
+_MOMENT = re.compile(r"[\d:., +TZ/-]{1,40}")
 _PATH = re.compile(r"[\w./ ()+~-]+")
 _LONGEST_PLAIN_NAME = 10
 _FEW_DIGITS = 4
@@ -80,6 +81,14 @@ def shown_name(name: str) -> str:
     return name if is_plain_name(name) else HIDDEN
 
 
+def shown_value(text: str) -> str:
+    """`text`, quoted, where it is made like a number, a time or a word; otherwise words that say that it is not shown.
+
+    For values that people typed: a URL may have been put in the place of one.
+    """
+    return f'"{text}"' if _MOMENT.fullmatch(text) or is_plain_name(text) else f"what was given {HIDDEN}"
+
+
 def shown_path(path: str) -> str:
     """`path` where it looks like that of a file; otherwise words that say that it is not shown."""
     return path if _PATH.fullmatch(path) else HIDDEN
@@ -99,7 +108,9 @@ def holds_stray_at(url: str, *, has_user: bool) -> bool:
 
     has_user: whether the parser found a user or a password in it.
     """
-    return url.partition("://")[2].count("@") > has_user
+    rest = url.partition("://")[2]
+    # One @ behind a ? belongs to an option: of the whole before it, no part is a user.
+    return rest.count("@") > has_user or re.search(r"/[^@]*\?[^@]*=[^@]*@", rest) is not None
 
 
 def _bytes(secret: Secret) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 
 def main() -> None:
@@ -24,7 +25,10 @@ def _run() -> int:
     prepare_streams()
     from etl.cli.boundary import run
     from etl.cli.origin import tell_if_another
+    from etl.screen.telling import show_bug
 
+    # Its text may quote a value of a row, which Python would print.
+    threading.excepthook = lambda ended: show_bug(ended.exc_value) if ended.exc_value else None
     tell_if_another()
     code = run(sys.argv[1:])
     flush()

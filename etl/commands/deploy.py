@@ -19,6 +19,7 @@ from etl.deploy.plan import GRACE, PUSH_VARIABLE, STATE_VARIABLE, File, Plan, Va
 from etl.deploy.schedule import parse_schedule
 from etl.errors import UsageProblem
 from etl.mapping.quantities import parse_duration
+from etl.state.store import state_exists
 
 _RENDERERS = {
     "cron": cron.render,
@@ -90,7 +91,8 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
             f"{needs.own_steps[0]}: this unit carries mappings into its container, but not their own steps",
             hint="build an image that holds both, and let it run the folder with them",
         )
-    # A database's URL may hold a password: it goes by its variable's name.
+    # A database's URL may hold a password: it goes by its variable's name. One without its slashes is refused.
+    state_exists(call.state)
     state = None if "://" in call.state else Path(call.state).absolute()
     folder = Path.cwd()
     return Plan(

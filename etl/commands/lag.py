@@ -77,7 +77,7 @@ def ask_all(
     questions: abc.Mapping[str, Callable[[], Lag]], *, clock: Clock, patience_seconds: float = ASK_SECONDS
 ) -> dict[str, Answer]:
     """The answers of `questions`, by the same names; they are asked at once."""
-    answers: dict[str, Answer] = {}
+    answers: dict[str, Answer | Exception] = {}
     # Daemons: a driver that waits for ever must not keep the process from its end.
     threads = {
         name: threading.Thread(target=_ask, args=(question, name, answers), daemon=True)
@@ -89,14 +89,22 @@ def ask_all(
     for thread in threads.values():
         thread.join(max(0.0, until - clock.monotonic()))
     late = NoLag(f"the database did not answer within {patience_seconds:.0f} seconds")
-    return {name: answers.get(name, late) for name in questions}
+    found: dict[str, Answer] = {}
+    for name in questions:
+        answer = answers.get(name, late)
+        if isinstance(answer, Exception):
+            raise answer
+        found[name] = answer
+    return found
 
 
-def _ask(question: Callable[[], Lag], name: str, answers: dict[str, Answer]) -> None:
+def _ask(question: Callable[[], Lag], name: str, answers: dict[str, Answer | Exception]) -> None:
     try:
         answers[name] = question()
     except EtlError as error:
         answers[name] = NoLag(error.message)
+    except Exception as bug:  # noqa: BLE001 - told by the thread that asked
+        answers[name] = bug
 
 
 class MappingFiles:

@@ -1,13 +1,14 @@
 """Logs on stderr: a past-tense sentence and key=value, or one JSON object a line.
 
 The rule: ids, keys and cursors may stand in a log, other values of a row never; a log that cannot be written stops
-nothing; other libraries and Python's warnings are records like ours.
+nothing; other libraries and Python's warnings are records like ours, these without their text.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -40,8 +41,16 @@ def configure_logs(*, level: str, form: Literal["text", "json"]) -> None:
     root.handlers[:] = [handler]
     logging.getLogger("etl").setLevel(level.upper())
     root.setLevel(max(logging.WARNING, logging.getLogger("etl").level))
-    logging.captureWarnings(capture=True)
+    warnings.showwarning = _log_warning
     logging.raiseExceptions = False
+
+
+def _log_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    # Its text may quote an option of a URL, or a value of a row.
+    del message
+    logging.getLogger("py.warnings").warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
 def in_json() -> bool:
@@ -105,7 +114,7 @@ def _timestamp(record: logging.LogRecord) -> str:
 
 
 def _event(record: logging.LogRecord) -> str:
-    # A line a record: Python's warnings end with the line of code that they are about.
+    # A line a record.
     return record.getMessage().strip().replace("\n", " | ")
 
 

@@ -106,7 +106,11 @@ def _with_host(url: sa.URL) -> sa.URL:
     if colon and own_port.isdecimal() and not host.endswith("]"):
         host, port = name, own_port
     url = url.set(host=host.strip("[]")).difference_update_query(["host", "port"])
-    return url.set(port=int(port)) if isinstance(port, str) else url
+    if not isinstance(port, str):
+        return url
+    if not port.isdecimal():
+        raise UsageProblem("source.url has an option port that is no number", hint="such as port=5432")
+    return url.set(port=int(port))
 
 
 def _opened(url: sa.URL, limits: Limits, instants: tzinfo, *, clock: Clock) -> Database:
@@ -213,7 +217,7 @@ def _sqlite(url: sa.URL, limits: Limits) -> sa.Engine:
         connection.execute("PRAGMA query_only = ON")
         return connection
 
-    return sa.create_engine(url, creator=open_file, **_pooling())
+    return sa.create_engine(url.set(query={}), creator=open_file, **_pooling())
 
 
 def _existing(url: sa.URL, kind: str) -> Path:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from etl.errors import UsageProblem
 from etl.page import Scalar
+from etl.secret import shown_value
 from etl.source.plan import DEFAULT_LOOKBACK, DEFAULT_SETTLE, ReadPlan
 from etl.source.text_shape import TextShape, moment_of, shape_of
 
@@ -155,7 +156,8 @@ class CursorDomain:
         except (ValueError, OverflowError):
             example = {"integer": "12345", "date": "2024-01-31"}.get(self.kind, "2024-01-31T08:00:00")
             raise UsageProblem(
-                f'"{text[:40]}" is no value of the cursor {self.name} ({self.kind})', hint=f"for example {example}"
+                f"{shown_value(text)} is no value of the cursor {self.name} ({self.kind})",
+                hint=f"for example {example}",
             ) from None
 
     def _localised(self, moment: datetime) -> datetime:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from etl.errors import UsageProblem
 from etl.page import Column, Key, Scalar
+from etl.secret import shown_value
 
 _PERHAPS_BYTES = frozenset({"text", None})
 
@@ -54,7 +55,7 @@ def _scalar(text: str, column: Column) -> Scalar:
     try:
         return parsers.get(column.kind, str)(text)
     except (ValueError, InvalidOperation):
-        raise UsageProblem(f'"{text[:40]}" is no value of the key column {column.name} ({column.kind})') from None
+        raise UsageProblem(f"{shown_value(text)} is no value of the key column {column.name} ({column.kind})") from None
 
 
 def _bytes(text: str) -> bytes:

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from etl.errors import UsageProblem
 from etl.page import Bound, Position, Scalar, Window
+from etl.secret import shown_value
 from etl.source.cursor import CursorDomain
 
 MOST_WINDOWS = 100_000
@@ -127,7 +128,7 @@ def _integer_edges(start: Scalar, end: Scalar, step: str | int) -> Iterator[Scal
 def _calendar_step(step: str | int) -> tuple[int, str]:
     found = re.fullmatch(r"([1-9]\d{0,5})(h|d|w|mo|y)", str(step), re.ASCII)
     if found is None:
-        raise UsageProblem(f'"{step}" is no window of time', hint="for example 1h, 1d, 1w or 1mo")
+        raise UsageProblem(f"{shown_value(str(step))} is no window of time", hint="for example 1h, 1d, 1w or 1mo")
     amount = int(found[1])
     match found[2]:
         case "w":

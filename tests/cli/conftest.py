@@ -129,8 +129,6 @@ def make_office(
 ) -> Iterator[Callable[..., Office]]:
     root = logging.getLogger()
     handlers, levels = root.handlers[:], (root.level, logging.getLogger("etl").level)
-    # A call in an earlier test may have left it on, with pytest's own hook of that time behind it.
-    logging.captureWarnings(capture=False)
     monkeypatch.chdir(tmp_path)
     for name in ("NO_COLOR", "FORCE_COLOR", "SQUEEZELY_ETL_STATE"):
         monkeypatch.delenv(name, raising=False)
@@ -145,7 +143,6 @@ def make_office(
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     logging.getLogger("etl").setLevel(levels[1])
-    logging.captureWarnings(capture=False)
     logging.raiseExceptions = True
 
 

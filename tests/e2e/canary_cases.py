@@ -2,96 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 import ssl
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import trustme
 
 from etl.host.system_clock import SystemClock
 from etl.state.store import open_state
 from tests.e2e import leaks
-from tests.processes.forked_cli import Ended, ForkedCli
+from tests.e2e.canary_stage import Stage
 from tests.servers.scripted_faults import answering
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer
 
-ACCOUNT = "shop-1"
 BEGINNING = ("--start-from", "beginning")
-MAPPING = """\
-version: 1
-name: people
-source:
-  url: ${PEOPLE_URL}
-  table: people
-  primary_key: id
-  cursor_field: updated_at
-  timezone: UTC
-event: PersonUpdated
-fields:
-  email: email
-  firstname: name
-  phone: {column: phone, on_invalid: omit}
-  custom_kind: {column: kind, map: {a: b}, on_invalid: omit}
-max_failure_rate: 100%
-destination:
-  url: ${API_URL}
-  account: shop-1
-  api_key: ${API_KEY}
-  timeout: 1s
-  rate_limit: {requests_per_second: 10000, events_per_second: 1000000}
-  retry: {max_attempts: 2, max_backoff: 1s, give_up_after: 1s}
-tests: [{given: {id: 1, email: anna@example.com}, expect: {event: PersonUpdated, email: anna@example.com}}]
-"""
-
-
-@dataclass
-class Stage:
-    """A folder with a shop, a mapping and a state, and an API that does what `behave` says."""
-
-    folder: Path
-    cli: ForkedCli
-    server: ScriptedServer
-    variables: dict[str, str]
-    stack: ExitStack
-    behave: Callable[[Recorded], Behaviour | None] = lambda _: None
-
-    @property
-    def mapping(self) -> Path:
-        return self.folder / "people.yaml"
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "etl" / "state.sqlite"
-
-    def call(self, *arguments: str) -> Ended:
-        return self.cli.call(*arguments, environment=self.variables, folder=self.folder)
-
-    def sql(self, statement: str) -> None:
-        with closing(sqlite3.connect(self.folder / "people.sqlite")) as connection, connection:
-            connection.execute(statement)
-
-
-def a_stage(folder: Path, cli: ForkedCli, stack: ExitStack) -> Stage:
-    def behave(request: Recorded) -> Behaviour | None:
-        return stage.behave(request)  # as a case has set it
-
-    server = stack.enter_context(ScriptedServer(behave, credentials=(ACCOUNT, leaks.API_KEY)))
-    stage = Stage(folder, cli, server, {}, stack)
-    stage.mapping.write_text(MAPPING)
-    stage.sql(
-        "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, email TEXT, phone TEXT, kind TEXT, "
-        "updated_at DATETIME NOT NULL)"
-    )
-    for number in range(1, 7):
-        email = "kanarie at nowhere" if number == 5 else f"kanarie{number}@example.com"
-        stage.sql(
-            f"INSERT INTO people VALUES ({number}, 'Kanarie {number}', '{email}', 'kanarie', 'kanarie', "
-            f"'2025-01-01 00:00:0{number}')"
-        )
-    return stage
 
 
 # How the API fails, with all that it was told in its answer

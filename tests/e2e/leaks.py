@@ -9,12 +9,15 @@ from urllib.parse import quote
 
 API_KEY = "kEy-9fQ2zT7w"
 DATABASE_PASSWORD = "pAss-4hXm81Lc"
+# A password that looks like the name of something.
+LETTERS = "zwaluwnest"
 QUERY = "qUery-6bVn03Rd"
 ENVIRONMENT = "eNv-2kGs95Yt"
 PING = "pIng-8jWp47Ue"
 SECRETS = {
     "the API key": API_KEY,
     "the database's password": DATABASE_PASSWORD,
+    "a password of letters": LETTERS,
     "the URL's query": QUERY,
     "an unrelated variable": ENVIRONMENT,
     "the monitor's address": PING,

@@ -7,51 +7,29 @@ then searched. `preview` and `explain` without `--mask` are for seeing rows: onl
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl.cli.commands import squeezely_etl
-from etl.host.shared_budget import default_folder
 from tests.e2e import leaks
-from tests.e2e.canary_cases import COMMANDS, DEBUG, FAILURES, RUN, Case, Stage, a_stage
+from tests.e2e.canary_cases import COMMANDS, DEBUG, FAILURES, RUN, Case
+from tests.e2e.canary_stage import Stage, on_stage, searched
 from tests.processes.forked_cli import Ended, ForkedCli
 from tests.servers.scripted_server import Exchange
 
 
 @pytest.fixture
 def stage(tmp_path: Path, forked_cli: ForkedCli) -> Iterator[Stage]:
-    with ExitStack() as stack:
-        stage = a_stage(tmp_path, forked_cli, stack)
-        stage.variables = {
-            "PATH": os.environ["PATH"],
-            "PEOPLE_URL": f"sqlite:///{tmp_path}/people.sqlite?token={leaks.QUERY}",
-            "API_URL": stage.server.url,
-            "API_KEY": leaks.API_KEY,
-            "SQUEEZELY_ETL_STATE": str(stage.state),
-            "UNRELATED": leaks.ENVIRONMENT,
-        }
+    with on_stage(tmp_path, forked_cli) as stage:
         yield stage
-
-
-def searched(stage: Stage, ended: Ended, *, rows_on_stdout: bool = False) -> None:
-    """Fail for every canary in what `ended` printed, and in every file that the product writes."""
-    for leftover in (*stage.folder.glob("call-*"), *stage.folder.glob("people*"), *stage.folder.glob("key*")):
-        leftover.rename(stage.folder.parent / f"{stage.folder.name}-{leftover.name}")  # the test's own files
-    written = leaks.files_below(stage.folder, default_folder())
-    printed = {"stdout": ended.out.encode(), "stderr": ended.err.encode()}
-    found = leaks.found_in({**printed, **written}, leaks.SECRETS)
-    unseen = {"stderr": printed["stderr"]} if rows_on_stdout else printed
-    found += leaks.found_in({**unseen, **written}, leaks.PERSONAL)
-    assert not found, f"{found}\n{ended.out}\n{ended.err}"
 
 
 @pytest.mark.parametrize("case", [*COMMANDS, *FAILURES], ids=lambda case: case.name)
