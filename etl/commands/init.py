@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -78,12 +79,16 @@ def list_tables(url: str, *, output: Path | None) -> None:
         raise UsageProblem("no table is named for the file", hint="init URL lists the tables; init URL TABLE -o FILE")
     written = _url(url)
     found, tables = candidates_of(written.clear, clock=SystemClock())
+    names = Counter(mapping_name(one.table) for one in found)
     for kind in KINDS:
         named = [one.table for one in found if one.kind == kind]
         click.echo(f"{kind}: {'' if named else 'no table looks like them'}".rstrip())
         for name in named:
-            file = f"mappings/{mapping_name(name)}.yaml"
-            click.echo(f"  squeezely-etl init {shlex.quote(written.argument)} {shlex.quote(name)} -o {file}")
+            # Tables of one name in two schemas do not share a file.
+            stem = mapping_name(name) if names[mapping_name(name)] == 1 else mapping_name(name.replace(".", "_"))
+            click.echo(
+                f"  squeezely-etl init {shlex.quote(written.argument)} {shlex.quote(name)} -o mappings/{stem}.yaml"
+            )
     click.echo(f"of {tables} tables and views; any other: squeezely-etl init URL TABLE", err=True)
     if written.is_missing:
         click.echo(_set_first(), err=True)

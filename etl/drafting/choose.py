@@ -145,7 +145,9 @@ def _stand_in(facts: TableFacts) -> tuple[DraftField, str]:
         for one in facts.columns
         if one.name not in facts.key.columns and (place := rank(one.known_as, CUSTOMER_REFERENCES)) is not None
     )
-    column = ranked[0][1] if ranked else facts.key.columns[0]
+    # Of a key of several columns the first is often a tenant or a shop.
+    telling = max(facts.key.columns, key=lambda name: len(set(map(str, facts.column(name).values))))
+    column = ranked[0][1] if ranked else telling
     remark = (
         "no column holds an e-mail address or an external id, and no table was found that does. Join the table with "
         "the addresses in a `query` and map email; userid is a comment below, because an internal id splits profiles"

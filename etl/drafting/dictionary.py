@@ -22,8 +22,8 @@ FIELD_NAMES = _names(
     email="email emailaddress emailadres emailadresse mail mailadres mailadresse emailaddr emailcanonical "
     "emailnormalized",
     userid="externaluserid externalid externeid externesid externalcustomerid",
-    firstname="firstname voornaam vorname givenname roepnaam rufname forename fname firstnames",
-    lastname="lastname achternaam nachname surname familyname familienaam familienname zuname lname",
+    firstname="firstname voornaam vorname givenname roepnaam rufname forename fname firstnames first",
+    lastname="lastname achternaam nachname surname familyname familienaam familienname zuname lname last",
     gender="gender geslacht geschlecht sex sekse salutation anrede aanhef idgender sal",
     birthdate="birthdate dateofbirth dob birthday birthdaydate geboortedatum gebdatum geburtsdatum geburtstag "
     "geboortedag bday",
@@ -56,8 +56,8 @@ FIELD_NAMES = _names(
     totalvalue="grandtotal totalvalue totalpaid totalpaidtaxincl ordertotal totalordersum total totalincltax "
     "totalwithtax totalinctax totalinclvat totalamount totalprice totalgrossamount totalgross amounttotal "
     "invoiceamount ordertotalgross orderamount ordervalue grosstotal totaal totaalbedrag totaalinclbtw totaalprijs "
-    "eindtotaal totalpriceincl currenttotalprice totalpricenumber orderbedrag ordertotaal bedrag gesamtbetrag "
-    "gesamtsumme gesamtpreis endbetrag endsumme bruttobetrag "
+    "eindtotaal totalpriceincl currenttotalprice totalpricenumber pricetotal orderbedrag ordertotaal bedrag "
+    "gesamtbetrag gesamtsumme gesamtpreis endbetrag endsumme bruttobetrag "
     "bruttosumme rechnungsbetrag bestellwert gesamt summe betrag amountpaid amount sum",
     checkin_date="checkindate checkin arrivaldate arrival aankomstdatum aankomst anreisedatum anreise",
     checkout_date="checkoutdate checkout departuredate departure vertrekdatum vertrek abreisedatum abreise",
@@ -91,7 +91,9 @@ CUSTOMER_REFERENCES = _words(
     "clientid idclient client memberid accountid buyerid contactid personid partyid shopperid profileid "
     "partnerid debiteurid debiteurnummer debiteurnr debiteur debitorid debitornr klantcode relatiecode "
     "klantid idklant klant klantnr klantnummer relatieid gebruikerid kundenid kundeid kunde kundennr kundennummer "
-    "benutzerid mitgliedid"
+    "benutzerid mitgliedid useruuid customeruuid customerguid userguid useruid "
+    "customeruid memberuuid klantuuid kundenuuid accountuuid contactuuid clientuuid "
+    "guestid idguest guest gastid gastnr gast patientid studentid"
 )
 
 # The same for the lines of an order.
@@ -152,7 +154,8 @@ CREATED_NAMES = _words(
 DELETED_NAMES = _words("deletedat deletedon deleted verwijderdop verwijderd geloeschtam geloescht")
 STATUS_NAMES = _words(
     "status orderstatus orderstatusid ordersstatus state orderstate currentstate paymentstate paymentstatus "
-    "financialstatus checkoutstate statusid stateid transstatus bestelstatus bestellstatus auftragsstatus zustand"
+    "financialstatus checkoutstate statusid stateid transstatus type ordertype "
+    "bestelstatus bestellstatus auftragsstatus zustand"
 )
 # What consents are called where the values tell what they are, and the times of opting in.
 CONSENT_STATES = _words(
@@ -253,7 +256,7 @@ PEOPLE_TABLES = frozenset(
         "personen "
         "member lid leden mitglied mitglieder account relatie customerentity customerlookup partner respartner "
         "accountuser profile "
-        "customeraccount shopuser customeruser buyer shopper koper kaeufer"
+        "guest gast gasten gaeste patient student customeraccount shopuser customeruser buyer shopper koper kaeufer"
     )
 )
 SUBSCRIBER_TABLES = frozenset(

@@ -114,7 +114,9 @@ def _orders(structure: Structure, table: TableShape) -> int:
 def _subscriptions(structure: Structure, table: TableShape, reading: Reading) -> int:
     if not is_subscriber_table(table.name, structure.prefix_of(table)):
         return 0
-    return 4 if address_column(table, reading.column) is not None else 0
+    # A subscription to a box or a magazine names its customer instead.
+    referring = any(_called(table, CUSTOMER_REFERENCES))
+    return 4 if referring or address_column(table, reading.column) is not None else 0
 
 
 def _customers(structure: Structure, table: TableShape, reading: Reading) -> int:

@@ -16,6 +16,8 @@ from etl.mapping.catalogue import PRODUCT_FIELDS
 
 _OWN = (*LINE_OWNERS, *OWNERS)
 _PARENTS = ("parentitemid", "parentid", "parentlineid", "bundleitemid", "parent")
+# Names of a number of pieces that are no names of an amount of money.
+_PIECES = tuple(one for one in PRODUCT_NAMES["quantity"] if one not in ("amount", "count"))
 _MOST_NAMED = 5
 _ENOUGH_ALIKE = 0.9
 _LISTS = frozenset({"json", "list", "text", None})
@@ -33,7 +35,7 @@ def products_of(facts: TableFacts, fields: Mapping[str, DraftField]) -> tuple[Dr
     if fit:
         *_, child, found = min(fit, key=lambda one: one[:4])
         return _from_rows(child, found), ()
-    remarks = tuple(_unfit(child, found) for child, found in unfit[:_MOST_NAMED])
+    remarks = (*(_unfit(child, found) for child, found in unfit[:_MOST_NAMED]), *_unfit_json(facts))
     own = _from_json(facts) or _from_row(facts, fields)
     return (own, ()) if own is not None else (None, remarks)
 
@@ -90,8 +92,23 @@ def _ordered(found: Mapping[str, DraftField]) -> tuple[DraftField, ...]:
 
 
 def _unfit(child: ChildFacts, found: Mapping[str, DraftField]) -> str:
+    return f"{child.table} refers to this table, but {_lacking('column', child.columns, found)}"
+
+
+def _unfit_json(facts: TableFacts) -> Iterator[str]:
+    """Words for a JSON list of objects that has no article or no quantity among the keys of its objects."""
+    for column in facts.columns:
+        keys = tuple(_keys(column)) if column.kind in _LISTS and not is_secret(column.name) else ()
+        if keys:
+            found = line_fields(keys, facts.today)
+            yield f"{column.name} holds a JSON list, but {_lacking('key', keys, found)}"
+
+
+def _lacking(what: str, columns: Sequence[SampledColumn], found: Mapping[str, DraftField]) -> str:
     lacks = [words for name, words in (("id", "article"), ("quantity", "quantity")) if name not in found]
-    return f"{child.table} refers to this table, but no column of it looks like the {' or the '.join(lacks)} of a line"
+    broken = [one.name for one in columns if _fractional(one) and rank(one.known_as, _PIECES, owners=_OWN) is not None]
+    fractions = f"; {broken[0]} holds fractions" if broken and "quantity" not in found else ""
+    return f"no {what} of it looks like the {' or the '.join(lacks)} of a line{fractions}"
 
 
 def _from_json(facts: TableFacts) -> DraftProducts | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from etl.drafting.dictionary import CREATED_NAMES, DELETED_NAMES, STATUS_NAMES
 from etl.drafting.draft import Draft
-from etl.drafting.facts import TableFacts
+from etl.drafting.facts import SampledColumn, TableFacts
 from etl.drafting.lines import block, comment, line, wrapped
 from etl.drafting.names import rank
 from etl.drafting.quoting import listed, quoted, quoted_sql
@@ -41,12 +41,24 @@ def _where(facts: TableFacts, draft: Draft) -> Iterator[str]:
         yield from wrapped(f"! {why}", "  # ")
         yield line("  where", quoted_sql(condition))
     for one in facts.columns:
-        if rank(one.known_as, DELETED_NAMES) is not None and (one.kind or "").startswith("date"):
-            yield f"  # where: {comment(one.in_sql)} IS NULL    # leaves out rows that count as deleted"
+        if rank(one.known_as, DELETED_NAMES) is not None and (alive := _alive(one)):
+            yield f"  # where: {comment(alive)}    # leaves out rows that count as deleted"
     states = [one for one in facts.columns if rank(one.known_as, STATUS_NAMES) is not None]
     if draft.event == "Purchase" and states:
         names = ", ".join(comment(one.name) for one in states[:3])
         yield f"  # where: …    # perhaps only orders of a certain state, such as paid; see {names}"
+
+
+def _alive(column: SampledColumn) -> str:
+    """The condition that a row is not marked as deleted; "" where the column's kind says nothing of it."""
+    if (column.kind or "").startswith("date"):
+        return f"{column.in_sql} IS NULL"
+    flags = all(value in (0, 1) for value in column.values)
+    return (
+        {"boolean": f"NOT {column.in_sql}", "integer": f"{column.in_sql} = 0"}.get(column.kind or "", "")
+        if flags
+        else ""
+    )
 
 
 def _cursor(facts: TableFacts) -> Iterator[str]:

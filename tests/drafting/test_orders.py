@@ -245,3 +245,41 @@ def test_a_total_that_is_called_cents_becomes_euros(database_url: str, name: str
     orders(database_url, "orders", without=("total",), more=f", {name} INTEGER", **{name: 1999})
     line = next(one for one in text_of(database_url, "orders").splitlines() if one.startswith("  totalvalue:"))
     assert line.casefold().startswith(f"  totalvalue: {{column: {name.casefold()}, transform: [scale(0.01)]}}")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ({"code": "J1", "quantity": 2}, "basket holds a JSON list, but no key of it looks like the article of a line."),
+        ({"sku": "J1", "qty": 2.5}, "no key of it looks like the quantity of a line; qty holds fractions."),
+    ],
+)
+def test_a_json_list_that_does_not_fit_is_named(database_url: str, line: dict[str, Any], words: str) -> None:
+    orders(database_url, more=", basket VARCHAR(200)", basket=json.dumps([line] * 3))
+    assert words in plain(text_of(database_url, "verkoop_2025"))
+
+
+def test_a_line_whose_quantity_is_a_fraction_says_so(database_url: str) -> None:
+    orders(database_url)
+    lines(database_url, "order_no VARCHAR(20), sku VARCHAR(9), qty DECIMAL(9,3)", lambda n: {
+        "order_no": f"N{n}", "sku": "A", "qty": n + 0.5,
+    })  # fmt: skip
+    words = "regels refers to this table, but no column of it looks like the quantity of a line; qty holds fractions"
+    assert words in plain(text_of(database_url, "verkoop_2025"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("deleted INTEGER", 0, "where: deleted = 0"),
+        ("deleted_at TIMESTAMP NULL", "2025-03-01 10:00:00", "where: deleted_at IS NULL"),
+        ("deleted VARCHAR(9)", "x", None),
+    ],
+)
+def test_rows_that_count_as_deleted_can_be_left_out(
+    database_url: str, column: str, value: object, words: str | None
+) -> None:
+    orders(database_url, more=f", {column}", **{column.split(maxsplit=1)[0]: value})
+    text = text_of(database_url, "verkoop_2025")
+    assert ("leaves out rows that count as deleted" in text) is (words is not None)
+    assert words is None or f"# {words} " in text

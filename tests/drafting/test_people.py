@@ -43,6 +43,8 @@ def customers(url: str, name: str = "customers", key: str = "id") -> None:
         ("klanten", "klantnr", "klantnr"),
         ("shop_kunden", "id", "kunde_id"),
         ("tbl_client", "client_id", "id_client"),
+        ("guests", "guest_id", "guest_id"),
+        ("users", "uuid", "user_uuid"),
     ],
 )
 def test_an_address_of_another_table_is_joined_by_a_like_named_column(
