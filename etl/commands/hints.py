@@ -7,6 +7,7 @@ stands for what only a person knows.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from etl.commands.advice import Place
 from etl.errors import (
@@ -19,7 +20,9 @@ from etl.errors import (
     MappingLocked,
     TableWentBack,
 )
-from etl.mapping.destination import Destination
+
+if TYPE_CHECKING:
+    from etl.mapping.destination import Destination
 
 
 def name_api(error: EtlError, destination: Destination) -> None:
