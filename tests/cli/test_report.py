@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Office
+from tests.sandbox.axe import violations
 from tests.sandbox.chromium import WEAK_TEXT, chromium, new_tab
 
 DRY = ("run", "people.yaml", "--dry-run", "--start-from", "beginning")
@@ -176,6 +177,7 @@ def test_in_a_browser_it_can_be_read_by_everybody(shop: Office, tmp_path: Path) 
                 tab.open(Path(f"{name}.html").resolve().as_uri())
                 assert tab.run("document.documentElement.scrollWidth") <= width, "nothing sticks out"
                 assert tab.run(WEAK_TEXT) == []
+                assert violations(tab) == []
                 tab.screenshot(tmp_path / f"{name}-{scheme}-{width}.png")
                 if width == 360:
                     tab.ask("Accessibility.enable")

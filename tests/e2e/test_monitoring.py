@@ -84,6 +84,17 @@ def test_a_good_run_a_bad_one_and_a_stopped_one(desk: Any, monitor: ScriptedServ
     assert value(metrics, "last_run_rows", outcome="unsent") == 2
 
 
+def test_a_guard_that_stops_a_run_is_told_as_a_failure_with_its_words(desk: Any, monitor: ScriptedServer) -> None:
+    desk.write_mapping(top="guards: {max_events: 20}")
+    desk.fill(30)
+    desk.variables = {"SQUEEZELY_ETL_RUN_PING_URL": f"{monitor.url}/{TOKEN}"}
+    assert desk.run("--start-from", "beginning").code == 9
+    assert told(monitor) == [(f"/{TOKEN}/fail", "squeezely-etl ended with exit code 9")], "nothing began"
+    said = (monitor.requests[-1].body or b"").decode()
+    assert "\n  max_events: it would send 30 events, more than 20\n" in said
+    assert "@" not in said
+
+
 def test_nothing_is_told_of_a_dry_run_or_of_a_mapping_that_is_busy(desk: Any, monitor: ScriptedServer) -> None:
     """The one that is busy tells its own end; a monitor that counts from the last start must not hear another."""
     desk.fill(3)

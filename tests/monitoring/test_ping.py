@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from etl.books import Books
-from etl.errors import CredentialsRefused, EtlError, Interrupted, MappingLocked, StateUnusable, StoppedEarly
+from etl.errors import (
+    CredentialsRefused,
+    EtlError,
+    GuardTripped,
+    Interrupted,
+    MappingLocked,
+    StateUnusable,
+    StoppedEarly,
+)
+from etl.job.outcome import ExampleEvent, Forecast, TrippedGuard
 from etl.monitoring.ending import Ending
 from etl.monitoring.ping import CLOSE_SECONDS, Pinger, words_for
 from etl.monitoring.ping_url import parse_ping_url
@@ -166,4 +176,20 @@ def test_the_words_name_counts_and_codes_only() -> None:
         "  2 dead letters open\n"
         "orders: run failed with exit code 8 in 12 s\n"
         "  nothing read\n"
+    )
+
+
+def test_the_words_name_the_guard_that_stopped_a_run_and_no_key_of_a_row() -> None:
+    books = Books(read=30, unsent=30)
+    tripped = (TrippedGuard("max_events", "it would send 30 events, more than 20"),)
+    shown = (ExampleEvent("new", '[["int","4711"]]', {"event": "X", "email": "eva@example.com"}),)
+    forecast = Forecast(30, 1, 900, 1.0, {}, {"invalid_email": ['[["int","4711"]]']}, guards=tripped, shown=shown)
+    ending = an_ending(books=books, error=GuardTripped("nothing was sent"))
+    ending = replace(ending, outcome=replace(ending.outcome, forecast=forecast))
+    assert ending.needs_person
+    assert words_for([ending], exit_code=9) == (
+        "squeezely-etl ended with exit code 9\n"
+        "customers: run stopped with exit code 9 in 12 s\n"
+        "  30 read, 30 unsent\n"
+        "  max_events: it would send 30 events, more than 20\n"
     )

@@ -7,13 +7,15 @@ import hashlib
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from etl.sandbox.faults import SandboxSettings
+from etl.sandbox.faults import SandboxSettings, parse_faults
 from etl.sandbox.serve import running
+from tests.sandbox.axe import violations
 from tests.sandbox.chromium import WEAK_TEXT, Tab, send, text, wait_for_rows
 from tests.sandbox.conftest import HEADERS, InProcess
 
@@ -48,6 +50,25 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
     assert not re.search(r"<(link|img|iframe|object)\b(?![^>]*data:)", page)
     assert "innerHTML" not in page
     assert " on" not in " ".join(re.findall(r"<[a-z]+[^>]*>", page.partition("<script")[0])).replace(" only", "")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
+def test_axe_finds_nothing_wrong_with_it(
+    tab: Tab, served: Callable[[SandboxSettings], httpx.Client], scheme: str, width: int
+) -> None:
+    # What is rehearsed stands on the page too; nothing is refused that is not wrong.
+    api = served(SandboxSettings(faults=parse_faults(["reject=other@example.com"])))
+    tab.size(width, 900)
+    tab.prefer(prefers_color_scheme=scheme)
+    tab.open(str(api.base_url))
+    tab.until("document.getElementById('contact-words').textContent === 'Live'")
+    assert violations(tab) == [], "before the first event"
+    send(api, EVA, JAN)
+    send(api, {"event": "CustomerUpdated", "email": "nobody"})
+    wait_for_rows(tab, 3)
+    assert violations(tab) == [], "with events, and a refused one"
+    tab.run("document.querySelector('#rows tr').click()")
+    assert violations(tab) == [], "with the details of one"
 
 
 def test_it_waits_then_shows_events_as_they_arrive(tab: Tab, api: httpx.Client) -> None:
