@@ -17,14 +17,24 @@ import signal
 import socket
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import etl.commands.sending
-import etl.commands.wiring
 from etl.cli import main
 from tests.processes.crash_points import arm
 
+# What a call loads at its first need, and each child would load anew.
+LOADED = (
+    "click.shell_completion",
+    "encodings.idna",
+    "encodings.utf_8_sig",
+    "etl.cli.boundary",
+    "etl.commands.sending",
+    "etl.commands.wiring",
+    "etl.monitoring.push_url",
+    "sqlalchemy.dialects.sqlite",
+)
 # A call that hangs ends by SIGALRM, so that its test tells what it did.
 LONGEST_SECONDS = 120
 
@@ -80,7 +90,8 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    assert etl.commands.sending, etl.commands.wiring
+    for module in LOADED:
+        import_module(module)
     gc.collect()
     gc.freeze()
     called = serve(socket.socket(fileno=int(sys.argv[1])))
