@@ -27,6 +27,8 @@ class Endings:
         self.open = 0
         self.said = ""
         self._lanes = lanes
+        # What the indexes in this API's answers count from; None: none of them has told yet.
+        self._counts_from: int | None = None
 
     def hand_out(self) -> None:
         """What is certain so far was handed out."""
@@ -42,15 +44,8 @@ class Endings:
                 self._accept(events, unconfirmed=unconfirmed)
                 slot.next_piece()
                 return len(events) if unconfirmed else 0
-            case Partly(errors=errors, others=others):
-                assert errors, "a verdict that names no event cannot be attributed"
-                for at, refusal in sorted(errors.items()):
-                    self.reject(events[at], refusal, uncertain=slot.ambiguous)
-                if others == "accepted":
-                    self._accept(tuple(event for at, event in enumerate(events) if at not in errors))
-                    slot.next_piece()
-                else:
-                    slot.keep(lambda at: at not in errors)
+            case Partly() as partly:
+                self._take_partly(slot, events, partly)
             case PartlyAccepted(created=created):
                 words = f"the API took {created} of {len(events)} events and did not say which"
                 for event in events:
@@ -76,6 +71,26 @@ class Endings:
         """Give `event` up. uncertain: it may have been accepted all the same."""
         self.certain.rejected.append(RejectedEvent(event, refusal.code, refusal.words, uncertain))
         self.open -= 1
+
+    def _take_partly(self, slot: Slot, events: tuple[Event, ...], partly: Partly) -> None:
+        assert partly.errors, "a verdict that names no event cannot be attributed"
+        taken = partly.others == "accepted"
+        self._counts_from = self._counts_from if partly.counts_from is None else partly.counts_from
+        if self._counts_from is None:
+            # The event before each may be meant as well: what each says alone tells, and how this API counts.
+            doubted = {at - before for at in partly.errors for before in (0, 1)}
+            slot.ambiguous |= taken
+            self._accept(slot.take_apart(doubted, others_leave=not taken))
+            return
+        shift = self._counts_from if partly.counts_from is None else 0
+        errors = {at - shift: refusal for at, refusal in partly.errors.items()}
+        for at, refusal in sorted(errors.items()):
+            self.reject(events[at], refusal, uncertain=slot.ambiguous)
+        if taken:
+            self._accept(tuple(event for at, event in enumerate(events) if at not in errors))
+            slot.next_piece()
+        else:
+            slot.keep(lambda at: at not in errors)
 
     def _halve(self, slot: Slot, events: tuple[Event, ...], refusal: Refusal) -> None:
         if len(events) == 1:

@@ -9,7 +9,7 @@ that share an identity with them or with each other.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -211,6 +211,28 @@ class Slot:
         self.next_piece(*((rest,) if rest else ()))
         if rest:
             self.pieces[0].spared = self.pieces[0].named = True
+
+    def take_apart(self, doubted: Collection[int], *, others_leave: bool) -> tuple[Event, ...]:
+        """Of the first piece let the events with these indexes leave again, each alone.
+
+        others_leave: and what stands between them; else those alone that are about the same person and come later, so
+        that the newest is the last. Returns the events that leave no more.
+        """
+        done = self.pieces.popleft()
+        parts: list[list[Event]] = [[]]
+        rest: list[Event] = []
+        held: set[str] = set()
+        for at, event in enumerate(done.events):
+            if at in doubted or not (others_leave or _is_free(event, held)):
+                held.update(event.identities)
+                parts += [[event], []]
+            else:
+                (parts[-1] if others_leave else rest).append(event)
+        for events in reversed([part for part in parts if part]):
+            self.pieces.appendleft(Piece(tuple(events), done.trouble))
+            self.pieces[0].spared = events[0].seq not in {done.events[at].seq for at in doubted}
+        self.ready_at = 0.0
+        return tuple(rest)
 
     def has_untried_behind(self, first: int) -> bool:
         """Whether a piece that was not tried yet stands behind the first so many."""

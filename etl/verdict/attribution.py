@@ -1,13 +1,15 @@
 """Which event each error of an answer speaks of, in the shapes that `errors` is known to take.
 
 An error is never given to an event on a guess: one that names none, or one that was not sent, makes the whole answer
-count as one without details, and halving finds the guilty events.
+count as one without details, and halving finds the guilty events. Whether indexes count from 0 or from 1 stands in the
+answer where one of them is 0, or as high as the number of events, or where it repeats an address or a user id.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from etl.verdict.redaction import Sent
 from etl.verdict.refusal import Refusal, read_refusal
@@ -16,18 +18,45 @@ _INDEX_FIELDS = ("index", "event_index", "key", "position")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
-def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> dict[int, Refusal] | None:
-    """Errors by the index of their event in the request, or None when they cannot all be given to one.
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """Errors by the index of their event in the request, from 0.
+
+    counts_from: what the answer's own indexes count from, 0 or 1; None: it does not say, and 0 is taken.
+    """
+
+    errors: dict[int, Refusal]
+    counts_from: int | None
+
+
+def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> Attributed | None:
+    """Each error with its event, or None when they cannot all be given to one.
 
     errors: the non-empty value of `errors`; events: how many were sent. The rest is as in `read_refusal`.
     """
-    named = _by_field(errors) or _by_key(errors) or _by_place(errors, events=events)
-    if not named or not all(0 <= index < events for index in named):
+    by_place = None
+    named = _by_field(errors) or _by_key(errors) or (by_place := _by_place(errors, events=events))
+    if not named:
         return None
-    return {
-        index: read_refusal(found[0] if len(found) == 1 else found, otherwise=otherwise, sent=sent)
-        for index, found in sorted(named.items())
+    ways = {0} if by_place else _ways_to_count(named, events=events, sent=sent)
+    if not ways:
+        return None
+    first = min(ways)
+    found = {
+        index - first: read_refusal(each[0] if len(each) == 1 else each, otherwise=otherwise, sent=sent)
+        for index, each in sorted(named.items())
     }
+    return Attributed(found, first if len(ways) == 1 else None)
+
+
+def _ways_to_count(named: Mapping[int, list[object]], *, events: int, sent: Sent) -> set[int]:
+    """What the indexes may count from, 0 or 1."""
+    ways = {first for first in (0, 1) if all(0 <= index - first < events for index in named)}
+    if len(ways) > 1:
+        echoed = {index - of for index, error in named.items() for of in sent.events_named_in(error)}
+        # A text may name other events besides its own.
+        ways = (ways & echoed) if echoed else ways
+    return ways
 
 
 def _by_field(errors: object) -> dict[int, list[object]] | None:

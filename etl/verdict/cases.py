@@ -34,7 +34,7 @@ class Case(Enum):
     ATTRIBUTED_OTHERS_ACCEPTED = (
         "207, or 2xx with `success: true` or a count of the rest; errors that name their events",
         "the named events rejected, the others accepted",
-        "the answer tells them apart",
+        "the answer tells them apart; where it does not say whether it counts from 0 or 1, each in question goes alone",
     )
     ATTRIBUTED_OTHERS_RESENT = (
         "400, 422, other 4xx, or 2xx without success; errors that name their events",

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, assert_never
 from etl.errors import CredentialsRefused, DestinationMisconfigured, EtlError, StoppedEarly
 from etl.verdict.account_words import AccountTrouble, trouble_of_status
 from etl.verdict.answer import Answer, Failure
-from etl.verdict.attribution import attribute
+from etl.verdict.attribution import Attributed, attribute
 from etl.verdict.body import NO_BODY, Body, read_body
 from etl.verdict.cases import BY_HUNDRED, BY_STATUS, VERDICTS, Case
 from etl.verdict.redaction import Sent
@@ -50,10 +50,12 @@ class Partly:
     """The answer names the refused events by their index in the request; never empty.
 
     others: what the answer means for those that it does not name: "accepted", or "resend" in the same slot.
+    counts_from: what the answer's indexes count from, 0 or 1; None: it does not say, and `errors` takes them as from 0.
     """
 
     errors: Mapping[int, Refusal]
     others: Literal["accepted", "resend"]
+    counts_from: int | None = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +202,17 @@ def _decide_answered(status: int, body: Body, *, events: int, sent: Sent) -> tup
 
 
 def _decide_refused(status: int, body: Body, *, events: int, sent: Sent) -> tuple[Case, Verdict]:
-    errors = _attributed(status, body, events=events, sent=sent)
-    if errors:
+    attributed = _attributed(status, body, events=events, sent=sent)
+    if attributed is not None:
+        errors, counts_from = attributed.errors, attributed.counts_from
         if len(errors) == events and all(error.account is not None for error in errors.values()):
             return _decide_opaque(status, errors[0])
         rest = events - len(errors)
         counted = body.count is not None and body.count >= rest
         says_so = status == 207 or (status // 100 == 2 and body.success is True)
         if status // 100 == 2 and (counted or (says_so and body.count is None)):
-            return Case.ATTRIBUTED_OTHERS_ACCEPTED, Partly(errors, "accepted")
-        return Case.ATTRIBUTED_OTHERS_RESENT, Partly(errors, "resend")
+            return Case.ATTRIBUTED_OTHERS_ACCEPTED, Partly(errors, "accepted", counts_from)
+        return Case.ATTRIBUTED_OTHERS_RESENT, Partly(errors, "resend", counts_from)
     if (body.errors is None or body.only_number) and body.count is not None and 0 < body.count < events:
         return Case.PARTLY_ACCEPTED, PartlyAccepted(body.count)
     about = body.errors if body.errors is not None else dict(body.whole)
@@ -237,7 +240,7 @@ def _decide_opaque(status: int, refusal: Refusal) -> tuple[Case, Verdict]:
             return Case.REFUSED, Refused(refusal)
 
 
-def _attributed(status: int, body: Body, *, events: int, sent: Sent) -> dict[int, Refusal] | None:
+def _attributed(status: int, body: Body, *, events: int, sent: Sent) -> Attributed | None:
     if body.errors is None:
         return None
     return attribute(body.errors, events=events, otherwise=_code(status), sent=sent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 
 import orjson
@@ -38,6 +39,9 @@ _SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+", re.ASCII)
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+", re.ASCII)
 _CUSTOM = re.compile(r"custom_[a-z0-9_]{1,40}", re.ASCII)
 _SHORT = re.compile(r"[0-9]{1,3}|[A-Za-z]", re.ASCII)
+# What an address or a user id may hold, in a text or between quotes.
+_WORD_OF_ID = re.compile(r"[^\s\"'<>(),;:=\\]+")
+_IDENTITIES = ("email", "userid")
 _ONE_AFTER_THE_OTHER = re.compile(rf"{re.escape(REDACTED)}(?:[\s'.-]*{re.escape(REDACTED)})+")
 
 
@@ -53,6 +57,22 @@ class Sent:
         if self._values is None:
             self._values = frozenset(value.casefold() for value in _values(self._body))
         return text.casefold() in self._values
+
+    def events_named_in(self, error: object) -> set[int]:
+        """The indexes of the events whose address or user id, that no other event has, a JSON value repeats."""
+        try:
+            events = orjson.loads(self._body)["events"]
+            text = orjson.dumps(error).decode().casefold()
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError, KeyError, TypeError):
+            return set()
+        ids = [{str(event[name]).casefold() for name in _IDENTITIES if event.get(name)} for event in events]
+        words = set(_WORD_OF_ID.findall(text))
+        count = Counter(one for each in ids for one in each)
+        return {
+            at
+            for at, each in enumerate(ids)
+            if any(count[one] == 1 and len(one) > _SHORTEST_ECHO and one in words for one in each)
+        }
 
 
 def redact(text: str, *, sent: Sent) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.job.nights import WITH_CURSOR, Nights
 from tests.servers.scripted_faults import answering, chunked, encoded, raw
-from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer, head
+from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer, head
 
 DESTINATION = "  concurrency: 2\n  batch_size: 20\n  retry: {max_attempts: 3, max_backoff: 100ms}"
 BOMB = gzip.compress(b" " * 64 * 1024 * 1024)
@@ -104,20 +104,43 @@ def test_a_no_in_another_form_costs_the_guilty_row_alone(tmp_path: Path, kind: s
         assert [(key, attempts) for key, _, attempts in nights.letters()] == [(77, 1)]
 
 
-def test_indexes_that_count_from_one_cost_few_good_rows(tmp_path: Path) -> None:
-    """An answer that names another of the events that it spared before counts otherwise than we: halving tells."""
+def indexed(request: Recorded, first: int, *guilty: int, taken: bool, words: str = "wrong") -> Behaviour | None:
+    """An answer that names the events of these people by indexes that count from `first`."""
+    addresses = {f"person{number}@example.com" for number in guilty}
+    named = [at for at, event in enumerate(request.events) if event["email"] in addresses]
+    if not named:
+        return None
+    said = [{"index": at + first, "message": words.format(request.events[at]["email"])} for at in named]
 
-    def script(request: Recorded) -> Behaviour | None:
-        guilty = [at for at, event in enumerate(request.events) if event["email"] == "person65@example.com"]
-        return (
-            says({"success": False, "errors": [{"index": guilty[0] + 1, "message": "wrong"}]}, 400) if guilty else None
-        )
+    def answer(exchange: Exchange) -> None:
+        if taken:
+            exchange.accept([event for event in request.events if event["email"] not in addresses])
+        exchange.answer(200 if taken else 400, {"success": taken, "errors": said})
 
-    with ScriptedServer(script) as server:
+    return answer
+
+
+@pytest.mark.parametrize("words", ["wrong", "{} is wrong"])
+@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("guilty", [(65,), (61,), (80,), (66, 67, 130), (25, 26, 27, 141, 199)])
+def test_from_wherever_indexes_count_the_guilty_rows_alone_are_given_up(
+    tmp_path: Path, guilty: tuple[int, ...], first: int, words: str, *, taken: bool
+) -> None:
+    """An index may mean the event before it: both are sent alone, until an answer tells how this API counts."""
+    with ScriptedServer(lambda request: indexed(request, first, *guilty, taken=taken, words=words)) as server:
         nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
         nights.fill(200)
-        assert nights.run("beginning").books.sent == 198
-        assert sorted(key for key, _, _ in nights.letters()) == [65, 66]
+        assert nights.run("beginning").books.sent == 200 - len(guilty)
+        assert sorted((key, reason) for key, reason, _ in nights.letters()) == [
+            (key, "refused" if taken else "http_400") for key in guilty
+        ]
+        sent = [event["email"] for event in server.accepted]
+        assert len(set(sent)) == 200 - len(guilty)
+        # One good event beside each guilty one of a request or two.
+        assert len(sent) - len(set(sent)) <= (2 * len(guilty) if taken else 0)
+        if "{}" in words:
+            assert len(sent) == len(set(sent))
 
 
 YES = {

@@ -105,7 +105,8 @@ class Api:
             case 2:
                 self._accept(good)
                 body = {"success": True, "created": len(good), "errors": {str(at): "TIMESTAMP_ERROR" for at in poison}}
-                return Reply(Answer(200, JSON, orjson.dumps(body)), seconds), good
+                # Without a 0 it does not say whether its indexes count from 0.
+                return Reply(Answer(200, JSON, orjson.dumps(body)), seconds, clear=0 in poison), good
             case 3:
                 self._accept(good)
                 errors = [{"message": "bad"} if at in poison else None for at in range(len(events))]

@@ -366,3 +366,41 @@ def test_a_hostile_answer_of_a_mebibyte_is_judged() -> None:
     """Neither words nor shapes may cost more than reading the answer did."""
     hostile = json.dumps({"success": False, "errors": ["a@" * 100_000, *({"x": ["b" * 50] * 100},) * 100]}).encode()
     assert isinstance(judge(Answer(200, {}, hostile), events=100), Refused)
+
+
+SENT = orjson.dumps(
+    {"events": [{"event": "x", "email": f"p{at}@example.com", "userid": 10000 + at} for at in range(4)]}
+)
+
+
+@pytest.mark.parametrize(
+    ("errors", "named", "counts_from"),
+    [
+        ([{"index": 0}], {0}, 0),
+        ([{"index": 4}], {3}, 1),
+        ([{"index": 1}, {"index": 4}], {0, 3}, 1),
+        ([{"index": 2}], {2}, None),
+        ({"2": "no"}, {2}, None),
+        ({"4": "no"}, {3}, 1),
+        ([None, "no", None, None], {1}, 0),
+        ([{"index": 2, "message": "p2@example.com is no address"}], {2}, 0),
+        ([{"index": 2, "message": "p1@example.com is no address"}], {1}, 1),
+        ([{"index": 2, "message": "no profile 10001"}], {1}, 1),
+        ([{"index": 2, "message": "p2@example.com has the profile 10003"}], {2}, 0),
+        ([{"index": 2, "message": "up1@example.com is no address"}], {2}, None),
+        ([{"index": 2, "email": "p1@example.com"}, {"index": 3, "email": "p3@example.com"}], {2, 3}, None),
+    ],
+)
+def test_an_answer_may_tell_what_its_indexes_count_from(
+    errors: object, named: set[int], counts_from: int | None
+) -> None:
+    verdict = judge(answer({"success": False, "errors": errors}, status=400), events=4, sent=SENT)
+    assert isinstance(verdict, Partly)
+    assert (set(verdict.errors), verdict.counts_from) == (named, counts_from)
+
+
+@pytest.mark.parametrize(
+    "errors", [[{"index": 0}, {"index": 4}], [{"index": 5}], {"-1": "no"}, [{"index": 2, "message": "p3@example.com"}]]
+)
+def test_indexes_that_fit_no_way_of_counting_name_nothing(errors: object) -> None:
+    assert isinstance(judge(answer({"errors": errors}, status=400), events=4, sent=SENT), Refused)
