@@ -120,8 +120,26 @@ class Page:
     child_columns: tuple[Column, ...] = ()
     children: Mapping[int, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
 
+    @property
+    def count(self) -> int:
+        """All rows, unreadable ones included."""
+        return len(self.rows) + len(self.unreadable)
+
     def position(self, index: int) -> Position:
         """The position of row `index`."""
         row = self.rows[index]
         cursor = None if self.cursor_at is None else row[self.cursor_at]
         return Position(cursor, tuple(row[at] for at in self.key_at))
+
+
+@dataclass(frozen=True, slots=True)
+class RangeRead:
+    """What was read of a range of a window. `page` None: no row.
+
+    `reached` is where it goes on; None: all of it was read. `row_bytes` is the weight of a row with what belongs to it,
+    0 where there was none.
+    """
+
+    page: Page | None
+    reached: Position | None
+    row_bytes: int

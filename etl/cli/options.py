@@ -86,6 +86,16 @@ def page_options(function: F) -> F:
     )(function)
 
 
+def workers_option(function: F) -> F:
+    """`--workers N`: processes that prepare pages."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        metavar="N",
+        help="Read and prepare rows in N more processes; this one sends. For millions of rows.",
+    )(function)
+
+
 def yes_option(function: F) -> F:
     """`--yes` where a question would be asked."""
     return click.option("--yes", is_flag=True, help="Answer yes where a question would be asked.")(function)

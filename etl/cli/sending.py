@@ -20,6 +20,7 @@ from etl.cli.options import (
     page_options,
     report_options,
     state_option,
+    workers_option,
     yes_option,
 )
 from etl.errors import EtlError
@@ -93,6 +94,7 @@ def _excused(work: Callable[[], int], fine: frozenset[int]) -> int:
     callback=_parsed_shard,
     help="Run every N-th mapping only, chosen by its name; I counts from 0. For one of N calls side by side.",
 )
+@workers_option
 @click.option("--ignore-guards", is_flag=True, help="Send also what the mapping's guards would stop.")
 @state_option
 @output_option
@@ -133,6 +135,7 @@ def run(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # t
 @click.option("--resend", is_flag=True, help="Send what did not change too: all rows of the range.")
 @click.option("--restart", is_flag=True, help="Begin anew instead of where the last call stopped.")
 @click.option("--dry-run", is_flag=True, help="Forecast each window; nothing is sent.")
+@workers_option
 @page_options
 @state_option
 @output_option

@@ -101,7 +101,8 @@ class Call:
     shard: the mappings to work on; None: all. needs_state: without a state it is refused, and none is made.
     check: a dry run with something to send ends with 3. fine: exit codes for which the process ends with 0.
     report: takes in each outcome that is printed, and is written at the end. heard: takes each outcome; None: outcomes
-    are printed, and the process is ours: its signals, its processor, its collector.
+    are printed, and the process is ours: its signals, its processor, its collector. workers: processes that
+    prepare pages; None: this one does.
     """
 
     command: str
@@ -119,6 +120,7 @@ class Call:
     report: Reported | None = None
     out_of_time: Callable[[], bool] = lambda: False
     heard: Callable[[Outcome], None] | None = None
+    workers: int | None = None
 
 
 Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
@@ -184,10 +186,12 @@ def _one(  # noqa: PLR0913 - what all mappings share
                 stack.enter_context(_held(mapping.name, store, call, clock))
             with eased_interpreter() if call.heard is None else nullcontext():
                 from etl.commands.wiring import workshop
+                from etl.commands.workers import WorkersWanted
 
-            if call.heard is None:
-                stack.enter_context(one_processor())
-            shop = stack.enter_context(workshop(mapping, store, patient=call.command == "backfill", clock=clock))
+            processors = stack.enter_context(one_processor()) if call.heard is None else frozenset[int]()
+            workers = None if call.workers is None else WorkersWanted(call.workers, processors)
+            patient = call.command == "backfill"
+            shop = stack.enter_context(workshop(mapping, store, patient=patient, clock=clock, workers=workers))
             progress = Progress(
                 mapping.name,
                 count=partial(_rows_in, mapping, clock=clock),
@@ -195,6 +199,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
                 limit=call.limit,
                 stopping=lambda: stopper.error is not None,
                 silent=call.heard is not None,
+                workers=shop.workers,
             )
             outcome = work(shop, run_id, stack.enter_context(progress), stopper)
     except (click.Abort, click.ClickException):

@@ -67,12 +67,14 @@ def run(  # noqa: PLR0913 - the options of the command
     ignore_guards: bool = False,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    workers: int | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send what is new or changed since the last run, as `squeezely-etl run` does; `dry_run` forecasts it.
 
     `max_runtime` is a duration such as "2h"; None: no limit. `state` is a path or the URL of a PostgreSQL database.
     `metrics_file` and `pushgateway` get the run's figures for Prometheus.
+    `workers` are processes that prepare rows, each of which imports the caller's main module (see `multiprocessing`).
 
     Raises:
         MappingInvalid, UsageProblem: the mapping or the call is wrong.
@@ -102,6 +104,7 @@ def run(  # noqa: PLR0913 - the options of the command
         keys=(),
         show_answer=False,
         show_values=False,
+        workers=workers,
     )
     run_all((_file(path),), call, heard=outcomes.append)
     return outcomes[0]
@@ -118,6 +121,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
     dry_run: bool = False,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    workers: int | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows whose cursor lies in [start, end), without both all, as `backfill` does. Raises as `run`."""
@@ -138,6 +142,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
         exit_zero_on=frozenset(),
         ping_url=None,
         notify_url=(),
+        workers=workers,
     )
     backfill_one(_file(path), call, heard=outcomes.append)
     return outcomes[0]

@@ -64,6 +64,7 @@ class RunCall:
     jobs: int = 1
     jobs_a_host: int = 4
     shard: Shard | None = None
+    workers: int | None = None
     report: Path | None = None
     no_mask: bool = False
 
@@ -117,6 +118,7 @@ class BackfillCall:
     ping_url: PingUrl | None
     notify_url: tuple[Secret, ...]
     exit_zero_on: frozenset[int]
+    workers: int | None = None
     report: Path | None = None
     no_mask: bool = False
 
@@ -206,6 +208,7 @@ def run_all(
             (deadline is not None and clock.monotonic() >= deadline) or (until is not None and clock.utc_now() >= until)
         ),
         heard=heard,
+        workers=call.workers,
     )
     return each(paths, job, work, clock=clock)
 
@@ -295,6 +298,7 @@ def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
         track="backfill",
         report=_report(call),
         heard=heard,
+        workers=call.workers,
     )
     return each((path,), job, work, clock=clock)
 

@@ -6,10 +6,12 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from etl.api.client import ApiClient
 from etl.api.proxy import proxy_name
 from etl.clock import Clock
+from etl.commands.workers import WorkersWanted, workers_of
 from etl.delivery.courier import Courier, CourierSettings
 from etl.delivery.throttle import Rates
 from etl.host.shared_budget import SharedBudget, default_folder
@@ -29,11 +31,16 @@ LEDGER_SPAN_FACTOR = 4
 
 @contextmanager
 def workshop(
-    mapping: Mapping, store: StateStore, *, patient: bool = False, clock: Clock | None = None
+    mapping: Mapping,
+    store: StateStore,
+    *,
+    patient: bool = False,
+    clock: Clock | None = None,
+    workers: WorkersWanted | None = None,
 ) -> Iterator[Workshop]:
-    """Everything that a run of `mapping` needs; connections are closed at the end.
+    """Everything that a run of `mapping` needs; connections are closed at the end, and processes ended.
 
-    `patient`: yield the throttle to runs.
+    `patient`: yield the throttle to runs. `workers` None: this process does it alone.
     """
     clock = clock or SystemClock()
     destination = mapping.destination
@@ -47,16 +54,24 @@ def workshop(
             stack.callback(budget.close)
             return Courier(settings=courier_settings(mapping), budget=budget)
 
-        yield Workshop(
+        today = clock.utc_now().date()
+        shop = Workshop(
             mapping=mapping,
             source=source,
             state=store.mapping(mapping.name),
-            transform=Transformer(mapping, source.columns, source.child_columns, today=clock.utc_now().date()),
+            transform=Transformer(mapping, source.columns, source.child_columns, today=today),
             clock=clock,
             suppressions=store.suppressions(destination.account),
             courier=courier,
             open_client=lambda: ApiClient(destination, clock=clock),
         )
+        if workers is not None and source.ranges is None:
+            LOG.warning("one process reads all rows, since no index gives them in order: --workers changes nothing")
+        elif workers is not None:
+            others, pool = workers_of(shop, workers, today=today)
+            stack.callback(pool.close)
+            shop = replace(shop, workers=others)
+        yield shop
 
 
 def shared_budget(

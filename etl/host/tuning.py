@@ -55,19 +55,19 @@ _CHOOSE_AGAIN_SECONDS = 5.0
 
 
 @contextmanager
-def one_processor() -> Iterator[None]:
+def one_processor() -> Iterator[frozenset[int]]:
     """Keep every thread of this process on one processor, those too that are made later; elsewhere than on Linux, not.
 
-    Afterwards each may go again wherever this thread could.
+    Afterwards each may go again wherever this thread could: on those that are yielded, for processes that it starts.
     """
     if sys.platform != "linux":
-        yield
+        yield frozenset()
         return
     allowed, done = os.sched_getaffinity(0), threading.Event()
     keeper = threading.Thread(target=_keep, args=(done,), name="processor", daemon=True)
     keeper.start()
     try:
-        yield
+        yield frozenset(allowed)
     finally:
         done.set()
         keeper.join()

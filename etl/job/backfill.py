@@ -104,7 +104,7 @@ def backfill_mapping(
         track=record.track,
         run_id=options.run_id,
         plan=plan,
-        pages=shop.source,
+        pages=shop.pages,
         compare=not options.resend,
         tries_again=options.resend,
         limits=options.limits,
@@ -140,7 +140,7 @@ def _backfill_everything(
         track=track,
         run_id=options.run_id,
         plan=plan,
-        pages=shop.source,
+        pages=shop.pages,
         compare=not options.resend,
         tries_again=options.resend,
         limits=options.limits,
@@ -174,7 +174,7 @@ def forecast_backfill(
     planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """The whole backfill but the sending, with a forecast for each window; the state is only read."""
-    begun, source = shop.clock.monotonic(), shop.source
+    begun, source, pages = shop.clock.monotonic(), shop.source, shop.pages
     shop.confirm_fingerprint()
     prepare = shop.preparer(compare=not options.resend, letters=not options.resend)
     forecaster = Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse, change=shop.mapping_change)
@@ -188,7 +188,7 @@ def forecast_backfill(
     planned(windows)
     so_far = _counts(forecaster)
     for window in windows:
-        forecaster.read(shop.source, [window], report=report)
+        forecaster.read(pages, [window], report=report)
         before, so_far = so_far, _counts(forecaster)
         by_window.append(WindowForecast(window.label, *(now - then for now, then in zip(so_far, before, strict=True))))
     forecaster.books.close_forecast(forecaster.events)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from etl.event.encode import encode_column
-from etl.event.hashes import FieldHashes, Hashers, digests
+from etl.event.encode import encode_column, join_fields
+from etl.event.hashes import FieldHashes, Hashers, Marker, digests
 from etl.job.ports import Transform
 from etl.mapping.catalogue import IDENTITY_FIELDS
 from etl.page import Key, Page, UnreadableRow
@@ -27,7 +27,8 @@ from etl.transform.transformer import Problem, Transformed
 class Columns:
     """The rows of a page that make an event, as columns of one length.
 
-    By row its index in the page, the JSON texts of its fields, and what the ledger compares, empty without one.
+    By row its index in the page, the JSON texts of its fields, and what the ledger compares, empty without one. Packed,
+    for another process, it has the texts in one piece, `bodies`, and of the hashes of its fields only `marks`.
     """
 
     rows: Sequence[int]
@@ -35,6 +36,26 @@ class Columns:
     ledger_keys: Sequence[bytes] = ()
     digests: Sequence[bytes] = ()
     hashes: FieldHashes = field(default_factory=dict)
+    bodies: Sequence[bytes] | None = None
+    marks: Sequence[bytes] | None = None
+
+    def packed(self, marker: Marker | None) -> Columns:
+        """As it travels to another process; `marker` None: without a ledger."""
+        return Columns(
+            self.rows,
+            ledger_keys=self.ledger_keys,
+            digests=self.digests,
+            bodies=self.joined(),
+            marks=None if marker is None else self.marked(marker),
+        )
+
+    def joined(self) -> Sequence[bytes]:
+        """The event of each row, a JSON object."""
+        return join_fields(self.fields) if self.bodies is None else self.bodies
+
+    def marked(self, marker: Marker) -> Sequence[bytes]:
+        """The marks of each row's fields."""
+        return marker.marks(self.hashes, len(self.rows)) if self.marks is None else self.marks
 
     def keep(self, wanted: Sequence[bool]) -> None:
         """Drop the rows that are not wanted."""
@@ -43,6 +64,7 @@ class Columns:
             self.rows = self.ledger_keys = self.digests = ()
             self.fields = dict.fromkeys(self.fields, ())
             self.hashes = {}
+            self.bodies, self.marks = self.bodies and (), self.marks and ()
             return
         self.rows = list(compress(self.rows, wanted))
         self.fields = {name: list(compress(texts, wanted)) for name, texts in self.fields.items()}
@@ -50,6 +72,10 @@ class Columns:
         self.digests = list(compress(self.digests, wanted))
         mask = np.array(wanted, dtype=bool)
         self.hashes = {name: hashes[mask] for name, hashes in self.hashes.items()}
+        if self.bodies is not None:
+            self.bodies = list(compress(self.bodies, wanted))
+        if self.marks is not None:
+            self.marks = list(compress(self.marks, wanted))
 
     def drop(self, rows: AbstractSet[int] | Mapping[int, object]) -> None:
         """Drop those of `rows`, by their index in the page."""
@@ -77,6 +103,15 @@ class Encoded:
     def __len__(self) -> int:
         """The rows that could be read."""
         return len(self.keys[0])
+
+    @property
+    def count(self) -> int:
+        """All rows, unreadable ones included."""
+        return len(self) + len(self.unreadable)
+
+    def packed(self, hashers: Hashers | None) -> Encoded:
+        """As it travels to another process."""
+        return replace(self, events=self.events.packed(None if hashers is None else hashers.marker))
 
     def key(self, row: int) -> Key:
         """The key of row `row`."""

@@ -20,6 +20,7 @@ from etl.job.outcome import ExampleEvent, Forecast, Kind, TrippedGuard
 from etl.job.ports import PageSource
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import RowLimit
+from etl.job.spread import Spread
 from etl.mapping.change import MappingChange
 from etl.mapping.model import Mapping
 from etl.page import Window
@@ -50,7 +51,7 @@ class Forecaster:
 
     def read(
         self,
-        source: PageSource,
+        source: PageSource | Spread,
         windows: Iterable[Window],
         *,
         limit: int | None = None,

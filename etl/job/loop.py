@@ -25,6 +25,7 @@ from etl.job.ports import JobState, NightsAlone, PageSource, Sender, Suppression
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import InputDone, PageReady, Reader, WindowDone
 from etl.job.senders import Answered, Crashed, Senders
+from etl.job.spread import Spread
 from etl.job.start import Limits
 from etl.job.turns import Turns
 from etl.page import Window
@@ -51,7 +52,7 @@ class Line:
     "backfill"; `run_no` numbers the run in the state. `lone` remembers rows that fail alone; None: nothing does.
     """
 
-    source: PageSource
+    source: PageSource | Spread
     prepare: Preparer
     courier: Courier
     state: JobState

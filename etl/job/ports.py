@@ -41,6 +41,13 @@ class PageSource(Protocol):
         """How many rows `window` holds now."""
 
 
+class Ranges(Protocol):
+    """The windows of one mapping in ranges, for several processes."""
+
+    def end(self, window: Window, *, rows: int) -> Position | None:
+        """The position of row number `rows` (from 1) of `window`; None: it holds fewer."""
+
+
 class Transform(Protocol):
     """The pure step from a page to its events."""
 
@@ -180,6 +187,10 @@ class DeadLetters(Protocol):
 
 class RunSource(PageSource, Fingerprinted, Protocol):
     """What a run asks of its source beyond pages."""
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """Finds ranges; None where no index gives the order, so that one process has to read all."""
 
     def upper_bound(self) -> Bound:
         """The bound of this run."""

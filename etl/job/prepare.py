@@ -17,7 +17,7 @@ from operator import not_
 from typing import Any
 
 from etl.dead_letter import DeadLetter
-from etl.event.encode import envelope, join_fields
+from etl.event.encode import envelope
 from etl.event.event import Event, events_of
 from etl.event.identities import identities_of
 from etl.job.again import Changes
@@ -115,9 +115,9 @@ class Preparer:
         self._suppressions = suppressions
         self._max_body_bytes = max_event_bytes - len(envelope(()))
 
-    def __call__(self, page: Page, *, first_seq: int, stamp: int, moves_checkpoint: bool = True) -> Prepared:
-        """Prepare `page`; `stamp` was taken before the page was read."""
-        encoded = self._encode(page)
+    def __call__(self, page: Page | Encoded, *, first_seq: int, stamp: int, moves_checkpoint: bool = True) -> Prepared:
+        """Prepare `page`, unless another process encoded it already; `stamp` was taken before it was read."""
+        encoded = page if isinstance(page, Encoded) else self._encode(page)
         suppressed = self._suppressed(encoded)
         problems: Sequence[Problem] = encoded.problems
         if suppressed:
@@ -146,7 +146,7 @@ class Preparer:
         return Prepared(
             position=position,
             first_seq=first_seq,
-            rows=len(encoded) + len(encoded.unreadable),
+            rows=encoded.count,
             events=events,
             unchanged_keys=unchanged,
             invalid=invalid,
@@ -204,7 +204,7 @@ class Preparer:
         self, encoded: Encoded, columns: Columns, keys: Sequence[Key], *, first_seq: int, stamp: int
     ) -> tuple[list[Event], Mapping[int, str]]:
         """The events of `columns`, and why others of them are too large, by their rows."""
-        bodies = join_fields(columns.fields)
+        bodies = columns.joined()
         large: dict[int, str] = {}
         if max(map(len, bodies), default=0) > self._max_body_bytes:
             room = self._max_body_bytes
@@ -218,7 +218,7 @@ class Preparer:
         marks: Iterable[bytes] = repeat(b"", count)
         if self._hashers is not None:
             hashes = columns.ledger_keys, columns.digests
-            marks = self._hashers.marker.marks(columns.hashes, count)
+            marks = columns.marked(self._hashers.marker)
         people = {name: _at(column, rows) for name, column in encoded.people.items()}
         whom = identities_of(people.get("email"), people.get("userid"), count)
         seqs = [first_seq + row for row in rows]

@@ -8,14 +8,16 @@ database computes in this process, where two threads would only take the interpr
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
 
 from etl.errors import EtlError
+from etl.job.encoder import Encoded
 from etl.job.ports import Ledger, PageSource
 from etl.job.prepare import Prepared, Preparer
 from etl.job.senders import Crashed
+from etl.job.spread import Spread
 from etl.page import Page, Window
 
 # Pages between the database and the loop.
@@ -46,9 +48,9 @@ class InputDone:
 
 @dataclass(frozen=True, slots=True)
 class _PageRead:
-    """A page that `stamp` was taken for, whose first row has the number `first_seq`."""
+    """A page that `stamp` was taken for, whose first row has the number `first_seq`; of workers, encoded already."""
 
-    page: Page
+    page: Page | Encoded
     first_seq: int
     stamp: int
     moves_checkpoint: bool
@@ -86,7 +88,7 @@ class Reader:
 
     def __init__(  # noqa: PLR0913 - the parts of one assembly line
         self,
-        source: PageSource,
+        source: PageSource | Spread,
         windows: Iterable[Window],
         *,
         prepare: Preparer,
@@ -136,23 +138,37 @@ class Reader:
     def _read_windows(self, hand_on: Callable[[_Message], None]) -> None:
         seq = 0
         for window in self._windows:
-            pages = self._source.pages(window, limit=self._limit.left_in(window))
+            pages = self._pages(window)
             while True:
                 self._places.acquire()
                 if self._stop.is_set() or self._limit.reached:
                     return
-                stamp = self._ledger.next_stamp() if self._ledger else 0
-                page = next(pages, None)
+                stamp, page = next(pages, (0, None))
                 if page is None:
                     self._places.release()
                     break
-                rows = len(page.rows) + len(page.unreadable)
-                self._limit.count(rows, window)
-                first_seq, seq = seq, seq + rows
+                self._limit.count(page.count, window)
+                first_seq, seq = seq, seq + page.count
                 hand_on(_PageRead(page, first_seq, stamp, window.moves_checkpoint))
                 # Before the next is read, which then finds the memory of this one in one piece.
                 del page
             hand_on(WindowDone(window))
+
+    def _pages(self, window: Window) -> Iterator[tuple[int, Page | Encoded]]:
+        """The pages of `window`, each with a stamp that was taken before it was read."""
+        next_stamp = self._ledger.next_stamp if self._ledger else lambda: 0
+        limit = self._limit.left_in(window)
+        if isinstance(self._source, Spread):
+            yield from self._source.stamped(window, limit=limit, next_stamp=next_stamp)
+            return
+        pages = self._source.pages(window, limit=limit)
+        while True:
+            stamp = next_stamp()
+            try:
+                # Not kept here, while the next waits for its place.
+                yield stamp, next(pages)
+            except StopIteration:
+                return
 
     def _prepare_each(self) -> None:
         try:

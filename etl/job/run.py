@@ -25,6 +25,7 @@ from etl.job.loop import Delivery, Line
 from etl.job.outcome import Forecast, Outcome, TrippedGuard, checkpoint_dict
 from etl.job.ports import PageSource, RunSource, RunState, Sender, Suppressions, Transform
 from etl.job.prepare import Preparer
+from etl.job.spread import Spread, Workers
 from etl.job.start import NO_LIMITS, REFRESH, Limits, RunOptions, planned_windows, require_start, windows_to_read
 from etl.mapping.change import MappingChange
 from etl.mapping.mapped import mapped_parts
@@ -38,7 +39,7 @@ Plan: TypeAlias = Sequence[Window] | int
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a run of one mapping is made of, built by the command line."""
+    """What a run of one mapping is made of, built by the command line. `workers` None: this process does it alone."""
 
     mapping: Mapping
     source: RunSource
@@ -48,6 +49,7 @@ class Workshop:
     suppressions: Suppressions
     courier: Callable[[], Courier]
     open_client: Callable[[], Sender]
+    workers: Workers | None = None
 
     def confirm_fingerprint(self) -> None:
         """Raise `StateUnusable` when the state is that of another source or account."""
@@ -71,17 +73,37 @@ class Workshop:
         """
         hashed = self.mapping.resend == "changed"
         return Preparer(
-            Encoder(
-                self.transform,
-                hashers=hashers(self.state.hash_key, self.marked_fields()) if hashed else None,
-                resend_ignores=self.mapping.resend_ignores,
-            ),
+            self.encoder(),
             ledger=self.state if hashed else None,
             compare=compare,
             doubts=self.state if hashed and leaves else None,
             letters=self.state if letters else None,
             suppressions=self.suppressions,
             max_event_bytes=self.mapping.destination.max_batch_bytes,
+        )
+
+    def encoder(self) -> Encoder:
+        """The half of that step that any process can do."""
+        hashed = self.mapping.resend == "changed"
+        return Encoder(
+            self.transform,
+            hashers=hashers(self.state.hash_key, self.marked_fields()) if hashed else None,
+            resend_ignores=self.mapping.resend_ignores,
+        )
+
+    @property
+    def pages(self) -> PageSource | Spread:
+        """Where the pages of windows come from: from workers where there are some and an index gives the order."""
+        ranges = self.source.ranges
+        if self.workers is None or ranges is None:
+            return self.source
+        return Spread(
+            self.source,
+            ranges,
+            self.workers,
+            encode=self.encoder(),
+            page_rows=self.mapping.source.page_size,
+            clock=self.clock,
         )
 
     def marked_fields(self) -> Sequence[str]:
@@ -108,7 +130,7 @@ class Job:
     track: str
     run_id: str
     plan: Callable[[Books], Iterable[Window]]
-    pages: PageSource
+    pages: PageSource | Spread
     compare: bool = True
     tries_again: bool = False
     fuse: Fuse | None = None
@@ -249,7 +271,7 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
             if not windows or not shop.mapping.guards.any or options.ignore_guards:
                 return
             forecaster = _forecaster(shop, options)
-            forecaster.read(shop.source, windows, limit=options.limits.rows, report=heed)
+            forecaster.read(shop.pages, windows, limit=options.limits.rows, report=heed)
             guards = _tripped(shop, forecaster, options)
             if guards:
                 stopped = forecaster.forecast(guards=guards)
@@ -268,7 +290,7 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
         track="run",
         run_id=options.run_id,
         plan=plan,
-        pages=shop.source,
+        pages=shop.pages,
         tries_again=refreshing,
         limits=options.limits,
         completed=(lambda: shop.state.end_anew(REFRESH)) if refreshing else lambda: None,
@@ -294,7 +316,7 @@ def forecast_mapping(
     forecaster = _forecaster(shop, options)
     windows = planned_windows(shop, before, _bound(shop, forecaster.books), options)
     planned(windows)
-    forecaster.read(shop.source, windows, limit=options.limits.rows, report=report)
+    forecaster.read(shop.pages, windows, limit=options.limits.rows, report=report)
     forecaster.books.close_forecast(forecaster.events)
     return Outcome(
         mapping=shop.mapping.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -21,16 +21,18 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 @dataclass(frozen=True, slots=True)
 class LogChoice:
-    """What `configure_logs` was asked for."""
+    """What `configure_logs` was asked for, and what stands in every record."""
 
     level: str
     form: Literal["text", "json"]
+    context: dict[str, str] = field(default_factory=dict)
 
 
 def log_choice() -> LogChoice:
     """How the logs of this process are, for one that it starts."""
     level = logging.getLevelName(logging.getLogger("etl").getEffectiveLevel()).lower()
-    return LogChoice(level, "json" if in_json() else "text")
+    ours = [one.formatter for one in logging.getLogger().handlers if isinstance(one.formatter, PlainLines | JsonLines)]
+    return LogChoice(level, "json" if in_json() else "text", ours[0].context if ours else {})
 
 
 def configure_logs(*, level: str, form: Literal["text", "json"]) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from etl.books import Books
 from etl.errors import EtlError
@@ -28,11 +28,24 @@ PLAIN_LINE_SECONDS = 10.0
 Plan: TypeAlias = "Sequence[Window] | int"
 
 
+class Workers(Protocol):
+    """The processes that prepare pages."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    @property
+    def under_way(self) -> int:
+        """How many pages they have in work, or waiting."""
+
+
 class Progress:
     """Shows the books of one mapping while they grow.
 
     `count` tells the number of rows in windows. `dry`: nothing is sent, so what was read is done. `limit`: more rows
     than these will not be read. `stopping` says whether a signal asked for the end. `silent`: nothing is shown.
+    `workers` None: this process prepares pages itself.
     """
 
     def __init__(  # noqa: PLR0913 - what it shows, and by what clock
@@ -44,6 +57,7 @@ class Progress:
         limit: int | None = None,
         stopping: Callable[[], bool] = lambda: False,
         silent: bool = False,
+        workers: Workers | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mapping = mapping
@@ -51,6 +65,7 @@ class Progress:
         self._dry = dry
         self._limit = limit
         self._stopping = stopping
+        self._workers = workers
         self._monotonic = monotonic
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not in_json()
         self._quiet = silent or is_quiet()
@@ -89,7 +104,10 @@ class Progress:
         now = self._monotonic()
         if now - self._told >= PLAIN_LINE_SECONDS:
             self._told = now
-            tell(f"{self._mapping}: {', '.join([self.rows(), *self.figures()])}", **books.as_dict())
+            values = books.as_dict()
+            if self._workers is not None:
+                values |= {"workers": self._workers.count, "pages_under_way": self._workers.under_way}
+            tell(f"{self._mapping}: {', '.join([self.rows(), *self.figures()])}", **values)
 
     def pause(self) -> None:
         """Clear the bar, so that something else can be printed; the next report brings it back."""
@@ -116,6 +134,10 @@ class Progress:
         if not (self._dry or self._looking):
             rate = books.sent / seconds if seconds > 0 else 0.0
             figures += [f"{books.sent:,} sent", f"{rate:,.0f} events/s", counted(books.requests, "request")]
+        if self._workers is not None:
+            figures.append(f"{books.read / seconds if seconds > 0 else 0.0:,.0f} rows/s")
+            under_way = counted(self._workers.under_way, "page")
+            figures.append(f"{counted(self._workers.count, 'worker')} with {under_way} under way")
         if books.failures:
             figures.append(f"{counted(books.failures, 'row')} failed")
         if books.retries:

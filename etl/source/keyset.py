@@ -113,13 +113,16 @@ class Keyset:
         """The last `limit` full rows, last first."""
         return self._selected(self._row, Window()).order_by(*(column.desc() for column in self._order())).limit(limit)
 
-    def positions(self, window: Window, *, limit: int, form: PositionForm = PositionForm.VALUES) -> sa.Select[Any]:
-        """Key columns, then the cursor, of the first `limit` rows of `window`."""
+    def positions(
+        self, window: Window, *, limit: int, skip: int = 0, form: PositionForm = PositionForm.VALUES
+    ) -> sa.Select[Any]:
+        """Key columns, then the cursor, of the first `limit` rows of `window` behind the first `skip`."""
         key = [_as_text(column) for column in self._key] if form is PositionForm.ALL_TEXT else self._key
         cursor = [] if self._cursor is None else [self._cursor]
         if form is not PositionForm.VALUES:
             cursor = [_as_text(column) for column in cursor]
-        return self._ordered([*key, *cursor], window).limit(limit)
+        statement = self._ordered([*key, *cursor], window).limit(limit)
+        return statement.offset(skip) if skip else statement
 
     def count(self, window: Window) -> sa.Select[Any]:
         """The number of rows in `window`."""

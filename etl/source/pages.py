@@ -82,6 +82,11 @@ class PageReader:
             # The window's start lies below that, and SQLite would begin each page there.
             window = replace(window, after=after, start=None)
 
+    def expect(self, rows: int) -> None:
+        """Ask for so many `rows` a page from now on: who asks knows how large they are. The first page is as ever."""
+        if self._began:
+            self._rows_ahead = self._most_rows = rows
+
     def _whole(self, window: Window, left: int | None) -> Found:
         """The next page with its children; while these are too many it is read again, with fewer rows."""
         while True:
@@ -230,7 +235,7 @@ class PageReader:
 
     def _without_unreadable(self, window: Window, asked: int) -> Found:
         """The page again, by its keys: halves are read until each value that cannot be decoded stands alone."""
-        positions, form = self._positions(window, asked)
+        positions, form = self.positions(window, asked)
         self._guard.check_positions(window, positions)
         rows: list[tuple[Any, ...]] = []
         unreadable: list[UnreadableRow] = []
@@ -254,7 +259,7 @@ class PageReader:
                     position, own_form = positions[low], form
                     if form is not PositionForm.VALUES:
                         # Perhaps only another row of the page had to be asked for as text.
-                        asked_alone, own_form = self._positions(span, 1)
+                        asked_alone, own_form = self.positions(span, 1)
                         position = next(iter(asked_alone), position)
                     row = self.by_column(position.key) if own_form is PositionForm.VALUES else None
                     if row is None:
@@ -269,11 +274,17 @@ class PageReader:
         end = positions[-1] if positions else None
         return Found(rows, tuple(unreadable), end, complete=len(positions) < asked)
 
-    def _positions(self, window: Window, asked: int) -> tuple[list[Position], PositionForm]:
+    def positions(self, window: Window, asked: int, *, skip: int = 0) -> tuple[list[Position], PositionForm]:
+        """The positions of the first `asked` rows of `window` behind the first `skip`, and how they had to be read.
+
+        Raises:
+            SourceFailed: one of them cannot be decoded, not even as text.
+            DatabaseFault: any other fault.
+        """
         width = len(self._layout.key_at)
         for form in PositionForm:
             try:
-                answer = self._database.read(self._keyset.positions(window, limit=asked, form=form)).rows
+                answer = self._database.read(self._keyset.positions(window, limit=asked, skip=skip, form=form)).rows
             except DatabaseFault as fault:
                 if fault.fault is not Fault.UNDECODABLE:
                     raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
 from etl.job.run import Workshop, forecast_mapping, run_mapping
+from etl.job.spread import Workers
 from etl.job.start import NO_LIMITS, Limits, RunOptions
 from etl.mapping.load import load_mapping
 from etl.state.mapping_state import MappingState
@@ -53,6 +55,8 @@ class InProcess:
         self._url = url
         self._numbers = itertools.count(1)
         self.sections = sections
+        # Makes the workers of a shop; None: there are none.
+        self.workers: Callable[[Workshop], Workers] | None = None
 
     def run(
         self,
@@ -149,6 +153,8 @@ class InProcess:
         mapping = load_mapping(path, environment={}, read_file=Path.read_bytes)
         state = str(self._folder / "etl" / "state.sqlite")
         with open_state(state, clock=clock, write=True) as store, workshop(mapping, store, clock=clock) as shop:
+            if self.workers is not None:
+                shop = replace(shop, workers=self.workers(shop))  # noqa: PLW2901 - with workers from here on
             if started is None:
                 return work(shop)
             return work(shop, started=lambda delivery: started(delivery, shop))

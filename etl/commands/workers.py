@@ -1,0 +1,176 @@
+"""`--workers N`: other processes read and encode pages; this is how they are started, and what each of them does.
+
+The rule: a worker opens the source itself, from the mapping file and its own environment, and works only when all that
+decides about an event is the same as in the process that started it. What it is asked for holds no secret and no row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as Values
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl.commands.loading import load
+from etl.errors import EtlError, UsageProblem
+from etl.host.refusal import refusal_of
+from etl.host.system_clock import SystemClock
+from etl.host.tuning import eased_interpreter
+from etl.host.worker_pool import WorkerPool, at_exit_of_worker, live_as_worker
+from etl.job.spread import Range, RangeEncoded, Workers
+from etl.mapping.model import Mapping
+from etl.screen.logs import LogChoice, configure_logs, log_choice, log_context
+from etl.screen.streams import prepare_streams
+from etl.screen.telling import show_bug
+
+if TYPE_CHECKING:
+    from etl.job.encoder import Encoder
+    from etl.job.run import Workshop
+    from etl.source.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersWanted:
+    """`count` workers, which may use `processors` (none named: any)."""
+
+    count: int
+    processors: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker has to know. `parts` are digests, by what they are of; `today` is the day of the run.
+
+    `hash_key` is a secret of the state, None without a ledger: it reaches a process of this machine by a pipe.
+    """
+
+    mapping: Path
+    parts: Values[str, str]
+    hash_key: bytes | None = field(repr=False)
+    field_names: tuple[str, ...]
+    today: date
+    processors: frozenset[int]
+    logs: LogChoice
+
+
+def workers_of(shop: Workshop, wanted: WorkersWanted, *, today: date) -> tuple[Workers, WorkerPool]:
+    """The workers for `shop`, which start when there is something to do; the pool is to be closed."""
+
+    pool = WorkerPool(wanted.count, begin, lambda: assignment_of(shop, wanted, today=today))
+    return Workers(pool.open, encode_range, count=wanted.count), pool
+
+
+def assignment_of(shop: Workshop, wanted: WorkersWanted, *, today: date) -> Assignment:
+    """What each of the workers that are `wanted` for `shop` is told."""
+    hashed = shop.mapping.resend == "changed"
+    return Assignment(
+        mapping=shop.mapping.path.absolute(),
+        parts=_parts(shop.mapping, shop.source),  # type: ignore[arg-type]  # the one that was opened
+        hash_key=shop.state.hash_key if hashed else None,
+        field_names=tuple(shop.marked_fields()) if hashed else (),
+        today=today,
+        processors=wanted.processors,
+        logs=log_choice(),
+    )
+
+
+class Worker:
+    """This process, when it is a worker. The source is opened with its first range, where errors can be told."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._opened: tuple[Source, Encoder] | None = None
+
+    def encode(self, wanted: Range) -> RangeEncoded:
+        """Read and encode `wanted`. Raises what the source does, and `UsageProblem` where something was changed."""
+        source, encoder = self._opened or self._open()
+        assert source.ranges is not None, "a source without was refused"
+        read = source.ranges.read(wanted.window, rows=wanted.rows, limit=wanted.limit)
+        page = None if read.page is None else encoder(read.page).packed(encoder.hashers)
+        return RangeEncoded(page, read.reached, read.row_bytes)
+
+    def close(self) -> None:
+        """Close the source."""
+        if self._opened is not None:
+            self._opened[0].close()
+
+    def _open(self) -> tuple[Source, Encoder]:
+        assignment = self._assignment
+        with eased_interpreter():
+            from etl.event.hashes import hashers
+            from etl.job.encoder import Encoder
+            from etl.source.open import open_source
+            from etl.transform.transformer import Transformer
+        (mapping,) = load([assignment.mapping], access_needed=False)
+        source = open_source(mapping, clock=SystemClock())
+        try:
+            _refuse_others(mapping.name, assignment.parts, _parts(mapping, source))
+        except BaseException:
+            source.close()
+            raise
+        key = assignment.hash_key
+        encoder = Encoder(
+            Transformer(mapping, source.columns, source.child_columns, today=assignment.today),
+            hashers=None if key is None else hashers(key, assignment.field_names),
+            resend_ignores=mapping.resend_ignores,
+        )
+        self._opened = source, encoder
+        return self._opened
+
+
+# A pool's processes have no other place where what they are told at their beginning could stay.
+_WORKER: list[Worker] = []
+
+
+def begin(assignment: Assignment) -> None:
+    """Make this process a worker."""
+    live_as_worker(assignment.processors)
+    prepare_streams()
+    configure_logs(level=assignment.logs.level, form=assignment.logs.form)
+    log_context(**assignment.logs.context)
+    worker = Worker(assignment)
+    at_exit_of_worker(worker.close)
+    _WORKER[:] = [worker]
+
+
+def encode_range(wanted: Range) -> RangeEncoded | EtlError:
+    """What a worker does with one range; what it meets is a value, so that it is told as in one process."""
+    try:
+        return _WORKER[0].encode(wanted)
+    except EtlError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - as at the boundary: its text may hold a row, so it goes no further
+        refusal = refusal_of(error)
+        if refusal is not None:
+            return refusal
+        show_bug(error)
+        return EtlError(f"a bug in squeezely-etl ended it ({type(error).__name__})", hint="report the traceback above")
+
+
+def _parts(mapping: Mapping, source: Source) -> dict[str, str]:
+    """Digests of what decides which event a row becomes, by names for people."""
+    from etl.mapping.mapped import mapped_parts
+
+    destination = mapping.destination
+    account_rules = [destination.multiple_currencies, destination.multiple_languages]
+    return {
+        "the mapping": _digest([mapped_parts(mapping), mapping.resend_ignores, account_rules]),
+        "its own steps": _digest(mapping.steps_text.decode(errors="replace")),
+        "the database": _digest([source.fingerprint(), repr(source.columns), repr(source.child_columns)]),
+    }
+
+
+def _digest(part: object) -> str:
+    return blake2b(json.dumps(part, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _refuse_others(name: str, wanted: Values[str, str], found: Values[str, str]) -> None:
+    other = [part for part, digest in wanted.items() if found.get(part) != digest]
+    if other:
+        raise UsageProblem(
+            f"{name}: a worker found {' and '.join(other)} changed since the run began",
+            hint="run again; it goes on where it stopped",
+        )

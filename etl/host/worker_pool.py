@@ -1,0 +1,124 @@
+"""Processes of this machine that work for this one.
+
+The rule: none outlives this process, however it ends, and none keeps it from ending. They end by themselves when it is
+gone; a terminal's Ctrl-C, which reaches them too, is this process's to decide on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import connection, parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.util import Finalize
+from typing import Any
+
+from etl.errors import StoppedEarly
+
+# A worker that has nothing to do is gone in a moment; one that reads may be in the middle of a statement.
+PATIENCE_SECONDS = 2.0
+_TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
+
+
+class WorkerPool:
+    """`count` processes, each of which calls `begin(argument)` first.
+
+    What `begin` raises would end the pool without a word, so it must not raise.
+    """
+
+    def __init__(self, count: int, begin: Callable[[Any], None], argument: Callable[[], Any]) -> None:
+        self._count = count
+        self._begin = begin
+        self._argument = argument
+        self._context = _Context()
+        self._executor: Executor | None = None
+        self._closed = False
+
+    def open(self) -> Executor:
+        """Other processes than before. Raises `StoppedEarly` once it is closed."""
+        self._end(patience_seconds=0.0)
+        if self._closed:
+            raise StoppedEarly("the workers are gone")
+        self._executor = ProcessPoolExecutor(
+            self._count, mp_context=self._context, initializer=self._begin, initargs=(self._argument(),)
+        )
+        return self._executor
+
+    def close(self) -> None:
+        """End the processes: those that go on for longer than a moment by SIGKILL, which a stopped one heeds too."""
+        self._closed = True
+        self._end(patience_seconds=PATIENCE_SECONDS)
+
+    def _end(self, *, patience_seconds: float) -> None:
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        executor.shutdown(wait=False, cancel_futures=True)
+        left = {process.sentinel: process for process in self._context.started}
+        self._context.started.clear()
+        end = threading.Event()
+        timer = threading.Timer(patience_seconds, end.set)
+        timer.start()
+        while left and not end.is_set():
+            for sentinel in connection.wait(list(left), timeout=0.05):
+                del left[sentinel]  # type: ignore[arg-type]  # they are the keys
+        timer.cancel()
+        for process in left.values():
+            process.kill()
+        executor.shutdown(wait=True)
+
+
+class _Process(SpawnProcess):
+    """A process that a terminal's signals do not end before it can ignore them."""
+
+    def start(self) -> None:
+        # What is blocked here is so in the new process from its first instruction on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    """Makes processes by starting the program anew, and remembers them: a pool tells nobody which they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: ANN401, N802
+        """A process, not started yet."""
+        process = _Process(*args, **options)
+        self.started.append(process)
+        return process
+
+
+def live_as_worker(processors: Iterable[int]) -> None:
+    """Make this process one that works for another: see the module. `processors`: those that it may use; (): any."""
+    for number in _TERMINAL_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINAL_SIGNALS)
+    threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
+    if sys.platform == "linux" and processors:
+        # The threads of the parent are kept on one, which a child inherits.
+        with suppress(OSError):
+            os.sched_setaffinity(0, processors)
+
+
+def at_exit_of_worker(close: Callable[[], None]) -> None:
+    """Have `close` called when this process ends by itself."""
+    Finalize(None, close, exitpriority=1)
+
+
+def _end_with_the_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        # Whatever it is at: nobody waits for it, and it only reads.
+        os._exit(0)

@@ -1,0 +1,81 @@
+"""A window in ranges that several processes read at a time: where each ends is found on the index, by keys alone.
+
+The rule: the ranges lie side by side as the database compares, so that each row is in one of them, whatever is inserted
+or deleted meanwhile; a range is proved like any page, and what was not read of it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from etl.page import Page, Position, RangeRead, Window
+from etl.source.database import Database
+from etl.source.found import PAGE_BYTES, Found
+from etl.source.order_guard import OrderGuard
+from etl.source.pages import PageReader
+from etl.source.weight import weight_of
+
+
+class Ranges:
+    """Finds the ends of ranges, and reads ranges, of one relation that an index gives in its order."""
+
+    def __init__(
+        self,
+        database: Database,
+        guard: OrderGuard,
+        reader: PageReader,
+        *,
+        subject: str,
+        page_of: Callable[[Found], Page],
+    ) -> None:
+        self._database = database
+        self._guard = guard
+        self._reader = reader
+        self._purpose = f"read {subject}"
+        self._page_of = page_of
+
+    def end(self, window: Window, *, rows: int) -> Position | None:
+        """The position of row number `rows` (from 1) of `window`; None: it holds fewer.
+
+        Raises:
+            SourceFailed: the database stayed away or refused, or the place is not behind the window's beginning.
+        """
+        find = partial(self._reader.positions, window, 1, skip=rows - 1)
+        found, _ = self._database.patiently(find, purpose=self._purpose)
+        self._guard.check_positions(window, found)
+        return found[0] if found else None
+
+    def read(self, window: Window, *, rows: int, limit: int | None) -> RangeRead:
+        """The rows of `window`, where `rows` are expected, `limit` of them at most; as many as memory should hold.
+
+        Raises:
+            SourceFailed, SourceMismatch: as for pages.
+        """
+        # One more than is expected: so the end of the range shows in one statement, and a row that was inserted too.
+        asked = rows + 1 if limit is None else min(rows + 1, limit)
+        self._reader.expect(asked)
+        whole: Found | None = None
+        weight = count = 0
+        cut = False
+        for found in self._reader.pages(window, limit=asked):
+            whole = found if whole is None else _joined(whole, found)
+            count += len(found.rows) + len(found.unreadable)
+            weight += weight_of(found.rows) + sum(map(weight_of, found.children.values()))
+            cut = weight >= PAGE_BYTES // 2 and not found.complete
+            if cut:
+                break
+        if whole is None:
+            return RangeRead(None, None, 0)
+        return RangeRead(self._page_of(whole), whole.last if cut or count == asked else None, -(-weight // count))
+
+
+def _joined(first: Found, second: Found) -> Found:
+    """Two neighbours as one; unreadable rows stand behind the others, as in any page."""
+    return Found(
+        [*first.rows, *second.rows],
+        first.unreadable + second.unreadable,
+        second.last,
+        complete=second.complete,
+        children={**first.children, **{len(first.rows) + at: rows for at, rows in second.children.items()}},
+    )
