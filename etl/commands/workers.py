@@ -58,7 +58,6 @@ class Assignment:
 
 def workers_of(shop: Workshop, wanted: WorkersWanted, *, today: date) -> tuple[Workers, WorkerPool]:
     """The workers for `shop`, which start when there is something to do; the pool is to be closed."""
-
     pool = WorkerPool(wanted.count, begin, lambda: assignment_of(shop, wanted, today=today))
     return Workers(pool.open, encode_range, count=wanted.count), pool
 

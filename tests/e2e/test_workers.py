@@ -1,0 +1,198 @@
+"""`--workers N` as a process of its own, with real processes that die, stop and are told to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_jobs import gone, wait_until
+from tests.servers.scripted_server import Exchange, ScriptedServer, like_squeezely
+
+CREDENTIALS = ("shop-1", "key-of-the-shop")
+ROWS = 6000
+
+
+def slowly(exchange: Exchange) -> None:
+    """So that a run is still under way when something happens to it."""
+    time.sleep(0.02)
+    like_squeezely(exchange)
+
+
+def workers_under(pid: int) -> list[int]:
+    """The worker processes of a run, in the order of their beginning."""
+    return [child for child in children_under(pid) if _runs(child, b"spawn_main")]
+
+
+def children_under(pid: int) -> list[int]:
+    """The children of all threads of a process, in the order of their beginning."""
+    try:
+        told = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return []
+    return sorted(int(one) for text in told for one in text.split())
+
+
+def _runs(pid: int, words: bytes) -> bool:
+    try:
+        return words in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def with_index(desk: Any) -> None:
+    with desk.engine().begin() as connection:
+        connection.exec_driver_sql("CREATE INDEX people_at ON people (updated_at)")
+
+
+@pytest.fixture
+def slow_desk(desk: Any) -> Any:
+    """Sixty requests that take a while, from pages of fifty rows."""
+    desk.fill(ROWS)
+    with_index(desk)
+    desk.write_mapping(destination="  batch_size: 100\n  concurrency: 1")
+    desk.mapping.write_text(desk.mapping.read_text().replace("page_size: 500", "page_size: 50"))
+    return desk
+
+
+class Run:
+    """A run with two workers that is under way."""
+
+    def __init__(self, desk: Any, server: ScriptedServer, *options: str) -> None:
+        desk.api_url = server.url
+        self._desk = desk
+        self._server = server
+        arguments = ("run", str(desk.mapping), "--workers", "2", "-o", "json", *options)
+        self.process: subprocess.Popen[str] = desk.start(*arguments)
+        self.workers: list[int] = []
+
+    def until(self, events: int) -> list[int]:
+        """Wait until so many arrived; the workers by then."""
+        wait_until(lambda: len(self._server.accepted) >= events and len(workers_under(self.process.pid)) == 2)
+        self.workers = workers_under(self.process.pid)
+        return self.workers
+
+    def ended(self, code: int) -> dict[str, Any]:
+        """Its summary; no process of it is left."""
+        out, err = self.process.communicate(timeout=100)
+        self.err = err
+        assert (self.process.returncode, "Traceback" in err) == (code, False), err
+        wait_until(lambda: all(map(gone, self.workers)))
+        return json.loads(out.splitlines()[-1]) if out else {}
+
+
+def arrived(server: ScriptedServer) -> Counter[str]:
+    return Counter(event["email"] for event in server.accepted)
+
+
+EVERYBODY = Counter(f"person{number}@example.com" for number in range(1, ROWS + 1))
+
+
+def test_what_arrives_is_the_same_also_where_workers_die_or_are_stopped(slow_desk: Any) -> None:
+    """One is killed while it starts, one is stopped for a while, one is killed when much was read."""
+    with ScriptedServer(credentials=CREDENTIALS) as server:
+        slow_desk.api_url = server.url
+        slow_desk.variables["SQUEEZELY_ETL_STATE"] = str(slow_desk.folder / "alone.sqlite")
+        alone = slow_desk.run("--start-from", "beginning").summary
+        expected = list(server.accepted)
+    slow_desk.variables.clear()
+    with ScriptedServer(credentials=CREDENTIALS, otherwise=slowly) as server:
+        run = Run(slow_desk, server, "--start-from", "beginning")
+        wait_until(lambda: workers_under(run.process.pid))
+        os.kill(workers_under(run.process.pid)[0], signal.SIGKILL)
+        stopped = run.until(100)[0]
+        os.kill(stopped, signal.SIGSTOP)
+        time.sleep(0.3)
+        os.kill(stopped, signal.SIGCONT)
+        os.kill(run.until(3000)[1], signal.SIGKILL)
+        summary = run.ended(0)
+        assert run.err.count("a worker process died, others take over") == 2
+        assert server.accepted == expected
+    for kept in ("cursor", "key"):
+        assert summary["checkpoint"][kept] == alone["checkpoint"][kept]
+    assert [summary[kept] for kept in ("read", "sent", "requests")] == [ROWS, ROWS, 60]
+
+
+def test_workers_that_die_again_and_again_end_the_run_and_the_next_one_goes_on(slow_desk: Any) -> None:
+    with ScriptedServer(credentials=CREDENTIALS, otherwise=slowly) as server:
+        run = Run(slow_desk, server, "--start-from", "beginning")
+        killed: set[int] = set()
+        while run.process.poll() is None:
+            for worker in set(workers_under(run.process.pid)) - killed:
+                killed.add(worker)
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.01)
+        run.ended(6)
+        assert "worker processes died 4 times" in run.err
+        assert slow_desk.run().code == 0
+        assert arrived(server) == EVERYBODY
+
+
+def test_no_worker_goes_on_when_the_run_is_killed(slow_desk: Any) -> None:
+    """E3."""
+    with ScriptedServer(credentials=CREDENTIALS, otherwise=slowly) as server:
+        run = Run(slow_desk, server, "--start-from", "beginning")
+        run.until(200)
+        children = children_under(run.process.pid)
+        run.process.kill()
+        run.process.communicate()
+        wait_until(lambda: all(map(gone, children)))
+        assert slow_desk.run().code == 0
+        sent = arrived(server)
+        assert (set(sent), max(sent.values())) == (set(EVERYBODY), 2)
+        # One request was under way.
+        assert sum(sent.values()) <= ROWS + 100
+
+
+def test_ctrl_c_ends_workers_too_also_one_that_is_stopped(slow_desk: Any) -> None:
+    """A terminal sends it to all of them."""
+    with ScriptedServer(credentials=CREDENTIALS, otherwise=slowly) as server:
+        run = Run(slow_desk, server, "--start-from", "beginning")
+        workers = run.until(200)
+        os.kill(workers[0], signal.SIGSTOP)
+        for pid in (*workers, run.process.pid):
+            os.kill(pid, signal.SIGINT)
+        assert run.ended(130)["outcome"] == "stopped"
+        assert run.err.splitlines()[-1] == "error: people: stopped by a signal; the checkpoint is saved"
+        assert slow_desk.run().code == 0
+        assert arrived(server) == EVERYBODY
+
+
+def test_a_mapping_that_changes_meanwhile_is_refused(slow_desk: Any) -> None:
+    """Half of the events would be of another mapping."""
+    with ScriptedServer(credentials=CREDENTIALS, otherwise=slowly) as server:
+        run = Run(slow_desk, server, "--start-from", "beginning")
+        worker = run.until(100)[0]
+        slow_desk.mapping.write_text(slow_desk.mapping.read_text().replace("firstname: name", "lastname: name"))
+        os.kill(worker, signal.SIGKILL)
+        run.ended(2)
+        assert "people: a worker found the mapping changed since the run began" in run.err
+        assert all("lastname" not in event for event in server.accepted)
+
+
+def test_few_rows_and_rows_without_an_index_need_no_other_process(desk: Any) -> None:
+    desk.fill(1700)
+    code, sent, processes, err = _with_processes_counted(desk, "--start-from", "beginning")
+    assert (code, sent, processes) == (0, 1700, 0)
+    assert "one process reads all rows, since no index gives them in order: --workers changes nothing" in err
+    with_index(desk)
+    desk.mapping.write_text(desk.mapping.read_text().replace("settle: 0s", "settle: 0s\n  lookback: 0s"))
+    desk.fill(400, first=1701, minutes=30)
+    assert _with_processes_counted(desk) == (0, 400, 0, "")
+
+
+def _with_processes_counted(desk: Any, *options: str) -> tuple[int, int, int, str]:
+    process = desk.start("run", str(desk.mapping), "--workers", "2", "-o", "json", *options)
+    seen: set[int] = set()
+    while process.poll() is None:
+        seen.update(workers_under(process.pid))
+        time.sleep(0.01)
+    out, err = process.communicate()
+    return process.returncode, json.loads(out)["sent"], len(seen), err
