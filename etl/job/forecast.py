@@ -17,10 +17,9 @@ from etl.exact import key_text
 from etl.job.again import count_changes
 from etl.job.fuse import Fuse
 from etl.job.outcome import ExampleEvent, Forecast, Kind, TrippedGuard
-from etl.job.ports import PageSource
+from etl.job.ports import Pages
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import RowLimit
-from etl.job.spread import Spread
 from etl.mapping.change import MappingChange
 from etl.mapping.model import Mapping
 from etl.page import Window
@@ -51,7 +50,7 @@ class Forecaster:
 
     def read(
         self,
-        source: PageSource | Spread,
+        source: Pages,
         windows: Iterable[Window],
         *,
         limit: int | None = None,

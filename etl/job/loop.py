@@ -21,11 +21,10 @@ from etl.job.fuse import Failures, Fuse
 from etl.job.in_front import InFront
 from etl.job.last_failure import LastFailure
 from etl.job.left_alone import give_up_left_alone
-from etl.job.ports import JobState, NightsAlone, PageSource, Sender, Suppressions
+from etl.job.ports import JobState, NightsAlone, Pages, Sender, Suppressions
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import InputDone, PageReady, Reader, WindowDone
 from etl.job.senders import Answered, Crashed, Senders
-from etl.job.spread import Spread
 from etl.job.start import Limits
 from etl.job.turns import Turns
 from etl.page import Window
@@ -52,7 +51,7 @@ class Line:
     "backfill"; `run_no` numbers the run in the state. `lone` remembers rows that fail alone; None: nothing does.
     """
 
-    source: PageSource | Spread
+    source: Pages
     prepare: Preparer
     courier: Courier
     state: JobState

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from etl.checkpoint import Backfill, Checkpoint, LastRun
 from etl.dead_letter import Closure, DeadLetter
@@ -19,6 +19,9 @@ from etl.mapping.change import MappingChange
 from etl.page import Bound, Key, Page, Position, Scalar, Window
 from etl.transform.transformer import Transformed
 from etl.verdict.answer import Answer, Failure
+
+if TYPE_CHECKING:
+    from etl.job.spread import Spread
 
 
 class PageSource(Protocol):
@@ -39,6 +42,10 @@ class PageSource(Protocol):
 
     def count(self, window: Window) -> int:
         """How many rows `window` holds now."""
+
+
+# Where the pages of windows come from: the source, or processes that read and encode them.
+Pages: TypeAlias = "PageSource | Spread"
 
 
 class Ranges(Protocol):

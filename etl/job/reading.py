@@ -14,7 +14,7 @@ from queue import SimpleQueue
 
 from etl.errors import EtlError
 from etl.job.encoder import Encoded
-from etl.job.ports import Ledger, PageSource
+from etl.job.ports import Ledger, Pages
 from etl.job.prepare import Prepared, Preparer
 from etl.job.senders import Crashed
 from etl.job.spread import Spread
@@ -88,7 +88,7 @@ class Reader:
 
     def __init__(  # noqa: PLR0913 - the parts of one assembly line
         self,
-        source: PageSource | Spread,
+        source: Pages,
         windows: Iterable[Window],
         *,
         prepare: Preparer,

@@ -23,7 +23,7 @@ from etl.job.fuse import Fuse
 from etl.job.guards import tripped_guards
 from etl.job.loop import Delivery, Line
 from etl.job.outcome import Forecast, Outcome, TrippedGuard, checkpoint_dict
-from etl.job.ports import PageSource, RunSource, RunState, Sender, Suppressions, Transform
+from etl.job.ports import Pages, RunSource, RunState, Sender, Suppressions, Transform
 from etl.job.prepare import Preparer
 from etl.job.spread import Spread, Workers
 from etl.job.start import NO_LIMITS, REFRESH, Limits, RunOptions, planned_windows, require_start, windows_to_read
@@ -92,7 +92,7 @@ class Workshop:
         )
 
     @property
-    def pages(self) -> PageSource | Spread:
+    def pages(self) -> Pages:
         """Where the pages of windows come from: from workers where there are some and an index gives the order."""
         ranges = self.source.ranges
         if self.workers is None or ranges is None:
@@ -130,7 +130,7 @@ class Job:
     track: str
     run_id: str
     plan: Callable[[Books], Iterable[Window]]
-    pages: PageSource | Spread
+    pages: Pages
     compare: bool = True
     tries_again: bool = False
     fuse: Fuse | None = None
