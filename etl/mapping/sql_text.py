@@ -6,20 +6,48 @@ The mapping is trusted like code, so this is no defence: it finds what would bre
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from etl.mapping.values import parse_text
 
-# Quoted texts (also PostgreSQL's between dollars), quoted names and comments: everything in which a semicolon or a
-# parenthesis means nothing.
-_OPAQUE = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/""", re.DOTALL
+# Everything in which a semicolon or a parenthesis means nothing: texts between dollars, quoted names and comments, and
+# the texts between quotes, which databases read in different ways.
+_COMMON = r"""`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/"""
+_QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
+# MySQL's texts, and PostgreSQL's behind an E.
+_ESCAPED = r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*\""""
+# MySQL's comments; elsewhere the sign is an operator.
+_HASH = r"\#[^\n]*"
+_READINGS = tuple(
+    re.compile("|".join(parts), re.DOTALL)
+    for parts in ((_QUOTED, _COMMON), (_ESCAPED, _COMMON), (_ESCAPED, _COMMON, _HASH))
 )
 
 
 def parse_condition(value: object) -> str:
     """A condition that can stand between parentheses after WHERE."""
-    condition = parse_text(value).strip()
-    bare = _OPAQUE.sub(" ", condition)
+    return _in_some_reading(parse_text(value).strip(), _condition)
+
+
+def parse_select(value: object) -> str:
+    """One SELECT (or WITH … SELECT), without its closing semicolon."""
+    return _in_some_reading(parse_text(value).lstrip(), _select)
+
+
+def _in_some_reading(sql: str, parse: Callable[[str, re.Pattern[str]], str]) -> str:
+    """What `parse` makes of `sql` in the first reading that it takes: which database reads it is not known here."""
+    refused: ValueError | None = None
+    for opaque in _READINGS:
+        try:
+            return parse(sql, opaque)
+        except ValueError as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
+
+
+def _condition(condition: str, opaque: re.Pattern[str]) -> str:
+    bare = opaque.sub(" ", condition)
     if re.match(r"\s*where\b", bare, re.IGNORECASE):
         raise ValueError("write the condition only, without the word WHERE")
     _check_whole(bare)
@@ -30,10 +58,9 @@ def parse_condition(value: object) -> str:
     return condition
 
 
-def parse_select(value: object) -> str:
-    """One SELECT (or WITH … SELECT), without its closing semicolon."""
-    query = _without_tail(parse_text(value).lstrip())
-    bare = _OPAQUE.sub(" ", query)
+def _select(sql: str, opaque: re.Pattern[str]) -> str:
+    query = _without_tail(sql, opaque)
+    bare = opaque.sub(" ", query)
     if not re.match(r"[\s(]*(select|with)\b", bare, re.IGNORECASE):
         raise ValueError("expected one SELECT")
     _check_whole(bare)
@@ -42,10 +69,10 @@ def parse_select(value: object) -> str:
     return query
 
 
-def _without_tail(query: str) -> str:
+def _without_tail(query: str, opaque: re.Pattern[str]) -> str:
     """`query` without its closing semicolon, and without the comments before and behind it."""
     # What looks like a comment may stand in a quoted text, so those are masked with a letter.
-    masked = _OPAQUE.sub(lambda one: (" " if one[0].startswith(("--", "/*")) else "x") * len(one[0]), query)
+    masked = opaque.sub(lambda one: (" " if one[0].startswith(("--", "/*", "#")) else "x") * len(one[0]), query)
     return query[: len(masked.rstrip("; \t\r\n"))]
 
 
