@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 from uuid import UUID
 
-from etl.page import Key, Position, Scalar
+from etl.page import Key, Position, Scalar, findable
 
 # The name is what the state holds, so it never changes; the order does not matter because types are matched exactly.
 _WRITERS: dict[type, tuple[str, Callable[[Any], str]]] = {
@@ -75,7 +75,7 @@ def parse_key_text(text: str) -> Key:
     parts = json.loads(text)
     if not isinstance(parts, list):
         raise ValueError("not the text of a key")  # noqa: TRY004 - the text is wrong, not the caller's type
-    return tuple(decode(part) for part in parts)
+    return findable(decode(part) for part in parts)
 
 
 def position_text(position: Position) -> str:
@@ -88,7 +88,7 @@ def parse_position_text(text: str) -> Position:
     """The position of `position_text`'s answer. Raises ValueError for anything else."""
     match json.loads(text):
         case {"cursor": cursor, "key": [*parts]}:
-            return Position(None if cursor is None else decode(cursor), tuple(decode(part) for part in parts))
+            return Position(None if cursor is None else decode(cursor), findable(decode(part) for part in parts))
         case _:
             raise ValueError("not the text of a position")
 

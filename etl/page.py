@@ -5,7 +5,7 @@ A row's cursor and key come from the driver's tuple, never from a frame, so that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +16,12 @@ from uuid import UUID
 # What a cursor or a key column may hold: exactly the driver's value.
 Scalar = int | str | Decimal | datetime | date | UUID | bytes
 Key = tuple[Scalar, ...]
+_NAN = Decimal("NaN")
+
+
+def findable(values: Iterable[Any]) -> tuple[Any, ...]:
+    """`values`; a NaN, which equals nothing, is always the same object, by which sets and comparisons know it again."""
+    return tuple(_NAN if value != value else value for value in values)  # noqa: PLR0124  # what a NaN is told by
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ class Page:
         """The position of row `index`."""
         row = self.rows[index]
         cursor = None if self.cursor_at is None else row[self.cursor_at]
-        return Position(cursor, tuple(row[at] for at in self.key_at))
+        return Position(cursor, findable(row[at] for at in self.key_at))
 
 
 @dataclass(frozen=True, slots=True)

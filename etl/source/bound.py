@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 # A transaction's start is taken a moment before others can see it.
 PUBLISHING_MARGIN = timedelta(seconds=2)
+_INFINITY = Decimal("Infinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,32 @@ def find_bound(
     highest: Any
     if surveyed is not None:
         found = survey(database, keyset, plan)
-        surveyed(found)
-        highest = found.highest
+        highest, endless = _highest_number(database, keyset, domain, found.highest)
+        surveyed(replace(found, highest=highest))
     else:
-        purpose = f"find the highest {domain.name}"
-        highest = database.read_patiently(keyset.aggregate(sa.func.max, Window()), purpose=purpose).rows[0][0]
+        highest, endless = _highest_number(database, keyset, domain, _highest(database, keyset, domain, Window()))
     if highest is None:
         return Bound(None, empty=True)
     until = highest - settle if settle else highest
-    return Bound(until, held=_above(database, keyset, until, plan) if settle else 0)
+    held = _above(database, keyset, until, plan) if settle or endless else 0
+    return Bound(until, held=held, beyond_now=_above(database, keyset, highest, plan) if endless else 0)
+
+
+def _highest_number(
+    database: Database, keyset: Keyset, domain: CursorDomain, highest: Scalar | None
+) -> tuple[Any, bool]:
+    """The highest cursor that others may follow, and whether NaN or infinity lie above it: no later row would."""
+    endless = False
+    while isinstance(highest, Decimal) and (highest.is_nan() or highest == _INFINITY):
+        endless = True
+        highest = _highest(database, keyset, domain, Window(until=highest, until_open=True))
+    return highest, endless
+
+
+def _highest(database: Database, keyset: Keyset, domain: CursorDomain, window: Window) -> Scalar | None:
+    purpose = f"find the highest {domain.name}"
+    value: Scalar | None = database.read_patiently(keyset.aggregate(sa.func.max, window), purpose=purpose).rows[0][0]
+    return value
 
 
 def _by_clock(  # noqa: PLR0913  # what a bound depends on

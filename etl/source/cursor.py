@@ -174,8 +174,8 @@ class CursorDomain:
                 return moment_of(value)
             case int() | Decimal() if self.unit is not None:
                 return _since_1970(value, self.unit)
-            case int() | Decimal() if self.numeric and shape_of(str(int(value))) is not None:
-                return moment_of(str(int(value)))
+            case int() | Decimal() if self.numeric and shape_of(digits_of(value)) is not None:
+                return moment_of(digits_of(value))
             case _:
                 return None
 
@@ -203,6 +203,11 @@ class CursorDomain:
         if shape is not None and not (shape.zone or shape.compact or moment.microsecond):
             return replace(shape, fraction_digits=0).spell(moment)
         return self.spell(moment)
+
+
+def digits_of(value: int | Decimal) -> str:
+    """The digits of a number that spell a time; "" for NaN and infinity."""
+    return str(int(value)) if isinstance(value, int) or value.is_finite() else ""
 
 
 def _since_1970(value: int | Decimal, unit: EpochUnit) -> datetime | None:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from etl.errors import SourceFailed, SourceMismatch, UsageProblem
 from etl.page import Window
 from etl.secret import HIDDEN, is_plain_name
-from etl.source.cursor import CursorDomain, CursorKind
+from etl.source.cursor import CursorDomain, CursorKind, digits_of
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault
 from etl.source.fitness import unfit_reason
@@ -166,11 +166,12 @@ def _in_units(domain: CursorDomain, plan: ReadPlan, ends: Ends) -> CursorDomain:
             ),
             hint="leave cursor_unit out",
         )
-    lowest, highest = ends()
+    # NaN and infinity are no times; as outliers they are held.
+    lowest, highest = (None if isinstance(one, Decimal) and not one.is_finite() else one for one in ends())
     if unit == "time":
         # The highest may be an outlier, the lowest too, but hardly both.
         shape = next((one for value in (highest, lowest) if (one := _digits_shape(value)) is not None), None)
-        if shape is None and highest is not None:
+        if shape is None and (lowest is not None or highest is not None):
             raise UsageProblem(
                 at_key(
                     plan,
@@ -185,10 +186,10 @@ def _in_units(domain: CursorDomain, plan: ReadPlan, ends: Ends) -> CursorDomain:
     assert unit is not None
     step = timedelta(seconds=1) if unit == "epoch_seconds" else timedelta(milliseconds=1)
     domain = replace(domain, kind="epoch", unit=unit, granularity=step)
-    if highest is None:
-        return domain
-    top, bottom = domain.moment(highest), domain.moment(lowest)
-    if (highest > 0 and top is not None and top < _FIRST_PLAUSIBLE) or bottom is None or bottom > _LAST_PLAUSIBLE:
+    top, bottom = (None if one is None else domain.moment(one) for one in (highest, lowest))
+    if (highest is not None and highest > 0 and top is not None and top < _FIRST_PLAUSIBLE) or (
+        lowest is not None and (bottom is None or bottom > _LAST_PLAUSIBLE)
+    ):
         raise UsageProblem(
             at_key(
                 plan,
@@ -201,7 +202,7 @@ def _in_units(domain: CursorDomain, plan: ReadPlan, ends: Ends) -> CursorDomain:
 
 
 def _digits_shape(value: object) -> TextShape | None:
-    return shape_of(str(int(value))) if isinstance(value, int | Decimal) else None
+    return shape_of(digits_of(value)) if isinstance(value, int | Decimal) else None
 
 
 def _zone(plan: ReadPlan) -> ZoneInfo:

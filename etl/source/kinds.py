@@ -97,7 +97,11 @@ def kind_of_type(column_type: TypeEngine[Any], *, dialect: str) -> str | None:
 
 
 def declared_name(column_type: TypeEngine[Any]) -> str | None:
-    """The database's word for a reflected type, such as `INTERVAL`; None for a type that SQLAlchemy does not know."""
+    """The database's word for a reflected type, such as `INTERVAL`; None for a type that SQLAlchemy does not know.
+
+    A DOMAIN is its base type.
+    """
+    column_type = base_type(column_type)
     if isinstance(column_type, postgresql.ENUM):
         return POSTGRESQL_ENUM
     return None if isinstance(column_type, sa.types.NullType) else type(column_type).__name__.upper()

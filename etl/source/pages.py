@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.errors import SourceFailed, SourceMismatch
-from etl.page import UNDECODABLE, Key, Position, UnreadableRow, Window
+from etl.page import UNDECODABLE, Key, Position, UnreadableRow, Window, findable
 from etl.source.by_column import ColumnReader
 from etl.source.completing import Completing, rows_that_fit
 from etl.source.database import RECONNECT_SECONDS, Database, Rows
@@ -289,7 +289,7 @@ class PageReader:
                 if fault.fault is not Fault.UNDECODABLE:
                     raise
                 continue
-            found = [Position(row[width] if len(row) > width else None, tuple(row[:width])) for row in answer]
+            found = [Position(row[width] if len(row) > width else None, findable(row[:width])) for row in answer]
             return found, form
         raise SourceFailed(
             f"a primary key or cursor of {self._subject} cannot be decoded, so its row cannot be named",

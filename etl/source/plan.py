@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from etl.page import UNDECODABLE, Key, Position
+from etl.page import UNDECODABLE, Key, Position, findable
 from etl.source.fault import DatabaseFault, Fault
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Layout:
 
     def key(self, row: Sequence[Any]) -> Key:
         """The key of a full row."""
-        return tuple(row[at] for at in self.key_at)
+        return findable(row[at] for at in self.key_at)
 
     @property
     def placed(self) -> tuple[int, ...]:

@@ -342,11 +342,13 @@ class Source:
             StateUnusable: see `etl.source.backwards`.
         """
         highest = None if self._surveyed is None else self._surveyed.highest
-        # Texts are the database's to compare.
+        # Texts are the database's to compare, and so is NaN.
         if (
             position.cursor is not None
             and type(highest) is type(position.cursor)
             and not isinstance(highest, str)
+            and highest == highest  # noqa: PLR0124
+            and position.cursor == position.cursor
             and operator.ge(highest, position.cursor)
         ):
             return None

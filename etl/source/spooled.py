@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from etl.errors import SourceFailed
-from etl.page import Key, Position, Window
+from etl.page import Key, Position, Window, findable
 from etl.source.access import Access
 from etl.source.completing import Completing, rows_that_fit
 from etl.source.database import Database
@@ -259,7 +259,7 @@ class SpooledReader:
 
     def _position(self, row: Row) -> Position:
         width = len(self._layout.key_at)
-        return Position(row[width] if len(row) > width else None, tuple(row[:width]))
+        return Position(row[width] if len(row) > width else None, findable(row[:width]))
 
     def _at(self, positions: Sequence[Position]) -> Found | None:
         """The rows that are still at `positions`, in their order; None when they are more than a page may hold."""

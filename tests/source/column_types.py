@@ -110,6 +110,7 @@ POSTGRESQL: dict[str, list[str]] = {
     "small_number": _NUMBERS,
     "short_text": _NAMES,
     "moment": _FINE,
+    "a_mood": ["'sad'", "'ok'", "'Happy'", "'angry'"],
     "pair": ["'(1,a)'", "'(1,b)'", "'(2,a)'", "'(3,a)'"],
 }
 # A label's order is that of its declaration, which is no alphabet.
@@ -119,6 +120,7 @@ POSTGRESQL_SETUP = (
     "CREATE DOMAIN small_number AS smallint",
     "CREATE DOMAIN short_text AS varchar(9) CHECK (value <> '')",
     "CREATE DOMAIN moment AS timestamptz",
+    "CREATE DOMAIN a_mood AS mood",
     "CREATE TYPE pair AS (n int, t text)",
 )
 # What the catalogue keeps for itself: no column of a user's table can be filled with them.

@@ -9,7 +9,7 @@ import pytest
 
 from etl.errors import SourceMismatch, UsageProblem
 from etl.page import Position
-from tests.source.tables import DATETIME, dialect_of, everything, insert, keys_of, opened, run_sql
+from tests.source.tables import DATETIME, dialect_of, everything, insert, keys_of, opened, positions_of, run_sql
 
 TEXT = {"sqlite": "TEXT", "postgresql": "text", "mysql": "VARCHAR(40)"}
 BLANK = [f"2024-01-{day:02d} 08:10:00" for day in range(1, 26)]
@@ -188,3 +188,27 @@ def test_validate_names_the_unit_that_integers_look_like(database_url: str, valu
     with opened(database_url, cursor_field="at") as source:
         (found,) = [one for one in source.preflight() if one.path == "source.cursor_unit"]
     assert (found.level, found.hint) == ("warning", f"set cursor_unit: {unit}")
+
+
+@pytest.mark.parametrize("index", [[], ["CREATE INDEX ON t (at, id)"]])
+@pytest.mark.parametrize(
+    ("unit", "values", "later"),
+    [(None, ["1.5", "2"], "2.5"), ("epoch_seconds", SECONDS[:2], SECONDS[2]), ("time", [20240101, 20240102], 20240103)],
+)
+def test_what_is_no_number_is_held_and_ends_no_later_change(
+    postgresql_url: str, unit: Any, values: list[Any], later: Any, index: list[str]
+) -> None:
+    """NaN and infinity sort above every number: a checkpoint there is the last one, and Python compares no NaN."""
+    run_sql(postgresql_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at numeric)", *index)
+    odd = ["-Infinity", *values, "Infinity", "NaN"]
+    run_sql(postgresql_url, *(f"INSERT INTO t VALUES ({n}, '{one}')" for n, one in enumerate(odd)))
+    with opened(postgresql_url, cursor_field="at", cursor_unit=unit) as source:
+        bound = source.upper_bound()
+        assert (bound.held, bound.beyond_now) == (2, 2)
+        pages = [page for window in source.windows(None, bound) for page in source.pages(window)]
+        assert keys_of(pages) == [(0,), (1,), (2,)]
+        checkpoint = positions_of(pages)[-1]
+        assert source.check_not_backwards(checkpoint) is None
+        run_sql(postgresql_url, f"INSERT INTO t VALUES (9, {later})")
+        windows = source.windows(checkpoint, source.upper_bound())
+        assert keys_of([page for window in windows for page in source.pages(window)])[-1] == (9,)
