@@ -38,9 +38,14 @@ class Server:
     pid: int
 
 
-@lru_cache(maxsize=100)
 def committing(url: str) -> sa.Engine:
     """An engine whose statements are committed at once; it keeps no connection, only what it learnt of the server."""
+    # A file without a folder is another one in each test's folder.
+    return _engine(url, Path.cwd() if url.startswith("sqlite:") else None)
+
+
+@lru_cache(maxsize=100)
+def _engine(url: str, _folder: Path | None) -> sa.Engine:
     return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
 
 
