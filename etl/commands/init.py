@@ -6,6 +6,7 @@ The rule: a file that is there stays as it is unless the person said --yes, and 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -96,6 +97,8 @@ def list_tables(url: str, *, output: Path | None) -> None:
 
 def _url(url: str) -> WrittenUrl:
     """The URL in clear, as the file has it, and why."""
+    if re.fullmatch(r"\$[A-Za-z_]\w*", url):
+        raise UsageProblem("URL is a variable without braces", hint=f"write '${{{url[1:]}}}', in single quotes")
     if "${" not in url:
         return url_for_file(url, variable=variable_of(url, os.environ))
     resolved = resolve(url, environment=os.environ, read_file=Path.read_bytes, unset_allowed=False)

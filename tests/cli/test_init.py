@@ -102,3 +102,10 @@ def test_what_is_no_url_says_so(wrong: str) -> None:
 def test_a_mistyped_table_suggests_the_nearest(url: str) -> None:
     with pytest.raises(SourceMismatch, match="people"):
         call("init", url, "peple")
+
+
+def test_a_variable_without_braces_is_told_how_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageProblem, match="without braces") as raised:
+        call("init", "$MY_SHOP_URL", "people")
+    assert raised.value.hint == "write '${MY_SHOP_URL}', in single quotes"
