@@ -2,7 +2,7 @@
 
 An error is never given to an event on a guess: one that names none, or one that was not sent, makes the whole answer
 count as one without details, and halving finds the guilty events. Whether indexes count from 0 or from 1 stands in the
-answer where one of them is 0, or as high as the number of events, or where it repeats an address or a user id.
+answer where one of them is 0, where one event was sent, or where it repeats an address or a user id.
 """
 
 from __future__ import annotations
@@ -52,10 +52,14 @@ def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> Att
 def _ways_to_count(named: Mapping[int, list[object]], *, events: int, sent: Sent) -> set[int]:
     """What the indexes may count from, 0 or 1."""
     ways = {first for first in (0, 1) if all(0 <= index - first < events for index in named)}
-    if len(ways) > 1:
+    if 1 in ways:
         echoed = {index - of for index, error in named.items() for of in sent.events_named_in(error)}
-        # A text may name other events besides its own.
-        ways = (ways & echoed) if echoed else ways
+        if echoed:
+            # A text may name other events besides its own.
+            return ways & echoed
+        if ways == {1} and events > 1:
+            # As high as the number of events: it may as well name one that was not sent (C12).
+            return set()
     return ways
 
 

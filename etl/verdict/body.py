@@ -6,14 +6,18 @@ Only a whole JSON object says anything; a half one, however plausible, is no ans
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import orjson
 
 # What an event may have become; those taken are their sum, whichever of them an answer names.
 COUNTS = ("created", "updated", "inserted", "merged", "verified", "processed")
-_NO = frozenset(("error", "fail", "failed", "failure"))
+# The same in one number; read where none of those stands, since it would count their events again.
+_ACCEPTED = ("accepted", "imported", "stored", "ingested")
+_NO = frozenset(
+    ("error", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "nok", "ko", "exception")
+)
 _EMPTY = (None, "", False)
 _NOTHING = frozenset(("", "0", "false", "none", "null", "nil", "no error", "no errors", "ok", "success", "n/a", "-"))
 # Where an answer says what was refused; a number is how many.
@@ -25,6 +29,9 @@ _OBJECTIONS = (
     "rejected",
     "refused",
     "invalid",
+    "exception",
+    "fault",
+    *(f"error{between}{what}" for what in ("message", "description", "code") for between in ("_", "")),
     *(
         f"{what}{between}count"
         for what in ("error", "errors", "failed", "rejected", "invalid")
@@ -37,7 +44,10 @@ _YES_OR_NO = {
 }
 # What an answer may be wrapped in.
 _WRAPPERS = ("data", "result", "response")
-_READ = ("success", "ok", "status", "code", *_OBJECTIONS, *COUNTS)
+# Where an answer may have one entry for each event.
+_ENTRIES = (*_WRAPPERS, "results", "responses", "events", "items")
+_WORDS = ("status", "result", "outcome", "state")
+_READ = ("success", "ok", "code", *_WORDS, *_OBJECTIONS, *COUNTS, *_ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +101,12 @@ def _as_utf_8(body: bytes) -> bytes:
 
 def _read(whole: Mapping[str, object]) -> Body:
     whole = {name.lower(): value for name, value in whole.items()}
-    counts = [count for count in (_count(whole.get(name)) for name in COUNTS) if count is not None]
+    counts = _counts(whole, COUNTS) or _counts(whole, _ACCEPTED)[:1]
     said = [one for one in (_success(whole.get(name)) for name in ("success", "ok")) if one is not None]
     name, errors = _objection(whole)
+    if name is None and isinstance(errors, list):
+        # Its entries speak of one event each, of those that do not say no as well.
+        said = said or [True]
     outer = Body(
         all(said) if said else None,
         sum(counts) if counts else None,
@@ -112,6 +125,10 @@ def _read(whole: Mapping[str, object]) -> Body:
             count = inner.count if outer.count is None else outer.count
             return replace(inner, count=count, success=inner.success is not False and outer.success)
     return outer
+
+
+def _counts(whole: Mapping[str, object], names: Iterable[str]) -> list[int]:
+    return [count for count in (_count(whole.get(name)) for name in names) if count is not None]
 
 
 def _success(value: object) -> bool | None:
@@ -134,12 +151,24 @@ def _objection(whole: Mapping[str, object]) -> tuple[str | None, object | None]:
         errors = _errors(whole.get(name))
         if errors is not None:
             return name, errors
-    return None, dict(whole) if _says_no(whole) else None
+    if _says_no(whole):
+        return None, dict(whole)
+    return None, next(filter(None, (_refused_entries(whole.get(name)) for name in _ENTRIES)), None)
+
+
+def _refused_entries(entries: object) -> list[object] | None:
+    """Entries for one event each, with null for those that do not say no; None where none does."""
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return None
+    read = [(entry, _read(entry)) for entry in entries]
+    refused = [entry if said.errors is not None or said.success is False else None for entry, said in read]
+    return refused if any(entry is not None for entry in refused) else None
 
 
 def _says_no(whole: Mapping[str, object]) -> bool:
-    status, code = whole.get("status"), whole.get("code")
-    if isinstance(status, str) and status.strip().casefold() in _NO:
+    code = whole.get("code")
+    words = [value.strip().casefold() for value in map(whole.get, _WORDS) if isinstance(value, str)]
+    if not _NO.isdisjoint(words):
         return True
     word = code.strip().upper() if isinstance(code, str) else ""
     return _status_inside(whole) is not None or (word.endswith("_ERROR") and word != "NO_ERROR")

@@ -161,6 +161,29 @@ def test_only_a_body_that_says_so_accepts(body: dict[str, Any], events: int) -> 
             Partly({0: Refusal("refused", "")}, "accepted"),
         ),
         ({"success": True, "response": {"errors": [], "success": True}}, Accepted()),
+        (
+            {"results": [{"status": 200}, {"status": 400, "error": "a"}, {"status": 200}]},
+            Partly({1: Refusal("refused", "a")}, "accepted"),
+        ),
+        (
+            {"success": True, "data": [{"success": True}, {"success": True}, {"success": False, "message": "a"}]},
+            Partly({2: Refusal("refused", "a")}, "accepted"),
+        ),
+        ({"success": True, "events": [{"ok": True}, {"ok": False}]}, Refused(Refusal("refused", ""))),
+        ({"success": True, "items": [{"ok": False}] * 3}, Refused(Refusal("refused", ""))),
+        ({"success": True, "results": [{"id": 1}, {"id": 2}, {"id": 3}]}, Accepted()),
+        ({"success": True, "data": ["a", "b", "c"]}, Accepted()),
+        ({"result": "error", "message": "a"}, Refused(Refusal("refused", "a"))),
+        ({"status": "rejected", "message": "a"}, Refused(Refusal("refused", "a"))),
+        ({"result": "OK"}, Accepted(unconfirmed=True)),
+        ({"error_message": "a", "error_code": 7}, Refused(Refusal("refused", "a"))),
+        ({"success": True, "error_code": 0, "error_message": ""}, Accepted()),
+        ({"exception": "a"}, Refused(Refusal("refused", "a"))),
+        ({"accepted": 3}, Accepted()),
+        ({"accepted": 2}, PartlyAccepted(2)),
+        ({"accepted": 3, "stored": 3}, Accepted()),
+        ({"accepted": 3, "created": 2, "updated": 1}, Accepted()),
+        ({"accepted": True}, Accepted(unconfirmed=True)),
         ({"success": True, "created": 0, "rejected": 3}, Refused(Refusal("refused", ""))),
         ({"success": True, "failed": "3"}, Refused(Refusal("refused", "3"))),
         ({"success": True, "failed_count": 3}, Refused(Refusal("refused", ""))),
@@ -377,11 +400,10 @@ SENT = orjson.dumps(
     ("errors", "named", "counts_from"),
     [
         ([{"index": 0}], {0}, 0),
-        ([{"index": 4}], {3}, 1),
-        ([{"index": 1}, {"index": 4}], {0, 3}, 1),
+        ([{"index": 4, "message": "p3@example.com is no address"}], {3}, 1),
+        ([{"index": 1}, {"index": 4, "message": "10003 is no profile"}], {0, 3}, 1),
         ([{"index": 2}], {2}, None),
         ({"2": "no"}, {2}, None),
-        ({"4": "no"}, {3}, 1),
         ([None, "no", None, None], {1}, 0),
         ([{"index": 2, "message": "p2@example.com is no address"}], {2}, 0),
         ([{"index": 2, "message": "p1@example.com is no address"}], {1}, 1),
@@ -404,3 +426,10 @@ def test_an_answer_may_tell_what_its_indexes_count_from(
 )
 def test_indexes_that_fit_no_way_of_counting_name_nothing(errors: object) -> None:
     assert isinstance(judge(answer({"errors": errors}, status=400), events=4, sent=SENT), Refused)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_one_event_alone_tells_what_indexes_count_from(index: int) -> None:
+    verdict = judge(answer({"errors": [{"index": index}]}, status=400), events=1)
+    assert isinstance(verdict, Partly)
+    assert (set(verdict.errors), verdict.counts_from) == ({0}, index)
