@@ -45,7 +45,7 @@ def connected(mapping: Mapping) -> Told:
     told.reading = "".join(ways)
     if unset := list(unset_access(mapping.destination)):
         words = "is not set here, so the API was not asked whether it knows the key"
-        hint = "set it, and ask again; without --connect nothing of it is needed"
+        hint = "set it, and ask again; without --connect neither account nor key is needed"
         told.remarks += [Remark("error", f"{one} {words}", hint, code=2) for one in unset]
         return told
     told.key, remarks = _credentials(mapping)

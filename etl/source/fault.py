@@ -109,7 +109,9 @@ _OF_REFUSAL = {
 
 
 def _message(error: BaseException) -> str:
-    first = error.args[0] if error.args else ""
+    first, *more = error.args or ("",)
+    if isinstance(first, int) and more:  # a number of MySQL's with its words
+        return str(more[0])
     return str(first.get("M", "")) if isinstance(first, dict) else str(error)  # pg8000 gives the server's fields
 
 
