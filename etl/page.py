@@ -49,6 +49,11 @@ class Window:
     moves_checkpoint: bool = True
     label: str = ""
 
+    @property
+    def is_lookback(self) -> bool:
+        """Whether its rows lie below the checkpoint. Those of a source without cursor move none, and lie below none."""
+        return self.upto is not None and not self.moves_checkpoint
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:

@@ -60,9 +60,9 @@ _Message = _PageRead | WindowDone | InputDone | Crashed
 
 
 class RowLimit:
-    """Ends the reading after so many `rows` (None: never) of windows that move the checkpoint.
+    """Ends the reading after so many `rows` (None: never), those of the lookback not counted.
 
-    What lies below the checkpoint is read again in each run, and would use the limit up without any progress.
+    These are read again in each run, and would use the limit up without any progress.
     """
 
     def __init__(self, rows: int | None) -> None:
@@ -75,11 +75,11 @@ class RowLimit:
 
     def left_in(self, window: Window) -> int | None:
         """How many rows of `window` are still wanted; None: all."""
-        return self._left if window.moves_checkpoint else None
+        return None if window.is_lookback else self._left
 
     def count(self, rows: int, window: Window) -> None:
         """Count `rows` of `window` that were read, unreadable ones among them."""
-        if self._left is not None and window.moves_checkpoint:
+        if self._left is not None and not window.is_lookback:
             self._left = max(0, self._left - rows)
 
 

@@ -174,7 +174,7 @@ def test_a_limit_counts_new_rows_those_that_cannot_be_decoded_among_them(
 ) -> None:
     """What is read again below the checkpoint would use it up; a row passed without being counted would be lost."""
     source = LimitedSource(remote=remote)
-    windows = [Window(moves_checkpoint=False), Window(), Window()]
+    windows = [Window(upto=Position(1, (1,)), moves_checkpoint=False), Window(), Window()]
     found = Assembly(source, windows=windows, limit=limit).all()
     assert source.limits == limits
     assert len([one for one in found if isinstance(one, PageReady)]) == pages
