@@ -138,7 +138,7 @@ def copy(source: str, target: str, **options: Any) -> int:  # noqa: ANN401  # th
     multiple=True,
     envvar="SQUEEZELY_ETL_FORGET_EMAIL",
     metavar="X",
-    help="This address, or its SHA-256; - reads it from stdin.",
+    help="This address, or its SHA-256; - reads one line of stdin.",
 )
 @click.option(
     "--userid",
@@ -146,7 +146,7 @@ def copy(source: str, target: str, **options: Any) -> int:  # noqa: ANN401  # th
     multiple=True,
     envvar="SQUEEZELY_ETL_FORGET_USERID",
     metavar="X",
-    help="This user id, as the account has it; - reads it from stdin.",
+    help="This user id, as the account has it; - reads one line of stdin.",
 )
 @keys_option("The row with this key: the identities that it holds, its ledger entry and its dead letters.")
 @click.option(

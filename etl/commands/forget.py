@@ -17,7 +17,7 @@ import click
 from etl.commands.advice import Step, shell_line, shown
 from etl.commands.loading import load
 from etl.commands.suppression_file import read_suppressions, write_suppressions
-from etl.errors import UsageProblem
+from etl.errors import StateUnusable, UsageProblem
 from etl.event.identities import identities_of
 from etl.host.system_clock import SystemClock
 from etl.mapping.model import Mapping
@@ -106,7 +106,10 @@ def forget(paths: tuple[Path, ...], call: ForgetCall) -> int:
         return _export(call.export_to, call)
     if call.import_from is not None:
         return _import(call.import_from, call)
-    call = replace(call, emails=_typed(call.emails), userids=_typed(call.userids))
+    emails, userids = _typed(call.emails), _typed(call.userids)
+    if "-" in (*call.emails, *call.userids):
+        _refuse_more_lines()
+    call = replace(call, emails=emails, userids=userids)
 
     def ask(mappings: Sequence[Mapping], count: int) -> None:
         if not call.yes and sys.stdin.isatty():
@@ -241,6 +244,15 @@ def _typed(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(sys.stdin.readline() if text == "-" else text for text in texts)
 
 
+def _refuse_more_lines() -> None:
+    """Refuse a list of people: what stood behind the lines that were asked for would stay, and nothing would say so."""
+    if not sys.stdin.isatty() and sys.stdin.read().strip():
+        raise UsageProblem(
+            "stdin holds more lines than were asked for, so nobody was forgotten",
+            hint="each - reads one line; call it once for each person: each has a receipt of its own",
+        )
+
+
 def _normal(option: str, normal: Callable[[str], str | None], text: str) -> str:
     try:
         found = normal(text)
@@ -253,6 +265,9 @@ def _normal(option: str, normal: Callable[[str], str | None], text: str) -> str:
 
 def _export(file: Path, call: ForgetCall) -> int:
     with open_state(call.state, clock=SystemClock(), write=False) as store:
+        if not store.found:
+            # It would replace the file of the right state by one that names nobody.
+            raise StateUnusable(f"there is no state at {store.place}", hint="name it: --state PATH-OR-URL")
         people = store.suppressed
         found = people.listed()
         write_suppressions(file, found, key=people.key_fingerprint)

@@ -178,6 +178,17 @@ def test_the_hashes_of_another_state_are_refused(desk: Any) -> None:
     assert desk.call("forget", "--import", str(file)).code == 2
 
 
+def test_an_export_where_there_is_no_state_leaves_the_file_as_it_is(desk: Any) -> None:
+    """As typed in another folder: the state there names nobody, and the file of the right one would be lost."""
+    file = desk.folder / "gone.json"
+    file.write_text("of the right state")
+    desk.variables["SQUEEZELY_ETL_STATE"] = str(desk.folder / "other" / "state.sqlite")
+    refused = desk.call("forget", "--export", str(file))
+    assert (refused.code, "/other/state.sqlite" in refused.err) == (8, True), refused.err
+    assert file.read_text() == "of the right state"
+    assert not (desk.folder / "other").exists()
+
+
 def test_forgetting_survives_a_reset(desk: Any) -> None:
     desk.fill(3)
     forget(desk, "--email", EVA)
