@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.page import Column
+from etl.page import Column, findable
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault, Fault
 from etl.source.key_lookup import KeyLookup
@@ -27,6 +27,12 @@ Row = tuple[Any, ...]
 PIECE_CHILDREN = 100
 # Kinds of which equal values have one form.
 _EQUAL_ALIKE = frozenset({"integer", "uuid", "date", "datetime", "datetime_tz"})
+# Kinds whose values here do not say what they are there: a jsonb of 1 is no number to PostgreSQL.
+_NEVER_HERE = frozenset({"json", "list"})
+
+
+class _OnlyJoined:
+    """Stands for the match values of one row that are the database's alone to compare, lists and objects."""
 
 
 class ChildReader:
@@ -55,6 +61,7 @@ class ChildReader:
             dialect=database.dialect,
         )
         pairs = [(relation.kinds.get(child), parent.kinds.get(own)) for child, own in plan.child.match]
+        self._only_joined = any(own in _NEVER_HERE for _, own in pairs)
         self._plain = all(child == own and child in _EQUAL_ALIKE for child, own in pairs)
         self.columns: tuple[Column, ...] = tuple(relation.column(name) for name in plan.child.columns)
 
@@ -69,8 +76,9 @@ class ChildReader:
         at: dict[Row, list[int]] = defaultdict(list)
         for index, row in enumerate(rows):
             match = tuple(row[one] for one in self._layout.match_at)
-            if None not in match:
-                at[match].append(index)
+            if None in match:
+                continue
+            at[(_OnlyJoined(),) if self._only_joined or not _hashable(match) else match].append(index)
         children: dict[int, list[Row]] = {}
         broken: dict[int, str] = {}
         room = most_bytes
@@ -112,7 +120,8 @@ class ChildReader:
         width = len(self._child_match)
         found: dict[Row, list[Row]] = defaultdict(list)
         size = 0
-        for piece in self._pieces(self.statement(keys), lenient=lenient):
+        known = [key for key in keys if not isinstance(key[0], _OnlyJoined)]
+        for piece in self._pieces(self.statement(known), lenient=lenient) if known else ():
             size += weight_of(piece)
             if room is not None and size > room:
                 return None
@@ -124,7 +133,7 @@ class ChildReader:
         for match, own in found.items():
             for index in at[match]:
                 children[index] = own
-        if strange or not self._plain:
+        if strange or len(known) < len(keys) or not self._plain:
             asked = keys if strange else [key for key in keys if key not in found]
             indexes = [index for key in asked for index in at[key]]
             if indexes:
@@ -152,7 +161,7 @@ class ChildReader:
             if room is not None and size > room:
                 return None
             for row in piece:
-                index = index_of.get(row[: len(self._key)])
+                index = index_of.get(findable(row[: len(self._key)]))
                 if index is not None:
                     found[index].append(row[len(self._key) :])
         for index in indexes:
@@ -187,3 +196,11 @@ class ChildReader:
         statement = sa.select(*key, *(child.c[name] for name in self._plan.columns)).select_from(parent.join(child, on))
         statement = statement.where(self._of_parents.among(keys))
         return statement.order_by(*key, *(child.c[name] for name in self._plan.order_by))
+
+
+def _hashable(match: Row) -> bool:
+    try:
+        hash(match)
+    except TypeError:
+        return False
+    return True

@@ -173,3 +173,39 @@ def test_children_may_come_of_a_query(database_url: str) -> None:
         (page,) = source.pages(Window())
         assert source.child_columns[0].name == "sku"
     assert lines_of(page) == {(1,): ["B", "A"], (2,): ["A"]}
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("integer[]", ["'{1}'", "'{2,3}'"]), ("jsonb", ["'1'", """'{"a": 1}'"""])]
+)
+@pytest.mark.parametrize("page_size", [1, 10])
+def test_lists_and_objects_match_as_the_database_compares_them(
+    postgresql_url: str, column: str, values: list[str], page_size: int
+) -> None:
+    """Python cannot look them up: a run ended in a traceback."""
+    run_sql(
+        postgresql_url,
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, odd {column})",
+        f"CREATE TABLE order_lines (odd {column}, sku INTEGER)",
+        *(f"INSERT INTO t VALUES ({n}, {value})" for n, value in enumerate([*values, values[0], "NULL"])),
+        *(f"INSERT INTO order_lines VALUES ({value}, {n})" for n, value in enumerate([*values, "NULL"])),
+    )
+    child = ChildPlan("order_lines", (("odd", "odd"),), (), ("sku",))
+    with opened(postgresql_url, child=child, page_size=page_size) as source:
+        found = {key: skus for page in source.pages(Window()) for key, skus in lines_of(page).items()}
+        assert found == {(0,): [0], (1,): [1], (2,): [0]}
+
+
+def test_children_of_a_row_whose_key_is_no_number(postgresql_url: str) -> None:
+    """They come by the key in the second query, and a NaN is unequal to itself in Python."""
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id numeric PRIMARY KEY)",
+        "CREATE TABLE order_lines (order_id numeric, sku INTEGER)",
+        "INSERT INTO t VALUES ('NaN'), (1)",
+        "INSERT INTO order_lines VALUES ('NaN', 5), (1.0, 6)",
+    )
+    child = ChildPlan("order_lines", (("order_id", "id"),), (), ("sku",))
+    with opened(postgresql_url, child=child) as source:
+        (page,) = source.pages(Window())
+        assert sorted(sku for skus in lines_of(page).values() for sku in skus) == [5, 6]
