@@ -279,10 +279,10 @@ def _tell(outcome: Outcome, mapping: Mapping, store: StateStore, call: Call) -> 
 
     def example(reason: str) -> Key | None:
         try:
-            letters = store.mapping(mapping.name).open_dead_letters(reason, 1)
+            letter = store.mapping(mapping.name).letters.example(reason, outcome.run_id)
         except StateUnusable:
             return None
-        return letters[0].key if letters else None
+        return letter.key if letter else None
 
     event = mapping.event if isinstance(mapping.event, str) else ""
     place = Place(mapping.path, tuple(mapping.source.primary_key), call.state, event)

@@ -171,7 +171,7 @@ def standing_of(  # noqa: PLR0913 - what is known
         runs=runs,
         dead_letters=letters,
         known=found.letters.acknowledged_counts(),
-        examples={reason: letter.key for reason in letters for letter in found.open_dead_letters(reason, 1)},
+        examples={reason: letter.key for reason in letters if (letter := found.letters.example(reason))},
         ledger=found.ledger_size() if count_ledger else None,
         holders={track: found.holder(track) for track in TRACKS},
         backfills=[backfill for backfill in found.backfills() if backfill.finished_at is None],

@@ -6,6 +6,7 @@ Secret by name.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePath, PurePosixPath
 from shlex import quote
 from typing import Any
@@ -41,7 +42,7 @@ def inside(files: tuple[Path, ...]) -> tuple[PurePosixPath, ...]:
 
 
 def _instructions(plan: Plan) -> list[str]:
-    files = " ".join(f"--from-file={quote(str(file))}" for file in plan.files)
+    files = " ".join(f"--from-file={_from_file(file)}" for file in plan.files)
     lines = [
         f"{plan.title}. The image is made with: squeezely-etl deploy docker",
         *own_folder(plan),
@@ -180,7 +181,11 @@ def _mounts(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _volumes(plan: Plan) -> list[dict[str, Any]]:
-    volumes: list[dict[str, Any]] = [{"name": "mappings", "configMap": {"name": f"{plan.unit}-mappings"}}]
+    mappings: dict[str, Any] = {"name": f"{plan.unit}-mappings"}
+    if any(_key(file.name) != file.name for file in plan.files):
+        # With its own name again: a mapping may be called by it.
+        mappings["items"] = [{"key": _key(file.name), "path": file.name} for file in plan.files]
+    volumes: list[dict[str, Any]] = [{"name": "mappings", "configMap": mappings}]
     if plan.state is not None:
         volumes.append({"name": "state", "persistentVolumeClaim": {"claimName": f"{plan.unit}-state"}})
     if plan.secret_files:
@@ -199,4 +204,14 @@ def _volumes(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _secret_key(path: PurePath) -> str:
-    return str(path).strip("/").replace("/", ".")
+    return _key(str(path).strip("/").replace("/", "."))
+
+
+def _key(name: str) -> str:
+    """`name` as a key of a ConfigMap or a Secret, which has these characters alone."""
+    return re.sub(r"[^-._a-zA-Z0-9]", "-", name)
+
+
+def _from_file(file: PurePath) -> str:
+    key = _key(file.name)
+    return quote(str(file) if key == file.name else f"{key}={file}")

@@ -137,6 +137,13 @@ class DeadLetters:
             values.append(limit)
         return [self._letter(row) for row in self._database.rows(sql, values)]
 
+    def example(self, reason: str, run_id: str = "") -> DeadLetter | None:
+        """An open one to look at: of those that no person has seen, of that run, the oldest, as far as there are."""
+        sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"  # noqa: S608
+        sql += " AND reason = ? ORDER BY acknowledged_at IS NOT NULL, run_id <> ?, letter_id LIMIT 1"
+        rows = self._database.rows(sql, (self._mapping_id, reason, run_id))
+        return self._letter(rows[0]) if rows else None
+
     def each(self, reason: str | None = None) -> Iterator[DeadLetter]:
         """Every open one, oldest first; never more than a page of them is in memory. Raises as `listed`."""
         sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"  # noqa: S608

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import Any
 
 import kubernetes_validate
@@ -107,3 +109,24 @@ def test_pods_that_cannot_share_a_state_are_refused(office: Office) -> None:
     assert (printed.code, printed.out) == (2, "")
     assert "--shards goes with kubernetes" in printed.err
     assert SECRET not in printed.err
+
+
+def test_every_key_of_a_config_map_and_a_secret_is_one_that_kubernetes_takes(office: Office) -> None:
+    """Names of files may hold spaces; in the container the mapping has its own name again."""
+    (office.mappings / "orders.yaml").rename(office.mappings / "web orders' €.yaml")
+    printed = office.deploy("kubernetes", "mappings")
+    _, job = yaml.safe_load_all(printed.out)
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    items = volumes["mappings"]["configMap"]["items"]
+    assert [item["path"] for item in items] == ["customers.yaml", "web orders' €.yaml"]
+    assert "/mappings/web orders' €.yaml" in pod["containers"][0]["args"]
+    keys = [item["key"] for item in (*items, *volumes["secrets"]["secret"]["items"])]
+    assert all(re.fullmatch(r"[-._a-zA-Z0-9]+", key) for key in keys), keys
+    made = next(line for line in printed.out.splitlines() if "create configmap" in line)
+    given = shlex.split(made.removeprefix("#"))[-2:]
+    assert given == [
+        f"--from-file={office.mappings / 'customers.yaml'}",
+        f"--from-file={keys[1]}={office.mappings}/web orders' €.yaml",
+    ]
+    kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)

@@ -77,8 +77,11 @@ def test_what_was_acknowledged_makes_no_alarm_and_what_is_new_does(desk: Any) ->
     again = desk.run()
     assert (again.code, again.summary["invalid"], again.summary["acknowledged"]) == (0, 2, 2)
     spoil(desk, 9)
-    newer = desk.run()
+    newer = desk.call("run", str(desk.mapping))
     assert newer.code == 3
+    # The one to look at is the new one, not the oldest.
+    assert f"squeezely-etl explain {desk.mapping} 9" in newer.out
+    assert f"squeezely-etl explain {desk.mapping} 9" in status(desk).out
     checked = status(desk, "--check")
     assert (checked.code, checked.out.splitlines()[0]) == (3, "needs a person: people")
     assert "1 row could not be delivered: invalid_email 1; 2 more are known" in checked.out

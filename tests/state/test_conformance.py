@@ -13,7 +13,7 @@ import pytest
 from etl.checkpoint import Checkpoint
 from etl.errors import AnotherSource, MappingLocked, StateUnusable
 from etl.event.key_hash import KeyHasher
-from etl.page import Position
+from etl.page import Key, Position
 from etl.state.ledger import Entry
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
@@ -277,6 +277,21 @@ def test_dead_letters_are_listed_oldest_first_and_counted_by_reason(state: Mappi
     assert keys(state.open_dead_letters("invalid_email")) == [(1,), (0,)]
     assert keys(state.open_dead_letters("invalid_email", 1)) == [(1,)]
     assert state.dead_letter_counts() == {"invalid_email": 2, "unreadable_row": 1}
+
+
+def test_the_letter_to_look_at_is_one_that_nobody_has_seen(state: MappingState) -> None:
+    def shown(run_id: str = "") -> Key | None:
+        found = state.letters.example("invalid_email", run_id)
+        return found and found.key
+
+    assert shown() is None
+    state.bury([letter((1,)), letter((2,), "unreadable_row")])
+    assert shown() == (1,)
+    state.letters.acknowledge(NOON)
+    assert shown() == (1,)
+    state.bury([letter((3,)), letter((4,), run_id="of tonight")])
+    assert shown() == (3,)
+    assert shown("of tonight") == (4,)
 
 
 def test_dead_letters_are_listed_by_their_last_attempt(state: MappingState, clock: SteppingClock) -> None:
