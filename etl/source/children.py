@@ -61,7 +61,11 @@ class ChildReader:
             dialect=database.dialect,
         )
         pairs = [(relation.kinds.get(child), parent.kinds.get(own)) for child, own in plan.child.match]
-        self._only_joined = any(own in _NEVER_HERE for _, own in pairs)
+        self._only_joined = any(own in _NEVER_HERE for _, own in pairs) or any(
+            # PostgreSQL ignores the blanks at the end in `char(n) = varchar`, not those of two texts.
+            _is_padded(relation, child) != _is_padded(parent, own)
+            for child, own in plan.child.match
+        )
         self._plain = all(child == own and child in _EQUAL_ALIKE for child, own in pairs)
         self.columns: tuple[Column, ...] = tuple(relation.column(name) for name in plan.child.columns)
 
@@ -204,3 +208,7 @@ def _hashable(match: Row) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _is_padded(relation: Relation, name: str) -> bool:
+    return relation.declared.get(name, "").upper() in {"CHAR", "BPCHAR"}

@@ -209,3 +209,21 @@ def test_children_of_a_row_whose_key_is_no_number(postgresql_url: str) -> None:
     with opened(postgresql_url, child=child) as source:
         (page,) = source.pages(Window())
         assert sorted(sku for skus in lines_of(page).values() for sku in skus) == [5, 6]
+
+
+@pytest.mark.parametrize(("table", "query"), [("order_lines", None), (None, "SELECT * FROM order_lines")])
+def test_blanks_behind_a_text_match_a_padded_one_all_the_same(
+    postgresql_url: str, table: str | None, query: str | None
+) -> None:
+    """One child that is equal here hid those that only the database equates."""
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, code char(5))",
+        "CREATE TABLE order_lines (code varchar(5), sku INTEGER)",
+        "INSERT INTO t VALUES (1, 'Ab'), (2, 'cd')",
+        "INSERT INTO order_lines VALUES ('Ab ', 1), ('Ab', 2), ('cd', 3)",
+    )
+    child = ChildPlan(table, (("code", "code"),), ("sku",), ("sku",), query=query)
+    with opened(postgresql_url, child=child) as source:
+        (page,) = source.pages(Window())
+        assert lines_of(page) == {(1,): [1, 2], (2,): [3]}
