@@ -102,7 +102,7 @@ class Call:
     check: a dry run with something to send ends with 3. fine: exit codes for which the process ends with 0.
     report: takes in each outcome that is printed, and is written at the end. heard: takes each outcome; None: outcomes
     are printed, and the process is ours: its signals, its processor, its collector. workers: processes that
-    prepare pages; None: this one does.
+    prepare pages; None: this one does. of_keys: just some rows are sent, as a person asked.
     """
 
     command: str
@@ -121,6 +121,7 @@ class Call:
     out_of_time: Callable[[], bool] = lambda: False
     heard: Callable[[Outcome], None] | None = None
     workers: int | None = None
+    of_keys: bool = False
 
 
 Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
@@ -223,6 +224,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
             # What a person has to decide is not hidden by a signal.
             error=error if isinstance(error, StateUnusable) or error.exit_code == 1 else stopper.error or error,
             dry_run=call.dry_run,
+            partial="keys" if call.of_keys else None,
         )
         # A process that was refused the lock, also after a wait, leaves no record beside that of the holder.
         if store.writable and not isinstance(error, MappingLocked):

@@ -209,6 +209,7 @@ def run_all(
         ),
         heard=heard,
         workers=call.workers,
+        of_keys=bool(call.keys),
     )
     return each(paths, job, work, clock=clock)
 

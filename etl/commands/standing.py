@@ -121,13 +121,14 @@ class Standing:
         return self.dead_letters - self.known
 
     @property
+    def nightly(self) -> list[RunRecord]:
+        """The runs but those of --key, which tell of a person at work, not of the night."""
+        return [run for run in self.runs if run.command == "run" and (run.summary or {}).get("partial") != "keys"]
+
+    @property
     def usual(self) -> Usual | None:
         """What the last run sent, against the runs before it; None before the second run that was done."""
-        done = [
-            run.summary
-            for run in self.runs
-            if run.command == "run" and run.outcome == "done" and run.summary and run.summary.get("partial") != "keys"
-        ]
+        done = [run.summary for run in self.nightly if run.outcome == "done" and run.summary]
         sent = [int(summary.get("sent", 0)) for summary in done[: USUAL_RUNS + 1]]
         if len(sent) < 2:
             return None

@@ -88,7 +88,7 @@ def _forgotten(standing: Standing) -> Worry | None:
 
 
 def _last_run(standing: Standing) -> Worry | None:
-    runs = [run for run in standing.runs if run.command == "run"]
+    runs = standing.nightly
     if not runs:
         return None
     run = runs[0]
@@ -110,7 +110,7 @@ def _last_run(standing: Standing) -> Worry | None:
 
 
 def _age(standing: Standing, max_age: timedelta, now: datetime) -> Worry | None:
-    runs = [run for run in standing.runs if run.command == "run"]
+    runs = standing.nightly
     good = next((run for run in runs if run.outcome == "done"), None)
     if good is None:
         return Worry("never_done", "no run was ever done", (_what_holds_up(runs),))
@@ -157,7 +157,7 @@ def _dead_letters(standing: Standing) -> Worry | None:
 
 def _omitted(standing: Standing) -> Worry | None:
     """Fields that more than a fifth of the events of the last run went without."""
-    summary = next((run.summary for run in standing.runs if run.command == "run" and run.summary), None) or {}
+    summary = next((run.summary for run in standing.nightly if run.summary), None) or {}
     events = int(summary.get("read", 0)) - int(summary.get("invalid", 0))
     often = [
         f"{field} in {sum(codes.values()):,} ({', '.join(codes)})"
@@ -175,7 +175,7 @@ def _omitted(standing: Standing) -> Worry | None:
 
 def _unread(standing: Standing) -> Worry | None:
     """Rows that the last run could not read because of their cursor, and that no other run will."""
-    summary = next((run.summary for run in standing.runs if run.command == "run" and run.summary), None) or {}
+    summary = next((run.summary for run in standing.nightly if run.summary), None) or {}
     reasons = summary.get("reasons") or {}
     found = [f"{counted(reasons[code], 'row')} {why}" for code, why in _UNREAD if reasons.get(code)]
     if not found and "null_cursor" in summary.get("uncounted", ()):

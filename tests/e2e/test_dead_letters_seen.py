@@ -119,3 +119,16 @@ def test_what_the_last_run_sent_stands_beside_what_is_usual(desk: Any) -> None:
     (told,) = map(json.loads, status(desk, "-o", "json").out.splitlines())
     assert told["usual"] == {"sent": 50, "median": 5, "runs": 3}
     assert "the last run sent 50; the median of the 3 runs before is 5" in status(desk).out
+
+
+def test_a_run_of_a_key_says_nothing_of_the_night(quick_desk: Any) -> None:
+    """Neither does a key that was mistyped call a person, nor does one that was sent hide that no night was run."""
+    desk = quick_desk
+    desk.fill(3)
+    assert desk.run("--key", "1").code == 0
+    checked = status(desk, "--check")
+    assert (checked.code, "no run was ever done" in checked.out) == (3, True), checked.out
+    assert desk.run("--start-from", "beginning").code == 0
+    assert desk.run("--key", "999").code == 2
+    checked = status(desk, "--check")
+    assert (checked.code, checked.out.splitlines()[0]) == (0, "all is well: people"), checked.out
