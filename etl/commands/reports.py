@@ -163,7 +163,8 @@ class Reports:
 
 
 def _ending(mapping: Mapping, outcome: Outcome, store: StateStore | None, *, now: datetime) -> Ending:
-    done = now if outcome.outcome == "done" else None
+    # What was sent by --key is not the run that was due.
+    done = now if outcome.outcome == "done" and outcome.partial != "keys" else None
     letters = None
     if store is not None:
         try:
@@ -173,7 +174,9 @@ def _ending(mapping: Mapping, outcome: Outcome, store: StateStore | None, *, now
                 (
                     run.finished_at
                     for run in state.runs(LATEST_RUNS)
-                    if run.command == outcome.command and run.outcome == "done"
+                    if run.command == outcome.command
+                    and run.outcome == "done"
+                    and (run.summary or {}).get("partial") != "keys"
                 ),
                 None,
             )

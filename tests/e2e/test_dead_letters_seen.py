@@ -125,10 +125,13 @@ def test_a_run_of_a_key_says_nothing_of_the_night(quick_desk: Any) -> None:
     """Neither does a key that was mistyped call a person, nor does one that was sent hide that no night was run."""
     desk = quick_desk
     desk.fill(3)
-    assert desk.run("--key", "1").code == 0
+    figures = desk.folder / "etl.prom"
+    assert desk.run("--key", "1", "--metrics-file", str(figures)).code == 0
+    assert "last_success_timestamp_seconds{" not in figures.read_text()
     checked = status(desk, "--check")
     assert (checked.code, "no run was ever done" in checked.out) == (3, True), checked.out
-    assert desk.run("--start-from", "beginning").code == 0
+    assert desk.run("--start-from", "beginning", "--metrics-file", str(figures)).code == 0
+    assert "last_success_timestamp_seconds{" in figures.read_text()
     assert desk.run("--key", "999").code == 2
     checked = status(desk, "--check")
     assert (checked.code, checked.out.splitlines()[0]) == (0, "all is well: people"), checked.out
