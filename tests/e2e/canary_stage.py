@@ -107,7 +107,7 @@ def on_stage(folder: Path, cli: ForkedCli) -> Iterator[Stage]:
 
 def searched(stage: Stage, ended: Ended, *, rows_on_stdout: bool = False) -> None:
     """Fail for every canary in what `ended` printed, and in every file that the product writes."""
-    for leftover in (*stage.folder.glob("call-*"), *stage.folder.glob("people*"), *stage.folder.glob("key*")):
+    for leftover in (*stage.folder.glob("people*"), *stage.folder.glob("key*")):
         leftover.rename(stage.folder.parent / f"{stage.folder.name}-{leftover.name}")  # the test's own files
     written = leaks.files_below(stage.folder, default_folder())
     printed = {"stdout": ended.out.encode(), "stderr": ended.err.encode()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import time
@@ -108,17 +109,17 @@ def test_a_killed_backfill_resumes_inside_its_window_beside_the_nightly_run(desk
     kills = 0
     while kills < 20:
         desk.fill(1, first=100_000 + kills, minutes=1 / 60)
-        nightly = desk.start("run", str(desk.mapping), "-o", "json")
+        nightly = desk.fork("run", str(desk.mapping), "-o", "json")
         target = desk.stats()["accepted"] + chance.randint(10, 110)
-        process = desk.start("backfill", str(desk.mapping), *span)
-        while desk.stats()["accepted"] < target and process.poll() is None:
+        process = desk.fork("backfill", str(desk.mapping), *span)
+        while desk.stats()["accepted"] < target and process.alive():
             time.sleep(0.005)
-        assert process.poll() is None, process.communicate()
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        os.kill(process.pid, signal.SIGKILL)
+        killed = process.wait()
+        assert killed.code == -signal.SIGKILL, killed
         kills += 1
-        _, err = nightly.communicate(timeout=120)
-        assert nightly.returncode == 0, err
+        ended = nightly.wait()
+        assert ended.code == 0, ended.err
     ended = backfill(desk, *span)
     assert ended.code == 0, ended.err
     assert desk.run().code == 0

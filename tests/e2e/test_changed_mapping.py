@@ -13,8 +13,7 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(line) for line in lines]
 
 
-def test_a_field_more_is_told_and_its_values_are_sent_by_the_command_that_is_printed(quick_desk: Any) -> None:
-    desk = quick_desk
+def test_a_field_more_is_told_and_its_values_are_sent_by_the_command_that_is_printed(desk: Any) -> None:
     desk.variables = {"COLUMNS": "200"}
     desk.write_mapping(source="  lookback: 0s")
     desk.fill(30)
@@ -45,8 +44,7 @@ def test_a_field_more_is_told_and_its_values_are_sent_by_the_command_that_is_pri
     assert not any(words in after for words in ("the mapping changed", "an earlier mapping", "differ"))
 
 
-def test_a_dry_run_says_where_to_and_by_its_exit_code_whether_anything_would_be_sent(quick_desk: Any) -> None:
-    desk = quick_desk
+def test_a_dry_run_says_where_to_and_by_its_exit_code_whether_anything_would_be_sent(desk: Any) -> None:
     desk.fill(3)
     first = desk.run("--start-from", "beginning", "--dry-run", "--check")
     assert (first.code, first.summary["exit_code"], first.summary["new"]) == (3, 3, 3)

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 
 @pytest.fixture
-def desk(quick_desk: Any) -> Any:
+def desk(desk: Any) -> Any:
     """A desk with two rows that nobody can be sent for."""
-    quick_desk.fill(60)
-    spoil(quick_desk, 7, 8)
-    assert quick_desk.run("--start-from", "beginning").code == 3
-    return quick_desk
+    desk.fill(60)
+    spoil(desk, 7, 8)
+    assert desk.run("--start-from", "beginning").code == 3
+    return desk
 
 
 def spoil(desk: Any, *numbers: int, value: str = "nobody") -> None:

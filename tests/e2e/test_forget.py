@@ -22,16 +22,16 @@ EVA = "person2@example.com"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def desk_and_state(request: pytest.FixtureRequest, quick_desk: Any) -> Any:
+def desk_and_state(request: pytest.FixtureRequest, desk: Any) -> Any:
     """A desk whose state is a file, and one whose state is a server."""
     if request.param == "postgresql":
-        quick_desk.variables["SQUEEZELY_ETL_STATE"] = request.getfixturevalue("postgresql_url")
-    return quick_desk
+        desk.variables["SQUEEZELY_ETL_STATE"] = request.getfixturevalue("postgresql_url")
+    return desk
 
 
 @pytest.fixture(name="desk")
-def desk_with_quick_calls(quick_desk: Any) -> Any:
-    return quick_desk
+def desk_with_quick_calls(desk: Any) -> Any:
+    return desk
 
 
 def forget(desk: Any, *options: str) -> Any:
@@ -224,11 +224,8 @@ def test_a_run_under_way_sends_no_further_event_of_the_forgotten(desk_and_state:
         assert (again["sent"], again["unsent"]) == (0, 0)
 
 
-def test_a_forget_that_is_killed_anywhere_erased_nothing_or_suppressed_first(
-    quick_desk: Any, forked_cli: ForkedCli
-) -> None:
+def test_a_forget_that_is_killed_anywhere_erased_nothing_or_suppressed_first(desk: Any, forked_cli: ForkedCli) -> None:
     """D1, E3: a ledger entry that went before its suppression would have the next run send the person as new."""
-    desk = quick_desk
     desk.fill(len(FORGET))
     assert desk.run("--start-from", "beginning").code == 0
     for number, (name, stages) in enumerate(FORGET.items(), start=1):

@@ -11,8 +11,7 @@ import pytest
 from tests.processes.forked_cli import ForkedCli
 
 
-def test_a_tripped_guard_waits_for_a_person_and_its_hint_goes_on(quick_desk: Any) -> None:
-    desk = quick_desk
+def test_a_tripped_guard_waits_for_a_person_and_its_hint_goes_on(desk: Any) -> None:
     metrics = desk.folder / "run.prom"
     desk.variables = {"SQUEEZELY_ETL_RUN_METRICS_FILE": str(metrics)}
     desk.write_mapping(top="guards: {max_events: 20}")

@@ -9,11 +9,11 @@ import pytest
 
 
 @pytest.fixture
-def desk(quick_desk: Any) -> Any:
+def desk(desk: Any) -> Any:
     """A desk after its first run."""
-    quick_desk.fill(20)
-    assert quick_desk.run("--start-from", "beginning").summary["sent"] == 20
-    return quick_desk
+    desk.fill(20)
+    assert desk.run("--start-from", "beginning").summary["sent"] == 20
+    return desk
 
 
 def test_a_database_that_moved_is_adopted_with_all_that_is_known(desk: Any) -> None:

@@ -58,7 +58,7 @@ def test_of_twenty_processes_exactly_one_works_each_time(desk: Any, forked_cli: 
 
 def test_a_loser_opens_no_database_and_imports_nothing_heavy(desk: Any) -> None:
     """D7: out in well under a second by what it does not do. With the database opened, its end would be 4."""
-    desk.variables = {"PYTHONPROFILEIMPORTTIME": "1"}
+    desk.variables, desk.cli = {"PYTHONPROFILEIMPORTTIME": "1"}, None
     with open_state(str(desk.state), clock=SystemClock(), write=True) as store, store.mapping("people").lock("run"):
         ended = desk.run("--start-from", "beginning")
     assert ended.code == 7

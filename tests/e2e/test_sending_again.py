@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 
 @pytest.fixture
-def desk(quick_desk: Any) -> Any:
-    quick_desk.fill(40)
-    return quick_desk
+def desk(desk: Any) -> Any:
+    desk.fill(40)
+    return desk
 
 
 def spoil(desk: Any, *numbers: int) -> None:

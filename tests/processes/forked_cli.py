@@ -7,11 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +47,10 @@ class Child:
     def ended(self, code: int) -> Ended:
         return Ended(code, self.out.read_text(), self.err.read_text())
 
+    def alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+
 
 class ForkedCli:
     """A fork server while it is entered. For one thread."""
@@ -62,6 +69,7 @@ class ForkedCli:
         self._lines = ours.makefile("rw", buffering=1)
         ours.close()
         self._calls = 0
+        self._outputs = tempfile.TemporaryDirectory()
         return self
 
     def __exit__(
@@ -69,6 +77,7 @@ class ForkedCli:
     ) -> None:
         self._lines.close()
         self._server.wait()
+        self._outputs.cleanup()
 
     def start(
         self,
@@ -78,9 +87,9 @@ class ForkedCli:
         crash: Sequence[Mapping[str, Any]] = (),
         gate: Path | None = None,
     ) -> Child:
-        """Start the command line in `folder`, which gets its output; `gate` is a file whose lock it waits for."""
+        """Start the command line in `folder`; `gate` is a file whose lock it waits for."""
         self._calls += 1
-        out, err = folder / f"call-{self._calls}.out", folder / f"call-{self._calls}.err"
+        out, err = (Path(self._outputs.name) / f"call-{self._calls}.{end}" for end in ("out", "err"))
         for path in (out, err):
             path.touch()  # a child may be killed before it opens them
         call = {
