@@ -14,7 +14,7 @@ import pytest
 from tests.simulation.world import Tally, live
 
 ROOT = Path(__file__).parents[2]
-LIVES = 330
+LIVES = 265
 PARTS = 10
 # Together at least 200,000 in a run of the suite.
 LEAST_FAULTS = 20_000

@@ -36,6 +36,8 @@ REQUESTS_PER_SECOND = 20.0
 EVENTS_PER_SECOND = 30.0
 DOMAIN = CursorDomain("cursor", "integer", ZoneInfo("UTC"))
 MOST_STEPS = 200_000
+# After so many quiet nights with a limit, each of which went on where the last had ended, the rest comes in one.
+LIMITED_NIGHTS = 8
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class World:
         chance = self.chance
         self.shop.work(self.now - 100, writes=chance.randrange(60))
         for _ in range(chance.randrange(3, 8)):
-            self.api.badness = chance.choice([0.2, 0.5, 0.7, 0.85])
+            self.api.badness = chance.choice([0.3, 0.7, 0.85, 0.92])
             full_refresh = chance.random() < 0.08
             self._night(
                 backfill=self.ledger and self.memory is None and chance.random() < 0.4, full_refresh=full_refresh
@@ -157,6 +159,8 @@ class World:
             last = self._night(backfill=False)
             self._day(60.0, writing=False)
             nights += 1
+            if nights == LIMITED_NIGHTS:
+                self.limit = None
             require(
                 last.error is None or all(map(self._may_be_stuck, self._not_arrived())),
                 "with a healthy receiver a run comes to its end",
