@@ -123,6 +123,7 @@ def _opened(url: sa.URL, limits: Limits, instants: tzinfo, *, clock: Clock) -> D
         case _:
             engine = _engine(url, limits, instants)
     drivers.refuse_waiting(engine)
+    drivers.wait_for_rows(engine, url, limits)
     refuse_other_dates(engine)
     habits = Habits(drivers.amendment(url, instants), instants)
     return Database(engine, clock=clock, place=place_of(url), patient=limits.patient, habits=habits)

@@ -140,8 +140,7 @@ def arguments(url: sa.URL, limits: Limits, instants: tzinfo) -> dict[str, Any]:
     `instants` is the zone in which MySQL and MariaDB send a TIMESTAMP.
     """
     _, _, driver = url.drivername.partition("+")
-    # A little longer than the server's own limit, so that a dead network path ends too.
-    silence_seconds = limits.statement_seconds + min(30, limits.statement_seconds)
+    silence_seconds = _silence_seconds(limits)
     charset = url.query.get("charset", "utf8mb4")
     match driver:
         case "psycopg" | "psycopg2":
@@ -163,11 +162,15 @@ def arguments(url: sa.URL, limits: Limits, instants: tzinfo) -> dict[str, Any]:
                     # As the other drivers of PostgreSQL: `charset` is its other name in a URL.
                     "client_encoding": url.query.get("client_encoding", url.query.get("charset", "utf8"))
                 },
-                "timeout": silence_seconds,
+                # Until it is connected; see `wait_for_rows`.
+                "timeout": limits.connect_seconds,
             }
         case "pymysql" | "mysqldb":
-            # Without autocommit=None the drivers switch it off for the session.
-            timeouts = {"connect_timeout": limits.connect_seconds, "read_timeout": silence_seconds}
+            # Without autocommit=None the drivers switch it off for the session. PyMySQL: see `wait_for_rows`.
+            timeouts = {
+                "connect_timeout": limits.connect_seconds,
+                "read_timeout": limits.connect_seconds if driver == "pymysql" else silence_seconds,
+            }
             found = {**timeouts, "charset": charset, "autocommit": None, "conv": _conversions(driver, instants)}
             if driver == "pymysql":
                 found["program_name"] = APPLICATION
@@ -183,6 +186,30 @@ def arguments(url: sa.URL, limits: Limits, instants: tzinfo) -> dict[str, Any]:
         case _:
             found = {}
     return {name: value for name, value in found.items() if name not in url.query}
+
+
+def wait_for_rows(engine: sa.Engine, url: sa.URL, limits: Limits) -> None:
+    """Let drivers that know one time-out for all wait longer once they are connected.
+
+    PyMySQL and pg8000 would wait for the greeting of a server that is silent as long as for the slowest statement.
+    """
+    driver = engine.dialect.driver
+    if driver not in {"pymysql", "pg8000"} or {"read_timeout", "timeout"} & url.query.keys():
+        return
+
+    def connected(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's connection has no common type
+        # Neither has a public way to change it.
+        if driver == "pymysql":
+            connection._read_timeout = _silence_seconds(limits)  # noqa: SLF001
+        else:
+            connection._usock.settimeout(_silence_seconds(limits))  # noqa: SLF001
+
+    sa.event.listen(engine, "connect", connected)
+
+
+def _silence_seconds(limits: Limits) -> int:
+    """A little longer than the server's own limit, so that a dead network path ends too."""
+    return limits.statement_seconds + min(30, limits.statement_seconds)
 
 
 def exact_json(url: sa.URL) -> dict[str, Any]:
