@@ -36,7 +36,14 @@ def prepare(desk: Any, count: int, *, top: str = "") -> list[str]:
 
 
 def slowly(exchange: Exchange) -> None:
-    """So that a run is still under way when something happens to it."""
+    """So that a run is still under way when something happens to it: the first waits until a second has begun."""
+    exchange.read_body()
+    own, begun = {event["event"] for event in exchange.request.events}, set[str]()
+    for _ in range(1000):
+        begun = {event["event"] for event in exchange.server.accepted}
+        if len(begun) > 1 or not own & begun:
+            break
+        time.sleep(0.02)
     time.sleep(0.05)
     like_squeezely(exchange)
 
