@@ -14,10 +14,11 @@ import pytest
 from tests.simulation.world import Tally, live
 
 ROOT = Path(__file__).parents[2]
-LIVES = 265
 PARTS = 10
-# Together at least 200,000 in a run of the suite.
+# A part lives until it has met so many, faults and kills: together at least 200,000 in a run of the suite.
 LEAST_FAULTS = 20_000
+# It takes some 230; a part that needs more than these meets too few in a life.
+MOST_LIVES = 400
 
 
 @pytest.fixture
@@ -35,8 +36,10 @@ def test_no_life_breaks_a_law(part: int, folder: Path) -> None:
     A1, A5, A8, C3, C6, C7, C8, C11, C12, C13, C15, C21, C29, C30, C32, D1, D17, D18.
     """
     total = Tally()
-    for seed in range(part * LIVES, (part + 1) * LIVES):
+    for seed in range(part * MOST_LIVES, (part + 1) * MOST_LIVES):
         total.add(live(seed, folder=folder))
+        if total.faults + total.kills >= LEAST_FAULTS:
+            break
     assert total.faults + total.kills >= LEAST_FAULTS
     assert total.kills >= 100
 
