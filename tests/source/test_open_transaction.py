@@ -17,9 +17,9 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def test_the_bound_lies_before_the_transaction_began(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open for 300 s, published within 2 s: the bound is now less 302 s, whatever `settle` says."""
     run_sql(postgresql_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at timestamptz)")
-    # The server's clock and its list of transactions stand still; both are read by statements of the database.
+    # The server's clock and its list of transactions stand still.
     monkeypatch.setattr(bound, "clock_statement", lambda _: sa.select(sa.literal(NOW.isoformat())))
-    monkeypatch.setitem(bound._OLDEST_OPEN, "postgresql", "SELECT 300.0")  # no transaction is opened
+    monkeypatch.setattr(bound, "oldest_open_seconds", lambda _: 300.0)  # no transaction is opened
     for settle, seconds in ((timedelta(0), 302), (timedelta(seconds=60), 302), (timedelta(seconds=400), 400)):
         with opened(postgresql_url, cursor_field="at", settle=settle) as source:
             assert isinstance(source.parts.database, Database)
