@@ -156,7 +156,7 @@ def _parts(mapping: Mapping, source: Source) -> dict[str, str]:
     destination = mapping.destination
     account_rules = [destination.multiple_currencies, destination.multiple_languages]
     return {
-        "the mapping": _digest([mapped_parts(mapping), mapping.resend_ignores, account_rules]),
+        "the mapping": _digest([mapped_parts(mapping), account_rules]),
         "its own steps": _digest(mapping.steps_text.decode(errors="replace")),
         "the database": _digest([source.fingerprint(), repr(source.columns), repr(source.child_columns)]),
     }

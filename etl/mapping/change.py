@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The part that changes no field of an event, but by which each event counts as changed.
+RESEND_IGNORES = "resend_ignores"
 _MOST_NAMES = 3
 # Parts that are no field of the event: what they change is not told by their names.
 _WHOLE = ("on_invalid", "source.query", "source.timezone")
@@ -24,9 +26,11 @@ class MappingChange:
         return "; ".join(f"{kind} {_some(names)}" for kind, names in kinds if names)
 
     def explains(self, fields: tuple[str, ...]) -> bool:
-        """Whether a difference in `fields` comes from this change alone."""
+        """Whether a difference in `fields` comes from this change alone; in none where others are ignored."""
         parts = {*self.added, *self.removed, *self.changed}
-        return bool(fields) and (not parts.isdisjoint(_WHOLE) or parts.issuperset(fields))
+        if not fields:
+            return RESEND_IGNORES in parts
+        return not parts.isdisjoint(_WHOLE) or parts.issuperset(fields)
 
     def as_dict(self) -> dict[str, list[str]]:
         """As JSON-ready values."""

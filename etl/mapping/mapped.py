@@ -1,4 +1,4 @@
-"""What a mapping makes of a row, in parts: with another text of a part, rows become other events.
+"""What a mapping makes of a row, in parts: with another text of a part, rows become other events, or count as changed.
 
 The rule: what only says how fast, how often or where to is no part, so that it changes nothing.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from etl.mapping.change import RESEND_IGNORES
 from etl.mapping.field_rule import FieldRule
 from etl.mapping.model import Mapping
 
@@ -21,6 +22,7 @@ def mapped_parts(mapping: Mapping) -> dict[str, str]:
     source = mapping.source
     parts |= {
         "on_invalid": mapping.on_invalid,
+        RESEND_IGNORES: _ignored(mapping),
         "source.query": source.query,
         "source.where": source.where,
         "source.timezone": source.timezone,
@@ -30,6 +32,11 @@ def mapped_parts(mapping: Mapping) -> dict[str, str]:
         for name, part in parts.items()
         if part is not None
     }
+
+
+def _ignored(mapping: Mapping) -> list[str] | None:
+    """The fields that count for nothing when events are compared; in any order they are the same."""
+    return sorted(set(mapping.resend_ignores)) or None if mapping.resend == "changed" else None
 
 
 def _rule(rule: FieldRule, mapping: Mapping) -> list[object]:

@@ -53,6 +53,7 @@ def parts_of(steps: str = "", **parts: str) -> dict[str, str]:
         ({"event": "Y"}, (), (), ("event",)),
         ({"where": "id > 1"}, (), (), ("source.where",)),
         ({"top": "on_invalid: reject"}, ("on_invalid",), (), ()),
+        ({"top": "resend_ignores: [custom_a]"}, ("resend_ignores",), (), ()),
         ({"top": "products: {fields: {id: sku}}"}, ("products",), (), ()),
     ],
 )
@@ -60,6 +61,12 @@ def test_what_makes_other_events_of_rows_is_a_change(
     parts: dict[str, str], added: tuple[str, ...], removed: tuple[str, ...], changed: tuple[str, ...]
 ) -> None:
     assert compared(parts_of(), parts_of(**parts)) == MappingChange(added, removed, changed)
+
+
+def test_in_which_order_fields_are_ignored_is_no_change() -> None:
+    one, other = ("resend_ignores: [custom_a, firstname]", "resend_ignores: [firstname, custom_a]")
+    assert compared(parts_of(top=one), parts_of(top=other)) is None
+    assert compared(parts_of(top="resend: always"), parts_of(top=f"resend: always\n{one}")) is None
 
 
 def test_how_fast_and_what_stops_is_no_change() -> None:
@@ -189,6 +196,21 @@ def test_rows_that_change_for_another_reason_are_told_apart(database_url: str, m
         ],
         "new": [{"key": '[["int","20"]]', "event": event("20", "new")}],
     }
+
+
+@pytest.mark.parametrize("cursor", [True, False])
+def test_other_fields_to_ignore_are_told_as_what_sends_each_row_again(
+    tmp_path: Path, make_job: Any, *, cursor: bool
+) -> None:
+    url = f"sqlite:///{tmp_path}/shop.sqlite"
+    make_table(url)
+    job = make_job(url, source=f"table: t, primary_key: id{', cursor_field: at' if cursor else ''}", fields=FIELDS)
+    job.run("beginning")
+    job.sections["top"] = "resend_ignores: [firstname]"
+    dry, change = job.forecast_backfill(), MappingChange(("resend_ignores",), (), ())
+    assert (dry.mapping_change, dry.books.changed, dry.forecast.by_mapping) == (change, 12, 12)
+    assert (differing(job), earlier(job), job.forecast().mapping_change) == (12, change, change)
+    assert job.run().mapping_change == change
 
 
 def test_without_a_ledger_the_examples_are_of_what_is_sent(database_url: str, make_job: Any) -> None:
