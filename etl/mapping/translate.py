@@ -11,7 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from etl.mapping.document import Finding, Path
-from etl.mapping.model import Destination, FieldRule, MappingFile, MappingTest, Products, RateLimit, Retry, Source
+from etl.mapping.example import MappingTest
+from etl.mapping.field_rule import FieldRule, Section
+from etl.mapping.guards import Guards
+from etl.mapping.model import Destination, MappingFile, Products, RateLimit, Retry, Source
 from etl.mapping.nearest import did_you_mean, nearest
 from etl.mapping.values import kind_of
 
@@ -22,6 +25,17 @@ _MISSING: dict[Path, str] = {
     ("fields",): "is missing; it says what goes into the event, such as {email: email}",
     ("source", "url"): "is missing; write the database's URL, better as a variable: ${SHOP_DATABASE_URL}",
     ("source", "primary_key"): "is missing; a unique column tells rows with one cursor apart",
+}
+
+# What is neither here nor in a test is the rule of a field.
+_SECTIONS: dict[Path, type[Section]] = {
+    (): MappingFile,
+    ("source",): Source,
+    ("products",): Products,
+    ("guards",): Guards,
+    ("destination",): Destination,
+    ("destination", "rate_limit"): RateLimit,
+    ("destination", "retry"): Retry,
 }
 
 
@@ -66,24 +80,9 @@ def _words(one: Mapping[str, Any]) -> str:
 
 def _keys_beside(path: Path) -> tuple[str, ...]:
     """The keys that may stand where `path` ends."""
-    match path[:-1]:
-        case ():
-            model: type = MappingFile
-        case ("source",):
-            model = Source
-        case ("products",):
-            model = Products
-        case ("destination",):
-            model = Destination
-        case ("destination", "rate_limit"):
-            model = RateLimit
-        case ("destination", "retry"):
-            model = Retry
-        case ("tests", _):
-            model = MappingTest
-        case _:
-            model = FieldRule
-    return tuple(model.model_fields)  # type: ignore[attr-defined]  # every one of them is a Section
+    above = path[:-1]
+    model = MappingTest if above[:1] == ("tests",) else _SECTIONS.get(above, FieldRule)
+    return tuple(model.model_fields)
 
 
 def _in_the_file(path: Path, data: object) -> Path:
