@@ -9,6 +9,8 @@ from etl.page import Position, Scalar
 
 # Where the state lies unless an option says otherwise.
 DEFAULT_STATE = ".etl/state.sqlite"
+# In a fingerprint, behind the declared kind of a cursor without a value: nothing says how its values are spelt.
+NO_VALUE = " (no value yet)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,7 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
     def plan(books: Books) -> Sequence[Window]:
         def look(windows: Sequence[Window]) -> None:
             nonlocal stopped
-            if not windows or not shop.mapping.guards.any or options.ignore_guards:
+            if not shop.mapping.guards.any or not options.looks_first:
                 return
             forecaster = _forecaster(shop, options)
             forecaster.read(shop.pages, windows, limit=options.limits.rows, report=heed)
@@ -327,7 +327,7 @@ def forecast_mapping(
         before=before,
         checkpoint=before,
         dry_run=True,
-        forecast=forecaster.forecast(guards=_tripped(shop, forecaster, options) if windows else ()),
+        forecast=forecaster.forecast(guards=_tripped(shop, forecaster, options)),
         follows_clock=shop.source.follows_clock,
         mapping_change=shop.mapping_change,
     )
@@ -342,7 +342,7 @@ def _forecaster(shop: Workshop, options: RunOptions) -> Forecaster:
 
 
 def _tripped(shop: Workshop, forecaster: Forecaster, options: RunOptions) -> tuple[TrippedGuard, ...]:
-    if options.ignore_guards:
+    if not options.looks_first:
         return ()
     limited = options.limits.rows is not None
     return tripped_guards(shop, forecaster.books, events=forecaster.events, limited=limited)

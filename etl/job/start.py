@@ -67,6 +67,11 @@ class RunOptions:
     ignore_guards: bool = False
 
     @property
+    def looks_first(self) -> bool:
+        """Guards apply; not where the run only begins. Without a window they do: a table may have been emptied."""
+        return not self.ignore_guards and self.start_from != "now"
+
+    @property
     def as_arguments(self) -> tuple[str, ...]:
         """What says where to begin, as arguments of the command."""
         if self.full_refresh:

@@ -40,7 +40,7 @@ class CursorDomain:
     `kind` is "epoch" for integers that count `unit` since 1970, "integer" for those that follow no clock. "text" is a
     column without a value yet. `numeric`: the digits of `shape` are a number. `unique`: no two rows share a value.
     `zone` is the mapping's `source.timezone` (UTC when it names none): that of naive times and of calendar days.
-    `granularity` is the smallest step between two times of the column.
+    `granularity` is the smallest step between two times of the column. `empty`: no value tells the kind or the shape.
     """
 
     name: str
@@ -51,6 +51,7 @@ class CursorDomain:
     unit: EpochUnit | None = None
     numeric: bool = False
     unique: bool = False
+    empty: bool = False
 
     @property
     def is_time(self) -> bool:

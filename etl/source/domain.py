@@ -104,7 +104,7 @@ def _by_value(  # noqa: PLR0913  # what the kind of a cursor depends on
             kind = _BY_KIND.get(relation.kinds[name] or "text", "text")
             shape = TextShape(" ", seconds=True, fraction_digits=0, zone="") if kind.startswith("date") else None
             return CursorDomain(
-                name, "datetime" if shape else kind, zone, shape=shape, granularity=timedelta(seconds=1)
+                name, "datetime" if shape else kind, zone, shape=shape, granularity=timedelta(seconds=1), empty=True
             )
         case int():
             return CursorDomain(name, "integer", zone)
@@ -135,7 +135,7 @@ def _texts(database: Database, keyset: Keyset, plan: ReadPlan, ends: list[Any], 
     """By the lowest and the highest text; a text that is no time sorts to an end, so then by all of them."""
     name = plan.cursor_field or ""
     if ends[-1] is None:
-        return CursorDomain(name, "text", zone)
+        return CursorDomain(name, "text", zone, empty=True)
     shapes = [shape_of(one) if isinstance(one, str) else None for one in ends]
     shape = shapes[-1] if all(shapes) else likeliest_shape(database, keyset, name)
     if shape is None and isinstance(ends[-1], str) and _RANDOM_KEY.fullmatch(ends[-1]):
@@ -158,7 +158,7 @@ def _in_units(domain: CursorDomain, plan: ReadPlan, ends: Ends) -> CursorDomain:
     """`domain`, counting what `source.cursor_unit` says."""
     name, unit = domain.name, plan.cursor_unit
     if domain.kind != "integer":
-        if domain.kind == "text" or unit == "time":
+        if domain.empty or unit == "time":
             return domain
         raise UsageProblem(
             at_key(

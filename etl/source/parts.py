@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from etl.checkpoint import NO_VALUE
 from etl.page import Window
 from etl.source.access import Access
 from etl.source.children import ChildReader
@@ -90,6 +91,8 @@ def _held(domain: CursorDomain | None, relation: Relation) -> str:
     """What the values are, where the declaration does not say it: texts by their spelling, numbers on SQLite."""
     if domain is None:
         return ""
+    if domain.empty:
+        return NO_VALUE
     if domain.shape is None or domain.numeric:
         numbers = domain.numeric or domain.kind in {"integer", "epoch"}
         return " held as integers" if numbers and relation.kinds[domain.name] not in {"integer", "decimal"} else ""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from etl.checkpoint import Backfill, BackfillSpec, Checkpoint
+from etl.checkpoint import NO_VALUE, Backfill, BackfillSpec, Checkpoint
 from etl.clock import Clock
 from etl.errors import AnotherSource, StateUnusable
 from etl.exact import decode, encode, parse_position_text, position_text
@@ -51,8 +51,12 @@ class Binding:
                 f"{'; '.join(differences.values())}",
                 hint="a rehearsal wants a state of its own (--state PATH); a person decides about any other",
             )
-        now, bound = self._hashed(fingerprint), self._bound(fingerprint)
-        self._unbound = {name: text for name, text in now.items() if name not in bound}
+        now, bound, before = self._hashed(fingerprint), self._bound(fingerprint), self._stored(self._database)
+        self._unbound = {
+            name: text
+            for name, text in now.items()
+            if name not in bound or (before.get(name, "").endswith(NO_VALUE) and before[name] != text)
+        }
 
     def differences(self, fingerprint: Mapping[str, str]) -> dict[str, str]:
         """By part of `fingerprint`, in what it differs from what is stored, in words."""
@@ -62,7 +66,7 @@ class Binding:
             if name == ACCOUNT
             else f"{name} was {before.get(name, 'not set')}, is {now.get(name, 'not set')}"
             for name in sorted(self._bound(fingerprint))
-            if before.get(name) != now.get(name)
+            if not _agree(before.get(name), now.get(name))
         }
 
     def adopt(self, fingerprint: Mapping[str, str]) -> None:
@@ -128,6 +132,16 @@ class Binding:
     def _save(self, transaction: Transaction, fingerprint: Mapping[str, str]) -> None:
         sql = "UPDATE etl_mapping SET fingerprint = ? WHERE mapping_id = ?"
         transaction.run(sql, (json.dumps(dict(fingerprint), sort_keys=True), self._mapping_id))
+
+
+def _agree(before: str | None, now: str | None) -> bool:
+    """Whether both say the same; a column without a value contradicts no spelling of its values."""
+    if before is None or now is None:
+        return before is now
+    if NO_VALUE not in before + now:
+        return before == now
+    stems = [text.removesuffix(NO_VALUE) for text in (before, now)]
+    return any(one == other or one.startswith(f"{other} ") for one, other in (stems, stems[::-1]))
 
 
 _SAVE = """INSERT INTO etl_checkpoint (mapping_id, track, position, saved_at, run_id, seal) VALUES (?, ?, ?, ?, ?, ?)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from etl.errors import SourceMismatch, StateUnusable
 from etl.page import Position
 from tests.servers.scripted_server import Recorded, ScriptedServer
@@ -33,6 +35,34 @@ def test_a_table_that_went_back_waits_for_a_person(database_url: str, make_job: 
         state.set_checkpoint("run", Position(6, ()))
     outcome = job.run()
     assert (outcome.error, job.taken()) == (None, ["older"])
+
+
+@pytest.mark.parametrize(
+    ("declared", "unit", "values"),
+    [
+        ("TEXT", "", ("'2024-01-31 08:00:00'", "'2024-01-31 09:00:00'")),
+        ("DATETIME", "", ("'2024-01-31T08:00:00'", "'2024-01-31T09:00:00'")),
+        ("DATETIME", ", cursor_unit: epoch_seconds", ("1706688000", "1706691600")),
+        ("TEXT", ", cursor_unit: time", ("'20240131'", "'20240201'")),
+        ("INTEGER", "", ("7", "8")),
+    ],
+)
+def test_a_table_that_was_emptied_is_the_same_and_goes_on(
+    tmp_path: Any, make_job: Any, declared: str, unit: str, values: tuple[str, str]
+) -> None:
+    """No value is left to say how the cursor is spelt; that contradicts nothing, and a guard still sees the loss."""
+    url = f"sqlite:///{tmp_path}/t.sqlite"
+    run_sql(url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, u {declared})", f"INSERT INTO t VALUES (1, {values[0]})")
+    source = f"table: t, primary_key: id, cursor_field: u{unit}"
+    job = make_job(url, source=source, fields="userid: {column: id, type: text}")
+    assert job.run("beginning").books.sent == 1
+    run_sql(url, "DELETE FROM t")
+    assert (job.run().error, job.run().error) == (None, None)
+    job.sections["top"] = "guards: {max_source_drop: 20%}"
+    assert job.run().exit_code == 9
+    run_sql(url, f"INSERT INTO t VALUES (2, {values[1]})")
+    job.sections["top"] = ""
+    assert (job.run().books.sent, job.taken()[-1:]) == (1, ["2"])
 
 
 def test_a_column_that_goes_under_a_run_stops_it_and_the_next_one_goes_on(database_url: str, make_job: Any) -> None:

@@ -169,12 +169,14 @@ def test_the_fingerprint_names_what_gives_a_checkpoint_its_meaning(database_url:
     with opened(database_url, cursor_field="n") as source:
         plain = source.fingerprint()
         assert plain["relation"] == "table t"
-        assert plain["cursor"] == "n: integer"
+        without = " (no value yet)" if database_url.startswith("sqlite") else ""
+        assert plain["cursor"] == f"n: integer{without}"
         assert plain["key"] == "id"
         assert "admin" not in str(plain)
         assert "root" not in str(plain).replace("pytest-of-root", "")
     with opened(database_url, cursor_field="m") as source:
-        assert source.fingerprint()["cursor"] == "m: text"
+        assert source.fingerprint()["cursor"] == "m: text (no value yet)"
+        run_sql(database_url, "INSERT INTO t VALUES (1, 1, '20240131')")
     with (
         opened(database_url, query="SELECT  id FROM t") as one,
         opened(database_url, query="SELECT id\nFROM t") as other,

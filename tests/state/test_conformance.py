@@ -438,6 +438,23 @@ def test_a_checkpoint_of_another_source_is_refused_with_every_difference(state: 
     state.confirm_fingerprint({"table": "clients"})
 
 
+def test_a_column_without_a_value_contradicts_no_spelling_and_takes_the_next(state: MappingState) -> None:
+    spelt, empty = {"cursor": "u: text like 20240131"}, {"cursor": "u: text (no value yet)"}
+    state.set_checkpoint("run", Position(1, (1,)), fingerprint=spelt)
+    state.confirm_fingerprint(empty)
+    state.set_checkpoint("run", Position(2, (2,)))
+    with pytest.raises(AnotherSource, match="cursor was u: text like 20240131, is u: text like 2024-01-31"):
+        state.confirm_fingerprint({"cursor": "u: text like 2024-01-31"})
+    for other in ("u: datetime (no value yet)", "v: text (no value yet)", "u: textual"):
+        with pytest.raises(AnotherSource):
+            state.confirm_fingerprint({"cursor": other})
+    state.set_checkpoint("run", Position(2, (2,)), fingerprint=empty)
+    state.confirm_fingerprint(spelt)
+    state.set_checkpoint("run", Position(3, (3,)))
+    with pytest.raises(AnotherSource):
+        state.confirm_fingerprint({"cursor": "u: text like 2024-01-31"})
+
+
 SHOP = {"table": "customers", "destination": "api.example.com", "account": "12345"}
 
 
