@@ -52,6 +52,22 @@ def tripped_guards(shop: Workshop, books: Books, *, events: int, limited: bool) 
     )
 
 
+def rows_gone(shop: Workshop) -> int:
+    """How many rows that the ledger knows the source had lost when a person last ignored the guards."""
+    last = shop.state.history.last_done(1)
+    gone = int(last[0].get("rows_gone", 0)) if last else 0
+    # Of a ledger that was reset since it says nothing.
+    return gone if gone and gone <= shop.state.ledger_size() else 0
+
+
+def rows_gone_now(shop: Workshop) -> int:
+    """The same, counted now, for a run that ignores the guards; 0 where they compare with no ledger."""
+    mapping = shop.mapping
+    if mapping.guards.max_source_drop is None or not mapping.source.cursor_field or mapping.resend != "changed":
+        return 0
+    return max(0, shop.state.ledger_size() - shop.source.count(Window()))
+
+
 def _too_many(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
     events = looked.events
     if guards.max_events is not None and events > guards.max_events:
@@ -90,7 +106,9 @@ def _too_few_rows(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
         before = next((int(each.get("read", 0)) for each in whole), None)
         words = "of the last run"
     if before is None and shop.mapping.resend == "changed":
-        before = shop.state.ledger_size()
+        gone = rows_gone(shop)
+        before = shop.state.ledger_size() - gone
+        words += f", without the {gone:,} that were gone when guards were ignored" if gone else ""
     if before is None:
         if cursor:
             yield "max_source_drop", "it cannot be evaluated without a ledger"

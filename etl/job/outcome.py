@@ -114,7 +114,8 @@ class Outcome:
     """The end of one mapping's work. `error` is None when all was done.
 
     `forecast` is there in a dry run, and where a guard stopped a run. `partial` says why not all of the source was to
-    be read: "limit" cut it, or only some "keys" were wanted. `mapping_change`: since the last run that was done;
+    be read: "limit" cut it, or only some "keys" were wanted. `rows_gone`: so many that the ledger knows
+    had left the source when guards were last ignored. `mapping_change`: since the last run that was done;
     `destination`: host and account where events go, None in what the state records. `check`: a dry run that has events
     to send ends with exit code 3.
     So many accepted rows are `differing` by now, None where that was not quickly counted.
@@ -143,6 +144,7 @@ class Outcome:
     finished_at: datetime | None = None
     partial: Literal["limit", "keys"] | None = None
     mapping_change: MappingChange | None = None
+    rows_gone: int = 0
     differing: int | None = None
     destination: Mapping[str, str | None] | None = None
     check: bool = False
@@ -183,6 +185,8 @@ class Outcome:
             summary["follows_clock"] = False
         if self.mapping_change is not None:
             summary["mapping_changed"] = {**self.mapping_change.as_dict(), "rows": self.differing}
+        if self.rows_gone:
+            summary["rows_gone"] = self.rows_gone
         if self.partial is not None:
             summary["partial"] = self.partial
         if self.windows is not None:

@@ -20,7 +20,7 @@ from etl.job.encoder import Encoder
 from etl.job.fingerprint import fingerprint_of
 from etl.job.forecast import Forecaster
 from etl.job.fuse import Fuse
-from etl.job.guards import tripped_guards
+from etl.job.guards import rows_gone, rows_gone_now, tripped_guards
 from etl.job.loop import Delivery, Line
 from etl.job.outcome import Forecast, Outcome, TrippedGuard, checkpoint_dict
 from etl.job.ports import Pages, RunSource, RunState, Sender, Suppressions, Transform
@@ -123,6 +123,7 @@ class Job:
     windows; `windows` tells at the end how many are done and how many there are, None where they are not counted.
     `rows` is how many will be read, None where their windows have to be counted. `forecast` tells at the end what would
     have been sent, where a look stopped it. `as_mapped`: once it is done, the mapping counts as used as it is now.
+    `rows_gone`: at the end, for the guards of the next runs.
     `whole`: it looks at every row, so that once it is done no accepted row is as an earlier mapping made it.
     """
 
@@ -140,6 +141,7 @@ class Job:
     windows: Callable[[], tuple[int, int] | None] = lambda: None
     rows: int | None = None
     forecast: Callable[[], Forecast | None] = lambda: None
+    rows_gone: Callable[[], int] = lambda: 0
     as_mapped: bool = False
     whole: bool = False
 
@@ -211,6 +213,7 @@ def do(
         partial="keys" if job.rows is not None else "limit" if delivery.limited else None,
         mapping_change=shop.mapping_change if job.as_mapped else None,
         follows_clock=shop.source.follows_clock,
+        rows_gone=job.rows_gone(),
     )
     return _recorded(shop, job, run_no, outcome, all_answered=delivery.all_answered)
 
@@ -264,8 +267,12 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
     refreshing = options.full_refresh or shop.state.checkpoint(REFRESH) is not None
 
     stopped: Forecast | None = None
+    gone = 0
 
     def plan(books: Books) -> Sequence[Window]:
+        nonlocal gone
+        gone = rows_gone(shop)
+
         def look(windows: Sequence[Window]) -> None:
             nonlocal stopped
             if not shop.mapping.guards.any or not options.looks_first:
@@ -285,6 +292,13 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
 
         return windows_to_read(shop, before, _bound(shop, books), options, look=look)
 
+    def completed() -> None:
+        nonlocal gone
+        if refreshing:
+            shop.state.end_anew(REFRESH)
+        if options.ignore_guards:
+            gone = rows_gone_now(shop)
+
     job = Job(
         command="run",
         track="run",
@@ -293,7 +307,8 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
         pages=shop.pages,
         tries_again=refreshing,
         limits=options.limits,
-        completed=(lambda: shop.state.end_anew(REFRESH)) if refreshing else lambda: None,
+        completed=completed,
+        rows_gone=lambda: gone,
         forecast=lambda: stopped,
         as_mapped=True,
         whole=not shop.mapping.source.cursor_field,

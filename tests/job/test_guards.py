@@ -152,6 +152,29 @@ def test_a_source_that_lost_its_rows_stops_the_run(make_people: Callable[..., Pe
     assert people.job.run(ignore_guards=True).exit_code == 0
 
 
+def test_a_deletion_that_a_person_confirmed_is_what_later_runs_compare_with(make_people: Callable[..., People]) -> None:
+    """Once is enough, whatever comes after it: quiet nights, limited runs, new rows; the next loss is seen."""
+    people = make_people(guards="max_source_drop: 20%", fields="userid: {column: id, type: text}")
+    people.add(range(10))
+    assert people.job.run("beginning").books.sent == 10
+    run_sql(people.url, "DELETE FROM t WHERE id < 5")
+    assert [people.job.run().exit_code for _ in range(2)] == [9, 9]
+    assert people.job.run(ignore_guards=True).as_dict()["rows_gone"] == 5
+    for night in range(20):
+        assert people.job.run(limits=Limits(rows=1) if night % 2 else Limits()).exit_code == 0
+    people.add(range(20, 25))
+    assert (people.job.run().books.sent, people.job.forecast().forecast.guards) == (5, ())
+    run_sql(people.url, "DELETE FROM t WHERE id < 8")
+    stopped = people.job.run()
+    words = "7 rows, instead of the 10 that the ledger knows, without the 5 that were gone when guards were ignored"
+    assert (stopped.exit_code, words in str(stopped.error)) == (9, True)
+    assert people.job.run(ignore_guards=True, full_refresh=True).exit_code == 0
+    assert [people.job.run(full_refresh=True).exit_code, people.job.run().exit_code] == [0, 0]
+    with people.job.state(write=True) as state:
+        state.reset()
+    assert "rows_gone" not in people.job.run("beginning").as_dict(), "the ledger begins anew"
+
+
 @pytest.mark.parametrize("guard", ["max_changed", "max_source_drop"])
 def test_a_guard_that_cannot_be_evaluated_trips(make_people: Callable[..., People], guard: str) -> None:
     """A mapping that asks for it is refused already; nothing behind that check lets it pass."""
