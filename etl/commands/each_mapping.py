@@ -102,7 +102,8 @@ class Call:
     check: a dry run with something to send ends with 3. fine: exit codes for which the process ends with 0.
     report: takes in each outcome that is printed, and is written at the end. heard: takes each outcome; None: outcomes
     are printed, and the process is ours: its signals, its processor, its collector. workers: processes that
-    prepare pages; None: this one does. of_keys: just some rows are sent, as a person asked.
+    prepare pages; None: this one does. of_keys: just some rows are sent, as a person asked. again: the options
+    that say what a run sends, for the commands of hints.
     """
 
     command: str
@@ -122,6 +123,7 @@ class Call:
     heard: Callable[[Outcome], None] | None = None
     workers: int | None = None
     of_keys: bool = False
+    again: tuple[str, ...] = ()
 
 
 Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
@@ -258,7 +260,8 @@ def _complete_hint(outcome: Outcome, mapping: Mapping, call: Call) -> None:
     """An error gets the address and the commands that only this place knows whole."""
     if outcome.error is not None:
         name_api(outcome.error, mapping.destination)
-        outcome.error.hint = hint_of(outcome.error, Place(mapping.path, (), call.state), command=call.command)
+        place = Place(mapping.path, (), call.state)
+        outcome.error.hint = hint_of(outcome.error, place, command=call.command, again=call.again)
 
 
 def _told_error(problem: Exception) -> EtlError:

@@ -7,6 +7,7 @@ stands for what only a person knows.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etl.commands.advice import Place
@@ -39,8 +40,11 @@ def name_api(error: EtlError, destination: Destination) -> None:
             error.hint = "; ".join([told, *([error.hint] if error.hint else [])])
 
 
-def hint_of(error: EtlError, place: Place, *, command: str) -> str | None:
-    """The hint of `error`, which ended `command` on the mapping of `place`; None where the message says it all."""
+def hint_of(error: EtlError, place: Place, *, command: str, again: Sequence[str] = ()) -> str | None:
+    """The hint of `error`, which ended `command` on the mapping of `place`; None where the message says it all.
+
+    again: the options of a run that say what it sends. Without them the command that is printed would send more.
+    """
     more: list[str] = []
     match error:
         case AnotherSource():
@@ -49,18 +53,27 @@ def hint_of(error: EtlError, place: Place, *, command: str) -> str | None:
                 f"to begin anew: {place.command('state reset')}",
             ]
         case FirstRunUndecided():
-            more = [f"to send all: {place.command('run', '--start-from', 'beginning')}"]
+            more = [f"to send all: {place.command('run', '--start-from', 'beginning', *again)}"]
         case AlreadyBegun():
-            more = [f"to go on: {place.command('run')}"]
+            more = [f"to go on: {place.command('run', *_without_start(again))}"]
         case TableWentBack():
             more = [place.command("state set", "CURSOR")]
         case GuardTripped():
             more = [
-                f"to look: {place.command('run', '--dry-run', *error.again)}",
-                f"to send it all the same: {place.command('run', '--ignore-guards', *error.again)}",
+                f"to look: {place.command('run', '--dry-run', *(again or error.again))}",
+                f"to send it all the same: {place.command('run', '--ignore-guards', *(again or error.again))}",
             ]
         case MappingLocked() if command == "run":
-            more = [f"to wait: {place.command('run', '--if-locked', 'wait')}"]
+            more = [f"to wait: {place.command('run', '--if-locked', 'wait', *again)}"]
         case _:
             pass
     return "; ".join([*([error.hint] if error.hint else []), *more]) or None
+
+
+def _without_start(again: Sequence[str]) -> list[str]:
+    """`again` without where to begin."""
+    words = [word for word in again if word != "--yes"]
+    if "--start-from" in words:
+        at = words.index("--start-from")
+        del words[at : at + 2]
+    return words

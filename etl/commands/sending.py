@@ -68,6 +68,16 @@ class RunCall:
     report: Path | None = None
     no_mask: bool = False
 
+    @property
+    def again(self) -> tuple[str, ...]:
+        """The options that say what is sent and for how long, for another command that does the same."""
+        words = [word for key in self.keys for word in ("--key", key)]
+        for name in ("start_from", "limit", "max_runtime", "deadline", "full_refresh", "ignore_guards", "yes"):
+            value = getattr(self, name)
+            if value not in (None, False):
+                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+        return tuple(words)
+
     def check_options(self, paths: Sequence[Path]) -> None:
         """Refuse options that do not go together. Raises `click.UsageError`."""
         if self.check and not self.dry_run:
@@ -210,6 +220,7 @@ def run_all(
         heard=heard,
         workers=call.workers,
         of_keys=bool(call.keys),
+        again=call.again,
     )
     return each(paths, job, work, clock=clock)
 

@@ -15,7 +15,15 @@ import etl
 from etl.cli.commands import squeezely_etl
 from etl.commands.advice import Place
 from etl.commands.hints import hint_of
-from etl.errors import EtlError, GuardTripped, Interrupted, MappingInvalid
+from etl.errors import (
+    AlreadyBegun,
+    EtlError,
+    FirstRunUndecided,
+    GuardTripped,
+    Interrupted,
+    MappingInvalid,
+    MappingLocked,
+)
 
 PACKAGE = Path(etl.__file__).parent
 FUNCTIONS = ("command", "shell_line")
@@ -112,6 +120,21 @@ def every_error(kind: type[EtlError] = EtlError) -> Iterator[EtlError]:
         yield kind("words", again=("--full-refresh", "--limit", "5"))
     else:
         yield kind("words")
+
+
+AGAIN = {
+    MappingLocked: ("run m.yaml --if-locked wait --key 1 --limit 5", ("--key", "1", "--limit", "5")),
+    FirstRunUndecided: ("run m.yaml --start-from beginning --limit 5", ("--limit", "5")),
+    AlreadyBegun: ("run m.yaml --limit 5", ("--start-from", "beginning", "--limit", "5", "--yes")),
+    GuardTripped: ("run m.yaml --ignore-guards --full-refresh --limit 5", ("--full-refresh", "--limit", "5")),
+}
+
+
+@pytest.mark.parametrize("kind", AGAIN, ids=lambda kind: kind.__name__)
+def test_a_command_that_is_printed_sends_no_more_than_what_was_called(kind: type[EtlError]) -> None:
+    line, again = AGAIN[kind]
+    hint = hint_of(kind("words"), Place(Path("m.yaml"), ("id",)), command="run", again=again)
+    assert f"squeezely-etl {line}" in re.split(": |; ", hint or "")
 
 
 @pytest.mark.parametrize("state", [".etl/state.sqlite", "elsewhere/my state.sqlite", "postgresql://eva:secret@host/db"])

@@ -84,6 +84,14 @@ def test_skip_leaves_with_success(busy: Any) -> None:
     assert busy.stats()["requests"] == 0
 
 
+def test_the_command_that_waits_sends_what_was_asked_for(busy: Any) -> None:
+    for options in (("--key", "1", "--key", "2"), ("--start-from", "beginning", "--limit", "2", "--max-runtime", "9m")):
+        with open_state(str(busy.state), clock=SystemClock(), write=True) as store, store.mapping("people").lock("run"):
+            ended = busy.run(*options)
+        assert ended.code == 7
+        assert f"--if-locked wait {' '.join(options)}" in ended.err
+
+
 def test_wait_runs_as_soon_as_the_holder_has_left(busy: Any) -> None:
     with open_state(str(busy.state), clock=SystemClock(), write=True) as store:
         with store.mapping("people").lock("run"):
