@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from shlex import join
 
-from etl import __version__
 from etl.deploy.plan import STATE_VARIABLE, File, Plan, comment
 from etl.errors import UsageProblem
 
@@ -37,7 +36,18 @@ jobs:
         with: {{fetch-depth: 0, persist-credentials: false}}
       - uses: actions/setup-python@v5
         with: {{python-version: "3.13"}}
-      - run: pip install 'squeezely-etl[postgresql,mysql]=={version}'
+      - name: Install squeezely-etl
+        env:
+          # By its wheel, not by its name: it is in no index, and another could register the name there.
+          WHEEL: ${{{{ vars.{wheel} }}}}
+        run: |
+          case "$WHEEL" in
+            https://*|git+https://*|git+ssh://*) pip install "squeezely-etl[postgresql,mysql] @ $WHEEL" ;;
+            "") echo "::error::the variable {wheel} of the repository is not set: path or URL of its wheel"; exit 1 ;;
+            *)
+              if [ ! -f "$WHEEL" ]; then echo "::error::{wheel} is neither a file here nor a URL"; exit 1; fi
+              pip install "$(realpath "$WHEEL")[postgresql,mysql]" ;;
+          esac
       - name: Check the mappings that changed
         env:
           BASE: ${{{{ github.event.pull_request.base.sha }}}}
@@ -55,6 +65,7 @@ jobs:
 # A dry run asks nothing of the API.
 _NO_KEY = {"SQUEEZELY_API_KEY": "none-for-a-dry-run"}
 _LIMIT = "20000"
+_WHEEL = "SQUEEZELY_ETL_WHEEL"
 
 
 def render(plan: Plan) -> tuple[File, ...]:
@@ -70,7 +81,7 @@ def render(plan: Plan) -> tuple[File, ...]:
     text = _WORKFLOW.format(
         paths=json.dumps([_literal(one) for one in watched]),
         env=_env(plan),
-        version=__version__,
+        wheel=_WHEEL,
         validate=json.dumps(_literal(join(["squeezely-etl", "validate", *names, "--changed-since"])) + ' "$BASE"'),
         test=json.dumps(_literal(join(["squeezely-etl", "test", *names]))),
         dry_run=_literal(join(["squeezely-etl", "run", *names, "--dry-run", "--report", "plan.md", *start])),
@@ -106,6 +117,8 @@ def _literal(text: str) -> str:
 def _instructions(plan: Plan) -> list[str]:
     secrets = [name for name in plan.required if name not in _NO_KEY]
     lines = ["The summary of each pull request's job shows what its mappings would send. Nothing is sent."]
+    lines.append(f"Variable of the repository: {_WHEEL}, the path in it or the URL of squeezely-etl's wheel, which")
+    lines.append("`pip wheel --no-deps .` makes in a checkout of squeezely-etl.")
     if secrets:
         lines.append(f"Secrets of the repository: {', '.join(secrets)}")
         lines.append(

@@ -135,6 +135,41 @@ def test_it_asks_for_no_key_and_knows_paths_within_the_repository(office: Office
     assert "--start-from" not in line, "the state knows where"
 
 
+@pytest.mark.parametrize(
+    ("wheel", "installed"),
+    [
+        ("wheels/own tool-1-py3-none-any.whl", "{folder}/wheels/own tool-1-py3-none-any.whl[postgresql,mysql]"),
+        ("https://example.com/x-1.whl", "squeezely-etl[postgresql,mysql] @ https://example.com/x-1.whl"),
+        ("git+https://example.com/x@v1", "squeezely-etl[postgresql,mysql] @ git+https://example.com/x@v1"),
+        ("", "::error::the variable SQUEEZELY_ETL_WHEEL of the repository is not set"),
+        ("squeezely-etl", "::error::SQUEEZELY_ETL_WHEEL is neither a file here nor a URL"),
+    ],
+)
+def test_it_installs_a_wheel_that_is_named_and_nothing_of_an_index(office: Office, wheel: str, installed: str) -> None:
+    """Its name is registered in no index, so another could be found there."""
+    (office.folder / ".git").mkdir()
+    (office.folder / "wheels").mkdir()
+    (office.folder / "wheels" / "own tool-1-py3-none-any.whl").touch()
+    (office.folder / "pip").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (office.folder / "pip").chmod(0o755)
+    job = workflow(office.deploy("github", "mappings/customers.yaml").out)["jobs"]["plan"]
+    step = next(one for one in job["steps"] if "pip install" in one.get("run", ""))
+    assert step["env"] == {"WHEEL": "${{ vars.SQUEEZELY_ETL_WHEEL }}"}
+    ended = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        env={"PATH": f"{office.folder}:{os.environ['PATH']}", "WHEEL": wheel},
+        cwd=office.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = ended.stdout.splitlines()
+    if installed.startswith("::error::"):
+        assert (ended.returncode, len(told), told[0].startswith(installed)) == (1, 1, True)
+    else:
+        assert (ended.returncode, told) == (0, ["install", installed.format(folder=office.folder.resolve())])
+
+
 def test_mappings_of_two_repositories_are_refused(office: Office) -> None:
     (office.mappings / ".git").mkdir()
     other = office.folder / "other.yaml"
