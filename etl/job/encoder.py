@@ -6,6 +6,7 @@ already is asked later, by the process that holds the state (`etl.job.prepare`).
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,12 @@ class Columns:
             marks=None if marker is None else self.marked(marker),
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, packed: numbers and bytes by `marshal`, which costs a fifth of what a pickle does."""
+        columns: Any = (list(self.rows), self.ledger_keys, self.digests, self.bodies, self.marks)
+        # Version 2: a later one remembers each object, to write it once.
+        return _unpacked, (marshal.dumps(columns, 2),)
+
     def joined(self) -> Sequence[bytes]:
         """The event of each row, a JSON object."""
         return join_fields(self.fields) if self.bodies is None else self.bodies
@@ -80,6 +87,11 @@ class Columns:
     def drop(self, rows: AbstractSet[int] | Mapping[int, object]) -> None:
         """Drop those of `rows`, by their index in the page."""
         self.keep([row not in rows for row in self.rows])
+
+
+def _unpacked(data: bytes) -> Columns:
+    rows, ledger_keys, digests, bodies, marks = marshal.loads(data)  # noqa: S302 - of a process of ours
+    return Columns(rows, ledger_keys=ledger_keys, digests=digests, bodies=bodies, marks=marks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from etl.clock import Clock
 from etl.errors import EtlError, StoppedEarly
-from etl.job.encoder import Encoded, Encoder
 from etl.job.ports import PageSource, Ranges
 from etl.page import Key, Page, Position, Window
+
+if TYPE_CHECKING:
+    from etl.job.encoder import Encoded, Encoder
 
 LOG = logging.getLogger(__name__)
 
@@ -230,7 +232,9 @@ class _HandedOut:
         rows = rows if wanted is None else min(rows, wanted)
         end = self._ranges.end(rest, rows=rows)
         self._rest = None if end is None else replace(rest, after=end, start=None)
-        asked = Range(rest if end is None else replace(rest, upto=end), rows, wanted)
+        # Without the window's end, up to which SQLite would look for rows behind those of the range.
+        own = rest if end is None else replace(rest, upto=end, until=None, until_open=False)
+        asked = Range(own, rows, wanted)
         stamp = self._next_stamp()
         self._ahead.append((asked, stamp, self._workers.submit(asked)))
         self._workers.under_way = len(self._ahead)

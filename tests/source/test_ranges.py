@@ -21,7 +21,7 @@ def ranges_of(source: Source, window: Window, rows: int) -> list[Window]:
     assert source.ranges is not None
     while rest is not None:
         end = source.ranges.end(rest, rows=rows)
-        found.append(rest if end is None else replace(rest, upto=end))
+        found.append(rest if end is None else replace(rest, upto=end, until=None))
         rest = None if end is None else replace(rest, after=end, start=None)
     return found
 
