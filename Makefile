@@ -57,6 +57,7 @@ lock: .venv/.dev ## write the lock files anew
 bench: .venv/.dev ## measure against the floor and a naive script, and growth; writes tests/benchmarks/results*.md
 	$(BIN)/python -m tests.benchmarks.bench --sections speed,stages,throttle --into tests/benchmarks/results.md
 	$(BIN)/python -m tests.benchmarks.bench --sections latency --into tests/benchmarks/results-latency.md
+	$(BIN)/python -m tests.benchmarks.bench --sections workers
 	$(MAKE) bench-growth
 
 bench-growth: .venv/.dev ## only growth: 5 million rows of each database, 10 million keys in the ledger

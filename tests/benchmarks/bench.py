@@ -22,13 +22,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmarks import data, ours, report, same_events, sink
-from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, NAIVE, UNCHANGED, Task
+from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, NAIVE, UNCHANGED, WORKERS, Task
 from tests.benchmarks.growth import grow
 from tests.benchmarks.measure import measure
 from tests.benchmarks.rounds import Results, compete
 from tests.servers.databases import shared_server, stop_servers
 
-SECTIONS = ("speed", "latency", "stages", "throttle", "growth", "ledger")
+SECTIONS = ("speed", "latency", "workers", "stages", "throttle", "growth", "ledger")
 BATCH_SIZES = (1000, 100)
 DELAY_SECONDS = 0.05
 SAMPLE_ROWS = 2_000
@@ -42,14 +42,15 @@ class Sizes:
     rows: int
     runs: int
     latency_rows: int
+    workers_rows: int
     throttled_rows: int
     growth_rows: tuple[int, int]
     growth_runs: int
     ledger_keys: tuple[int, int]
 
 
-FULL = Sizes(500_000, 5, 700_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000))
-QUICK = Sizes(10_000, 1, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000))
+FULL = Sizes(500_000, 5, 700_000, 2_000_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000))
+QUICK = Sizes(10_000, 1, 10_000, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000))
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,16 @@ def latency(bench: Bench, peers: tuple[str, ...]) -> str:
     few = _each(bench, [NAIVE], rows=rows // 40, delay_seconds=DELAY_SECONDS)
     results = _each(bench, [FLOOR, LEDGER, ALWAYS], rows=rows, delay_seconds=DELAY_SECONDS)
     return f"{report.latency_table(results, few)}\n\n{report.latency_targets(results)}"
+
+
+def workers(bench: Bench, peers: tuple[str, ...]) -> str:
+    """Two more processes on two processors, which database and sink use too."""
+    results = []
+    for source, url in bench.sources.items():
+        data.fill(url, bench.sizes.workers_rows)
+        task = bench.task(source, BATCH_SIZES[0], rows=bench.sizes.workers_rows)
+        results.append(compete(task, [LEDGER, WORKERS], bench.sink, runs=bench.sizes.runs))
+    return report.workers_table(results)
 
 
 def profile(bench: Bench, peers: tuple[str, ...]) -> str:
@@ -198,6 +209,7 @@ def heading(sizes: Sizes, sections: Sequence[str], *, peers: tuple[str, ...]) ->
 SECTION_TITLES = {
     "speed": ("Speed, the sink answers at once", speed),
     "latency": ("A sink that takes 50 ms, eight connections", latency),
+    "workers": ("Two workers on two processors", workers),
     "stages": ("Where the time goes, in one thread", profile),
     "throttle": ("At the default rate limit", throttle),
     "growth": ("Growth", growth),

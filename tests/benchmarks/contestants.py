@@ -15,6 +15,7 @@ PEERS_PYTHON = ours.ROOT / ".venv-peers" / "bin" / "python"
 FLOOR = "floor, by hand"
 NAIVE = "naive script"
 LEDGER = "ours"
+WORKERS = "ours, two workers"
 UNCHANGED = "ours, nothing changed"
 ALWAYS = "ours, resend: always"
 DRT = "drt-core"
@@ -61,14 +62,14 @@ def program(name: str, task: Task, *, state: Path) -> Program:
             command = [sys.executable, str(FOLDER / "floor.py"), *place, str(connections)]
         case "naive script":
             command = [sys.executable, str(FOLDER / "naive.py"), *place]
-        case "ours" | "ours, nothing changed" | "ours, resend: always":
+        case "ours" | "ours, two workers" | "ours, nothing changed" | "ours, resend: always":
             mapping = ours.write_mapping(
                 task.folder,
                 resend="always" if name == ALWAYS else "changed",
                 batch_size=task.batch_size,
                 concurrency=task.connections,
             )
-            command = ours.command(mapping, state)
+            command = ours.command(mapping, state, *(["--workers", "2"] if name == WORKERS else []))
         case "drt-core" | "drt-core, 5,000 a load":
             more = ["5000"] if name == DRT_TUNED else []
             command = [str(PEERS_PYTHON), str(FOLDER / "peer_drt.py"), *place, str(state.parent), *more]

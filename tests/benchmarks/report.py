@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, UNCHANGED
+from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, UNCHANGED, WORKERS
 from tests.benchmarks.growth import Growth, Run
 from tests.benchmarks.rounds import Results
 
@@ -130,6 +130,23 @@ def latency_table(*parts: Sequence[Results]) -> str:
                 started = f"; {result.rows_a_second_once_started(name) / most:.2f}" if ours else ""
                 cells.append(f"{rate:,.0f} ({rate / most:.2f}{started})")
             rows.append(cells + _costs(name, results))
+    return markdown(head, rows)
+
+
+def workers_table(results: Sequence[Results]) -> str:
+    """How much sooner two workers are done; memory is that of the process that sends."""
+    rows = [
+        [
+            f"{task_title(result)}, {result.task.rows:,} rows",
+            *(f"{result.rows_a_second(name):,.0f}" for name in (LEDGER, WORKERS)),
+            "≥ 1.2",
+            f"{result.ratio(WORKERS, LEDGER):.2f}",
+            f"{result.ratio_once_started(WORKERS, LEDGER):.2f}",
+            f"{result.peak_mib(WORKERS):.0f}",
+        ]
+        for result in results
+    ]
+    head = ["rows/s", "one process", "two workers", "target", "ratio", "ratio once started", "peak MiB"]
     return markdown(head, rows)
 
 

@@ -28,13 +28,17 @@ class Results:
 
     def rows_a_second_once_started(self, name: str) -> float:
         """The same for one of ours, by the seconds of its own books: without the loading of the program."""
-        seconds = (ours.summary(cost.output)["duration_seconds"] for cost in self.costs[name])
-        return self.task.rows / statistics.median(seconds)
+        return self.task.rows / statistics.median(map(_seconds, self.costs[name]))
 
     def ratio(self, name: str, other: str) -> float:
         """How many times as fast as `other`: the median of the rounds' ratios."""
         pairs = zip(self.costs[other], self.costs[name], strict=True)
         return statistics.median(theirs.wall_seconds / its.wall_seconds for theirs, its in pairs)
+
+    def ratio_once_started(self, name: str, other: str) -> float:
+        """The same for two of ours, without the loading of the program; workers start within it."""
+        pairs = zip(self.costs[other], self.costs[name], strict=True)
+        return statistics.median(_seconds(theirs) / _seconds(its) for theirs, its in pairs)
 
     def peak_mib(self, name: str) -> float:
         """The largest resident set of any round, in MiB."""
@@ -43,6 +47,11 @@ class Results:
     def cpu_seconds_a_million(self, name: str) -> float:
         """The median processor seconds for a million rows."""
         return statistics.median(cost.cpu_seconds for cost in self.costs[name]) / self.task.rows * 1e6
+
+
+def _seconds(cost: Cost) -> float:
+    seconds: float = ours.summary(cost.output)["duration_seconds"]
+    return seconds
 
 
 def compete(task: Task, names: Sequence[str], sink: Sink, *, runs: int) -> Results:
