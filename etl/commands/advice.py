@@ -56,9 +56,14 @@ class Place:
         return ",".join(f"{name}={show(part)}" for name, part in zip(self.primary_key, key, strict=True))
 
 
+# Commands that look at no state, and have no `--state`.
+WITHOUT_STATE = frozenset({"init", "preview", "sandbox", "schema", "test", "validate"})
+
+
 def shell_line(name: str, *arguments: str, state: str) -> str:
     """`squeezely-etl <name> <arguments>`, with the `state` where it was given."""
-    given = [] if state in (DEFAULT_STATE, os.environ.get("SQUEEZELY_ETL_STATE")) else ["--state", state]
+    known = name in WITHOUT_STATE or state in (DEFAULT_STATE, os.environ.get("SQUEEZELY_ETL_STATE"))
+    given = [] if known else ["--state", state]
     if given and "://" in state:
         # It may hold a password.
         given = ["--state", "URL"]

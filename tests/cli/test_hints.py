@@ -13,7 +13,7 @@ import pytest
 
 import etl
 from etl.cli.commands import squeezely_etl
-from etl.commands.advice import Place
+from etl.commands.advice import WITHOUT_STATE, Place, shell_line
 from etl.commands.hints import hint_of
 from etl.errors import (
     AlreadyBegun,
@@ -158,3 +158,14 @@ def test_what_an_error_prints_is_taken_by_the_command_line(tmp_path: Path, state
                 name, command, rest = command.resolve_command(context, rest)
             assert command is not None
             command.make_context(name, rest, parent=context)
+
+
+def test_a_state_is_given_to_the_commands_that_take_one_and_to_no_other() -> None:
+    """`preview --state` would be refused, when it is pasted."""
+    without = {name for name, command in COMMANDS.items() if "--state" not in options_of(command)}
+    # `state` alone is a group, and `state copy` names two states.
+    assert without - {"state", "state copy"} == WITHOUT_STATE
+    assert (
+        shell_line("preview", "m.yaml", "--invalid", state="other.sqlite") == "squeezely-etl preview m.yaml --invalid"
+    )
+    assert shell_line("run", "m.yaml", state="other.sqlite") == "squeezely-etl run m.yaml --state other.sqlite"
