@@ -62,7 +62,7 @@ class WorkerPool:
         if executor is None:
             return
         executor.shutdown(wait=False, cancel_futures=True)
-        left = {process.sentinel: process for process in self._context.started}
+        left = {process.sentinel: process for process in self._context.started if process.pid is not None}
         self._context.started.clear()
         end = threading.Event()
         timer = threading.Timer(patience_seconds, end.set)
