@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -152,3 +153,51 @@ def test_three_nights_with_trouble(desk: Any, cron: Cron) -> None:
     assert desk.environment()["API_KEY"] not in log
     assert "Traceback" not in log
     assert desk.state.stat().st_mode & 0o077 == 0
+
+
+def test_the_nights_after(desk: Any, cron: Cron) -> None:
+    """Known trouble is acknowledged, a person is erased for good, a mapping gets another name, its database a new home.
+
+    E7, E13.
+    """
+    desk.fill(150)
+    assert desk.run("--start-from", "beginning").code == 0
+    shutil.copy(desk.folder / "people.sqlite", desk.folder / "backup.sqlite")
+
+    # The fourth night: three rows that cannot be corrected. Acknowledged, they are nothing new in the morning.
+    desk.fill(3, first=1_000, minutes=60)
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE people SET email = 'nobody' WHERE id >= 1000"))
+    assert "ended with exit code 3" in cron.night()
+    assert morning(desk)[0] == 3
+    assert desk.call("status", str(desk.mapping), "--acknowledge", "--yes").code == 0
+    assert morning(desk)[0] == 0
+    assert cron.night() == ""
+
+    # The fifth: a person asked to be erased, and the database is restored from a backup that still has the row.
+    erased = desk.call("forget", str(desk.mapping), "--email", "PERSON7@example.com", "--yes")
+    assert erased.code == 0, erased.err
+    shutil.copy(desk.folder / "backup.sqlite", desk.folder / "people.sqlite")
+    before = desk.stats()["accepted"]
+    assert cron.night() == ""
+    span = ("--from", "2000-01-01", "--to", "2100-01-01")
+    again = desk.call("backfill", str(desk.mapping), "--resend", "-o", "json", *span)
+    assert (again.code, again.summary["sent"], again.summary["suppressed"]) == (0, 149, 1), again.err
+    assert desk.stats()["accepted"] == before + 149
+
+    # The sixth: the mapping has another name. The state gives it what it knows under the old one.
+    desk.mapping.write_text(desk.mapping.read_text().replace("name: people", "name: klanten"))
+    assert desk.call("state", "rename", "people", "klanten", "--yes").code == 0
+    assert cron.night() == ""
+
+    # The seventh: the database has moved. The night waits for a person, who says that it is the same one.
+    (desk.folder / "people.sqlite").rename(desk.folder / "moved.sqlite")
+    desk.database_url = f"sqlite:///{desk.folder}/moved.sqlite"
+    assert "ended with exit code 8" in cron.night()
+    assert morning(desk)[0] == 3
+    assert desk.call("state", "adopt", str(desk.mapping), "--yes").code == 0
+    desk.fill(5, first=5_000, minutes=30)
+    assert cron.night() == ""
+    code, runs = morning(desk)
+    assert (code, codes(runs)[0], runs[0]["summary"]["sent"]) == (0, ("done", 0), 5)
+    assert desk.stats()["accepted"] == before + 149 + 5
