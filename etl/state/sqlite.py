@@ -126,6 +126,11 @@ def create(path: Path, fill: Callable[[Database], None]) -> None:
 def check_header(path: Path) -> None:
     """Refuse what is plainly no whole state of ours, before SQLite touches it. Raises `StateUnusable`."""
     with told_as_state("read", str(path)):
+        # Before the file: the process that ends last puts the log into the file and removes it.
+        try:
+            logged = _beside(path, "-wal").stat().st_size > 0
+        except FileNotFoundError:
+            logged = False
         descriptor = open_private(path, os.O_RDONLY)
         with os.fdopen(descriptor, "rb") as file:
             header = file.read(100)
@@ -139,8 +144,7 @@ def check_header(path: Path) -> None:
         )
     refuse_newer(int.from_bytes(header[60:64]), str(path))
     page_bytes = int.from_bytes(header[16:18]) or 65536
-    log = _beside(path, "-wal")
-    if not (log.exists() and log.stat().st_size) and size != int.from_bytes(header[28:32]) * page_bytes:
+    if not logged and size != int.from_bytes(header[28:32]) * page_bytes:
         raise StateUnusable(f"the state {path} is cut off or has grown: it is damaged", hint=DAMAGED_HINT)
 
 
