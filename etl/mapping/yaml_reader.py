@@ -102,7 +102,8 @@ def _since(error: yaml.MarkedYAMLError) -> str:
 
 def _syntax_hint(error: yaml.MarkedYAMLError, text: str) -> str:  # noqa: PLR0911 - one return a hint
     problem, context, mark = error.problem or "", error.context_mark, error.problem_mark
-    before = "" if mark is None else text.split("\n")[mark.line][: mark.column]
+    # YAML counts lines that end in other ways, too, so that there may be fewer of these.
+    before = "" if mark is None else "".join(text.split("\n")[mark.line : mark.line + 1])[: mark.column]
     if "'\\t'" in problem:
         return "; indent with spaces, not with tabs"
     if "unexpected end of stream" in problem:
