@@ -284,7 +284,7 @@ class Life:
     # What the server does
 
     def _script(self, request: Recorded) -> Behaviour | None:
-        ordinary = picky(lambda event: event.get("email", "").startswith("refused"), shape="index")(request)
+        ordinary = picky(lambda event: event.get("email", "").startswith("refused"), shape="index", echo=True)(request)
         if self._kill.request is None or request.number - self._first_request != self._kill.request:
             return ordinary
         while self._victim is None:

@@ -121,8 +121,9 @@ def test_what_the_last_run_sent_stands_beside_what_is_usual(desk: Any) -> None:
     assert "the last run sent 50; the median of the 3 runs before is 5" in status(desk).out
 
 
-def test_a_run_of_a_key_says_nothing_of_the_night(desk: Any) -> None:
+def test_a_run_of_a_key_says_nothing_of_the_night(make_desk: Any) -> None:
     """Neither does a key that was mistyped call a person, nor does one that was sent hide that no night was run."""
+    desk = make_desk()
     desk.fill(3)
     figures = desk.folder / "etl.prom"
     assert desk.run("--key", "1", "--metrics-file", str(figures)).code == 0

@@ -16,15 +16,23 @@ def poisoned(is_poison: Predicate) -> Callable[[Recorded], Behaviour | None]:
     return lambda request: answering(400) if any(map(is_poison, request.events)) else None
 
 
-def picky(is_bad: Predicate, *, shape: str, status: int = 200) -> Callable[[Recorded], Behaviour | None]:
-    """Errors that name the bad events, as `index`, `mapping` or `place`; at 2xx the others are accepted."""
+def picky(
+    is_bad: Predicate, *, shape: str, status: int = 200, echo: bool = False
+) -> Callable[[Recorded], Behaviour | None]:
+    """Errors that name the bad events, as `index`, `mapping` or `place`; at 2xx the others are accepted.
+
+    `echo`: with an `index` stands the address, which tells what the indexes count from.
+    """
 
     def script(request: Recorded) -> Behaviour | None:
         bad = [place for place, event in enumerate(request.events) if is_bad(event)]
         if not bad:
             return None
         errors: object = {
-            "index": [{"index": place, "code": "BAD_EVENT"} for place in bad],
+            "index": [
+                {"index": place, "code": "BAD_EVENT", **({"email": request.events[place]["email"]} if echo else {})}
+                for place in bad
+            ],
             "mapping": {str(place): "BAD_EVENT" for place in bad},
             "place": ["BAD_EVENT" if place in bad else None for place in range(len(request.events))],
         }[shape]
