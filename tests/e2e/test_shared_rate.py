@@ -91,6 +91,9 @@ def test_four_processes_that_share_nothing_but_the_state_keep_one_rate(
     desk.fill(16 * batch)
     with ScriptedServer(credentials=CREDENTIALS) as server:
         desk.api_url = server.url
+        account = blake2b(f"{desk.api_url}\0shop-1".encode(), digest_size=16).hexdigest()
+        # An earlier test may have had the same port.
+        (default_folder() / f"{account}.rate").unlink(missing_ok=True)
         desk.write_mapping(destination=f"  batch_size: {batch}\n  concurrency: 3")
         text = desk.mapping.read_text().replace("requests_per_second: 10000", f"requests_per_second: {rate}")
         processes = []
@@ -114,7 +117,6 @@ def test_four_processes_that_share_nothing_but_the_state_keep_one_rate(
     most = max(sum(moment <= other < moment + 1.0 for other in times) for moment in times)
     assert most <= rate * (1 + BURST_SECONDS) + 1
     # These processes are on one host in truth, where a file of its memory would have kept the rate too.
-    account = blake2b(f"{desk.api_url}\0shop-1".encode(), digest_size=16).hexdigest()
     with sa.create_engine(postgresql_url).connect() as connection:
         assert connection.exec_driver_sql("SELECT account FROM etl_rate").scalars().all() == [account]
     assert not (default_folder() / f"{account}.rate").exists()
