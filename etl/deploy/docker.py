@@ -16,7 +16,7 @@ from etl.deploy.plan import TOLD, File, Plan, comment, own_folder
 _BASE = "python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
 _FIRST = ("requirements.lock", "pyproject.toml", "README.md", "LICENSE")
 # A folder of its own for each: COPY puts the content of folders side by side.
-_THEN = ("mappings/README.md", "etl", "squeezely_etl.py")
+_THEN = ("mappings/README.md", "etl")
 _IMAGE = f"""\
 FROM {_BASE} AS build
 WORKDIR /src

@@ -28,18 +28,3 @@ def test_another_one_is_named_in_one_line(tmp_path: Path) -> None:
 def test_of_the_installed_one_nothing_is_said(tmp_path: Path) -> None:
     assert said(tmp_path) == ""
     assert said(HERE.parent) == ""
-
-
-def test_a_foreign_package_of_that_name_is_named_in_one_line(tmp_path: Path) -> None:
-    """In the folder of the call, or by PYTHONPATH: of the console script alike."""
-    (tmp_path / "etl").mkdir()
-    (tmp_path / "etl" / "__init__.py").touch()
-    command = [sys.executable, "-m", "squeezely_etl", "--version"]
-    ended = subprocess.run(
-        command, cwd=tmp_path, env={"PYTHONPATH": str(HERE.parent)}, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (
-        f"error: the etl of {tmp_path / 'etl'} was imported, which is not squeezely-etl's: "
-        "call it from another folder, or take that one out of PYTHONPATH\n"
-    )

@@ -211,9 +211,7 @@ def test_the_image_is_built_from_what_it_copies_and_sees_no_more(office: Office)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     (wheel,) = office.folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
-        assert {"squeezely_etl.py", "etl/cli/__init__.py", "etl/README.md", "etl/mapping-language.md"} <= set(
-            packed.namelist()
-        )
+        assert {"etl/cli/__init__.py", "etl/README.md", "etl/mapping-language.md"} <= set(packed.namelist())
 
 
 def test_the_docker_command_mounts_what_the_run_needs(office: Office) -> None:
