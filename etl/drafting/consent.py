@@ -155,6 +155,6 @@ def _of_time(name: str, column: SampledColumn) -> DraftField:
     old = any(isinstance(one, date | datetime) and one.year < _OLDEST for one in column.values)
     known = "".join(f"{quoted(one)}: null, " for one in zero)
     check = "; CHECK: some times lie before 1990, and mean perhaps that there is none" if old else ""
-    reason = f"a time of opting in: whoever has one said yes; CHECK: is it emptied by opting out?{check}"
+    reason = f"a time of opting in: a person with one said yes; CHECK: is it emptied by opting out?{check}"
     said = f"{column.in_sql} > '{_OLDEST}-01-01'" if zero or old else f"{column.in_sql} IS NOT NULL"
     return DraftField(name, column.name, reason, (("map", f'{{{known}else: "yes"}}'),), said=said)

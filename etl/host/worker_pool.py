@@ -89,7 +89,7 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    """Makes processes by starting the program anew, and remembers them: a pool tells nobody which they are."""
+    """Makes processes by starting the program anew, and remembers them, since a pool does not tell which they are."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,5 +134,5 @@ def _end_with_the_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        # Whatever it is at: nobody waits for it, and it only reads.
+        # Whatever it is at: its result is not awaited, and it only reads.
         os._exit(0)

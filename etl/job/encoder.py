@@ -1,4 +1,4 @@
-"""A page becomes columns of encoded events: the half of its preparation that asks nobody, so any process can do it.
+"""A page becomes columns of encoded events: the half of its preparation that needs no state, so any process can do it.
 
 The rule: what comes out depends on the page, the mapping and the keys of the hashes alone; what the receiver has
 already is asked later, by the process that holds the state (`etl.job.prepare`).

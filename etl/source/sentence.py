@@ -1,8 +1,8 @@
 """The sentence of a database that is shown, so that people read which column it means: a closed list decides.
 
 The rule: what is not listed by its code and its wording shows nothing, because other sentences quote values of rows.
-Those listed speak of tables, columns, functions and types, which are not personal data; a name that looks like a key,
-which somebody put in a wrong place, hides its sentence.
+Those listed speak of tables, columns, functions and types, which are not personal data; a name that looks like a key
+stands in a wrong place, and hides its sentence.
 """
 
 from __future__ import annotations
