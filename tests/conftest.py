@@ -17,6 +17,7 @@ import trustme
 from hypothesis import HealthCheck, settings
 
 from tests.servers.databases import Server, committing, shared_server, stop_servers
+from tests.servers.ports import give_none_twice
 
 # One for all: how long an example takes says more of the machine than of the code. In CI each run tries the same ones;
 # elsewhere each tries others.
@@ -43,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         authority = _folder() / "authority.pem"
         trustme.CA().cert_pem.write_to_path(str(authority))
         os.environ["SSL_CERT_FILE"] = str(authority)
+    give_none_twice(os.environ[SESSION])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

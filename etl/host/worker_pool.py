@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import connection, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -47,7 +48,7 @@ class WorkerPool:
         self._end(patience_seconds=0.0)
         if self._closed:
             raise StoppedEarly("the workers are gone")
-        self._executor = ProcessPoolExecutor(
+        self._executor = _Processes(
             self._count, mp_context=self._context, initializer=self._begin, initargs=(self._argument(),)
         )
         return self._executor
@@ -74,6 +75,17 @@ class WorkerPool:
         for process in left.values():
             process.kill()
         executor.shutdown(wait=True)
+
+
+class _Processes(ProcessPoolExecutor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:  # noqa: ANN401
+        """As the library's, which says "handle is closed" where a process dies while the others are being started."""
+        try:
+            return super().submit(fn, *args, **options)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise BrokenProcessPool("a worker process died while others were started") from error
 
 
 class _Process(SpawnProcess):

@@ -68,6 +68,20 @@ GIVEN_UP = (
     "status_fail",
     "code_error",
 )
+# They refuse the event of index 1. This server counts from 0: of one event it would never say so, and to a client that
+# believes it, all its other indexes would count from 1 (C15).
+OF_THE_SECOND = {
+    "by_index",
+    "by_event_index",
+    "by_key",
+    "by_position",
+    "by_index_alone",
+    "by_index_twice",
+    "by_index_nested",
+    "others_confirmed",
+    "error_index",
+    "forbidden_index",
+}
 
 
 def usable(name: str) -> bool:
@@ -189,6 +203,8 @@ def by_chance(chance: Chance) -> Behaviour:
         behaviour = fault.behaviour if fault else like_squeezely
         if not getattr(behaviour, "early", False):
             exchange.read_body()
+            if fault and fault.name in OF_THE_SECOND and len(exchange.request.events) == 1:
+                behaviour = FAULTS["false_bare"].behaviour
         behaviour(exchange)
 
     return early(behave)

@@ -18,7 +18,5 @@ def api() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def make_job(tmp_path: Path, api: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., InProcess]:
-    # The rate is shared by host and account; other tests have the same account.
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+def make_job(tmp_path: Path, api: ScriptedServer) -> Callable[..., InProcess]:
     return lambda url, server=api, **sections: InProcess(tmp_path, server, url, **sections)
