@@ -44,7 +44,7 @@ from etl.state.store import StateStore, open_state, state_exists
 
 if TYPE_CHECKING:
     from etl.job.loop import Delivery
-    from etl.job.run import Workshop
+    from etl.job.run import RunContext
 
 LOG = logging.getLogger(__name__)
 LOCK_POLL_SECONDS = 1.0
@@ -126,7 +126,7 @@ class Call:
     again: tuple[str, ...] = ()
 
 
-Work: TypeAlias = "Callable[[Workshop, str, Progress, Stopper], Outcome]"
+Work: TypeAlias = "Callable[[RunContext, str, Progress, Stopper], Outcome]"
 
 
 def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock) -> int:
@@ -188,13 +188,13 @@ def _one(  # noqa: PLR0913 - what all mappings share
             if not call.dry_run:
                 stack.enter_context(_held(mapping.name, store, call, clock))
             with eased_interpreter() if call.heard is None else nullcontext():
-                from etl.commands.wiring import workshop
+                from etl.commands.wiring import run_context
                 from etl.commands.workers import WorkersWanted
 
             processors = stack.enter_context(one_processor()) if call.heard is None else frozenset[int]()
             workers = None if call.workers is None else WorkersWanted(call.workers, processors)
             patient = call.command == "backfill"
-            shop = stack.enter_context(workshop(mapping, store, patient=patient, clock=clock, workers=workers))
+            context = stack.enter_context(run_context(mapping, store, patient=patient, clock=clock, workers=workers))
             progress = Progress(
                 mapping.name,
                 count=partial(_rows_in, mapping, clock=clock),
@@ -202,9 +202,9 @@ def _one(  # noqa: PLR0913 - what all mappings share
                 limit=call.limit,
                 stopping=lambda: stopper.error is not None,
                 silent=call.heard is not None,
-                workers=shop.workers,
+                workers=context.workers,
             )
-            outcome = work(shop, run_id, stack.enter_context(progress), stopper)
+            outcome = work(context, run_id, stack.enter_context(progress), stopper)
     except (click.Abort, click.ClickException):
         raise
     except Exception as problem:  # what one mapping meets must not keep the others from their run

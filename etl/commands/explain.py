@@ -16,7 +16,7 @@ from etl.commands.loading import load
 from etl.commands.new_state import tell_if_new
 from etl.commands.preview import problem_line
 from etl.commands.summary import position_text
-from etl.commands.wiring import workshop
+from etl.commands.wiring import run_context
 from etl.event.encode import encode_event
 from etl.event.masking import MASK, masked, masked_event
 from etl.exact import show_key
@@ -43,8 +43,8 @@ def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) ->
         tell_if_new(store)
         wanted = source.parse_key(key)
         transformer = Transformer(mapping, source.columns, source.child_columns, today=clock.utc_now().date())
-        with workshop(mapping, store, clock=clock) as shop:
-            story = tell(shop, transformer, wanted, _memory(store.mapping(mapping.name), wanted))
+        with run_context(mapping, store, clock=clock) as context:
+            story = tell(context, transformer, wanted, _memory(store.mapping(mapping.name), wanted))
     if output == "json":
         click.echo(harmless_json(encode_event(_as_dict(story, mask=mask)).decode()))
     else:

@@ -178,13 +178,13 @@ def _differing(mapping: Mapping, store: StateStore, *, clock: Clock) -> int | No
     if store.mapping(mapping.name).mapped.earlier(mapped_parts(mapping)) is None:
         return None
     # It loads what maps rows.
-    from etl.commands.wiring import workshop
+    from etl.commands.wiring import run_context
     from etl.job.changed_mapping import rows_that_differ
 
     try:
-        with workshop(mapping, store, clock=clock) as shop:
-            shop.confirm_fingerprint()
-            return rows_that_differ(shop)
+        with run_context(mapping, store, clock=clock) as context:
+            context.confirm_fingerprint()
+            return rows_that_differ(context)
     except EtlError:
         return None  # the lag, or the state's own worry, says what is wrong
 

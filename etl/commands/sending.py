@@ -30,7 +30,7 @@ from etl.secret import Secret
 
 if TYPE_CHECKING:
     from etl.commands.report import Report
-    from etl.job.run import Workshop
+    from etl.job.run import RunContext
     from etl.job.start import RunOptions
 
 
@@ -156,18 +156,18 @@ def run_all(
 
         return run_side_by_side(paths, call, report=_report(call), clock=clock)
 
-    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+    def work(context: RunContext, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
         from etl.job.run import forecast_mapping, run_mapping
         from etl.job.start import Limits, RunOptions
 
         if call.show_answer or call.keys:
-            shop = _showing(shop, call)
+            context = _showing(context, call)
         if call.keys:
             from etl.job.send_keys import send_keys
 
             return send_keys(
-                shop,
-                [shop.source.parse_key(key) for key in call.keys],
+                context,
+                [context.source.parse_key(key) for key in call.keys],
                 run_id=run_id,
                 limits=Limits(deadline=deadline, until=until),
                 report=progress.report,
@@ -181,10 +181,10 @@ def run_all(
             limits=Limits(rows=call.limit, deadline=deadline, until=until),
             ignore_guards=call.ignore_guards,
         )
-        options = _decided(shop, options, call, progress, ask=heard is None)
+        options = _decided(context, options, call, progress, ask=heard is None)
         if call.dry_run:
             return _with_differing(
-                shop, forecast_mapping(shop, options, report=progress.report, planned=progress.planned)
+                context, forecast_mapping(context, options, report=progress.report, planned=progress.planned)
             )
 
         def looking(so_far: Books) -> None:
@@ -192,14 +192,14 @@ def run_all(
             progress.report(so_far, looking=True)
 
         ended = run_mapping(
-            shop,
+            context,
             options,
             report=progress.report,
             started=stopper.watch,
             planned=progress.planned,
             looking=looking,
         )
-        return _with_differing(shop, ended)
+        return _with_differing(context, ended)
 
     job = Call(
         "run",
@@ -225,19 +225,19 @@ def run_all(
     return each(paths, job, work, clock=clock)
 
 
-def _with_differing(shop: Workshop, outcome: Outcome) -> Outcome:
+def _with_differing(context: RunContext, outcome: Outcome) -> Outcome:
     if outcome.mapping_change is None or outcome.error is not None:
         return outcome
     from etl.job.changed_mapping import rows_that_differ
 
-    return replace(outcome, differing=rows_that_differ(shop))
+    return replace(outcome, differing=rows_that_differ(context))
 
 
-def _showing(shop: Workshop, call: RunCall) -> Workshop:
+def _showing(context: RunContext, call: RunCall) -> RunContext:
     from etl.commands.answers import ShowingSender
 
     return replace(
-        shop, open_client=lambda: ShowingSender(shop.open_client(), values=call.show_values, output=call.output)
+        context, open_client=lambda: ShowingSender(context.open_client(), values=call.show_values, output=call.output)
     )
 
 
@@ -252,14 +252,14 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall, *, heard: Heard = None) 
         raise click.UsageError("--key goes without --reason and --limit")
     clock = SystemClock()
 
-    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+    def work(context: RunContext, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
         from etl.job.retry import retry_mapping
 
         return retry_mapping(
-            shop,
-            shop.state,
+            context,
+            context.state,
             run_id=run_id,
-            keys=[shop.source.parse_key(key) for key in call.keys] or None,
+            keys=[context.source.parse_key(key) for key in call.keys] or None,
             reason=call.reason,
             limit=call.limit,
             report=progress.report,
@@ -290,15 +290,17 @@ def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
     _check_report(call)
     clock = SystemClock()
 
-    def work(shop: Workshop, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
+    def work(context: RunContext, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
         from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
 
         options = BackfillOptions(
             run_id=run_id, start=call.start, end=call.end, window=call.window, resend=call.resend, restart=call.restart
         )
         if call.dry_run:
-            return forecast_backfill(shop, options, report=progress.report, planned=progress.planned)
-        return backfill_mapping(shop, options, report=progress.report, started=stopper.watch, planned=progress.planned)
+            return forecast_backfill(context, options, report=progress.report, planned=progress.planned)
+        return backfill_mapping(
+            context, options, report=progress.report, started=stopper.watch, planned=progress.planned
+        )
 
     job = Call(
         "backfill",
@@ -335,32 +337,34 @@ def _can_ask(heard: Heard) -> bool:
     return heard is None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _decided(shop: Workshop, options: RunOptions, call: RunCall, progress: Progress, *, ask: bool) -> RunOptions:
+def _decided(context: RunContext, options: RunOptions, call: RunCall, progress: Progress, *, ask: bool) -> RunOptions:
     # A first run is a person's decision; on a terminal it is asked for, with what is at stake.
     if ask and options.full_refresh and not call.yes and not call.dry_run and sys.stdin.isatty():
         progress.pause()
-        click.confirm(f"{shop.mapping.name}: send every row again?", abort=True, err=True)
-    before = shop.state.checkpoint("run")
+        click.confirm(f"{context.mapping.name}: send every row again?", abort=True, err=True)
+    before = context.state.checkpoint("run")
     if before is not None and options.start_from is not None:
-        return _begun_already(shop, options, call, progress, before, ask=ask)
+        return _begun_already(context, options, call, progress, before, ask=ask)
     if options.start_from is not None or options.full_refresh or before is not None:
         return options
     if not ask or not sys.stdin.isatty() or not sys.stderr.isatty():
         return options
     progress.pause()
-    rows = shop.source.count_for_report(Window())
+    rows = context.source.count_for_report(Window())
     at_stake = (
         "How many rows the table has could not be counted quickly." if rows is None else f"The table has {rows} rows."
     )
-    click.echo(f"{shop.mapping.name} has no checkpoint: this is a first run. {at_stake}", err=True)
+    click.echo(f"{context.mapping.name} has no checkpoint: this is a first run. {at_stake}", err=True)
     choice = click.prompt("Start from", type=click.Choice(["beginning", "now", "stop"]), default="stop", err=True)
     if choice == "stop":
-        raise FirstRunUndecided(f"{shop.mapping.name}: not started", hint="--start-from says where a first run begins")
+        raise FirstRunUndecided(
+            f"{context.mapping.name}: not started", hint="--start-from says where a first run begins"
+        )
     return replace(options, start_from=choice)
 
 
 def _begun_already(  # noqa: PLR0913 - what the answer depends on
-    shop: Workshop, options: RunOptions, call: RunCall, progress: Progress, before: Checkpoint, *, ask: bool
+    context: RunContext, options: RunOptions, call: RunCall, progress: Progress, before: Checkpoint, *, ask: bool
 ) -> RunOptions:
     # `--start-from` left in a crontab must not skip what waits, nor read everything anew each night.
     if call.yes or call.dry_run:
@@ -368,9 +372,9 @@ def _begun_already(  # noqa: PLR0913 - what the answer depends on
     if not ask or not sys.stdin.isatty() or not sys.stderr.isatty():
         return options
     progress.pause()
-    waiting = shop.source.count(Window(after=before.position))
+    waiting = context.source.count(Window(after=before.position))
     what = f"{waiting} rows wait above it" + (" and would never be sent" if options.start_from == "now" else "")
-    click.echo(f"{shop.mapping.name} has a checkpoint: {what}.", err=True)
+    click.echo(f"{context.mapping.name} has a checkpoint: {what}.", err=True)
     click.confirm(f"begin from {options.start_from} all the same?", abort=True, err=True)
     return replace(options, move_checkpoint=True)
 

@@ -1,4 +1,4 @@
-"""Puts the parts together: a mapping in, a workshop out. The only place that knows every room."""
+"""Puts the parts together: a mapping in, the context of its run out. The only place that knows every room."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etl.delivery.courier import Courier, CourierSettings
 from etl.delivery.throttle import Rates
 from etl.host.shared_budget import SharedBudget, default_folder
 from etl.host.system_clock import SystemClock
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.mapping.destination import Destination, is_expected_host
 from etl.mapping.model import Mapping
 from etl.secret import shown_account
@@ -30,14 +30,14 @@ LEDGER_SPAN_FACTOR = 4
 
 
 @contextmanager
-def workshop(
+def run_context(
     mapping: Mapping,
     store: StateStore,
     *,
     patient: bool = False,
     clock: Clock | None = None,
     workers: WorkersWanted | None = None,
-) -> Iterator[Workshop]:
+) -> Iterator[RunContext]:
     """Everything that a run of `mapping` needs; connections are closed at the end, and processes ended.
 
     `patient`: yield the throttle to runs. `workers` None: this process does it alone.
@@ -55,7 +55,7 @@ def workshop(
             return Courier(settings=courier_settings(mapping), budget=budget)
 
         today = clock.utc_now().date()
-        shop = Workshop(
+        context = RunContext(
             mapping=mapping,
             source=source,
             state=store.mapping(mapping.name),
@@ -68,10 +68,10 @@ def workshop(
         if workers is not None and source.ranges is None:
             LOG.warning("one process reads all rows, since no index gives them in order: --workers changes nothing")
         elif workers is not None:
-            others, pool = workers_of(shop, workers, today=today)
+            others, pool = workers_of(context, workers, today=today)
             stack.callback(pool.close)
-            shop = replace(shop, workers=others)
-        yield shop
+            context = replace(context, workers=others)
+        yield context
 
 
 def shared_budget(

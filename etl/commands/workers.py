@@ -28,7 +28,7 @@ from etl.screen.telling import show_bug
 
 if TYPE_CHECKING:
     from etl.job.encoder import Encoder
-    from etl.job.run import Workshop
+    from etl.job.run import RunContext
     from etl.source.source import Source
 
 
@@ -56,20 +56,20 @@ class Assignment:
     logs: LogChoice
 
 
-def workers_of(shop: Workshop, wanted: WorkersWanted, *, today: date) -> tuple[Workers, WorkerPool]:
-    """The workers for `shop`, which start when there is something to do; the pool is to be closed."""
-    pool = WorkerPool(wanted.count, begin, lambda: assignment_of(shop, wanted, today=today))
+def workers_of(context: RunContext, wanted: WorkersWanted, *, today: date) -> tuple[Workers, WorkerPool]:
+    """The workers for `context`, which start when there is something to do; the pool is to be closed."""
+    pool = WorkerPool(wanted.count, begin, lambda: assignment_of(context, wanted, today=today))
     return Workers(pool.open, encode_range, count=wanted.count), pool
 
 
-def assignment_of(shop: Workshop, wanted: WorkersWanted, *, today: date) -> Assignment:
-    """What each of the workers that are `wanted` for `shop` is told."""
-    hashed = shop.mapping.resend == "changed"
+def assignment_of(context: RunContext, wanted: WorkersWanted, *, today: date) -> Assignment:
+    """What each of the workers that are `wanted` for `context` is told."""
+    hashed = context.mapping.resend == "changed"
     return Assignment(
-        mapping=shop.mapping.path.absolute(),
-        parts=_parts(shop.mapping, shop.source),  # type: ignore[arg-type]  # the one that was opened
-        hash_key=shop.state.hash_key if hashed else None,
-        field_names=tuple(shop.marked_fields()) if hashed else (),
+        mapping=context.mapping.path.absolute(),
+        parts=_parts(context.mapping, context.source),  # type: ignore[arg-type]  # the one that was opened
+        hash_key=context.state.hash_key if hashed else None,
+        field_names=tuple(context.marked_fields()) if hashed else (),
         today=today,
         processors=wanted.processors,
         logs=log_choice(),

@@ -15,7 +15,7 @@ from etl.job.forecast import Forecaster
 from etl.job.loop import Delivery
 from etl.job.outcome import Outcome, WindowForecast
 from etl.job.ports import RunSource
-from etl.job.run import Job, Plan, Workshop, do
+from etl.job.run import Job, Plan, RunContext, do
 from etl.job.start import NO_LIMITS, Limits
 from etl.page import Bound, Position, Scalar, Window
 
@@ -51,7 +51,7 @@ class BackfillOptions:
 
 
 def backfill_mapping(
-    shop: Workshop,
+    context: RunContext,
     options: BackfillOptions,
     *,
     report: Callable[[Books], None] = lambda _: None,
@@ -60,11 +60,11 @@ def backfill_mapping(
 ) -> Outcome:
     """Send [start, end) of the cursor, going on where an earlier call stopped. The lock is the caller's."""
     if options.everything:
-        return _backfill_everything(shop, options, report=report, started=started, planned=planned)
-    source, state = shop.source, shop.state
+        return _backfill_everything(context, options, report=report, started=started, planned=planned)
+    source, state = context.source, context.state
     start, end = _range(source, options)
     whole = source.backfill_windows(start, end, options.window)
-    shop.confirm_fingerprint()
+    context.confirm_fingerprint()
     record = state.backfill(start, end, options.step, restart=options.restart)
     done = record.windows_done
     begun_at = whole[done].start if done < len(whole) else None
@@ -104,18 +104,18 @@ def backfill_mapping(
         track=record.track,
         run_id=options.run_id,
         plan=plan,
-        pages=shop.pages,
+        pages=context.pages,
         compare=not options.resend,
         tries_again=options.resend,
         limits=options.limits,
         window_done=window_done,
         windows=lambda: (done, len(whole)),
     )
-    return do(shop, job, report=report, started=started, planned=planned)
+    return do(context, job, report=report, started=started, planned=planned)
 
 
 def _backfill_everything(
-    shop: Workshop,
+    context: RunContext,
     options: BackfillOptions,
     *,
     report: Callable[[Books], None],
@@ -123,38 +123,38 @@ def _backfill_everything(
     planned: Callable[[Plan], None],
 ) -> Outcome:
     """Read every row, and send what the receiver does not have as it is now."""
-    shop.confirm_fingerprint()
+    context.confirm_fingerprint()
     track = f"{EVERYTHING} resend" if options.resend else EVERYTHING
 
     def plan(books: Books) -> Sequence[Window]:
         if options.restart:
-            shop.state.end_anew(track)
-        reached = shop.state.checkpoint(track)
-        bound = shop.source.upper_bound()
+            context.state.end_anew(track)
+        reached = context.state.checkpoint(track)
+        bound = context.source.upper_bound()
         books.put_held(bound.held)
         after = None if reached is None else reached.position
-        return [replace(window, after=after) for window in _all_rows(shop, bound)]
+        return [replace(window, after=after) for window in _all_rows(context, bound)]
 
     job = Job(
         command="backfill",
         track=track,
         run_id=options.run_id,
         plan=plan,
-        pages=shop.pages,
+        pages=context.pages,
         compare=not options.resend,
         tries_again=options.resend,
         limits=options.limits,
-        completed=lambda: shop.state.end_anew(track),
+        completed=lambda: context.state.end_anew(track),
         as_mapped=True,
         # One that goes on may have begun with another mapping.
-        whole=options.restart or shop.state.checkpoint(track) is None,
+        whole=options.restart or context.state.checkpoint(track) is None,
     )
-    return do(shop, job, report=report, started=started, planned=planned)
+    return do(context, job, report=report, started=started, planned=planned)
 
 
-def _all_rows(shop: Workshop, bound: Bound, step: str | None = None) -> Sequence[Window]:
+def _all_rows(context: RunContext, bound: Bound, step: str | None = None) -> Sequence[Window]:
     """All rows up to `bound`, in windows of a width where that is given and the source has a cursor."""
-    source = shop.source
+    source = context.source
     whole = [replace(window, label="all rows") for window in source.start_windows(None, bound)]
     if step is None or not whole or whole[0].until is None:
         return whole
@@ -167,22 +167,22 @@ def _all_rows(shop: Workshop, bound: Bound, step: str | None = None) -> Sequence
 
 
 def forecast_backfill(
-    shop: Workshop,
+    context: RunContext,
     options: BackfillOptions,
     *,
     report: Callable[[Books], None] = lambda _: None,
     planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """The whole backfill but the sending, with a forecast for each window; the state is only read."""
-    begun, source, pages = shop.clock.monotonic(), shop.source, shop.pages
-    shop.confirm_fingerprint()
-    prepare = shop.preparer(compare=not options.resend, letters=not options.resend)
-    forecaster = Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse, change=shop.mapping_change)
+    begun, source, pages = context.clock.monotonic(), context.source, context.pages
+    context.confirm_fingerprint()
+    prepare = context.preparer(compare=not options.resend, letters=not options.resend)
+    forecaster = Forecaster(context.mapping, prepare=prepare, fuse=context.fuse, change=context.mapping_change)
     by_window: list[WindowForecast] = []
     if options.everything:
         bound = source.upper_bound()
         forecaster.books.put_held(bound.held)
-        windows = _all_rows(shop, bound, options.window)
+        windows = _all_rows(context, bound, options.window)
     else:
         windows = _settled(source, *_range(source, options), options, books=forecaster.books)
     planned(windows)
@@ -193,15 +193,15 @@ def forecast_backfill(
         by_window.append(WindowForecast(window.label, *(now - then for now, then in zip(so_far, before, strict=True))))
     forecaster.books.close_forecast(forecaster.events)
     return Outcome(
-        mapping=shop.mapping.name,
+        mapping=context.mapping.name,
         command="backfill",
         run_id=options.run_id,
         books=forecaster.books,
-        duration_seconds=shop.clock.monotonic() - begun,
+        duration_seconds=context.clock.monotonic() - begun,
         before=None,
         checkpoint=None,
         dry_run=True,
-        mapping_change=shop.mapping_change,
+        mapping_change=context.mapping_change,
         forecast=replace(forecaster.forecast(in_windows=True), windows=tuple(by_window)),
     )
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from etl.errors import EtlError
 from etl.job.forecast import Forecaster
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.page import Window
 
 # So many rows are read and mapped in a second or two.
 QUICKLY = 20_000
 
 
-def rows_that_differ(shop: Workshop) -> int | None:
+def rows_that_differ(context: RunContext) -> int | None:
     """How many accepted rows of the whole source would be sent as changed; None where that is not quickly counted."""
-    if shop.mapping.resend == "always":
+    if context.mapping.resend == "always":
         return None
     try:
-        rows = shop.source.count_for_report(Window())
+        rows = context.source.count_for_report(Window())
         if rows is None or rows > QUICKLY:
             return None
-        looked = Forecaster(shop.mapping, prepare=shop.preparer(compare=True), fuse=shop.fuse)
-        looked.read(shop.source, shop.source.start_windows(None, shop.source.upper_bound()))
+        looked = Forecaster(context.mapping, prepare=context.preparer(compare=True), fuse=context.fuse)
+        looked.read(context.source, context.source.start_windows(None, context.source.upper_bound()))
     except EtlError:
         return None  # the work itself tells what is wrong
     return looked.books.changed

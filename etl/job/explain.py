@@ -13,7 +13,7 @@ from etl.checkpoint import Checkpoint
 from etl.dead_letter import Closure, DeadLetter
 from etl.event.event import Event
 from etl.event.hashes import Marker
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.job.start import next_windows
 from etl.page import Key, Page, Window
 from etl.transform.transformer import FieldTrace, Problem, Transformer
@@ -83,60 +83,60 @@ class Story:
     changed: Sequence[str] = ()
 
 
-def tell(shop: Workshop, transformer: Transformer, key: Key, memory: Memory) -> Story:
+def tell(context: RunContext, transformer: Transformer, key: Key, memory: Memory) -> Story:
     """The story of the row with `key`. Reads the source and the state, changes neither."""
-    page = shop.source.rows_by_key([key])
-    checkpoint = shop.state.checkpoint("run")
+    page = context.source.rows_by_key([key])
+    checkpoint = context.state.checkpoint("run")
     if not page.rows:
-        everything = shop.source.rows_by_key([key], ignore_where=True)
+        everything = context.source.rows_by_key([key], ignore_where=True)
         decision = "unreadable" if page.unreadable else "filtered" if everything.rows else "missing"
         return Story(key, decision, memory, checkpoint, {})
     transformed = transformer(page)
-    prepared = shop.preparer(compare=False, letters=False)(page, first_seq=0, stamp=0)
+    prepared = context.preparer(compare=False, letters=False)(page, first_seq=0, stamp=0)
     events = prepared.events
     return Story(
         key,
-        "suppressed" if prepared.suppressed else _decision(shop, page, events, memory),
+        "suppressed" if prepared.suppressed else _decision(context, page, events, memory),
         memory,
         checkpoint,
         row=dict(zip((column.name for column in page.columns), page.rows[0], strict=True)),
         fields=transformer.trace(page, 0),
         event=transformed.events[0],
         problems=transformed.problems,
-        changed=_changed(shop, events, memory.marks),
+        changed=_changed(context, events, memory.marks),
     )
 
 
-def _decision(shop: Workshop, page: Page, events: Sequence[Event], memory: Memory) -> str:
+def _decision(context: RunContext, page: Page, events: Sequence[Event], memory: Memory) -> str:
     if not events:
         return "invalid"
-    if shop.mapping.resend == "always":
-        return _unread(shop, page) or "always"
-    prepared = shop.preparer(compare=True)(page, first_seq=0, stamp=0)
+    if context.mapping.resend == "always":
+        return _unread(context, page) or "always"
+    prepared = context.preparer(compare=True)(page, first_seq=0, stamp=0)
     if not prepared.events:
         return "given up" if prepared.given_up else "unchanged"
     known = "new" if memory.marks is None else "in doubt" if memory.in_doubt else "changed"
-    return _unread(shop, page) or known
+    return _unread(context, page) or known
 
 
-def _unread(shop: Workshop, page: Page) -> str | None:
+def _unread(context: RunContext, page: Page) -> str | None:
     """Why no run that starts now would read the row; None when one would."""
     position = page.position(0)
-    if not shop.mapping.source.cursor_field:
+    if not context.mapping.source.cursor_field:
         return None
     if position.cursor is None:
         return "no cursor"
-    bound = shop.source.upper_bound()
-    if bound.until is not None and not shop.source.holds(Window(until=bound.until), position.key):
+    bound = context.source.upper_bound()
+    if bound.until is not None and not context.source.holds(Window(until=bound.until), position.key):
         return "held"
-    if shop.state.checkpoint("run") is None:
+    if context.state.checkpoint("run") is None:
         return None
-    windows = next_windows(shop, bound)
-    return None if any(shop.source.holds(window, position.key) for window in windows) else "behind"
+    windows = next_windows(context, bound)
+    return None if any(context.source.holds(window, position.key) for window in windows) else "behind"
 
 
-def _changed(shop: Workshop, events: Sequence[Event], marks: bytes | None) -> Sequence[str]:
+def _changed(context: RunContext, events: Sequence[Event], marks: bytes | None) -> Sequence[str]:
     if marks is None or not events:
         return ()
-    (changed,) = Marker(shop.marked_fields()).differing([marks], [events[0].marks])
+    (changed,) = Marker(context.marked_fields()).differing([marks], [events[0].marks])
     return changed

@@ -16,7 +16,7 @@ from etl.page import Window
 
 if TYPE_CHECKING:
     from etl.books import Books
-    from etl.job.run import Workshop
+    from etl.job.run import RunContext
 
 # What is usual is the median of so many runs, and nothing is before there were a few.
 USUAL_RUNS = 14
@@ -27,7 +27,7 @@ ENOUGH_RUNS = 5
 class _Looked:
     """What a run would do: its books, how many events it would send, whether `--limit` cuts it."""
 
-    shop: Workshop
+    context: RunContext
     books: Books
     events: int
     limited: bool
@@ -39,9 +39,9 @@ def usual_sent(summaries: Sequence[Mapping[str, Any]]) -> float | None:
     return statistics.median(sent) if len(sent) >= ENOUGH_RUNS else None
 
 
-def tripped_guards(shop: Workshop, books: Books, *, events: int, limited: bool) -> tuple[TrippedGuard, ...]:
+def tripped_guards(context: RunContext, books: Books, *, events: int, limited: bool) -> tuple[TrippedGuard, ...]:
     """The guards of the mapping that stop a run of these `books`, which would send `events`."""
-    looked, guards = _Looked(shop, books, events, limited), shop.mapping.guards
+    looked, guards = _Looked(context, books, events, limited), context.mapping.guards
     return tuple(
         TrippedGuard(name, words)
         for name, words in (
@@ -52,20 +52,20 @@ def tripped_guards(shop: Workshop, books: Books, *, events: int, limited: bool) 
     )
 
 
-def rows_gone(shop: Workshop) -> int:
+def rows_gone(context: RunContext) -> int:
     """How many rows that the ledger knows the source had lost when a person last ignored the guards."""
-    last = shop.state.history.last_done(1)
+    last = context.state.history.last_done(1)
     gone = int(last[0].get("rows_gone", 0)) if last else 0
     # Of a ledger that was reset since it says nothing.
-    return gone if gone and gone <= shop.state.ledger_size() else 0
+    return gone if gone and gone <= context.state.ledger_size() else 0
 
 
-def rows_gone_now(shop: Workshop) -> int:
+def rows_gone_now(context: RunContext) -> int:
     """The same, counted now, for a run that ignores the guards; 0 where they compare with no ledger."""
-    mapping = shop.mapping
+    mapping = context.mapping
     if mapping.guards.max_source_drop is None or not mapping.source.cursor_field or mapping.resend != "changed":
         return 0
-    return max(0, shop.state.ledger_size() - shop.source.count(Window()))
+    return max(0, context.state.ledger_size() - context.source.count(Window()))
 
 
 def _too_many(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
@@ -74,11 +74,11 @@ def _too_many(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
         yield "max_events", f"it would send {events:,} events, more than {guards.max_events:,}"
     if guards.max_times_usual is None:
         return
-    usual = usual_sent(looked.shop.state.history.last_done(USUAL_RUNS))
+    usual = usual_sent(looked.context.state.history.last_done(USUAL_RUNS))
     if usual is None:
         return
     # Where most runs send nothing, one full request is nothing unusual.
-    most = guards.max_times_usual * usual or looked.shop.mapping.destination.batch_size
+    most = guards.max_times_usual * usual or looked.context.mapping.destination.batch_size
     if events > most:
         times = f", {events / usual:,.0f} times the usual {usual:,.0f}" if usual else "; usually it sends none"
         yield "max_times_usual", f"it would send {events:,} events{times}"
@@ -87,10 +87,10 @@ def _too_many(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
 def _too_much_changed(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
     if guards.max_changed is None:
         return
-    if looked.shop.mapping.resend == "always":
+    if looked.context.mapping.resend == "always":
         yield "max_changed", "it cannot be evaluated without a ledger"
         return
-    changed, known = looked.books.changed, looked.shop.state.ledger_size()
+    changed, known = looked.books.changed, looked.context.state.ledger_size()
     if changed > guards.max_changed * known:
         yield "max_changed", f"{changed:,} of {known:,} rows that were sent before would change"
 
@@ -98,21 +98,21 @@ def _too_much_changed(looked: _Looked, guards: Guards) -> Iterator[tuple[str, st
 def _too_few_rows(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
     if guards.max_source_drop is None:
         return
-    shop, words = looked.shop, "that the ledger knows"
-    cursor = shop.mapping.source.cursor_field
+    context, words = looked.context, "that the ledger knows"
+    cursor = context.mapping.source.cursor_field
     before = None
     if not cursor:
-        whole = (each for each in shop.state.history.last_done(USUAL_RUNS) if not each.get("partial"))
+        whole = (each for each in context.state.history.last_done(USUAL_RUNS) if not each.get("partial"))
         before = next((int(each.get("read", 0)) for each in whole), None)
         words = "of the last run"
-    if before is None and shop.mapping.resend == "changed":
-        gone = rows_gone(shop)
-        before = shop.state.ledger_size() - gone
+    if before is None and context.mapping.resend == "changed":
+        gone = rows_gone(context)
+        before = context.state.ledger_size() - gone
         words += f", without the {gone:,} that were gone when guards were ignored" if gone else ""
     if before is None:
         if cursor:
             yield "max_source_drop", "it cannot be evaluated without a ledger"
         return
-    rows = looked.books.read if not (cursor or looked.limited) else shop.source.count(Window())
+    rows = looked.books.read if not (cursor or looked.limited) else context.source.count(Window())
     if rows < (1 - guards.max_source_drop) * before:
         yield "max_source_drop", f"the source has {rows:,} rows, instead of the {before:,} {words}"

@@ -17,13 +17,13 @@ from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
 from etl.job.ports import DeadLetters
 from etl.job.rows_of_keys import RowsOfKeys, in_order
-from etl.job.run import Job, Plan, Workshop, do
+from etl.job.run import Job, Plan, RunContext, do
 from etl.job.start import NO_LIMITS, Limits
 from etl.page import Key, Window
 
 
 def retry_mapping(  # noqa: PLR0913 - the call's options
-    shop: Workshop,
+    context: RunContext,
     dead_letters: DeadLetters,
     *,
     run_id: str,
@@ -43,7 +43,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
         UsageProblem: one of `keys` has no open dead letter; nothing was sent.
 
     """
-    shop.confirm_fingerprint()
+    context.confirm_fingerprint()
     letters = dead_letters.open_dead_letter_keys(reason, limit) if keys is None else _open(keys, dead_letters)
     gone = Books()
     in_turn: list[Key] = []
@@ -51,7 +51,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
     def plan(books: Books) -> Sequence[Window]:
         # The reader's thread counts what is gone; the run's books take the same counter, so that the summary shows it.
         books.reasons = gone.reasons
-        in_turn.extend(in_order(letters, shop.source))
+        in_turn.extend(in_order(letters, context.source))
         return (Window(moves_checkpoint=False, label="dead letters"),)
 
     def close_gone(missing: Sequence[Key]) -> None:
@@ -64,13 +64,13 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
         track="run",
         run_id=run_id,
         plan=plan,
-        pages=RowsOfKeys(shop.source, in_turn, gone=close_gone),
+        pages=RowsOfKeys(context.source, in_turn, gone=close_gone),
         tries_again=True,
         fuse=NEVER,
         limits=limits,
         rows=len(letters),
     )
-    return do(shop, job, report=report, started=started, planned=planned)
+    return do(context, job, report=report, started=started, planned=planned)
 
 
 def _open(keys: Sequence[Key], dead_letters: DeadLetters) -> Sequence[Key]:

@@ -38,7 +38,7 @@ Plan: TypeAlias = Sequence[Window] | int
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class RunContext:
     """What a run of one mapping is made of, built by the command line. `workers` None: this process does it alone."""
 
     mapping: Mapping
@@ -147,7 +147,7 @@ class Job:
 
 
 def do(
-    shop: Workshop,
+    context: RunContext,
     job: Job,
     *,
     report: Callable[[Books], None] = lambda _: None,
@@ -158,28 +158,28 @@ def do(
 
     `started` gets the delivery, to stop it; `planned` hears what is going to be read.
     """
-    begun = shop.clock.monotonic()
-    before = shop.state.checkpoint(job.track)
-    _warn_of_an_older_state(shop)
-    run_no = shop.state.start_run(run_id=job.run_id, command=job.command, before=checkpoint_dict(before))
-    ledger = shop.mapping.resend == "changed"
+    begun = context.clock.monotonic()
+    before = context.state.checkpoint(job.track)
+    _warn_of_an_older_state(context)
+    run_no = context.state.start_run(run_id=job.run_id, command=job.command, before=checkpoint_dict(before))
+    ledger = context.mapping.resend == "changed"
     delivery = Delivery(
         Line(
             source=job.pages,
-            prepare=shop.preparer(compare=job.compare, letters=not job.tries_again, leaves=True),
-            courier=shop.courier(),
-            state=shop.state,
-            suppressions=shop.suppressions,
-            fuse=job.fuse or shop.fuse,
-            clock=shop.clock,
-            open_client=shop.open_client,
-            concurrency=shop.mapping.destination.concurrency,
+            prepare=context.preparer(compare=job.compare, letters=not job.tries_again, leaves=True),
+            courier=context.courier(),
+            state=context.state,
+            suppressions=context.suppressions,
+            fuse=job.fuse or context.fuse,
+            clock=context.clock,
+            open_client=context.open_client,
+            concurrency=context.mapping.destination.concurrency,
             ledger=ledger,
             tries_again=job.tries_again,
             track=job.track,
             run_no=run_no,
             run_id=job.run_id,
-            lone=shop.state.lone if job.command == "run" and job.rows is None else None,
+            lone=context.state.lone if job.command == "run" and job.rows is None else None,
         ),
         limits=job.limits,
         report=report,
@@ -188,7 +188,7 @@ def do(
     error: EtlError | None = None
     try:
         windows = tuple(job.plan(delivery.books))
-        shop.state.mapped.enter(mapped_parts(shop.mapping))
+        context.state.mapped.enter(mapped_parts(context.mapping))
         planned(windows if job.rows is None else job.rows)
         started(delivery)
         error = delivery.run(windows)
@@ -200,47 +200,47 @@ def do(
             raise
         delivery.books.close()
     outcome = Outcome(
-        mapping=shop.mapping.name,
+        mapping=context.mapping.name,
         command=job.command,
         run_id=job.run_id,
         books=delivery.books,
-        duration_seconds=shop.clock.monotonic() - begun,
+        duration_seconds=context.clock.monotonic() - begun,
         before=before,
         checkpoint=before,
         error=error,
         windows=job.windows(),
         forecast=job.forecast(),
         partial="keys" if job.rows is not None else "limit" if delivery.limited else None,
-        mapping_change=shop.mapping_change if job.as_mapped else None,
-        follows_clock=shop.source.follows_clock,
+        mapping_change=context.mapping_change if job.as_mapped else None,
+        follows_clock=context.source.follows_clock,
         rows_gone=job.rows_gone(),
     )
-    return _recorded(shop, job, run_no, outcome, all_answered=delivery.all_answered)
+    return _recorded(context, job, run_no, outcome, all_answered=delivery.all_answered)
 
 
-def _recorded(shop: Workshop, job: Job, run_no: int, outcome: Outcome, *, all_answered: bool) -> Outcome:
+def _recorded(context: RunContext, job: Job, run_no: int, outcome: Outcome, *, all_answered: bool) -> Outcome:
     # A state that fails at the end must not hide what was sent.
     try:
-        checkpoint = shop.state.checkpoint(job.track)
+        checkpoint = context.state.checkpoint(job.track)
         position = None if checkpoint is None else checkpoint.position
-        moment = None if position is None or position.cursor is None else shop.source.instant(position.cursor)
+        moment = None if position is None or position.cursor is None else context.source.instant(position.cursor)
         outcome = replace(outcome, checkpoint=checkpoint, checkpoint_at=moment)
-        shop.state.finish_run(run_no, outcome.as_dict(), all_answered=all_answered)
+        context.state.finish_run(run_no, outcome.as_dict(), all_answered=all_answered)
         if job.as_mapped and outcome.outcome == "done":
-            shop.state.mapped.record(mapped_parts(shop.mapping))
+            context.state.mapped.record(mapped_parts(context.mapping))
         if job.whole and outcome.outcome == "done" and outcome.partial is None:
-            shop.state.mapped.settle(mapped_parts(shop.mapping))
+            context.state.mapped.settle(mapped_parts(context.mapping))
         if job.command == "run" and outcome.outcome == "done" and outcome.partial != "keys":
-            shop.state.lone.forget()
+            context.state.lone.forget()
     except StateUnusable as trouble:
         return outcome if isinstance(outcome.error, StateUnusable) else replace(outcome, error=trouble)
     return outcome
 
 
-def _warn_of_an_older_state(shop: Workshop) -> None:
-    last = shop.state.forgotten_run()
+def _warn_of_an_older_state(context: RunContext) -> None:
+    last = context.state.forgotten_run()
     if last is not None:
-        hours = (shop.clock.utc_now() - last.noted_at).total_seconds() / 3600
+        hours = (context.clock.utc_now() - last.noted_at).total_seconds() / 3600
         LOG.warning(
             "the state is older than its last run, as from a backup: what was sent since may be sent again",
             extra={"last_run": last.run_id, "hours_ago": round(hours, 1), "sent_by_it": last.sent},
@@ -248,7 +248,7 @@ def _warn_of_an_older_state(shop: Workshop) -> None:
 
 
 def run_mapping(  # noqa: PLR0913 - who hears of it
-    shop: Workshop,
+    context: RunContext,
     options: RunOptions,
     *,
     report: Callable[[Books], None] = lambda _: None,
@@ -261,25 +261,25 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
     With guards it looks through its windows first; `looking` hears of it, and what it raises ends the run.
     A full refresh is a piece of work with a beginning: stopped, the next runs go on with it until it is complete.
     """
-    before = shop.state.checkpoint("run")
-    require_start(shop.mapping.name, before, options, place=shop.state.place)
-    shop.confirm_fingerprint()
-    refreshing = options.full_refresh or shop.state.checkpoint(REFRESH) is not None
+    before = context.state.checkpoint("run")
+    require_start(context.mapping.name, before, options, place=context.state.place)
+    context.confirm_fingerprint()
+    refreshing = options.full_refresh or context.state.checkpoint(REFRESH) is not None
 
     stopped: Forecast | None = None
     gone = 0
 
     def plan(books: Books) -> Sequence[Window]:
         nonlocal gone
-        gone = rows_gone(shop)
+        gone = rows_gone(context)
 
         def look(windows: Sequence[Window]) -> None:
             nonlocal stopped
-            if not shop.mapping.guards.any or not options.looks_first:
+            if not context.mapping.guards.any or not options.looks_first:
                 return
-            forecaster = _forecaster(shop, options)
-            forecaster.read(shop.pages, windows, limit=options.limits.rows, report=heed)
-            guards = _tripped(shop, forecaster, options)
+            forecaster = _forecaster(context, options)
+            forecaster.read(context.pages, windows, limit=options.limits.rows, report=heed)
+            guards = _tripped(context, forecaster, options)
             if guards:
                 stopped = forecaster.forecast(guards=guards)
                 books.take_unsent(forecaster.books)
@@ -287,80 +287,80 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
 
         def heed(so_far: Books) -> None:
             looking(so_far)
-            if options.limits.seconds_left(shop.clock, shop.clock.monotonic()) <= 0:
+            if options.limits.seconds_left(context.clock, context.clock.monotonic()) <= 0:
                 raise StoppedEarly("the time for this run is over", hint="the next run goes on from here")
 
-        return windows_to_read(shop, before, _bound(shop, books), options, look=look)
+        return windows_to_read(context, before, _bound(context, books), options, look=look)
 
     def completed() -> None:
         nonlocal gone
         if refreshing:
-            shop.state.end_anew(REFRESH)
+            context.state.end_anew(REFRESH)
         if options.ignore_guards:
-            gone = rows_gone_now(shop)
+            gone = rows_gone_now(context)
 
     job = Job(
         command="run",
         track="run",
         run_id=options.run_id,
         plan=plan,
-        pages=shop.pages,
+        pages=context.pages,
         tries_again=refreshing,
         limits=options.limits,
         completed=completed,
         rows_gone=lambda: gone,
         forecast=lambda: stopped,
         as_mapped=True,
-        whole=not shop.mapping.source.cursor_field,
+        whole=not context.mapping.source.cursor_field,
     )
-    return do(shop, job, report=report, started=started, planned=planned)
+    return do(context, job, report=report, started=started, planned=planned)
 
 
 def forecast_mapping(
-    shop: Workshop,
+    context: RunContext,
     options: RunOptions,
     *,
     report: Callable[[Books], None] = lambda _: None,
     planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
     """The whole run but the sending; the state is only read."""
-    begun = shop.clock.monotonic()
-    before = shop.state.checkpoint("run")
-    require_start(shop.mapping.name, before, options, place=shop.state.place)
-    shop.confirm_fingerprint()
-    forecaster = _forecaster(shop, options)
-    windows = planned_windows(shop, before, _bound(shop, forecaster.books), options)
+    begun = context.clock.monotonic()
+    before = context.state.checkpoint("run")
+    require_start(context.mapping.name, before, options, place=context.state.place)
+    context.confirm_fingerprint()
+    forecaster = _forecaster(context, options)
+    windows = planned_windows(context, before, _bound(context, forecaster.books), options)
     planned(windows)
-    forecaster.read(shop.pages, windows, limit=options.limits.rows, report=report)
+    forecaster.read(context.pages, windows, limit=options.limits.rows, report=report)
     forecaster.books.close_forecast(forecaster.events)
     return Outcome(
-        mapping=shop.mapping.name,
+        mapping=context.mapping.name,
         command="run",
         run_id=options.run_id,
         books=forecaster.books,
-        duration_seconds=shop.clock.monotonic() - begun,
+        duration_seconds=context.clock.monotonic() - begun,
         before=before,
         checkpoint=before,
         dry_run=True,
-        forecast=forecaster.forecast(guards=_tripped(shop, forecaster, options)),
-        follows_clock=shop.source.follows_clock,
-        mapping_change=shop.mapping_change,
+        forecast=forecaster.forecast(guards=_tripped(context, forecaster, options)),
+        follows_clock=context.source.follows_clock,
+        mapping_change=context.mapping_change,
     )
 
 
-def _forecaster(shop: Workshop, options: RunOptions) -> Forecaster:
+def _forecaster(context: RunContext, options: RunOptions) -> Forecaster:
     """Counts what the run of `options` would do."""
-    refreshing = shop.state.checkpoint(REFRESH) is not None
+    refreshing = context.state.checkpoint(REFRESH) is not None
     begins_anew = options.full_refresh and not refreshing
-    prepare = shop.preparer(compare=not begins_anew, letters=not (options.full_refresh or refreshing))
-    return Forecaster(shop.mapping, prepare=prepare, fuse=shop.fuse, change=shop.mapping_change)
+    prepare = context.preparer(compare=not begins_anew, letters=not (options.full_refresh or refreshing))
+    return Forecaster(context.mapping, prepare=prepare, fuse=context.fuse, change=context.mapping_change)
 
 
-def _tripped(shop: Workshop, forecaster: Forecaster, options: RunOptions) -> tuple[TrippedGuard, ...]:
+def _tripped(context: RunContext, forecaster: Forecaster, options: RunOptions) -> tuple[TrippedGuard, ...]:
     if not options.looks_first:
         return ()
     limited = options.limits.rows is not None
-    return tripped_guards(shop, forecaster.books, events=forecaster.events, limited=limited)
+    return tripped_guards(context, forecaster.books, events=forecaster.events, limited=limited)
 
 
 def _guard_tripped(guards: Sequence[TrippedGuard], options: RunOptions) -> GuardTripped:
@@ -372,12 +372,12 @@ def _guard_tripped(guards: Sequence[TrippedGuard], options: RunOptions) -> Guard
     )
 
 
-def _bound(shop: Workshop, books: Books) -> Bound:
+def _bound(context: RunContext, books: Books) -> Bound:
     """The bound of a run that starts now; `books` get what it leaves unread."""
-    bound = shop.source.upper_bound()
+    bound = context.source.upper_bound()
     told = {
-        "null_cursor": shop.source.check_null_cursors(),
-        "misshaped_cursor": shop.source.misshaped_cursors(),
+        "null_cursor": context.source.check_null_cursors(),
+        "misshaped_cursor": context.source.misshaped_cursors(),
         "future_cursor": bound.beyond_now,
     }
     for reason, count in told.items():

@@ -14,13 +14,13 @@ from etl.job.fuse import NEVER
 from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
 from etl.job.rows_of_keys import RowsOfKeys, in_order, missing
-from etl.job.run import Job, Plan, Workshop, do
+from etl.job.run import Job, Plan, RunContext, do
 from etl.job.start import NO_LIMITS, Limits
 from etl.page import Key, Window
 
 
 def send_keys(  # noqa: PLR0913 - the call's options
-    shop: Workshop,
+    context: RunContext,
     wanted: Sequence[Key],
     *,
     run_id: str,
@@ -35,9 +35,9 @@ def send_keys(  # noqa: PLR0913 - the call's options
         UsageProblem: a key has no row; nothing was sent.
 
     """
-    shop.confirm_fingerprint()
-    keys = in_order(list(dict.fromkeys(wanted)), shop.source)
-    if lost := missing(keys, shop.source.pages_by_key(keys)):
+    context.confirm_fingerprint()
+    keys = in_order(list(dict.fromkeys(wanted)), context.source)
+    if lost := missing(keys, context.source.pages_by_key(keys)):
         names = ", ".join(show_key(key) for key in lost)
         raise UsageProblem(
             f"no row with key {names}, so nothing was sent",
@@ -49,11 +49,11 @@ def send_keys(  # noqa: PLR0913 - the call's options
         run_id=run_id,
         plan=lambda _: (Window(moves_checkpoint=False, label="keys"),),
         # A row that goes between two reads is no row to send.
-        pages=RowsOfKeys(shop.source, keys, gone=lambda _: None),
+        pages=RowsOfKeys(context.source, keys, gone=lambda _: None),
         compare=False,
         tries_again=True,
         fuse=NEVER,
         limits=limits,
         rows=len(keys),
     )
-    return do(shop, job, report=report, started=started, planned=planned)
+    return do(context, job, report=report, started=started, planned=planned)

@@ -19,7 +19,7 @@ from etl.errors import AlreadyBegun, FirstRunUndecided
 from etl.page import Bound, Position, Window
 
 if TYPE_CHECKING:
-    from etl.job.run import Workshop
+    from etl.job.run import RunContext
 
 LOG = logging.getLogger(__name__)
 # A track that remembers where `--start-from now` was: lookback reads nothing below it again.
@@ -106,7 +106,7 @@ def first_run_undecided(message: str) -> FirstRunUndecided:
 
 
 def windows_to_read(
-    shop: Workshop,
+    context: RunContext,
     before: Checkpoint | None,
     bound: Bound,
     options: RunOptions,
@@ -117,13 +117,13 @@ def windows_to_read(
 
     `look` gets the windows before anything is remembered; what it raises ends the run.
     """
-    _check_not_backwards(shop, before, options)
-    look(planned_windows(shop, before, bound, options))
-    if options.full_refresh and shop.state.checkpoint(REFRESH) is None:
+    _check_not_backwards(context, before, options)
+    look(planned_windows(context, before, bound, options))
+    if options.full_refresh and context.state.checkpoint(REFRESH) is None:
         _tell_of_refresh(options)
-        shop.state.begin_anew(REFRESH, run_id=options.run_id)
-        return planned_windows(shop, None, bound, options)
-    if shop.state.checkpoint(REFRESH) is not None and (
+        context.state.begin_anew(REFRESH, run_id=options.run_id)
+        return planned_windows(context, None, bound, options)
+    if context.state.checkpoint(REFRESH) is not None and (
         options.full_refresh or options.start_from not in {None, "beginning"}
     ):
         LOG.warning(
@@ -134,30 +134,30 @@ def windows_to_read(
     # A first run leaves its mark at once: a kill before the first batch must not make the next run ask again.
     match options.start_from:
         case "now":
-            begin = shop.source.last_position(bound.until)
-            shop.state.set_checkpoint("run", begin, run_id=options.run_id)
-            _mark_begin(shop, options, floor=begin)
+            begin = context.source.last_position(bound.until)
+            context.state.set_checkpoint("run", begin, run_id=options.run_id)
+            _mark_begin(context, options, floor=begin)
             return ()
         case None:
             pass
         case "beginning":
-            _mark_begin(shop, options)
+            _mark_begin(context, options)
         case text:
-            _mark_begin(shop, options, start=Position(shop.source.parse_cursor(text), ()))
-    if before is None or not shop.mapping.source.cursor_field:
-        shop.state.set_checkpoint("run", None, run_id=options.run_id)
-    return planned_windows(shop, before, bound, options)
+            _mark_begin(context, options, start=Position(context.source.parse_cursor(text), ()))
+    if before is None or not context.mapping.source.cursor_field:
+        context.state.set_checkpoint("run", None, run_id=options.run_id)
+    return planned_windows(context, before, bound, options)
 
 
-def _check_not_backwards(shop: Workshop, before: Checkpoint | None, options: RunOptions) -> None:
-    if before is None or before.position is None or not shop.mapping.source.cursor_field:
+def _check_not_backwards(context: RunContext, before: Checkpoint | None, options: RunOptions) -> None:
+    if before is None or before.position is None or not context.mapping.source.cursor_field:
         return
-    if options.start_from is not None or (options.full_refresh and shop.state.checkpoint(REFRESH) is None):
+    if options.start_from is not None or (options.full_refresh and context.state.checkpoint(REFRESH) is None):
         return
-    floor = shop.state.checkpoint(FLOOR)
+    floor = context.state.checkpoint(FLOOR)
     # Where `--start-from now` began, no row needs to be.
     if floor is None or floor.position != before.position:
-        warning = shop.source.check_not_backwards(before.position)
+        warning = context.source.check_not_backwards(before.position)
         if warning is not None:
             LOG.warning(warning)
 
@@ -173,38 +173,40 @@ def _tell_of_refresh(options: RunOptions) -> None:
 
 
 def _mark_begin(
-    shop: Workshop, options: RunOptions, *, floor: Position | None = None, start: Position | None = None
+    context: RunContext, options: RunOptions, *, floor: Position | None = None, start: Position | None = None
 ) -> None:
     for track, position in ((FLOOR, floor), (START, start)):
-        if position is not None or shop.state.checkpoint(track) is not None:
-            shop.state.set_checkpoint(track, position, run_id=options.run_id)
+        if position is not None or context.state.checkpoint(track) is not None:
+            context.state.set_checkpoint(track, position, run_id=options.run_id)
 
 
-def next_windows(shop: Workshop, bound: Bound) -> Sequence[Window]:
+def next_windows(context: RunContext, bound: Bound) -> Sequence[Window]:
     """What the next run would read. Raises `FirstRunUndecided` when it has not been said yet where to begin."""
-    before, options = shop.state.checkpoint("run"), RunOptions(run_id="")
-    require_start(shop.mapping.name, before, options, place=shop.state.place)
-    return planned_windows(shop, before, bound, options)
+    before, options = context.state.checkpoint("run"), RunOptions(run_id="")
+    require_start(context.mapping.name, before, options, place=context.state.place)
+    return planned_windows(context, before, bound, options)
 
 
-def planned_windows(shop: Workshop, before: Checkpoint | None, bound: Bound, options: RunOptions) -> Sequence[Window]:
+def planned_windows(
+    context: RunContext, before: Checkpoint | None, bound: Bound, options: RunOptions
+) -> Sequence[Window]:
     """The windows between the checkpoint `before` and `bound`; nothing is remembered."""
     match options.start_from:
         case "now":
             return ()
         case "beginning":
-            return shop.source.start_windows(None, bound)
+            return context.source.start_windows(None, bound)
         case None:
-            refreshing = shop.state.checkpoint(REFRESH) is not None
+            refreshing = context.state.checkpoint(REFRESH) is not None
             if options.full_refresh or refreshing:
                 reached = before.position if before is not None and refreshing else None
-                return shop.source.windows(reached, bound)
-            start = shop.state.checkpoint(START)
+                return context.source.windows(reached, bound)
+            start = context.state.checkpoint(START)
             value = start.position.cursor if start and start.position else None
-            windows = shop.source.windows(before.position if before else None, bound, floor=value)
-            floor = shop.state.checkpoint(FLOOR)
+            windows = context.source.windows(before.position if before else None, bound, floor=value)
+            floor = context.state.checkpoint(FLOOR)
             if floor is None:
                 return windows
             return [replace(window, after=window.after or floor.position) for window in windows]
         case text:
-            return shop.source.start_windows(shop.source.parse_cursor(text), bound)
+            return context.source.start_windows(context.source.parse_cursor(text), bound)

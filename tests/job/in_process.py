@@ -11,13 +11,13 @@ from typing import Any
 
 from etl.books import Books
 from etl.clock import Clock
-from etl.commands.wiring import workshop
+from etl.commands.wiring import run_context
 from etl.host.system_clock import SystemClock
 from etl.job.backfill import BackfillOptions, backfill_mapping, forecast_backfill
 from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
-from etl.job.run import Workshop, forecast_mapping, run_mapping
+from etl.job.run import RunContext, forecast_mapping, run_mapping
 from etl.job.spread import Workers
 from etl.job.start import NO_LIMITS, Limits, RunOptions
 from etl.mapping.load import load_mapping
@@ -56,7 +56,7 @@ class InProcess:
         self._numbers = itertools.count(1)
         self.sections = sections
         # Makes the workers of a shop; None: there are none.
-        self.workers: Callable[[Workshop], Workers] | None = None
+        self.workers: Callable[[RunContext], Workers] | None = None
 
     def run(
         self,
@@ -78,12 +78,12 @@ class InProcess:
             limits=limits,
             ignore_guards=ignore_guards,
         )
-        return self.do(lambda shop, **more: run_mapping(shop, options, looking=looking, **more), **hooks)
+        return self.do(lambda context, **more: run_mapping(context, options, looking=looking, **more), **hooks)
 
     def forecast(self, start_from: str | None = None, *, limits: Limits = NO_LIMITS, **more: Any) -> Outcome:
         """`run --dry-run`."""
         options = RunOptions(self._run_id(), start_from=start_from, limits=limits, **more)
-        return self.do(lambda shop: forecast_mapping(shop, options))
+        return self.do(lambda context: forecast_mapping(context, options))
 
     def backfill(
         self,
@@ -98,16 +98,16 @@ class InProcess:
         """`backfill`; more: `limits`, `started`, `clock`."""
         limits = more.pop("limits", NO_LIMITS)
         options = BackfillOptions(self._run_id(), start, end, window, resend=resend, restart=restart, limits=limits)
-        return self.do(lambda shop, **hooks: backfill_mapping(shop, options, **hooks), **more)
+        return self.do(lambda context, **hooks: backfill_mapping(context, options, **hooks), **more)
 
     def forecast_backfill(self, start: str | None = None, end: str | None = None, window: str | None = None) -> Outcome:
         """`backfill --dry-run`."""
         options = BackfillOptions(self._run_id(), start, end, window)
-        return self.do(lambda shop: forecast_backfill(shop, options))
+        return self.do(lambda context: forecast_backfill(context, options))
 
     def retry(self) -> Outcome:
         """`retry`."""
-        return self.do(lambda shop: retry_mapping(shop, shop.state, run_id=self._run_id()))  # type: ignore[arg-type]
+        return self.do(lambda context: retry_mapping(context, context.state, run_id=self._run_id()))  # type: ignore[arg-type]
 
     def sent(self) -> list[str]:
         """The userid of every event that arrived, in order."""
@@ -143,18 +143,18 @@ class InProcess:
         work: Callable[..., Outcome],
         *,
         clock: Clock | None = None,
-        started: Callable[[Delivery, Workshop], None] | None = None,
+        started: Callable[[Delivery, RunContext], None] | None = None,
     ) -> Outcome:
-        """Any `work` in the mapping's workshop."""
+        """Any `work` in the context of the mapping's run."""
         clock = clock or SystemClock()
         path = self._folder / "t.yaml"
         places = {"url": self._url, "api": self._server.url, "account": ACCOUNT, "key": API_KEY}
         path.write_text(MAPPING.format(**places, **SECTIONS | self.sections))
         mapping = load_mapping(path, environment={}, read_file=Path.read_bytes)
         state = str(self._folder / "etl" / "state.sqlite")
-        with open_state(state, clock=clock, write=True) as store, workshop(mapping, store, clock=clock) as shop:
+        with open_state(state, clock=clock, write=True) as store, run_context(mapping, store, clock=clock) as context:
             if self.workers is not None:
-                shop = replace(shop, workers=self.workers(shop))  # noqa: PLW2901 - with workers from here on
+                context = replace(context, workers=self.workers(context))  # noqa: PLW2901 - with workers from here on
             if started is None:
-                return work(shop)
-            return work(shop, started=lambda delivery: started(delivery, shop))
+                return work(context)
+            return work(context, started=lambda delivery: started(delivery, context))

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from etl.clock import Clock
-from etl.commands.wiring import workshop
+from etl.commands.wiring import run_context
 from etl.dead_letter import DeadLetter
 from etl.host.system_clock import SystemClock
 from etl.job.backfill import BackfillOptions, backfill_mapping
 from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
-from etl.job.run import Workshop, forecast_mapping, run_mapping
+from etl.job.run import RunContext, forecast_mapping, run_mapping
 from etl.job.start import RunOptions
 from etl.mapping.load import load_mapping
 from etl.state.store import open_state
@@ -51,7 +51,7 @@ def nothing_started(_: Delivery) -> None:
 
 @dataclass
 class Nights:
-    """`api_url` is where events go; `state` is a path or a URL; `alter` may change the workshop's parts."""
+    """`api_url` is where events go; `state` is a path or a URL; `alter` may change the run's context."""
 
     folder: Path
     api_url: str
@@ -61,7 +61,7 @@ class Nights:
     destination: str = ""
     state: str = ""
     started: Callable[[Delivery], None] = field(default=nothing_started)
-    alter: Callable[[Workshop], Workshop] = field(default=lambda shop: shop)
+    alter: Callable[[RunContext], RunContext] = field(default=lambda context: context)
     clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
@@ -86,23 +86,25 @@ class Nights:
     def run(self, start_from: str | None = None, *, run_id: str = "run", **options: Any) -> Outcome:
         """A nightly run."""
         return self._open(
-            lambda shop: run_mapping(
-                shop, RunOptions(run_id=run_id, start_from=start_from, **options), started=self.started
+            lambda context: run_mapping(
+                context, RunOptions(run_id=run_id, start_from=start_from, **options), started=self.started
             )
         )
 
     def forecast(self, **options: Any) -> Outcome:
         """A dry run."""
-        return self._open(lambda shop: forecast_mapping(shop, RunOptions(run_id="dry", **options)))
+        return self._open(lambda context: forecast_mapping(context, RunOptions(run_id="dry", **options)))
 
     def retry(self, *, run_id: str = "retry", **options: Any) -> Outcome:
         """The dead letters again."""
-        return self._open(lambda shop: retry_mapping(shop, shop.state, run_id=run_id, started=self.started, **options))
+        return self._open(
+            lambda context: retry_mapping(context, context.state, run_id=run_id, started=self.started, **options)
+        )
 
     def backfill(self, start: int, end: int, *, window: str | None = None) -> Outcome:
         """A range of the past again."""
         options = BackfillOptions(run_id="backfill", start=str(start), end=str(end), window=window)
-        return self._open(lambda shop: backfill_mapping(shop, options, started=self.started))
+        return self._open(lambda context: backfill_mapping(context, options, started=self.started))
 
     def letters(self) -> list[tuple[object, str, int]]:
         """The open dead letters: key, reason, attempts."""
@@ -118,7 +120,7 @@ class Nights:
                 letter = DeadLetter((key,), "invalid_email", "", 1, then, then, b"", "earlier")
                 store.mapping("people").bury([letter])
 
-    def _open(self, work: Callable[[Workshop], Outcome]) -> Outcome:
+    def _open(self, work: Callable[[RunContext], Outcome]) -> Outcome:
         file = self.folder / "people.yaml"
         given = {"rate": self.rate, "source": self.source, "top": self.top, "destination": self.destination}
         file.write_text(MAPPING.format(api_url=self.api_url, account=ACCOUNT, **given))
@@ -126,10 +128,10 @@ class Nights:
         mapping = load_mapping(file, environment=environment, read_file=Path.read_bytes)
         with (
             open_state(self.state, clock=self.clock, write=True) as store,
-            workshop(mapping, store, clock=self.clock) as shop,
-            shop.state.lock("run"),
+            run_context(mapping, store, clock=self.clock) as context,
+            context.state.lock("run"),
         ):
-            return work(self.alter(shop))
+            return work(self.alter(context))
 
 
 def emails(request: Recorded) -> list[str]:

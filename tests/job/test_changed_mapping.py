@@ -21,7 +21,7 @@ from tests.source.tables import insert, run_sql
 FIELDS = "userid: {column: id, type: text}, firstname: name"
 MAPPING = """\
 version: 1
-source: {{url: "sqlite:///shop.db", table: t, primary_key: id, where: "{where}"}}
+source: {{url: "sqlite:///context.db", table: t, primary_key: id, where: "{where}"}}
 event: {event}
 fields: {{userid: {{column: id}}, firstname: {{column: name, transform: [{step}]}}, {fields}}}
 steps: steps.py
@@ -36,7 +36,7 @@ def parts_of(steps: str = "", **parts: str) -> dict[str, str]:
     steps = steps or "def shout(values):\n    return values\n"
     mapping = parse_mapping(
         MAPPING.format(**PARTS | parts).encode(),
-        path=Path("shop.yaml"),
+        path=Path("context.yaml"),
         environment={"KEY": "k"},
         read_file=lambda _: steps.encode(),
     )
@@ -121,7 +121,7 @@ def test_a_new_field_reaches_the_rows_that_have_it(database_url: str, make_job: 
 
 def earlier(job: InProcess) -> MappingChange | None:
     """What `status` says of rows that were accepted by an earlier mapping."""
-    return job.do(lambda shop: shop.state.mapped.earlier(mapped_parts(shop.mapping)))
+    return job.do(lambda context: context.state.mapped.earlier(mapped_parts(context.mapping)))
 
 
 def test_rows_of_an_earlier_mapping_are_told_until_all_were_looked_at(database_url: str, make_job: Any) -> None:
@@ -167,7 +167,7 @@ def test_a_run_that_reads_all_rows_leaves_none_of_an_earlier_mapping(database_ur
 
 
 def test_a_state_of_before_knows_what_the_last_run_mapped(tmp_path: Path, make_job: Any) -> None:
-    url = f"sqlite:///{tmp_path}/shop.sqlite"
+    url = f"sqlite:///{tmp_path}/context.sqlite"
     make_table(url)
     job = make_job(url, source="table: t, primary_key: id, cursor_field: at", fields=FIELDS)
     job.run("beginning")
@@ -202,7 +202,7 @@ def test_rows_that_change_for_another_reason_are_told_apart(database_url: str, m
 def test_other_fields_to_ignore_are_told_as_what_sends_each_row_again(
     tmp_path: Path, make_job: Any, *, cursor: bool
 ) -> None:
-    url = f"sqlite:///{tmp_path}/shop.sqlite"
+    url = f"sqlite:///{tmp_path}/context.sqlite"
     make_table(url)
     job = make_job(url, source=f"table: t, primary_key: id{', cursor_field: at' if cursor else ''}", fields=FIELDS)
     job.run("beginning")
@@ -269,7 +269,7 @@ def test_a_dry_backfill_reconciles_source_and_ledger_window_by_window(database_u
 def test_the_plan_is_what_the_run_then_does(tmp_path: Path, make_job: Any, seed: int) -> None:
     """For random tables, ledgers and mapping changes, by field; the backfill of everything too."""
     chance = Random(seed)
-    url = f"sqlite:///{tmp_path}/shop.sqlite"
+    url = f"sqlite:///{tmp_path}/context.sqlite"
     make_table(url, rows=40)
     source = f"table: t, primary_key: id{', cursor_field: at, lookback: 9' if seed % 2 else ''}"
     job = make_job(url, source=source, fields=f"{FIELDS}, email: {{column: shoe, on_invalid: reject}}")

@@ -16,7 +16,7 @@ import pytest
 from etl.errors import EtlError, Interrupted
 from etl.host.system_clock import SystemClock
 from etl.job.loop import GRACE_SECONDS, Delivery
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.job.start import Limits
 from etl.state.store import open_state
 from tests.job.nights import Nights
@@ -169,11 +169,11 @@ class BrokenClient:
         self._real.close()
 
 
-def sender_with_a_bug(shop: Workshop) -> Workshop:
-    return replace(shop, open_client=lambda: BrokenClient(shop.open_client()))
+def sender_with_a_bug(context: RunContext) -> RunContext:
+    return replace(context, open_client=lambda: BrokenClient(context.open_client()))
 
 
-def reader_with_a_bug(shop: Workshop) -> Workshop:
+def reader_with_a_bug(context: RunContext) -> RunContext:
     pages = 0
 
     def transform(page: Any) -> Any:
@@ -181,14 +181,14 @@ def reader_with_a_bug(shop: Workshop) -> Workshop:
         pages += 1
         if pages == 2:
             raise BugError
-        return shop.transform(page)
+        return context.transform(page)
 
-    return replace(shop, transform=transform)
+    return replace(context, transform=transform)
 
 
 @pytest.mark.parametrize("alter", [sender_with_a_bug, reader_with_a_bug])
 def test_a_bug_in_a_thread_ends_the_run_and_hides_nothing(
-    tmp_path: Path, alter: Callable[[Workshop], Workshop]
+    tmp_path: Path, alter: Callable[[RunContext], RunContext]
 ) -> None:
     """E12: no hang, although another connection still waits for its answer; what was settled stays settled."""
     with ScriptedServer([None, lambda exchange: exchange.hang()]) as first:
@@ -205,7 +205,7 @@ def test_a_bug_in_a_thread_ends_the_run_and_hides_nothing(
         thread.join(60)
     assert not any(thread.is_alive() for thread in alive)
     with ScriptedServer() as server:
-        nights.alter, nights.api_url = lambda shop: shop, server.url
+        nights.alter, nights.api_url = lambda context: context, server.url
         assert nights.run(run_id="again").exit_code == 0
     # How far the first run came before its bug is chance; of what was accepted, one request may not have been settled.
     accepted = [event["email"] for event in first.accepted + server.accepted]
@@ -218,14 +218,14 @@ def test_the_next_page_is_read_and_transformed_while_the_last_one_is_sent(tmp_pa
     third_page = threading.Event()
     went_on: list[bool] = []
 
-    def watching(shop: Workshop) -> Workshop:
+    def watching(context: RunContext) -> RunContext:
         def transform(page: Any) -> Any:
             transformed.append(len(page.rows))
             if len(transformed) == 3:
                 third_page.set()
-            return shop.transform(page)
+            return context.transform(page)
 
-        return replace(shop, transform=transform)
+        return replace(context, transform=transform)
 
     def first(exchange: Exchange) -> None:
         # Answered only when the reader has gone on meanwhile.

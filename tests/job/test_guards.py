@@ -11,7 +11,7 @@ import pytest
 from etl.books import Books
 from etl.errors import GuardTripped, Interrupted
 from etl.job.guards import tripped_guards, usual_sent
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.job.start import Limits
 from etl.mapping.guards import Guards
 from tests.job.in_process import InProcess
@@ -180,9 +180,9 @@ def test_a_guard_that_cannot_be_evaluated_trips(make_people: Callable[..., Peopl
     """A mapping that asks for it is refused already; nothing behind that check lets it pass."""
     people = make_people(guards="max_events: 3")
 
-    def look(shop: Workshop) -> list[str]:
-        mapping = shop.mapping.model_copy(update={"resend": "always", "guards": Guards(**{guard: 0.5})})
-        found = tripped_guards(dataclasses.replace(shop, mapping=mapping), Books(), events=0, limited=False)
+    def look(context: RunContext) -> list[str]:
+        mapping = context.mapping.model_copy(update={"resend": "always", "guards": Guards(**{guard: 0.5})})
+        found = tripped_guards(dataclasses.replace(context, mapping=mapping), Books(), events=0, limited=False)
         return [f"{one.name} {one.words}" for one in found]
 
     assert people.job.do(look) == [f"{guard} it cannot be evaluated without a ledger"]  # type: ignore[arg-type]

@@ -51,9 +51,9 @@ def test_every_checkpoint_ever_written_delivers_the_rest(
     watched: list[Watched] = []
     in_pairs(api)
 
-    def work(shop: Any) -> Any:
-        watched.append(Watched(shop.state, api))
-        return run_mapping(replace(shop, state=watched[0]), RunOptions("first", start_from="beginning"))
+    def work(context: Any) -> Any:
+        watched.append(Watched(context.state, api))
+        return run_mapping(replace(context, state=watched[0]), RunOptions("first", start_from="beginning"))
 
     first = job.do(work)
     assert (first.error, first.books.sent) == (None, len(keys))

@@ -16,7 +16,7 @@ import pytest
 
 from etl.errors import AlreadyBegun, Interrupted
 from etl.job.loop import Delivery
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.job.start import Limits
 from etl.page import Page, Window
 from tests.job.nights import Nights
@@ -150,10 +150,10 @@ def test_a_row_that_changes_back_while_its_event_is_under_way_is_sent_as_it_is(t
     changed = "moved@example.com" if moved else "person2@example.com"
     sources: list[ReadTwice] = []
 
-    def twice(shop: Workshop) -> Workshop:
+    def twice(context: RunContext) -> RunContext:
         back = "UPDATE people SET points = 7, email = 'person2@example.com', changed = 1000 WHERE id = 2"
-        sources.append(ReadTwice(shop.source, left, lambda: nights.change(back)))
-        return replace(shop, source=sources[0])  # type: ignore[arg-type]
+        sources.append(ReadTwice(context.source, left, lambda: nights.change(back)))
+        return replace(context, source=sources[0])  # type: ignore[arg-type]
 
     def script(request: Recorded) -> Behaviour | None:
         points = [event["custom_points"] for event in request.events]

@@ -21,7 +21,7 @@ from etl.commands.workers import WorkersWanted, assignment_of
 from etl.errors import StoppedEarly
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.job.spread import MOST_ROWS, Spread, Workers
 from etl.job.start import Limits
 from etl.state.store import open_state
@@ -149,8 +149,8 @@ def same_as_alone(
 ) -> int:
     """A run of a random table, and for some what follows, with and without workers; how many ranges went to those."""
     url = f"sqlite:///{folder}/t.sqlite"
-    shop = begin(chance, url)
-    sections = shop.sections
+    context = begin(chance, url)
+    sections = context.sections
     with_workers = InProcess(folder / "workers", server, url, **sections)
     alone = InProcess(folder / "alone", server, url, **sections)
     for job in (with_workers, alone):
@@ -159,9 +159,9 @@ def same_as_alone(
         (job._folder / "steps.py").write_text("def louder(values):\n    return values.str.upper()\n")
     ranges = 0
 
-    def counted(shop: Any) -> Any:
+    def counted(context: Any) -> Any:
         nonlocal ranges
-        made = workers_in(executor())(shop)
+        made = workers_in(executor())(context)
         submit = made.submit
 
         def submitted(wanted: Any) -> Any:
@@ -174,7 +174,7 @@ def same_as_alone(
 
     with_workers.workers = counted
     for day in range(chance.choice([1, 1, 1, 1, 1, 1, 1, 4])):
-        shop.change()
+        context.change()
         limits = Limits(rows=chance.choice([None, None, 1, 7, 20]))
         command = chance.choice(["run", "run", "backfill", "forecast"]) if day else "run"
         results, resend, in_range = list[Any](), chance.random() < 0.5, chance.random() < 0.5
@@ -185,7 +185,7 @@ def same_as_alone(
                     outcome = job.run(None if day else "beginning", limits=limits)
                 case "forecast":
                     outcome = job.forecast(limits=limits)
-                case _ if shop.cursor and in_range:
+                case _ if context.cursor and in_range:
                     outcome = job.backfill("2026-03-01", "2026-03-02", "1h", resend=resend)
                 case _:
                     outcome = job.backfill()
@@ -227,8 +227,8 @@ class Moving:
             self.executors.append(ScriptedExecutor(**shifted))
             return self.executors[-1]
 
-        def made(shop: Workshop) -> Workers:
-            task = partial(encode_for, assignment_of(shop, WorkersWanted(2), today=date(2026, 1, 1)))
+        def made(context: RunContext) -> Workers:
+            task = partial(encode_for, assignment_of(context, WorkersWanted(2), today=date(2026, 1, 1)))
             return Workers(opened, task, count=2)
 
         self.job.workers = made
@@ -298,9 +298,9 @@ def test_the_key_of_the_hashes_is_not_shown(tmp_path: Path, api: ScriptedServer)
     table = Moving(tmp_path, api)
     shown: list[str] = []
 
-    def made(shop: Workshop) -> Workers:
-        assignment = assignment_of(shop, WorkersWanted(2), today=date(2026, 1, 1))
-        assert assignment.hash_key == shop.state.hash_key
+    def made(context: RunContext) -> Workers:
+        assignment = assignment_of(context, WorkersWanted(2), today=date(2026, 1, 1))
+        assert assignment.hash_key == context.state.hash_key
         shown.append(repr(assignment))
         return Workers(ScriptedExecutor, partial(encode_for, assignment), count=2)
 

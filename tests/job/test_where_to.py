@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.verdict.answer import Answer
 from tests.job.nights import Nights
 from tests.servers.scripted_server import ACCOUNT, ScriptedServer
@@ -28,7 +28,7 @@ class AcceptingSender:
         """Nothing is open."""
 
 
-def without_network(shop: Workshop) -> Workshop:
+def without_network(shop: RunContext) -> RunContext:
     return replace(shop, open_client=AcceptingSender)
 
 

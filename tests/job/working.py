@@ -11,7 +11,7 @@ from typing import Any
 
 from etl.commands.workers import Assignment, Worker, WorkersWanted, assignment_of
 from etl.errors import EtlError
-from etl.job.run import Workshop
+from etl.job.run import RunContext
 from etl.job.spread import Range, RangeEncoded, Workers
 
 # The last mapping of this process.
@@ -30,11 +30,11 @@ def encode_for(assignment: Assignment, wanted: Range) -> RangeEncoded | EtlError
         return error
 
 
-def workers_in(executor: Executor, *, count: int = 2) -> Callable[[Workshop], Workers]:
+def workers_in(executor: Executor, *, count: int = 2) -> Callable[[RunContext], Workers]:
     """Workers whose processes are those of `executor`."""
 
-    def made(shop: Workshop) -> Workers:
-        assignment = assignment_of(shop, WorkersWanted(count), today=shop.clock.utc_now().date())
+    def made(context: RunContext) -> Workers:
+        assignment = assignment_of(context, WorkersWanted(count), today=context.clock.utc_now().date())
         return Workers(lambda: executor, partial(encode_for, assignment), count=count)
 
     return made

@@ -278,8 +278,8 @@ class World:
                 self.refresh_began = self.now
             start = "beginning" if before is None and not full_refresh else None
             options = RunOptions("run", start_from=start, full_refresh=full_refresh)
-            shop = _workshop(state, lookback=LOOKBACK if self.ledger else 0)
-            return windows_to_read(shop, before, Bound(int(self.now) - SETTLE), options)
+            context = _run_context(state, lookback=LOOKBACK if self.ledger else 0)
+            return windows_to_read(context, before, Bound(int(self.now) - SETTLE), options)
 
         return self._start("run", state, begin, limit=self.limit, tries_again=full_refresh or refreshing)
 
@@ -547,7 +547,7 @@ class _Source:
         """No row is ever deleted."""
 
 
-def _workshop(state: ProcessState, *, lookback: int) -> Any:
+def _run_context(state: ProcessState, *, lookback: int) -> Any:
     mapping = SimpleNamespace(name="life", source=SimpleNamespace(cursor_field="cursor"))
     return SimpleNamespace(mapping=mapping, state=state, source=_Source(lookback))
 
