@@ -16,7 +16,9 @@ from etl.errors import MappingInvalid
 from etl.job.outcome import Outcome
 from etl.job.preview import PreviewedRow
 from etl.mapping.model import Mapping
+from etl.monitoring.notify_url import parse_notify_urls
 from etl.monitoring.push_url import parse_push_url
+from etl.secret import Secret
 
 if TYPE_CHECKING:
     from etl.commands.forget import Receipt
@@ -67,17 +69,20 @@ def run(  # noqa: PLR0913 - the options of the command
     ignore_guards: bool = False,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    notify_url: str | Sequence[str] = (),
     workers: int | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send what is new or changed since the last run, as `squeezely-etl run` does; `dry_run` forecasts it.
 
     `max_runtime` is a duration such as "2h"; None: no limit. `state` is a path or the URL of a PostgreSQL database.
-    `metrics_file` and `pushgateway` get the run's figures for Prometheus.
+    `metrics_file` and `pushgateway` get the run's figures for Prometheus; `notify_url`, one or several addresses of
+    Apprise, hears when the mapping begins to need a person and when it is well again.
     `workers` are processes that prepare rows, each of which imports the caller's main module (see `multiprocessing`).
 
     Raises:
         MappingInvalid, UsageProblem: the mapping or the call is wrong.
+        ValueError: an address to tell is wrong.
         StateUnusable: the state cannot be opened.
     """
     from etl.commands.sending import RunCall, run_all
@@ -100,7 +105,7 @@ def run(  # noqa: PLR0913 - the options of the command
         pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
         exit_zero_on=frozenset(),
         ping_url=None,
-        notify_url=(),
+        notify_url=_people(notify_url),
         keys=(),
         show_answer=False,
         show_values=False,
@@ -121,6 +126,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
     dry_run: bool = False,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    notify_url: str | Sequence[str] = (),
     workers: int | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
@@ -141,7 +147,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
         pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
         exit_zero_on=frozenset(),
         ping_url=None,
-        notify_url=(),
+        notify_url=_people(notify_url),
         workers=workers,
     )
     backfill_one(_file(path), call, heard=outcomes.append)
@@ -156,6 +162,7 @@ def retry(  # noqa: PLR0913 - the options of the command
     limit: int | None = None,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    notify_url: str | Sequence[str] = (),
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows of open dead letters again: all, or those of `keys` or of `reason`. Raises as `run`."""
@@ -172,7 +179,7 @@ def retry(  # noqa: PLR0913 - the options of the command
         pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
         exit_zero_on=frozenset(),
         ping_url=None,
-        notify_url=(),
+        notify_url=_people(notify_url),
     )
     retry_all((_file(path),), call, heard=outcomes.append)
     return outcomes[0]
@@ -215,6 +222,11 @@ def status(*paths: PathLike, history: int = 3, state: str = DEFAULT_STATE) -> li
 
 def _place(path: PathLike | None) -> Path | None:
     return None if path is None else Path(path)
+
+
+def _people(urls: str | Sequence[str]) -> tuple[Secret, ...]:
+    # A text as the variable of the command has it: several are divided by spaces.
+    return parse_notify_urls(urls.split() if isinstance(urls, str) else urls)
 
 
 def _file(*paths: PathLike) -> Path:
