@@ -34,7 +34,6 @@ from tests.transform.written_values import DATE, DATETIME, EMAIL, PHONE
 
 MISSING = (None, float("nan"), D("NaN"), D("sNaN"), pd.NaT, pd.NA)
 
-
 TABLES = {
     "text": TEXT,
     "number": NUMBER,

@@ -11,13 +11,9 @@ from decimal import Decimal
 from uuid import UUID
 
 D = Decimal
-
-
 PLUS_TWO = timezone(timedelta(hours=2))
 
-
 SOME_UUID = UUID("12345678-1234-5678-1234-567812345678")
-
 
 TEXT = (
     ("Jan", "Jan"),
@@ -72,7 +68,6 @@ TEXT = (
     (1j, "!unsupported_type"),
     ((1, 2), "!unsupported_type"),
 )
-
 
 NUMBER = (
     (0, 0),
@@ -136,7 +131,6 @@ NUMBER = (
     (SOME_UUID, "!not_a_number"),
 )
 
-
 INTEGER = (
     (5, 5),
     (2**53 + 1, 2**53 + 1),
@@ -158,7 +152,6 @@ INTEGER = (
     (float("inf"), "!not_finite"),
 )
 
-
 DECIMAL = (
     (5, 5),
     (0.1, D("0.1")),
@@ -169,7 +162,6 @@ DECIMAL = (
     (-0.0, D("0.0")),
     ("x", "!not_a_number"),
 )
-
 
 YES_NO = (
     (True, "yes"),
@@ -216,7 +208,6 @@ YES_NO = (
     (date(2024, 1, 1), "!not_yes_no"),
 )
 
-
 BOOLEAN = (
     (True, "yes"),
     (False, "no"),
@@ -230,7 +221,6 @@ BOOLEAN = (
     ("maybe", "!not_a_boolean"),
     (2, "!not_a_boolean"),
 )
-
 
 GENDER = (
     ("m", "M"),
@@ -262,7 +252,6 @@ GENDER = (
     (True, "!unknown_gender"),
 )
 
-
 CURRENCY = (
     ("EUR", "EUR"),
     ("eur", "EUR"),
@@ -280,7 +269,6 @@ CURRENCY = (
     ("978", "!unknown_currency"),
     (978, "!unknown_currency"),
 )
-
 
 COUNTRY = (
     ("NL", "NL"),
@@ -300,7 +288,6 @@ COUNTRY = (
     ("528", "!unknown_country"),
     (False, "!unknown_country"),
 )
-
 
 LANGUAGE = (
     ("nl-NL", "nl-NL"),
@@ -338,7 +325,6 @@ LANGUAGE = (
     ("\u017fk", "!unknown_language"),
     (1, "!unknown_language"),
 )
-
 
 PLAIN = (
     ("as it is ", "as it is"),
