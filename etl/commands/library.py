@@ -85,30 +85,22 @@ def run(  # noqa: PLR0913 - the options of the command
         ValueError: an address to tell is wrong.
         StateUnusable: the state cannot be opened.
     """
-    from etl.commands.sending import RunCall, run_all
+    from etl.commands.calls import RunCall
+    from etl.commands.sending import run_all
 
     outcomes: list[Outcome] = []
     call = RunCall(
         dry_run=dry_run,
-        check=False,
         start_from=start_from,
         full_refresh=full_refresh,
         limit=limit,
         max_runtime=max_runtime,
-        deadline=None,
         if_locked=if_locked,
         ignore_guards=ignore_guards,
         state=state,
-        output="text",
-        yes=False,
         metrics_file=_place(metrics_file),
-        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
-        exit_zero_on=frozenset(),
-        ping_url=None,
+        pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
-        keys=(),
-        show_answer=False,
-        show_values=False,
         workers=workers,
     )
     run_all((_file(path),), call, heard=outcomes.append)
@@ -131,7 +123,8 @@ def backfill(  # noqa: PLR0913 - the options of the command
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows whose cursor lies in [start, end), without both all, as `backfill` does. Raises as `run`."""
-    from etl.commands.sending import BackfillCall, backfill_one
+    from etl.commands.calls import BackfillCall
+    from etl.commands.sending import backfill_one
 
     outcomes: list[Outcome] = []
     call = BackfillCall(
@@ -142,11 +135,8 @@ def backfill(  # noqa: PLR0913 - the options of the command
         restart=restart,
         dry_run=dry_run,
         state=state,
-        output="text",
         metrics_file=_place(metrics_file),
-        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
-        exit_zero_on=frozenset(),
-        ping_url=None,
+        pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
         workers=workers,
     )
@@ -166,7 +156,8 @@ def retry(  # noqa: PLR0913 - the options of the command
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows of open dead letters again: all, or those of `keys` or of `reason`. Raises as `run`."""
-    from etl.commands.sending import RetryCall, retry_all
+    from etl.commands.calls import RetryCall
+    from etl.commands.sending import retry_all
 
     outcomes: list[Outcome] = []
     call = RetryCall(
@@ -174,11 +165,8 @@ def retry(  # noqa: PLR0913 - the options of the command
         reason=reason,
         limit=limit,
         state=state,
-        output="text",
         metrics_file=_place(metrics_file),
-        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
-        exit_zero_on=frozenset(),
-        ping_url=None,
+        pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
     )
     retry_all((_file(path),), call, heard=outcomes.append)
@@ -222,6 +210,10 @@ def status(*paths: PathLike, history: int = 3, state: str = DEFAULT_STATE) -> li
 
 def _place(path: PathLike | None) -> Path | None:
     return None if path is None else Path(path)
+
+
+def _gateway(url: str | None) -> Secret | None:
+    return None if url is None else parse_push_url(url)
 
 
 def _people(urls: str | Sequence[str]) -> tuple[Secret, ...]:
