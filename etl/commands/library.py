@@ -36,14 +36,14 @@ def load(path: PathLike) -> Mapping:
     return mapping
 
 
-def validate(path: PathLike, *, connect: bool = False) -> list[str]:
+def validate(path: PathLike, *, connect: bool = False, state: str = DEFAULT_STATE) -> list[str]:
     """The problems of the mapping at `path`, one printable line each; [] when it is right. Warnings are left out.
 
-    `connect`: the database and the account are asked too.
+    `connect`: the database and the account are asked too, at the rate that runs with this `state` share.
     """
     from etl.commands.validate import remarks_on
 
-    return [remark.text for remark in remarks_on(Path(path), connect=connect) if remark.level == "error"]
+    return [remark.text for remark in remarks_on(Path(path), connect=connect, state=state) if remark.level == "error"]
 
 
 def preview(path: PathLike, *, limit: int = 10, keys: Sequence[str] = (), invalid: bool = False) -> list[PreviewedRow]:
