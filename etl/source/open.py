@@ -29,6 +29,7 @@ from etl.source.pages import PageReader
 from etl.source.parts import Parts
 from etl.source.place import at_key, at_keys, at_offset
 from etl.source.plan import Layout, Limits, ReadPlan, layout_of, plan_of
+from etl.source.reader_parts import ReaderParts
 from etl.source.relation import Relation, condition, missing_columns, query_relation, table_relation
 from etl.source.session import is_utc
 from etl.source.source import Source
@@ -106,23 +107,13 @@ def _opened(database: Database, plan: ReadPlan, spool_folder: Path | None) -> So
     if child_relation is not None:
         children = ChildReader(database, child_relation, plan, parent=relation, layout=layout)
     complete = Completing(database, layout, children, subject=plan.subject)
-    reader = PageReader(database, keyset, layout, plan, guard, complete=complete)
-    keyed = KeyedReader(database, keyset, layout, plan, guard, plain=reader, complete=complete)
+    read_with = ReaderParts(database, keyset, layout, plan, guard, complete)
+    reader = PageReader(read_with)
+    keyed = KeyedReader(read_with, plain=reader)
     access = access_of(relation, plan, dialect=database.dialect)
     spooled = None
     if access.way != "keyset":
-        spooled = SpooledReader(
-            database,
-            keyset,
-            layout,
-            plan,
-            guard,
-            plain=reader,
-            keyed=keyed,
-            complete=complete,
-            access=access,
-            folder=spool_folder,
-        )
+        spooled = SpooledReader(read_with, plain=reader, keyed=keyed, access=access, folder=spool_folder)
     return Source(
         Parts(
             database=database,
