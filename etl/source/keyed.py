@@ -9,10 +9,8 @@ from functools import partial
 from etl.page import Key, Position, UnreadableRow
 from etl.source.completing import rows_that_fit
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, Row
-from etl.source.pages import PageReader
-from etl.source.reader_parts import ReaderParts
-from etl.source.weight import weight_of
+from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, Row, weight_of
+from etl.source.pages import PageReader, ReaderParts
 
 KEYS_A_STATEMENT = 1000
 

@@ -20,16 +20,14 @@ from etl.source.cursor import CursorDomain
 from etl.source.database import Database
 from etl.source.domain import find_domain
 from etl.source.fault import DatabaseFault
-from etl.source.fitness import refuse_unfit_key
+from etl.source.fitness import refuse_unfit_key, with_latest
 from etl.source.keyed import KeyedReader
 from etl.source.keyset import Keyset
-from etl.source.latest import with_latest
 from etl.source.order_guard import OrderGuard
-from etl.source.pages import PageReader
+from etl.source.pages import PageReader, ReaderParts
 from etl.source.parts import Parts
 from etl.source.place import at_key, at_keys, at_offset
 from etl.source.plan import Layout, Limits, ReadPlan, layout_of, plan_of
-from etl.source.reader_parts import ReaderParts
 from etl.source.relation import Relation, condition, missing_columns, query_relation, table_relation
 from etl.source.session import is_utc
 from etl.source.source import Source

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,17 +16,28 @@ import sqlalchemy as sa
 from etl.errors import SourceFailed, SourceMismatch
 from etl.page import UNDECODABLE, Key, Position, UnreadableRow, Window, findable
 from etl.source.by_column import ColumnReader
-from etl.source.completing import rows_that_fit
-from etl.source.database import RECONNECT_SECONDS, Rows
+from etl.source.completing import Completing, rows_that_fit
+from etl.source.database import RECONNECT_SECONDS, Database, Rows
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found
-from etl.source.keyset import PositionForm
-from etl.source.order_guard import ATTEMPTS
-from etl.source.reader_parts import ReaderParts
-from etl.source.weight import weight_of
+from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, weight_of
+from etl.source.keyset import Keyset, PositionForm
+from etl.source.order_guard import ATTEMPTS, OrderGuard
+from etl.source.plan import Layout, ReadPlan
 
 FIRST_PAGE_ROWS = 500
 BUSY_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderParts:
+    """What every reader of a relation reads with: connection, statements, full rows, and what checks and completes."""
+
+    database: Database
+    keyset: Keyset
+    layout: Layout
+    plan: ReadPlan
+    guard: OrderGuard
+    complete: Completing
 
 
 class PageReader:

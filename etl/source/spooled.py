@@ -25,13 +25,11 @@ from etl.page import Key, Position, Window, findable
 from etl.source.access import Access
 from etl.source.completing import rows_that_fit
 from etl.source.fault import DatabaseFault
-from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found
+from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, weight_of
 from etl.source.keyed import KeyedReader
-from etl.source.pages import PageReader
-from etl.source.reader_parts import ReaderParts
+from etl.source.pages import PageReader, ReaderParts
 from etl.source.spool import Spool, SpoolFull, SpoolRefused
 from etl.source.spool_range import Piece, Row, SpoolRange, WindowIncomplete, following
-from etl.source.weight import weight_of
 
 log = logging.getLogger(__name__)
 
