@@ -137,7 +137,7 @@ class _Chosen:
 
 
 def use_other_ports() -> None:
-    """Let the servers of this process have other ports than those of the trials before: what was asked of those holds."""
+    """Let this process's servers have other ports than those of earlier trials, whose pauses may last an hour."""
     from tests.servers.ports import give_none_twice  # noqa: PLC0415 - the copy's, whose path `trials` adds
 
     give_none_twice(uuid.uuid4().hex)
