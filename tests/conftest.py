@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import trustme
 from hypothesis import HealthCheck, settings
 
+from tests.servers.dask import Cluster, dask_cluster
 from tests.servers.databases import Server, committing, shared_server, stop_servers
 from tests.servers.ports import give_none_twice
 
@@ -74,6 +75,13 @@ def mariadb_server(servers_folder: Path) -> Iterator[Server]:
     """A MariaDB server with nothing of ours in it."""
     with shared_server("mariadb", servers_folder / _worker()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Dask scheduler and two workers, which tests leave as they found them."""
+    with dask_cluster(tmp_path_factory.mktemp("dask")) as cluster:
+        yield cluster
 
 
 @pytest.fixture

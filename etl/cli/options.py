@@ -5,6 +5,7 @@ The rule: no option carries a secret; every option has its variable (`SQUEEZELY_
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import click
 from etl.checkpoint import DEFAULT_STATE
 from etl.cli.completing import MappingPath
 from etl.errors import EXIT_CODES
-from etl.monitoring.notify_url import parse_notify_urls
+from etl.install import pip_install
 from etl.monitoring.ping_url import PingUrl, parse_ping_url
 from etl.monitoring.push_url import parse_push_url
 from etl.screen.logs import configure_logs
@@ -87,12 +88,13 @@ def page_options(function: F) -> F:
 
 
 def workers_option(function: F) -> F:
-    """`--workers N`: processes that prepare pages."""
+    """`--workers N|URL`: processes that prepare pages."""
     return click.option(
         "--workers",
-        type=click.IntRange(1, 64),
-        metavar="N",
-        help="Read and prepare rows in N more processes; this one sends. For millions of rows.",
+        callback=_parsed_workers,
+        metavar="N|URL",
+        help="Read and prepare rows in N more processes, or by the workers of a Dask scheduler, tcp://HOST:PORT or "
+        "tls://HOST:PORT; this one sends. For millions of rows.",
     )(function)
 
 
@@ -149,6 +151,17 @@ def metrics_option(function: F) -> F:
     )(function)
 
 
+def _parsed_workers(_: click.Context, __: click.Parameter, value: str | None) -> int | str | None:
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit() and 1 <= int(value) <= 64:
+        return int(value)
+    # Dask's own way to write it; without a name or a password, of which it knows none.
+    if re.fullmatch(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}/?", value, re.ASCII):
+        return value
+    raise click.BadParameter("a number from 1 to 64, or the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786")
+
+
 def _parsed_ping_url(_: click.Context, __: click.Parameter, value: str | None) -> PingUrl | None:
     try:
         return None if value is None else parse_ping_url(value)
@@ -174,8 +187,14 @@ def _parsed_exit_codes(_: click.Context, __: click.Parameter, value: str) -> fro
 
 
 def _parsed_notify_urls(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Secret, ...]:
+    if not values:
+        return ()
     try:
-        return parse_notify_urls(values)
+        from etl.monitoring.notify import parse_notify_url
+    except ImportError:
+        raise click.UsageError(f"--notify-url needs Apprise: {pip_install('apprise')}") from None
+    try:
+        return tuple(map(parse_notify_url, values))
     except ValueError as problem:
         raise click.BadParameter(str(problem)) from None
 

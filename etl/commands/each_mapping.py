@@ -102,8 +102,8 @@ class Call:
     check: a dry run with something to send ends with 3. fine: exit codes for which the process ends with 0.
     report: takes in each outcome that is printed, and is written at the end. heard: takes each outcome; None: outcomes
     are printed, and the process is ours: its signals, its processor, its collector. workers: processes that
-    prepare pages; None: this one does. of_keys: just some rows are sent, as a person asked. again: the options
-    that say what a run sends, for the commands of hints.
+    prepare pages, or the scheduler of those that do; None: this one does. of_keys: just some rows are sent, as a person
+    asked. again: the options that say what a run sends, for the commands of hints.
     """
 
     command: str
@@ -121,7 +121,7 @@ class Call:
     report: Reported | None = None
     out_of_time: Callable[[], bool] = lambda: False
     heard: Callable[[Outcome], None] | None = None
-    workers: int | None = None
+    workers: int | str | None = None
     of_keys: bool = False
     again: tuple[str, ...] = ()
 
@@ -182,7 +182,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
 ) -> int:
     run_id = uuid4().hex[:12]
     log_context(mapping=mapping.name, run_id=run_id)
-    begun = clock.monotonic()
+    begun, started_at = clock.monotonic(), clock.utc_now()
     try:
         with ExitStack() as stack:
             if not call.dry_run:
@@ -192,8 +192,8 @@ def _one(  # noqa: PLR0913 - what all mappings share
                 from etl.commands.workers import WorkersWanted
 
             processors = stack.enter_context(one_processor()) if call.heard is None else frozenset[int]()
-            workers = None if call.workers is None else WorkersWanted(call.workers, processors)
             patient = call.command == "backfill"
+            workers = None if call.workers is None else WorkersWanted(call.workers, processors)
             context = stack.enter_context(run_context(mapping, store, patient=patient, clock=clock, workers=workers))
             progress = Progress(
                 mapping.name,
@@ -231,7 +231,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
         # A process that was refused the lock, also after a wait, leaves no record beside that of the holder.
         if store.writable and not isinstance(error, MappingLocked):
             outcome = _recorded(outcome, store)
-        outcome = outcome.ended(clock.utc_now())
+    outcome = replace(outcome, started_at=started_at, finished_at=clock.utc_now())
     outcome = replace(outcome, destination=_where_to(mapping), check=call.check)
     _complete_hint(outcome, mapping, call)
     reports.ended(mapping, outcome, store)
@@ -287,8 +287,7 @@ def _tell(outcome: Outcome, mapping: Mapping, store: StateStore, call: Call) -> 
             letter = store.mapping(mapping.name).letters.example(reason, outcome.run_id)
         except StateUnusable:
             return None
-        # What a person has acknowledged needs nothing more.
-        return letter.key if letter and not letter.acknowledged else None
+        return letter.key if letter else None
 
     event = mapping.event if isinstance(mapping.event, str) else ""
     place = Place(mapping.path, tuple(mapping.source.primary_key), call.state, event)

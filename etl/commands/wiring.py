@@ -68,8 +68,8 @@ def run_context(
         if workers is not None and source.ranges is None:
             LOG.warning("one process reads all rows, since no index gives them in order: --workers changes nothing")
         elif workers is not None:
-            others, pool = workers_of(context, workers, today=today)
-            stack.callback(pool.close)
+            others, used = workers_of(context, workers, today=today)
+            stack.enter_context(used)
             context = replace(context, workers=others)
         yield context
 

@@ -1,4 +1,4 @@
-"""`--workers N`: other processes read and encode pages; this is how they are started, and what each of them does.
+"""`--workers`: other processes read and encode pages; this is how they are found, and what each of them does.
 
 The rule: a worker opens the source itself, from the mapping file and its own environment, and works only when all that
 decides about an event is the same as in the process that started it. What it is asked for holds no secret and no row.
@@ -7,36 +7,47 @@ decides about an event is the same as in the process that started it. What it is
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from collections.abc import Mapping as Values
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl.commands.dask_task import prepare_page
 from etl.commands.loading import load
 from etl.errors import EtlError, UsageProblem
 from etl.host.refusal import refusal_of
 from etl.host.system_clock import SystemClock
 from etl.host.tuning import eased_interpreter
 from etl.host.worker_pool import WorkerPool, at_exit_of_worker, live_as_worker
+from etl.install import pip_install
 from etl.job.spread import Range, RangeEncoded, Workers
 from etl.mapping.model import Mapping
-from etl.screen.logs import LogChoice, configure_logs, log_choice, log_context
+from etl.screen.logs import LogChoice, configure_logs, log_choice, log_context, take_over_logs
 from etl.screen.streams import prepare_streams
 from etl.screen.telling import show_bug
 
 if TYPE_CHECKING:
+    from etl.clock import Clock
+    from etl.host.dask_cluster import DaskCluster
     from etl.job.encoder import Encoder
     from etl.job.run import RunContext
     from etl.source.source import Source
 
 
+# What decides which event a row becomes, beside the program itself: other versions may make others.
+SAME = ("squeezely-etl", "dask", "distributed", "email-validator", "numpy", "orjson", "pandas", "phonenumbers")
+
+
 @dataclass(frozen=True, slots=True)
 class WorkersWanted:
-    """`count` workers, which may use `processors` (none named: any)."""
+    """`where`: so many processes of this machine, which may use `processors` (none named: any), or a Dask scheduler."""
 
-    count: int
+    where: int | str
     processors: frozenset[int] = frozenset()
 
 
@@ -44,35 +55,83 @@ class WorkersWanted:
 class Assignment:
     """What a worker has to know. `parts` are digests, by what they are of; `today` is the day of the run.
 
-    `hash_key` is a secret of the state, None without a ledger: it reaches a process of this machine by a pipe.
+    `hash_key` is a secret of the state: it reaches a process of this machine by a pipe, and no other. `hashes`: the
+    events are hashed, by a worker that has the key, and otherwise by who asked it. Without a ledger they are not.
     """
 
     mapping: Path
     parts: Values[str, str]
+    hashes: bool
     hash_key: bytes | None = field(repr=False)
     field_names: tuple[str, ...]
     today: date
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a process of this machine is told: it may use `processors` (none named: any)."""
+
+    assignment: Assignment
     processors: frozenset[int]
     logs: LogChoice
 
 
-def workers_of(context: RunContext, wanted: WorkersWanted, *, today: date) -> tuple[Workers, WorkerPool]:
-    """The workers for `context`, which start when there is something to do; the pool is to be closed."""
-    pool = WorkerPool(wanted.count, begin, lambda: assignment_of(context, wanted, today=today))
-    return Workers(pool.open, encode_range, count=wanted.count), pool
+def workers_of(
+    context: RunContext, wanted: WorkersWanted, *, today: date
+) -> tuple[Workers, AbstractContextManager[object]]:
+    """The workers for `context`, and what lets go of them.
+
+    Processes of this machine start when there is something to do; a cluster is asked at once.
+
+    Raises:
+        StoppedEarly: no scheduler answers, or it has no workers.
+        UsageProblem: Dask is not installed, or other versions than ours are.
+    """
+    if isinstance(wanted.where, str):
+        cluster = _cluster_at(wanted.where, context.clock)
+        return workers_of_cluster(context, cluster, today=today), closing(cluster)
+    told = partial(_beginning, context, wanted.processors, today=today)
+    pool = WorkerPool(wanted.where, begin, told)
+    return Workers(pool.open, encode_range, count=wanted.where), closing(pool)
 
 
-def assignment_of(context: RunContext, wanted: WorkersWanted, *, today: date) -> Assignment:
-    """What each of the workers that are `wanted` for `context` is told."""
-    hashed = context.mapping.resend == "changed"
+def _beginning(context: RunContext, processors: frozenset[int], *, today: date) -> Beginning:
+    return Beginning(assignment_of(context, today=today), processors, log_choice())
+
+
+def _cluster_at(address: str, clock: Clock) -> DaskCluster:
+    try:
+        from etl.host.dask_cluster import DaskCluster
+    except ImportError as error:
+        raise UsageProblem(
+            f"--workers {address} needs Dask", hint=f"install it here and on its workers: {pip_install('distributed')}"
+        ) from error
+    take_over_logs("distributed", "tornado")
+    return DaskCluster(address, same=SAME, clock=clock)
+
+
+def workers_of_cluster(context: RunContext, cluster: DaskCluster, *, today: date) -> Workers:
+    """The workers of `cluster` for `context`; the key of the hashes stays here."""
+    assignment = replace(assignment_of(context, today=today), hash_key=None)
+    return Workers(
+        cluster.open,
+        partial(prepare_page, assignment),
+        count=cluster.count,
+        look=cluster.look,
+        hint="the workers' logs say why (too little memory?); the next run goes on from here",
+    )
+
+
+def assignment_of(context: RunContext, *, today: date) -> Assignment:
+    """What each of the workers for `context` is told."""
+    hashes = context.mapping.resend == "changed"
     return Assignment(
         mapping=context.mapping.path.absolute(),
         parts=_parts(context.mapping, context.source),  # type: ignore[arg-type]  # the one that was opened
-        hash_key=context.state.hash_key if hashed else None,
-        field_names=tuple(context.marked_fields()) if hashed else (),
+        hashes=hashes,
+        hash_key=context.state.hash_key if hashes else None,
+        field_names=tuple(context.marked_fields()) if hashes else (),
         today=today,
-        processors=wanted.processors,
-        logs=log_choice(),
     )
 
 
@@ -88,7 +147,9 @@ class Worker:
         source, encoder = self._opened or self._open()
         assert source.ranges is not None, "a source without was refused"
         read = source.ranges.read(wanted.window, rows=wanted.rows, limit=wanted.limit)
-        page = None if read.page is None else encoder(read.page).packed(encoder.hashers)
+        page = None if read.page is None else encoder(read.page)
+        if page is not None and not (self._assignment.hashes and encoder.hashers is None):
+            page = page.packed(encoder.hashers)
         return RangeEncoded(page, read.reached, read.row_bytes)
 
     def close(self) -> None:
@@ -124,21 +185,26 @@ class Worker:
 _WORKER: list[Worker] = []
 
 
-def begin(assignment: Assignment) -> None:
+def begin(told: Beginning) -> None:
     """Make this process a worker."""
-    live_as_worker(assignment.processors)
+    live_as_worker(told.processors)
     prepare_streams()
-    configure_logs(level=assignment.logs.level, form=assignment.logs.form)
-    log_context(**assignment.logs.context)
-    worker = Worker(assignment)
+    configure_logs(level=told.logs.level, form=told.logs.form)
+    log_context(**told.logs.context)
+    worker = Worker(told.assignment)
     at_exit_of_worker(worker.close)
     _WORKER[:] = [worker]
 
 
 def encode_range(wanted: Range) -> RangeEncoded | EtlError:
-    """What a worker does with one range; what it meets is a value, so that it is told as in one process."""
+    """What a process of this machine does with one range."""
+    return outcome_of(lambda: _WORKER[0].encode(wanted))
+
+
+def outcome_of(encode: Callable[[], RangeEncoded]) -> RangeEncoded | EtlError:
+    """What `encode` gives; what it meets is a value, so that it is told as in one process."""
     try:
-        return _WORKER[0].encode(wanted)
+        return encode()
     except EtlError as error:
         return error
     except Exception as error:  # noqa: BLE001 - as at the boundary: its text may hold a row, so it goes no further
@@ -170,6 +236,6 @@ def _refuse_others(name: str, wanted: Values[str, str], found: Values[str, str])
     other = [part for part, digest in wanted.items() if found.get(part) != digest]
     if other:
         raise UsageProblem(
-            f"{name}: a worker found {' and '.join(other)} changed since the run began",
+            f"{name}: a worker found {' and '.join(other)} otherwise than the run began with",
             hint="run again; it goes on where it stopped",
         )

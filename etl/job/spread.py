@@ -63,12 +63,23 @@ _Future: TypeAlias = "Future[RangeEncoded | EtlError]"
 class Workers:
     """The processes that read and encode. For one thread at a time.
 
-    `open_executor` starts `count` of them, others after some died; who made it ends them. `under_way` is how many
-    ranges are handed out, or wait for their turn.
+    `open_executor` starts `count` of them, others after some died; who made it ends them. `look` is called again and
+    again while a result is awaited, and raises where none will come. `under_way` is how many ranges are handed out, or
+    wait for their turn. `hint`: what to do about workers that die.
     """
 
-    def __init__(self, open_executor: Callable[[], Executor], task: Task, *, count: int) -> None:
+    def __init__(
+        self,
+        open_executor: Callable[[], Executor],
+        task: Task,
+        *,
+        count: int,
+        look: Callable[[], None] = lambda: None,
+        hint: str = "too little memory for so many? Take fewer --workers; the next run goes on from here",
+    ) -> None:
         self.count = count
+        self.look = look
+        self._hint = hint
         self.under_way = 0
         self._open = open_executor
         self._task = task
@@ -91,10 +102,7 @@ class Workers:
         """Let others take the place of all workers, since some died. Raises `StoppedEarly` the fourth time."""
         self._renewals += 1
         if self._renewals > MOST_RENEWALS:
-            raise StoppedEarly(
-                f"worker processes died {self._renewals} times",
-                hint="too little memory for so many? Take fewer --workers; the next run goes on from here",
-            )
+            raise StoppedEarly(f"worker processes died {self._renewals} times", hint=self._hint)
         LOG.warning("a worker process died, others take over", extra={"times": self._renewals})
         self._executor = None
 
@@ -155,6 +163,7 @@ class Spread:
                     continue
                 self._learn(done.row_bytes)
                 page = done.page
+                self._encode.complete(page)
                 del done
                 yield stamp, page
                 # Before the next is taken, which then finds the memory of this one in one piece.
@@ -188,6 +197,7 @@ class Spread:
                 # A worker may be stopped, or wait for its database.
                 if self._clock.wait(0.0):
                     raise StoppedEarly("stopped while workers were at work") from None
+                self._workers.look()
                 continue
             if isinstance(found, EtlError):
                 raise found

@@ -55,6 +55,16 @@ def _log_warning(
     logging.getLogger("py.warnings").warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
+def take_over_logs(*names: str) -> None:
+    """Have the records of the loggers `names`, and below them, go the way of ours, where ours go to stderr."""
+    if not any(isinstance(handler, StandardError) for handler in logging.getLogger().handlers):
+        return
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.startswith(names):
+            logger.handlers[:] = []
+            logger.propagate = True
+
+
 def in_json() -> bool:
     """Whether stderr is for JSON lines."""
     return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)

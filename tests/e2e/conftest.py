@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.sandbox.serve import running
+from tests.e2e.with_workers import ROWS, with_index
 from tests.processes.forked_cli import Child, Ended, ForkedCli
 from tests.processes.terminal import as_from_a_terminal
 
@@ -184,6 +185,16 @@ def make_desk(tmp_path: Path, api_url: str, forked_cli: ForkedCli) -> Callable[.
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
+
+
+@pytest.fixture
+def slow_desk(desk: Any) -> Any:
+    """Sixty requests that take a while, from pages of fifty rows."""
+    desk.fill(ROWS)
+    with_index(desk)
+    desk.write_mapping(destination="  batch_size: 100\n  concurrency: 1")
+    desk.mapping.write_text(desk.mapping.read_text().replace("page_size: 500", "page_size: 50"))
+    return desk
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])

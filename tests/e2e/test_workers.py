@@ -5,94 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.e2e.test_jobs import gone, wait_until
-from tests.servers.scripted_server import Exchange, ScriptedServer, like_squeezely
-
-CREDENTIALS = ("shop-1", "key-of-the-shop")
-ROWS = 6000
-
-
-def slowly(exchange: Exchange) -> None:
-    """So that a run is still under way when something happens to it."""
-    time.sleep(0.02)
-    like_squeezely(exchange)
-
-
-def workers_under(pid: int) -> list[int]:
-    """The worker processes of a run, in the order of their beginning."""
-    return [child for child in children_under(pid) if _runs(child, b"spawn_main")]
-
-
-def children_under(pid: int) -> list[int]:
-    """The children of all threads of a process, in the order of their beginning."""
-    try:
-        told = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
-    except OSError:
-        return []
-    return sorted(int(one) for text in told for one in text.split())
-
-
-def _runs(pid: int, words: bytes) -> bool:
-    try:
-        return words in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def with_index(desk: Any) -> None:
-    with desk.engine().begin() as connection:
-        connection.exec_driver_sql("CREATE INDEX people_at ON people (updated_at)")
-
-
-@pytest.fixture
-def slow_desk(desk: Any) -> Any:
-    """Sixty requests that take a while, from pages of fifty rows."""
-    desk.fill(ROWS)
-    with_index(desk)
-    desk.write_mapping(destination="  batch_size: 100\n  concurrency: 1")
-    desk.mapping.write_text(desk.mapping.read_text().replace("page_size: 500", "page_size: 50"))
-    return desk
-
-
-class Run:
-    """A run with two workers that is under way."""
-
-    def __init__(self, desk: Any, server: ScriptedServer, *options: str) -> None:
-        desk.api_url = server.url
-        self._desk = desk
-        self._server = server
-        arguments = ("run", str(desk.mapping), "--workers", "2", "-o", "json", *options)
-        self.process: subprocess.Popen[str] = desk.start(*arguments)
-        self.workers: list[int] = []
-
-    def until(self, events: int) -> list[int]:
-        """Wait until so many arrived; the workers by then: the second one starts when the first has too much to do."""
-        wait_until(lambda: len(self._server.accepted) >= events and workers_under(self.process.pid))
-        self.workers = workers_under(self.process.pid)
-        return self.workers
-
-    def ended(self, code: int) -> dict[str, Any]:
-        """Its summary; no process of it is left."""
-        out, err = self.process.communicate(timeout=100)
-        self.err = err
-        assert (self.process.returncode, "Traceback" in err) == (code, False), err
-        wait_until(lambda: all(map(gone, self.workers)))
-        return json.loads(out.splitlines()[-1]) if out else {}
-
-
-def arrived(server: ScriptedServer) -> Counter[str]:
-    return Counter(event["email"] for event in server.accepted)
-
-
-EVERYBODY = Counter(f"person{number}@example.com" for number in range(1, ROWS + 1))
+from tests.e2e.with_workers import (
+    CREDENTIALS,
+    EVERYBODY,
+    ROWS,
+    Run,
+    arrived,
+    children_under,
+    slowly,
+    with_index,
+    workers_under,
+)
+from tests.servers.scripted_server import ScriptedServer
 
 
 def test_what_arrives_is_the_same_also_where_workers_die_or_are_stopped(slow_desk: Any) -> None:
@@ -173,7 +101,7 @@ def test_a_mapping_that_changes_meanwhile_is_refused(slow_desk: Any) -> None:
         slow_desk.mapping.write_text(slow_desk.mapping.read_text().replace("firstname: name", "lastname: name"))
         os.kill(worker, signal.SIGKILL)
         run.ended(2)
-        assert "people: a worker found the mapping changed since the run began" in run.err
+        assert "people: a worker found the mapping otherwise than the run began with" in run.err
         assert all("lastname" not in event for event in server.accepted)
 
 

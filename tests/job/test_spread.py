@@ -13,11 +13,12 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from etl.commands.workers import WorkersWanted, assignment_of
+from etl.commands.workers import assignment_of, workers_of_cluster
 from etl.errors import StoppedEarly
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
@@ -141,7 +142,7 @@ def ended(outcome: Outcome) -> Any:
 
 def same_as_alone(
     folder: Path,
-    executor: Callable[[], Executor],
+    made: Callable[[RunContext], Workers],
     *,
     chance: Random,
     server: ScriptedServer,
@@ -160,17 +161,16 @@ def same_as_alone(
     ranges = 0
 
     def counted(context: Any) -> Any:
-        nonlocal ranges
-        made = workers_in(executor())(context)
-        submit = made.submit
+        workers = made(context)
+        submit = workers.submit
 
         def submitted(wanted: Any) -> Any:
             nonlocal ranges
             ranges += 1
             return submit(wanted)
 
-        made.submit = submitted
-        return made
+        workers.submit = submitted  # type: ignore[method-assign]
+        return workers
 
     with_workers.workers = counted
     for day in range(chance.choice([1, 1, 1, 1, 1, 1, 1, 4])):
@@ -204,7 +204,7 @@ def test_workers_change_nothing_of_what_is_sent_and_recorded(seed: int, tmp_path
             folder = tmp_path / str(number)
             folder.mkdir()
             chance = Random(f"{seed} {number}")
-            ranges += same_as_alone(folder, lambda: processes, chance=chance, server=server)
+            ranges += same_as_alone(folder, workers_in(processes), chance=chance, server=server)
             shutil.rmtree(folder)
     assert ranges > 30
 
@@ -228,7 +228,7 @@ class Moving:
             return self.executors[-1]
 
         def made(context: RunContext) -> Workers:
-            task = partial(encode_for, assignment_of(context, WorkersWanted(2), today=date(2026, 1, 1)))
+            task = partial(encode_for, assignment_of(context, today=date(2026, 1, 1)))
             return Workers(opened, task, count=2)
 
         self.job.workers = made
@@ -299,7 +299,7 @@ def test_the_key_of_the_hashes_is_not_shown(tmp_path: Path, api: ScriptedServer)
     shown: list[str] = []
 
     def made(context: RunContext) -> Workers:
-        assignment = assignment_of(context, WorkersWanted(2), today=date(2026, 1, 1))
+        assignment = assignment_of(context, today=date(2026, 1, 1))
         assert assignment.hash_key == context.state.hash_key
         shown.append(repr(assignment))
         return Workers(ScriptedExecutor, partial(encode_for, assignment), count=2)
@@ -307,6 +307,29 @@ def test_the_key_of_the_hashes_is_not_shown(tmp_path: Path, api: ScriptedServer)
     table.job.workers = made
     table.job.run("beginning")
     assert "hash_key" not in shown[0]
+
+
+def test_the_key_of_the_hashes_does_not_go_to_a_cluster(tmp_path: Path, api: ScriptedServer) -> None:
+    """It would pass the scheduler, and stay in the memory of each worker."""
+    table = Moving(tmp_path, api)
+    insert(table.url, "t", [{"id": number, "at": number} for number in range(60)])
+    given: list[Any] = []
+
+    class Keeping(ScriptedExecutor):
+        def submit(self, task: Callable[..., Any], /, *arguments: Any, **_: Any) -> Any:
+            given.append((task, arguments))
+            return super().submit(task, *arguments)
+
+    def made(context: RunContext) -> Workers:
+        given.append(context.state.hash_key)
+        cluster: Any = SimpleNamespace(open=Keeping, count=2, look=lambda: None)
+        return workers_of_cluster(context, cluster, today=date(2026, 1, 1))
+
+    table.job.workers = made
+    assert table.job.run("beginning").books.sent == 60
+    key, *tasks = given
+    assert len(tasks) > 10
+    assert key not in b"".join(map(pickle.dumps, tasks))
 
 
 def test_no_more_rows_are_under_way_than_memory_should_hold_whatever_the_number_of_workers(

@@ -9,7 +9,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import Any
 
-from etl.commands.workers import Assignment, Worker, WorkersWanted, assignment_of
+from etl.commands.workers import Assignment, Worker, assignment_of
 from etl.errors import EtlError
 from etl.job.run import RunContext
 from etl.job.spread import Range, RangeEncoded, Workers
@@ -34,7 +34,7 @@ def workers_in(executor: Executor, *, count: int = 2) -> Callable[[RunContext], 
     """Workers whose processes are those of `executor`."""
 
     def made(context: RunContext) -> Workers:
-        assignment = assignment_of(context, WorkersWanted(count), today=context.clock.utc_now().date())
+        assignment = assignment_of(context, today=context.clock.utc_now().date())
         return Workers(lambda: executor, partial(encode_for, assignment), count=count)
 
     return made

@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 import etl
-from tests.simulation.watcher import Tally
-from tests.simulation.world import live
+from tests.simulation.world import Tally, live
 
 
 def main() -> int:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.watcher import Tally
-from tests.simulation.world import live
+from tests.simulation.world import Tally, live
 
 ROOT = Path(__file__).parents[2]
 PARTS = 10
