@@ -12,7 +12,7 @@ from etl.cli.mistakes import Described
 from etl.cli.options import log_options, mappings_argument, metrics_option, output_option, state_option, yes_option
 from etl.screen.telling import tell
 
-UNITS = ("cron", "systemd", "kubernetes", "airflow", "docker", "github")
+UNITS = ("cron", "systemd", "kubernetes", "airflow", "docker", "github", "dask")
 
 
 @click.command(
@@ -54,7 +54,6 @@ def init(url: str, table: str | None, **options: Any) -> None:  # noqa: ANN401  
 @mappings_argument
 @click.option("--connect", is_flag=True, help="Also check columns, keys, cursors and the API's credentials.")
 @click.option("--changed-since", metavar="REV", help="Only mappings that differ from where git's branch left REV.")
-@state_option
 @output_option
 @log_options
 def validate(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # the keywords of validate_all
@@ -102,7 +101,7 @@ def schema(*, output: Path | None) -> None:
 
 
 @click.command(cls=Described, epilog="Example: squeezely-etl deploy systemd mappings --schedule '17 3 * * *'")
-@click.argument("kind", type=click.Choice(UNITS), metavar="cron|systemd|kubernetes|airflow|docker|github")
+@click.argument("kind", type=click.Choice(UNITS), metavar="cron|systemd|kubernetes|airflow|docker|github|dask")
 @mappings_argument
 @click.option(
     "--schedule", default="17 3 * * *", show_default=True, metavar="CRON", help="The five fields of a crontab."

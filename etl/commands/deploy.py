@@ -13,7 +13,7 @@ import click
 import etl
 from etl import __version__
 from etl.commands.loading import mapping_files
-from etl.deploy import airflow, cron, docker, github, kubernetes, systemd
+from etl.deploy import airflow, cron, dask, docker, github, kubernetes, systemd
 from etl.deploy.needs import needs_of
 from etl.deploy.plan import GRACE, PUSH_VARIABLE, STATE_VARIABLE, File, Plan, Variable
 from etl.deploy.schedule import parse_schedule
@@ -26,6 +26,7 @@ _RENDERERS = {
     "systemd": systemd.render,
     "kubernetes": kubernetes.render,
     "airflow": airflow.render,
+    "dask": dask.render,
     "docker": docker.render,
     "github": github.render,
 }
@@ -85,7 +86,8 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
             hint="keep it in PostgreSQL (squeezely-etl state copy), and give its URL as --state; it is not printed",
         )
     files = tuple(file.absolute() for file in mapping_files(paths))
-    needs = needs_of(files)
+    # A worker of Dask asks the database alone.
+    needs = needs_of(files, access_needed=call.kind != "dask")
     if needs.own_steps and call.kind in _IN_CONTAINERS:
         raise UsageProblem(
             f"{needs.own_steps[0]}: this unit carries mappings into its container, but not their own steps",
@@ -102,7 +104,7 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
         files=files,
         state=state,
         folder=folder,
-        variables=(*needs.variables, *(() if state else (Variable(STATE_VARIABLE),))),
+        variables=(*needs.variables, *(() if state or call.kind == "dask" else (Variable(STATE_VARIABLE),))),
         secret_files=needs.secret_files,
         schedule=schedule,
         max_runtime=call.max_runtime,

@@ -27,17 +27,25 @@ class Needs:
     own_steps: tuple[Path, ...]
 
 
-def needs_of(files: Iterable[Path]) -> Needs:
-    """What the mapping `files` need. Raises `MappingInvalid` with the problems of all of them."""
+def needs_of(files: Iterable[Path], *, access_needed: bool = True) -> Needs:
+    """What the mapping `files` need; `access_needed` False: without the account and its key.
+
+    Raises `MappingInvalid` with the problems of all of them.
+    """
     asked = _Asked()
     names: list[str] = []
     problems: list[str] = []
     with_default: set[str] = set()
     for file in files:
         try:
-            names.append(
-                load_mapping(file, environment=asked, read_file=asked.reader_of(file), resolve_variables=False).name
+            mapping = load_mapping(
+                file,
+                environment=asked,
+                read_file=asked.reader_of(file),
+                resolve_variables=False,
+                access_needed=access_needed,
             )
+            names.append(mapping.name)
         except MappingInvalid as error:
             problems.extend(error.problems or (f"{file}: {error.message}",))
             continue

@@ -55,7 +55,7 @@ def resolve(
 ) -> Resolved:
     """Fills the variables of every text value (not of keys). With `unset_allowed` what is not set stays as written.
 
-    So it does at the paths that are `unneeded`.
+    So it does at the paths that are `unneeded`; with both nothing is asked for there.
     """
     resolved = Resolved(None)
     resolver = _Resolver(environment, read_file, unset_allowed=unset_allowed, unneeded=unneeded, resolved=resolved)
@@ -85,7 +85,7 @@ class _Resolver:
             return {key: self.walk(one, (*path, key)) for key, one in value.items()}
         if isinstance(value, list):
             return [self.walk(one, (*path, at)) for at, one in enumerate(value)]
-        if isinstance(value, str) and "$" in value:
+        if isinstance(value, str) and "$" in value and not (self._unset_allowed and path in self._unneeded):
             return self._fill(value, path)
         return value
 
