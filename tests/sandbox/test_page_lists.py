@@ -79,6 +79,12 @@ def test_refusals_are_grouped_by_reason_and_a_reason_narrows_the_list(tab: Tab, 
         "2 INVALID_EMAIL email expected an e-mail address or the SHA-256 hex of one",
         "1 MISSING_IDENTITY email an identity is needed: email or userid",
     ]
+    for width in (390, 1280):
+        tab.size(width, 900)
+        left = (
+            "[...document.querySelectorAll('#refusals-list li > :not(.count)')].map(e => e.getBoundingClientRect().x)"
+        )
+        assert len(set(tab.run(left))) == 1, "what a reason means stands below its code"
     tab.run("document.querySelector('#refusals-list button').focus()")
     send(api, {"event": "A"}, {"event": "A"})
     wait_for_rows(tab, 5)
