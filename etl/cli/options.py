@@ -15,7 +15,7 @@ import click
 from etl.checkpoint import DEFAULT_STATE
 from etl.cli.completing import MappingPath
 from etl.errors import EXIT_CODES
-from etl.install import pip_install
+from etl.monitoring.notify_url import parse_notify_urls
 from etl.monitoring.ping_url import PingUrl, parse_ping_url
 from etl.monitoring.push_url import parse_push_url
 from etl.screen.logs import configure_logs
@@ -187,14 +187,8 @@ def _parsed_exit_codes(_: click.Context, __: click.Parameter, value: str) -> fro
 
 
 def _parsed_notify_urls(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Secret, ...]:
-    if not values:
-        return ()
     try:
-        from etl.monitoring.notify import parse_notify_url
-    except ImportError:
-        raise click.UsageError(f"--notify-url needs Apprise: {pip_install('apprise')}") from None
-    try:
-        return tuple(map(parse_notify_url, values))
+        return parse_notify_urls(values)
     except ValueError as problem:
         raise click.BadParameter(str(problem)) from None
 

@@ -107,7 +107,8 @@ def run(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # t
 
     A first run needs --start-from; from then on the checkpoint says where to go on.
     """
-    from etl.commands.sending import RunCall, run_all
+    from etl.commands.calls import RunCall
+    from etl.commands.sending import run_all
 
     call = RunCall(**options)
     return _excused(lambda: run_all(mappings, call), call.exit_zero_on)
@@ -148,7 +149,8 @@ def backfill(mapping: Path, **options: Any) -> int:  # noqa: ANN401  # the field
     It sends what the receiver does not have as it is now; --dry-run compares source and ledger, a line a window. Called
     again, it goes on where it stopped; it shares the rate with the nightly run.
     """
-    from etl.commands.sending import BackfillCall, backfill_one
+    from etl.commands.calls import BackfillCall
+    from etl.commands.sending import backfill_one
 
     call = BackfillCall(**options)
     return _excused(lambda: backfill_one(mapping, call), call.exit_zero_on)
@@ -166,7 +168,8 @@ def backfill(mapping: Path, **options: Any) -> int:  # noqa: ANN401  # the field
 @log_options
 def retry(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # the fields of RetryCall
     """Read the rows of open dead letters again, map and send them."""
-    from etl.commands.sending import RetryCall, retry_all
+    from etl.commands.calls import RetryCall
+    from etl.commands.sending import retry_all
 
     call = RetryCall(**options)
     return _excused(lambda: retry_all(mappings, call), call.exit_zero_on)

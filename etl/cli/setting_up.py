@@ -54,6 +54,7 @@ def init(url: str, table: str | None, **options: Any) -> None:  # noqa: ANN401  
 @mappings_argument
 @click.option("--connect", is_flag=True, help="Also check columns, keys, cursors and the API's credentials.")
 @click.option("--changed-since", metavar="REV", help="Only mappings that differ from where git's branch left REV.")
+@state_option
 @output_option
 @log_options
 def validate(mappings: tuple[Path, ...], **options: Any) -> int:  # noqa: ANN401  # the keywords of validate_all

@@ -57,7 +57,7 @@ class Place:
 
 
 # Commands that look at no state, and have no `--state`.
-WITHOUT_STATE = frozenset({"init", "preview", "sandbox", "schema", "test", "validate"})
+WITHOUT_STATE = frozenset({"init", "preview", "sandbox", "schema", "test"})
 
 
 def shell_line(name: str, *arguments: str, state: str) -> str:

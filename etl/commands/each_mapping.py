@@ -182,7 +182,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
 ) -> int:
     run_id = uuid4().hex[:12]
     log_context(mapping=mapping.name, run_id=run_id)
-    begun, started_at = clock.monotonic(), clock.utc_now()
+    begun = clock.monotonic()
     try:
         with ExitStack() as stack:
             if not call.dry_run:
@@ -231,7 +231,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
         # A process that was refused the lock, also after a wait, leaves no record beside that of the holder.
         if store.writable and not isinstance(error, MappingLocked):
             outcome = _recorded(outcome, store)
-    outcome = replace(outcome, started_at=started_at, finished_at=clock.utc_now())
+        outcome = outcome.ended(clock.utc_now())
     outcome = replace(outcome, destination=_where_to(mapping), check=call.check)
     _complete_hint(outcome, mapping, call)
     reports.ended(mapping, outcome, store)
@@ -287,7 +287,8 @@ def _tell(outcome: Outcome, mapping: Mapping, store: StateStore, call: Call) -> 
             letter = store.mapping(mapping.name).letters.example(reason, outcome.run_id)
         except StateUnusable:
             return None
-        return letter.key if letter else None
+        # What a person has acknowledged needs nothing more.
+        return letter.key if letter and not letter.acknowledged else None
 
     event = mapping.event if isinstance(mapping.event, str) else ""
     place = Place(mapping.path, tuple(mapping.source.primary_key), call.state, event)

@@ -29,7 +29,7 @@ from etl.source.open import open_source
 from etl.state.mapping_state import MappingState
 from etl.state.runs import RunRecord
 from etl.state.store import open_state
-from etl.transform.omissions import omitted_fields
+from etl.transform.problem import omitted_fields
 from etl.transform.transformer import Transformer
 
 _MOST_EARLIER = 5

@@ -7,7 +7,8 @@ that is under way: it looks at each request just before it leaves.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ import click
 
 from etl.commands.advice import Step, shell_line, shown
 from etl.commands.loading import load
-from etl.commands.suppression_file import read_suppressions, write_suppressions
+from etl.commands.suppression_file import read_suppressions, refuse_to_lose, write_suppressions
 from etl.errors import StateUnusable, UsageProblem
 from etl.event.identities import identities_of
 from etl.host.system_clock import SystemClock
@@ -65,6 +66,7 @@ class ForgetCall:
 class Receipt:
     """What was done. `emails`, `userids`: how many identities of each sort; `new`: of these not suppressed before.
 
+    rows_found, rows_unknown: of the keys, how many the source has, and how many neither it nor the state knows.
     under_way: the runs that were at work then, as words.
     """
 
@@ -77,6 +79,7 @@ class Receipt:
     userids: int
     new: int
     rows_found: int
+    rows_unknown: int
     ledger_entries: int
     dead_letters: int
     hashes: tuple[str, ...]
@@ -92,6 +95,7 @@ class Receipt:
             "accounts": list(self.accounts),
             "suppressed": {"email": self.emails, "userid": self.userids, "new": self.new},
             "rows_found": self.rows_found,
+            "rows_unknown": self.rows_unknown,
             "ledger_entries": self.ledger_entries,
             "dead_letters": self.dead_letters,
             "hashes": list(self.hashes),
@@ -121,7 +125,7 @@ def forget(paths: tuple[Path, ...], call: ForgetCall) -> int:
     if call.output == "json":
         click.echo(json_line(receipt.as_dict()))
     else:
-        click.echo(_text(receipt, call, asked_for_keys=bool(call.keys)))
+        click.echo(_text(receipt, call, asked_keys=len(set(call.keys))))
     return 0
 
 
@@ -133,6 +137,13 @@ def erase(
     emails = [_normal("--email", normal_email, text) for text in call.emails]
     userids = [_normal("--userid", clean_text, text) for text in call.userids]
     rows = _row(mappings[0], call.keys) if call.keys else _Rows()
+    unknown = _unknown(mappings[0], rows, call.state)
+    if unknown and unknown == len(rows.keys) and not emails and not userids:
+        which = "no row with this key" if unknown == 1 else "no row with any of these keys"
+        raise UsageProblem(
+            f"{which} is known, neither to the source nor to the state: nobody was forgotten",
+            hint="is it the right mapping, and the key as `explain` takes it? --email and --userid need no row",
+        )
     identities = {*(f"e:{one}" for one in emails), *(f"u:{one}" for one in userids), *rows.identities}
     ask(mappings, len(identities))
     clock = SystemClock()
@@ -145,7 +156,7 @@ def erase(
         entries = letters = 0
         for mapping in mappings:
             erasing = store.mapping(mapping.name).erasing
-            erased = erasing.erase({*rows.keys, *erasing.keys_with(_names(mapping, emails, userids))})
+            erased = erasing.erase({*rows.keys, *rows.spelt, *erasing.keys_with(_names(mapping, emails, userids))})
             entries, letters = entries + erased.ledger_entries, letters + erased.dead_letters
         return Receipt(
             forgotten_at=now,
@@ -157,6 +168,7 @@ def erase(
             userids=sum(one.startswith("u:") for one in identities),
             new=new,
             rows_found=rows.found,
+            rows_unknown=unknown,
             ledger_entries=entries,
             dead_letters=letters,
             hashes=tuple(sorted(one.hex()[:16] for one in of_accounts[0].hashes(identities))),
@@ -164,7 +176,7 @@ def erase(
         )
 
 
-def _text(receipt: Receipt, call: ForgetCall, *, asked_for_keys: bool) -> str:
+def _text(receipt: Receipt, call: ForgetCall, *, asked_keys: int) -> str:
     known = "" if receipt.new else "; all of them were suppressed before"
     sorts = [
         f"{count:,} of {sort}" for sort, count in (("email", receipt.emails), ("userid", receipt.userids)) if count
@@ -178,12 +190,14 @@ def _text(receipt: Receipt, call: ForgetCall, *, asked_for_keys: bool) -> str:
         ("state", receipt.state + (", made just now: is it the right one?" if receipt.state_made else "")),
         ("receipt", " ".join(receipt.hashes)),
     ]
+    if receipt.rows_unknown:
+        words = f"{counted(receipt.rows_unknown, 'key')} of no row that the source or the state knows"
+        rows.insert(1, ("not forgotten", words))
     rows += [("under way", one) for one in receipt.under_way]
     steps = [Step(_IN_THE_ACCOUNT)]
-    if asked_for_keys and not receipt.rows_found:
-        steps.insert(
-            0, Step("the row is gone, so its identities are not known: suppress them with --email or --userid")
-        )
+    if gone := asked_keys - receipt.rows_found - receipt.rows_unknown:
+        words = "the row is gone" if gone == 1 else f"{gone:,} rows are gone"
+        steps.insert(0, Step(f"{words}, so the identities are not known: suppress them with --email or --userid"))
     if receipt.under_way:
         steps.insert(0, Step("a request that was leaving at that moment may have arrived: delete the profile after it"))
     export = shell_line("forget", "--export", "suppressed.json", state=call.state)
@@ -194,11 +208,19 @@ def _text(receipt: Receipt, call: ForgetCall, *, asked_for_keys: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows that were named by their keys, and the identities of those that exist."""
+    """Rows that were named by their `keys`, and the identities of those that the source has.
+
+    gone: the keys of the others. spelt: keys as the source has them, where they were named in another spelling.
+    """
 
     keys: tuple[Key, ...] = ()
+    gone: tuple[Key, ...] = ()
+    spelt: tuple[Key, ...] = ()
     identities: frozenset[str] = frozenset()
-    found: int = 0
+
+    @property
+    def found(self) -> int:
+        return len(self.keys) - len(self.gone)
 
 
 def _row(mapping: Mapping, keys: Sequence[str]) -> _Rows:
@@ -211,8 +233,24 @@ def _row(mapping: Mapping, keys: Sequence[str]) -> _Rows:
         page = source.rows_by_key(wanted, ignore_where=True)
         transform = Transformer(mapping, source.columns, source.child_columns, today=clock.utc_now().date())
         columns = transform(page).columns if page.rows else {}
+        there = {page.position(index).key for index in range(len(page.rows))}
+        there |= {one.position.key for one in page.unreadable}
+        # A database may find a row by another spelling of its key: each such key is asked for alone.
+        gone = tuple(
+            key for key in wanted if key not in there and not source.rows_by_key([key], ignore_where=True).count
+        )
     whom = identities_of(columns.get("email"), columns.get("userid"), len(page.rows))
-    return _Rows(wanted, frozenset(one for of_row in whom for one in of_row), len(page.rows) + len(page.unreadable))
+    spelt = tuple(there.difference(wanted))
+    return _Rows(wanted, gone, spelt, frozenset(one for of_row in whom for one in of_row))
+
+
+def _unknown(mapping: Mapping, rows: _Rows, state: str) -> int:
+    """How many keys of `rows` neither the source nor the state knows."""
+    if not rows.gone:
+        return 0
+    with open_state(state, clock=SystemClock(), write=False) as store:
+        erasing = store.mapping(mapping.name).erasing
+        return sum(not erasing.knows(key) for key in rows.gone)
 
 
 def _names(mapping: Mapping, emails: Iterable[str], userids: Iterable[str]) -> Callable[[Key], bool]:
@@ -264,12 +302,11 @@ def _normal(option: str, normal: Callable[[str], str | None], text: str) -> str:
 
 
 def _export(file: Path, call: ForgetCall) -> int:
-    with open_state(call.state, clock=SystemClock(), write=False) as store:
-        if not store.found:
-            # It would replace the file of the right state by one that names nobody.
-            raise StateUnusable(f"there is no state at {store.place}", hint="name it: --state PATH-OR-URL")
+    with _found_state(call) as store:
+        # One that names nobody would replace the file of the right state.
         people = store.suppressed
         found = people.listed()
+        refuse_to_lose(file, found, key=people.key_fingerprint, place=store.named, state=call.state)
         write_suppressions(file, found, key=people.key_fingerprint)
         shown = {"file": str(file), "written": len(found), "key": people.key_fingerprint, "state": store.place}
     _say(call, shown, f"{len(found):,} suppressed, as hashes of the key {shown['key']}, written to {file}")
@@ -277,13 +314,23 @@ def _export(file: Path, call: ForgetCall) -> int:
 
 
 def _import(file: Path, call: ForgetCall) -> int:
+    with _found_state(call) as store:
+        # Before anything is written to the state, which may be the wrong one.
+        found = read_suppressions(file, key=store.suppressed.key_fingerprint, place=store.named)
     with open_state(call.state, clock=SystemClock(), write=True) as store:
-        people = store.suppressed
-        found = read_suppressions(file, key=people.key_fingerprint, place=store.named)
-        new = people.take_over(found)
+        new = store.suppressed.take_over(found)
         shown = {"file": str(file), "read": len(found), "new": new, "state": store.place}
     _say(call, shown, f"{len(found):,} suppressed read from {file}: {new:,} are new in {store.named}")
     return 0
+
+
+@contextmanager
+def _found_state(call: ForgetCall) -> Iterator[StateStore]:
+    """The state, to look at. Raises `StateUnusable` where there is none: a new one has a key of its own."""
+    with open_state(call.state, clock=SystemClock(), write=False) as store:
+        if not store.found:
+            raise StateUnusable(f"there is no state at {store.place}", hint="name it: --state PATH-OR-URL")
+        yield store
 
 
 def _say(call: ForgetCall, shown: dict[str, object], text: str) -> None:

@@ -16,7 +16,9 @@ from etl.errors import MappingInvalid
 from etl.job.outcome import Outcome
 from etl.job.preview import PreviewedRow
 from etl.mapping.model import Mapping
+from etl.monitoring.notify_url import parse_notify_urls
 from etl.monitoring.push_url import parse_push_url
+from etl.secret import Secret
 
 if TYPE_CHECKING:
     from etl.commands.forget import Receipt
@@ -34,14 +36,14 @@ def load(path: PathLike) -> Mapping:
     return mapping
 
 
-def validate(path: PathLike, *, connect: bool = False) -> list[str]:
+def validate(path: PathLike, *, connect: bool = False, state: str = DEFAULT_STATE) -> list[str]:
     """The problems of the mapping at `path`, one printable line each; [] when it is right. Warnings are left out.
 
-    `connect`: the database and the account are asked too.
+    `connect`: the database and the account are asked too, at the rate that runs with this `state` share.
     """
     from etl.commands.validate import remarks_on
 
-    return [remark.text for remark in remarks_on(Path(path), connect=connect) if remark.level == "error"]
+    return [remark.text for remark in remarks_on(Path(path), connect=connect, state=state) if remark.level == "error"]
 
 
 def preview(path: PathLike, *, limit: int = 10, keys: Sequence[str] = (), invalid: bool = False) -> list[PreviewedRow]:
@@ -67,44 +69,39 @@ def run(  # noqa: PLR0913 - the options of the command
     ignore_guards: bool = False,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    notify_url: str | Sequence[str] = (),
     workers: int | str | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send what is new or changed since the last run, as `squeezely-etl run` does; `dry_run` forecasts it.
 
     `max_runtime` is a duration such as "2h"; None: no limit. `state` is a path or the URL of a PostgreSQL database.
-    `metrics_file` and `pushgateway` get the run's figures for Prometheus.
+    `metrics_file` and `pushgateway` get the run's figures for Prometheus; `notify_url`, one or several addresses of
+    Apprise, hears when the mapping begins to need a person and when it is well again.
     `workers` processes prepare rows, each of which imports the caller's main module (see `multiprocessing`); a text
     such as "tcp://scheduler:8786" is the scheduler of Dask workers that do.
 
     Raises:
         MappingInvalid, UsageProblem: the mapping or the call is wrong.
+        ValueError: an address to tell is wrong.
         StateUnusable: the state cannot be opened.
     """
-    from etl.commands.sending import RunCall, run_all
+    from etl.commands.calls import RunCall
+    from etl.commands.sending import run_all
 
     outcomes: list[Outcome] = []
     call = RunCall(
         dry_run=dry_run,
-        check=False,
         start_from=start_from,
         full_refresh=full_refresh,
         limit=limit,
         max_runtime=max_runtime,
-        deadline=None,
         if_locked=if_locked,
         ignore_guards=ignore_guards,
         state=state,
-        output="text",
-        yes=False,
         metrics_file=_place(metrics_file),
-        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
-        exit_zero_on=frozenset(),
-        ping_url=None,
-        notify_url=(),
-        keys=(),
-        show_answer=False,
-        show_values=False,
+        pushgateway=_gateway(pushgateway),
+        notify_url=_people(notify_url),
         workers=workers,
     )
     run_all((_file(path),), call, heard=outcomes.append)
@@ -122,11 +119,13 @@ def backfill(  # noqa: PLR0913 - the options of the command
     dry_run: bool = False,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    notify_url: str | Sequence[str] = (),
     workers: int | str | None = None,
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows whose cursor lies in [start, end), without both all, as `backfill` does. Raises as `run`."""
-    from etl.commands.sending import BackfillCall, backfill_one
+    from etl.commands.calls import BackfillCall
+    from etl.commands.sending import backfill_one
 
     outcomes: list[Outcome] = []
     call = BackfillCall(
@@ -137,12 +136,9 @@ def backfill(  # noqa: PLR0913 - the options of the command
         restart=restart,
         dry_run=dry_run,
         state=state,
-        output="text",
         metrics_file=_place(metrics_file),
-        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
-        exit_zero_on=frozenset(),
-        ping_url=None,
-        notify_url=(),
+        pushgateway=_gateway(pushgateway),
+        notify_url=_people(notify_url),
         workers=workers,
     )
     backfill_one(_file(path), call, heard=outcomes.append)
@@ -157,10 +153,12 @@ def retry(  # noqa: PLR0913 - the options of the command
     limit: int | None = None,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
+    notify_url: str | Sequence[str] = (),
     state: str = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows of open dead letters again: all, or those of `keys` or of `reason`. Raises as `run`."""
-    from etl.commands.sending import RetryCall, retry_all
+    from etl.commands.calls import RetryCall
+    from etl.commands.sending import retry_all
 
     outcomes: list[Outcome] = []
     call = RetryCall(
@@ -168,12 +166,9 @@ def retry(  # noqa: PLR0913 - the options of the command
         reason=reason,
         limit=limit,
         state=state,
-        output="text",
         metrics_file=_place(metrics_file),
-        pushgateway=None if pushgateway is None else parse_push_url(pushgateway),
-        exit_zero_on=frozenset(),
-        ping_url=None,
-        notify_url=(),
+        pushgateway=_gateway(pushgateway),
+        notify_url=_people(notify_url),
     )
     retry_all((_file(path),), call, heard=outcomes.append)
     return outcomes[0]
@@ -216,6 +211,15 @@ def status(*paths: PathLike, history: int = 3, state: str = DEFAULT_STATE) -> li
 
 def _place(path: PathLike | None) -> Path | None:
     return None if path is None else Path(path)
+
+
+def _gateway(url: str | None) -> Secret | None:
+    return None if url is None else parse_push_url(url)
+
+
+def _people(urls: str | Sequence[str]) -> tuple[Secret, ...]:
+    # A text as the variable of the command has it: several are divided by spaces.
+    return parse_notify_urls(urls.split() if isinstance(urls, str) else urls)
 
 
 def _file(*paths: PathLike) -> Path:

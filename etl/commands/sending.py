@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,18 +15,16 @@ import click
 from etl.books import Books
 from etl.checkpoint import Checkpoint
 from etl.clock import Clock
+from etl.commands.calls import BackfillCall, RetryCall, RunCall
 from etl.commands.each_mapping import Call, Reported, Stopper, each
-from etl.commands.loading import Shard
 from etl.commands.reports import ReportTo
 from etl.errors import FirstRunUndecided, UsageProblem
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
 from etl.mapping.quantities import parse_duration
 from etl.monitoring.ending import Ending
-from etl.monitoring.ping_url import PingUrl
 from etl.page import Window
 from etl.screen.progress import Progress
-from etl.secret import Secret
 
 if TYPE_CHECKING:
     from etl.commands.report import Report
@@ -35,102 +33,6 @@ if TYPE_CHECKING:
 
 
 Heard: TypeAlias = "Callable[[Outcome], None] | None"
-
-
-@dataclass(frozen=True, slots=True)
-class RunCall:
-    """The options of `run`, as given."""
-
-    dry_run: bool
-    check: bool
-    start_from: str | None
-    full_refresh: bool
-    limit: int | None
-    max_runtime: str | None
-    deadline: str | None
-    if_locked: str
-    ignore_guards: bool
-    state: str
-    output: str
-    yes: bool
-    metrics_file: Path | None
-    pushgateway: Secret | None
-    ping_url: PingUrl | None
-    notify_url: tuple[Secret, ...]
-    exit_zero_on: frozenset[int]
-    keys: tuple[str, ...]
-    show_answer: bool
-    show_values: bool
-    jobs: int = 1
-    jobs_a_host: int = 4
-    shard: Shard | None = None
-    workers: int | str | None = None
-    report: Path | None = None
-    no_mask: bool = False
-
-    @property
-    def again(self) -> tuple[str, ...]:
-        """The options that say what is sent and for how long, for another command that does the same."""
-        words = [word for key in self.keys for word in ("--key", key)]
-        for name in ("start_from", "limit", "max_runtime", "deadline", "full_refresh", "ignore_guards", "yes"):
-            value = getattr(self, name)
-            if value not in (None, False):
-                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-        return tuple(words)
-
-    def check_options(self, paths: Sequence[Path]) -> None:
-        """Refuse options that do not go together. Raises `click.UsageError`."""
-        if self.check and not self.dry_run:
-            raise click.UsageError("--check goes with --dry-run: a run that sends ends with 0")
-        if self.keys and (self.dry_run or self.start_from or self.full_refresh or self.limit):
-            raise click.UsageError("--key goes without --dry-run, --start-from, --full-refresh and --limit")
-        if self.keys and (len(paths) > 1 or paths[0].is_dir()):
-            raise click.UsageError("--key needs one mapping: the file whose row it is")
-        if self.keys and (self.jobs > 1 or self.shard is not None):
-            raise click.UsageError("--key goes without --jobs and --shard")
-        if self.show_answer and self.limit is None and not self.keys:
-            raise click.UsageError("--show-answer needs --limit or --key: a whole run has too many answers to look at")
-        if self.show_values and not (self.show_answer or self.keys):
-            raise click.UsageError("--show-values needs --show-answer or --key")
-        _check_report(self)
-
-
-@dataclass(frozen=True, slots=True)
-class RetryCall:
-    """The options of `retry`, as given."""
-
-    keys: tuple[str, ...]
-    reason: str | None
-    limit: int | None
-    state: str
-    output: str
-    metrics_file: Path | None
-    pushgateway: Secret | None
-    ping_url: PingUrl | None
-    notify_url: tuple[Secret, ...]
-    exit_zero_on: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class BackfillCall:
-    """The options of `backfill`, as given."""
-
-    start: str | None
-    end: str | None
-    window: str | None
-    resend: bool
-    restart: bool
-    dry_run: bool
-    state: str
-    output: str
-    metrics_file: Path | None
-    pushgateway: Secret | None
-    ping_url: PingUrl | None
-    notify_url: tuple[Secret, ...]
-    exit_zero_on: frozenset[int]
-    workers: int | str | None = None
-    report: Path | None = None
-    no_mask: bool = False
 
 
 def run_all(
@@ -205,7 +107,7 @@ def run_all(
         "run",
         call.state,
         call.output,
-        report_to=ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url, heard=ended),
+        report_to=_report_to(call, ended=ended),
         dry_run=call.dry_run,
         check=call.check,
         fine=call.exit_zero_on,
@@ -246,10 +148,7 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall, *, heard: Heard = None) 
 
     Raises `click.UsageError` for options that do not go together.
     """
-    if call.keys and (len(paths) > 1 or paths[0].is_dir()):
-        raise click.UsageError("--key needs one mapping: the file whose row it is")
-    if call.keys and (call.reason is not None or call.limit is not None):
-        raise click.UsageError("--key goes without --reason and --limit")
+    call.check_options(paths)
     clock = SystemClock()
 
     def work(context: RunContext, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
@@ -273,7 +172,7 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall, *, heard: Heard = None) 
             "retry",
             call.state,
             call.output,
-            report_to=ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url),
+            report_to=_report_to(call),
             fine=call.exit_zero_on,
             heard=heard,
         ),
@@ -287,7 +186,7 @@ def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
 
     Raises `click.UsageError` for options that do not go together.
     """
-    _check_report(call)
+    call.check_options()
     clock = SystemClock()
 
     def work(context: RunContext, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
@@ -306,7 +205,7 @@ def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
         "backfill",
         call.state,
         call.output,
-        report_to=ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url),
+        report_to=_report_to(call),
         dry_run=call.dry_run,
         fine=call.exit_zero_on,
         track="backfill",
@@ -317,11 +216,8 @@ def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
     return each((path,), job, work, clock=clock)
 
 
-def _check_report(call: RunCall | BackfillCall) -> None:
-    if call.report is not None and not call.dry_run:
-        raise click.UsageError("--report goes with --dry-run")
-    if call.no_mask and call.report is None:
-        raise click.UsageError("--no-mask goes with --report")
+def _report_to(call: RunCall | RetryCall | BackfillCall, *, ended: Callable[[Ending], None] | None = None) -> ReportTo:
+    return ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url, heard=ended)
 
 
 def _report(call: RunCall | BackfillCall) -> Report | None:

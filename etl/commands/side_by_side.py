@@ -36,8 +36,8 @@ from etl.screen.streams import prepare_streams, say
 from etl.screen.telling import show_bug, show_error, tell
 
 if TYPE_CHECKING:
+    from etl.commands.calls import RunCall
     from etl.commands.report import Report
-    from etl.commands.sending import RunCall
 
 
 @dataclass(slots=True)

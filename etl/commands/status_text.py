@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from etl.checkpoint import Backfill, Checkpoint
@@ -17,7 +16,7 @@ from etl.commands.summary import NO_CLOCK, position_text
 from etl.commands.worries import Worry
 from etl.exact import encode, show
 from etl.job.outcome import checkpoint_dict
-from etl.screen.layout import indented, labelled, plain
+from etl.screen.layout import Column, indented, labelled, plain, table
 from etl.screen.wording import by_reason, counted, duration, estimated
 from etl.state.lock import Holder
 from etl.state.runs import RunRecord
@@ -169,24 +168,28 @@ def _backfill_text(backfill: Backfill, now: datetime) -> str:
     return f"{span}{steps}: not finished, {done}, begun {_ago(backfill.started_at, now)}"
 
 
-def _runs(runs: Sequence[RunRecord]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("last runs (UTC)", no_wrap=True)
-    table.add_column("command", no_wrap=True)
-    table.add_column("ended", no_wrap=True)
-    table.add_column("took", no_wrap=True, justify="right")
-    table.add_column("rows", overflow="fold")
+def _runs(runs: Sequence[RunRecord]) -> RenderableType:
+    columns = (
+        Column("last runs (UTC)"),
+        Column("command"),
+        Column("ended"),
+        Column("took", number=True),
+        Column("rows", wraps=True),
+    )
+    rows: list[tuple[Text, ...]] = []
     for run in runs:
         code = f" {run.exit_code}" if run.exit_code and run.outcome != "done" else ""
         took = "" if run.finished_at is None else duration((run.finished_at - run.started_at).total_seconds())
-        table.add_row(
-            plain(f"{run.started_at:%Y-%m-%d %H:%M}"),
-            plain(run.command),
-            plain(f"{run.outcome}{code}", COLOURS.get(run.outcome, "")),
-            plain(took),
-            _what(run),
+        rows.append(
+            (
+                plain(f"{run.started_at:%Y-%m-%d %H:%M}"),
+                plain(run.command),
+                plain(f"{run.outcome}{code}", COLOURS.get(run.outcome, "")),
+                plain(took),
+                _what(run),
+            )
         )
-    return table
+    return table(columns, rows)
 
 
 def _what(run: RunRecord) -> Text:

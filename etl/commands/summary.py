@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from etl.commands.advice import Step, shown
@@ -17,7 +16,7 @@ from etl.job.outcome import ExampleEvent, Forecast, Outcome
 from etl.mapping.problem_codes import PROBLEMS
 from etl.page import Position
 from etl.screen.cell import cell
-from etl.screen.layout import LABEL_WIDTH, indented, labelled, paint, plain
+from etl.screen.layout import Column, indented, labelled, noted, paint, plain, table
 from etl.screen.wording import MOST_REASONS, duration, estimated
 
 MOST_WINDOWS = 36
@@ -123,6 +122,7 @@ def figures(outcome: Outcome) -> list[tuple[str, int | None, str]]:
         ("unchanged", books.unchanged, _unchanged_note(outcome)),
         ("invalid", books.invalid, f"refused here{kept}"),
         ("rejected", books.rejected, f"refused by the API{kept}"),
+        ("acknowledged", books.acknowledged, "of the invalid and rejected: a person has seen their dead letters"),
         ("suppressed", books.suppressed, "of identities that were forgotten: never sent"),
         ("unsent", 0 if forecast else books.unsent, "left for the next run"),
         ("held", books.held, "newer than this run's upper bound: the next run reads them"),
@@ -144,21 +144,17 @@ def reasons(outcome: Outcome) -> list[tuple[str, int]]:
     return [one for one in outcome.books.reasons.most_common() if one[0] not in BESIDE_THE_BOOKS]
 
 
-def _books(outcome: Outcome) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, min_width=LABEL_WIDTH)
-    table.add_column(no_wrap=True, min_width=10, justify="right")
-    table.add_column(overflow="fold")
+def _books(outcome: Outcome) -> RenderableType:
+    rows: list[tuple[str, str, str]] = []
     for name, count, note in figures(outcome):
         if matters(name, count):
-            table.add_row(plain(name), plain("?" if count is None else f"{count:,}"), plain(note, "dim"))
+            rows.append((name, "?" if count is None else f"{count:,}", note))
         if name == "rejected":
-            _add_reasons(table, outcome)
-            _add_omitted(table, outcome)
-    return table
+            rows += [*_reasons(outcome), *_omitted(outcome)]
+    return noted(rows)
 
 
-def _add_reasons(table: Table, outcome: Outcome) -> None:
+def _reasons(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
     found = reasons(outcome)
     for reason, count in found[:MOST_REASONS]:
         code = PROBLEMS.get(reason)
@@ -166,21 +162,21 @@ def _add_reasons(table: Table, outcome: Outcome) -> None:
         keys = outcome.forecast.examples.get(reason) if outcome.forecast else None
         if keys:
             note += f"; for instance key {', '.join(show_key(parse_key_text(key)) for key in keys)}"
-        table.add_row(plain(f"  {reason}"), plain(f"{count:,}"), plain(note, "dim"))
+        yield f"  {reason}", f"{count:,}", note
     if len(found) > MOST_REASONS:
         rest = sum(count for _, count in found[MOST_REASONS:])
-        table.add_row(plain("  other reasons"), plain(f"{rest:,}"), plain("all of them with -o json", "dim"))
+        yield "  other reasons", f"{rest:,}", "all of them with -o json"
 
 
-def _add_omitted(table: Table, outcome: Outcome) -> None:
+def _omitted(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
     omitted = outcome.books.omitted.most_common()
     for (field, code), count in omitted[:MOST_REASONS]:
         known = PROBLEMS.get(code)
         note = f"left out, {code}: {known.meaning}; {known.remedy}" if known else f"left out, {code}"
-        table.add_row(plain(f"omitted {field}"), plain(f"{count:,}"), plain(note, "dim"))
+        yield f"omitted {field}", f"{count:,}", note
     if len(omitted) > MOST_REASONS:
         rest = sum(count for _, count in omitted[MOST_REASONS:])
-        table.add_row(plain("other omitted"), plain(f"{rest:,}"), plain("all of them with -o json", "dim"))
+        yield "other omitted", f"{rest:,}", "all of them with -o json"
 
 
 def _changed_note(outcome: Outcome) -> str:
@@ -232,19 +228,17 @@ def _example_words(one: ExampleEvent) -> str:
     return f"{one.kind}, key {show_key(parse_key_text(one.key))}{by}: {content}"
 
 
-def _windows(forecast: Forecast) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("window", overflow="fold")
-    table.add_column("rows", justify="right", no_wrap=True)
+def _windows(forecast: Forecast) -> RenderableType:
     shown = counted_in_windows(forecast)
-    for name in shown:
-        table.add_column(WINDOW_COUNTS[name], justify="right", no_wrap=True)
-    for window in forecast.windows[:MOST_WINDOWS]:
-        counts = (f"{getattr(window, name):,}" for name in shown)
-        table.add_row(plain(window.label), plain(f"{window.rows:,}"), *map(plain, counts))
+    columns = [Column("window", wraps=True), Column("rows", number=True)]
+    columns += [Column(WINDOW_COUNTS[name], number=True) for name in shown]
+    rows = [
+        [plain(one.label), plain(f"{one.rows:,}"), *(plain(f"{getattr(one, name):,}") for name in shown)]
+        for one in forecast.windows[:MOST_WINDOWS]
+    ]
     if (left := len(forecast.windows) - MOST_WINDOWS) > 0:
-        table.add_row(plain(f"{left:,} more: all of them with -o json"))
-    return table
+        rows.append([plain(f"{left:,} more: all of them with -o json"), *(plain("") for _ in columns[1:])])
+    return table(columns, rows)
 
 
 def _checkpoint_rows(outcome: Outcome, begins: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from etl.commands.advice import shell_line
 from etl.errors import StateUnusable, UsageProblem
 from etl.host.whole_file import write_whole
 from etl.state.suppressions import HASH_BYTES, Suppressed
@@ -27,6 +28,28 @@ def write_suppressions(file: Path, found: Sequence[Suppressed], *, key: str) -> 
         raise UsageProblem(f"{file} cannot be written: {error.strerror}") from None
 
 
+def refuse_to_lose(file: Path, found: Sequence[Suppressed], *, key: str, place: str, state: str) -> None:
+    """Refuse to replace `file` where it holds anything that `found`, of the state `place`, does not.
+
+    state: the same state as it was given. Raises `StateUnusable`, or `UsageProblem` where it is no such file.
+    """
+    if not file.is_file() or not file.stat().st_size:
+        return
+    of_key, old = _content(file)
+    if of_key != key:
+        raise StateUnusable(
+            f"{file} is the export of a state with another key ({of_key}) than {place} has ({key}); it was left as "
+            "it is",
+            hint="name the state that it is of: --state PATH-OR-URL; or export to another file",
+        )
+    known = {(one.account, one.identity) for one in found}
+    if missing := sum((one.account, one.identity) not in known for one in old):
+        raise StateUnusable(
+            f"{file} names {missing:,} suppressed that {place} does not know: it was left as it is",
+            hint=f"take them over first: {shell_line('forget', '--import', str(file), state=state)}",
+        )
+
+
 def read_suppressions(file: Path, *, key: str, place: str) -> list[Suppressed]:
     """What `file` holds.
 
@@ -34,6 +57,18 @@ def read_suppressions(file: Path, *, key: str, place: str) -> list[Suppressed]:
         UsageProblem: it cannot be read, or is no such file.
         StateUnusable: it is of a state with another key than that with the fingerprint `key`, the state `place`.
     """
+    of_key, rows = _content(file)
+    if of_key != key:
+        raise StateUnusable(
+            f"{file} was exported from a state with another key ({of_key}) than {place} has ({key}): its hashes say "
+            "nothing here",
+            hint="restore the state itself from a backup, then import; or forget each person again",
+        )
+    return rows
+
+
+def _content(file: Path) -> tuple[str, list[Suppressed]]:
+    """The key's fingerprint and the rows. Raises `UsageProblem`."""
     try:
         content = json.loads(file.read_text(encoding="ascii"))
         rows = [
@@ -45,14 +80,8 @@ def read_suppressions(file: Path, *, key: str, place: str) -> list[Suppressed]:
     except (ValueError, LookupError, TypeError):
         rows, of_key, version = [], "", 0
     if version != _VERSION or any(len(one.identity) != HASH_BYTES or not _is_plain(one) for one in rows):
-        raise UsageProblem(f"{file} is no file of `forget --export`, or not a whole one")
-    if of_key != key:
-        raise StateUnusable(
-            f"{file} was exported from a state with another key ({of_key}) than {place} has ({key}): its hashes say "
-            "nothing here",
-            hint="restore the state itself from a backup, then import; or forget each person again",
-        )
-    return rows
+        raise UsageProblem(f"{file} is no file of `forget --export`, or not a whole one", hint="name another file")
+    return str(of_key), rows
 
 
 def _is_plain(row: Suppressed) -> bool:

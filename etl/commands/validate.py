@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from etl.checkpoint import DEFAULT_STATE
 from etl.commands.changed_files import ChangedFiles, Reading
 from etl.commands.loading import load_each
 from etl.errors import MappingInvalid, worst_exit_code
@@ -59,9 +60,10 @@ class Report:
         return worst_exit_code([remark.code for remark in self.remarks])
 
 
-def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str | None, output: str) -> int:
+def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str | None, state: str, output: str) -> int:
     """Check the mappings of `paths` and print the reports; returns the worst exit code.
 
+    state: where runs keep theirs; looked at with `connect` alone, for the account's rate and pauses.
     changed_since: only those that differ from this revision of git, own steps and other files of theirs included.
     """
     reading = Reading()
@@ -71,7 +73,7 @@ def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str |
     if changed_since is not None:
         files = ChangedFiles(changed_since, folder=loaded[0][0].absolute().parent)
         changed = [one for one in loaded if files.among(one[2])]
-    reports = [_report(path, one, connect=connect, names=names) for path, one, _ in changed]
+    reports = [_report(path, one, connect=connect, state=state, names=names) for path, one, _ in changed]
     for report in reports:
         if output == "json":
             click.echo(json_line(_as_dict(report)))
@@ -82,14 +84,14 @@ def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str |
     return worst_exit_code([report.exit_code for report in reports])
 
 
-def remarks_on(path: Path, *, connect: bool) -> tuple[Remark, ...]:
+def remarks_on(path: Path, *, connect: bool, state: str = DEFAULT_STATE) -> tuple[Remark, ...]:
     """All remarks on the mapping in the file at `path`."""
     ((_, loaded),) = load_each((path,), access_needed=False)
     names = Counter([loaded.name]) if isinstance(loaded, Mapping) else Counter[str]()
-    return _report(path, loaded, connect=connect, names=names).remarks
+    return _report(path, loaded, connect=connect, state=state, names=names).remarks
 
 
-def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, names: Counter[str]) -> Report:
+def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, state: str, names: Counter[str]) -> Report:
     if isinstance(loaded, MappingInvalid):
         remarks = tuple(Remark("error", problem, code=2) for problem in loaded.problems)
         return Report(path, path.stem, remarks or (Remark("error", loaded.message, loaded.hint, code=2),))
@@ -108,7 +110,7 @@ def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, name
         return Report(path, loaded.name, tuple(found), summary)
     from etl.commands.validate_connected import connected
 
-    told = connected(loaded)
+    told = connected(loaded, state=state)
     return Report(path, loaded.name, (*found, *told.remarks), summary, told.reading, told.key, tuple(told.to_create))
 
 

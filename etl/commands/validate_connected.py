@@ -21,6 +21,7 @@ from etl.mapping.model import Mapping
 from etl.source.open import open_source
 from etl.source.place import at_key
 from etl.source.source import Source
+from etl.state.store import on_server, open_state
 from etl.transform.transformer import Transformer
 
 # How long a person who asks is kept waiting for the rate that runs share.
@@ -38,8 +39,11 @@ class Told:
     to_create: list[FieldToCreate] = field(default_factory=list)
 
 
-def connected(mapping: Mapping) -> Told:
-    """Ask the database and the account of `mapping`; their failures are remarks."""
+def connected(mapping: Mapping, *, state: str) -> Told:
+    """Ask the database and the account of `mapping`; their failures are remarks.
+
+    state: where runs keep theirs, a path or a URL; those that share one on a server share a rate and its pauses there.
+    """
     told, ways = Told(), list[str]()
     told.remarks += _database(mapping, ways, told.to_create)
     told.reading = "".join(ways)
@@ -48,7 +52,7 @@ def connected(mapping: Mapping) -> Told:
         hint = "set it, and ask again; without --connect neither account nor key is needed"
         told.remarks += [Remark("error", f"{one} {words}", hint, code=2) for one in unset]
         return told
-    told.key, remarks = _credentials(mapping)
+    told.key, remarks = _credentials(mapping, state)
     told.remarks += remarks
     return told
 
@@ -116,12 +120,14 @@ def _wait_for_turn(budget: Budget, clock: Clock) -> None:
         clock.wait(wait)
 
 
-def _credentials(mapping: Mapping) -> tuple[str, list[Remark]]:
+def _credentials(mapping: Mapping, state: str) -> tuple[str, list[Remark]]:
     """What the API says of the key (right, wrong, unclear, or "" when it did not say), and the remarks on it."""
     clock = SystemClock()
     try:
         with ExitStack() as stack:
-            budget = stack.enter_context(closing(shared_budget(mapping.destination, None, clock=clock)))
+            # Only looked at: it is neither made nor brought up to date here.
+            store = stack.enter_context(open_state(state, clock=clock, write=False)) if on_server(state) else None
+            budget = stack.enter_context(closing(shared_budget(mapping.destination, store, clock=clock)))
             client = stack.enter_context(closing(ApiClient(mapping.destination, clock=clock)))
             _wait_for_turn(budget, clock)
             check = client.verify_credentials()

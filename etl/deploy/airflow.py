@@ -13,6 +13,7 @@ from string import Template
 from etl.deploy.plan import (
     AT_ONCE_CODES,
     FINE_CODES,
+    NOTIFY_VARIABLE,
     PUSH_VARIABLE,
     STATE_VARIABLE,
     TOLD,
@@ -71,6 +72,7 @@ def send(name, params):
         "state": STATE or os.environ["$state_variable"],
         "metrics_file": METRICS_FILE,
         "pushgateway": os.environ.get("$push_variable"),
+        "notify_url": os.environ.get("$notify_variable", ""),
     }
     counts = {}
     try:
@@ -135,6 +137,7 @@ def render(plan: Plan) -> tuple[File, ...]:
         state=repr(None if plan.state is None else str(plan.state)),
         state_variable=STATE_VARIABLE,
         push_variable=PUSH_VARIABLE,
+        notify_variable=NOTIFY_VARIABLE,
         metrics_file=repr(None if plan.metrics_file is None else str(plan.metrics_file)),
         max_runtime=repr(plan.max_runtime),
         at_once=AT_ONCE_CODES,
@@ -171,7 +174,7 @@ def _instructions(plan: Plan) -> list[str]:
     if plan.optional:
         lines.append(f"The mappings have defaults for these variables of the workers: {', '.join(plan.optional)}")
     lines += [f"The workers need the file {path}" for path in plan.secret_files]
-    lines.append(f"{PUSH_VARIABLE} of the workers: {TOLD[PUSH_VARIABLE]}")
+    lines += [f"{name} of the workers: {TOLD[name]}" for name in (PUSH_VARIABLE, NOTIFY_VARIABLE)]
     trigger = f"  airflow dags trigger {plan.unit} --conf"
     return [
         *lines,

@@ -15,9 +15,11 @@ from etl.errors import EXIT_CODES
 
 STATE_VARIABLE = "SQUEEZELY_ETL_STATE"
 PUSH_VARIABLE = "SQUEEZELY_ETL_RUN_PUSHGATEWAY"
+NOTIFY_VARIABLE = "SQUEEZELY_ETL_RUN_NOTIFY_URL"
 # Whom a run tells of itself; the addresses are secrets, so they go by their variables only.
 TOLD = {
     "SQUEEZELY_ETL_RUN_PING_URL": "if a cron monitor is to be told",
+    NOTIFY_VARIABLE: "if people are to be told in chat or by mail when a mapping needs one of them",
     PUSH_VARIABLE: "if a Pushgateway is to have the figures",
 }
 # The job ends by itself at --max-runtime and then lets what is in flight settle; who kills it earlier makes repeats.

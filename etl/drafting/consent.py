@@ -15,6 +15,7 @@ from etl.drafting.dictionary import (
     CONSENT_TIMES,
     CONSENT_UNKNOWN,
     CONSENT_YES,
+    CONSENTS,
     LISTED,
     REVOCATION_TIMES,
 )
@@ -103,7 +104,7 @@ def _said_by_values(column: SampledColumn, *, is_subscription: bool) -> Iterator
     spellings = sorted({one.strip() for one in column.values if isinstance(one, str) and one.strip()})
     words = {bare(one) for one in spellings}
     if (
-        words & CONSENT_TELLING
+        (words & CONSENT_TELLING or rank(column.known_as, CONSENTS) is not None)
         and words & (CONSENT_YES | CONSENT_NO)
         and words <= CONSENT_YES | CONSENT_NO | CONSENT_UNKNOWN
     ):

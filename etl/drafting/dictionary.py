@@ -25,7 +25,8 @@ FIELD_NAMES = _names(
     firstname="firstname voornaam vorname givenname roepnaam rufname forename fname firstnames first",
     lastname="lastname achternaam nachname surname familyname familienaam familienname zuname lname last",
     gender="gender geslacht geschlecht sex sekse salutation anrede aanhef idgender sal",
-    birthdate="birthdate dateofbirth dob birthday birthdaydate geboortedatum gebdatum geburtsdatum geburtstag "
+    birthdate="birthdate dateofbirth dob bornon bornat dateborn geborenop geborenam "
+    "birthday birthdaydate geboortedatum gebdatum geburtsdatum geburtstag "
     "geboortedag bday",
     phone="phone phonenumber telephone telephonenumber telefoon telefoonnummer telefon telefonnummer tel telnr "
     "mobile mobilephone mobilenumber mobiel mobielnummer mobil mobilnummer mobiltelefon handy handynummer gsm "
@@ -69,6 +70,12 @@ FIELD_NAMES = _names(
     "ordertimestamp dateorder processedat placed besteldop besteldatum bestelmoment bestelddatum besteld "
     "orderdatum bestelltam bestelldatum "
     "bestellzeit bestellt auftragsdatum kaufdatum occurredat happenedat eventtime eventat",
+)
+
+# What stands before a last name in a column of its own, as "van der" does.
+PARTICLES = _words(
+    "tussenvoegsel tussenvoegsels tussenv tussenvgsl voorvoegsel voorvoegsels namensvorsatz vorsatzwort "
+    "nachnamevorsatz nameparticle lastnameprefix surnameprefix lastnameinfix nameinfix infix"
 )
 
 # Names that hold an order's number where the rest of the row says that it is an order.
@@ -156,6 +163,11 @@ STATUS_NAMES = _words(
     "status orderstatus orderstatusid ordersstatus state orderstate currentstate paymentstate paymentstatus "
     "financialstatus checkoutstate statusid stateid transstatus type ordertype "
     "bestelstatus bestellstatus auftragsstatus zustand"
+)
+# What nothing but consent to a newsletter is called, whatever its words are.
+CONSENTS = (
+    *FIELD_NAMES["newsletter"],
+    *_words("newsletterconsentstatus consentstatus optinstatus consent newsletterstate emailmarketingconsent"),
 )
 # What consents are called where the values tell what they are, and the times of opting in.
 CONSENT_STATES = _words(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from etl.drafting.dictionary import FIELD_NAMES, ORDER_OWNERS, OWNERS
+from etl.drafting.dictionary import FIELD_NAMES, ORDER_OWNERS, OWNERS, PARTICLES
 from etl.drafting.draft import DraftField
 from etl.drafting.facts import SampledColumn, TableFacts
 from etl.drafting.looks import CONVINCING, PLAUSIBLE, Fit, fit, look_of, needs_comma
 from etl.drafting.names import bare, counts_cents, is_secret, rank
+from etl.drafting.quoting import quoted
 from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS, ReceiverField, on_invalid_of
 from etl.transform.plausible import implausible
 
@@ -110,4 +111,14 @@ def is_called(column: SampledColumn, look: str) -> bool:
 
 def person_fields(facts: TableFacts) -> dict[str, DraftField]:
     """The fields of the row by their names, orders' own ones among them."""
-    return fields_by_name(facts.columns, FIELD_NAMES, FIELDS, today=facts.today)
+    chosen = fields_by_name(facts.columns, FIELD_NAMES, FIELDS, today=facts.today)
+    last = chosen.get("lastname")
+    particle = next((one for one in facts.columns if rank(one.known_as, PARTICLES) is not None), None)
+    if last is None or last.column is None or last.options or particle is None:
+        return chosen
+    # The names of other columns cannot stand in a template.
+    if particle.name.isidentifier() and last.column.isidentifier():
+        template = ("template", quoted(f"{{{particle.name}}} {{{last.column}}}"))
+        reason = f"{last.reason}; with what stands before it, where there is something"
+        chosen["lastname"] = DraftField("lastname", None, reason, (template,), further=(particle.name, last.column))
+    return chosen

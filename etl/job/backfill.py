@@ -203,7 +203,7 @@ def forecast_backfill(
         dry_run=True,
         mapping_change=context.mapping_change,
         forecast=replace(forecaster.forecast(in_windows=True), windows=tuple(by_window)),
-    )
+    ).ended(context.clock.utc_now())
 
 
 def _counts(forecaster: Forecaster) -> tuple[int, ...]:

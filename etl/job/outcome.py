@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from etl.books import Books
@@ -124,7 +124,8 @@ class Outcome:
     those of a backfill that are done, and all of them; None elsewhere. `follows_clock` is False when the cursor is a
     mere number, so that rows which commit late may lie below the checkpoint. `checkpoint_at` is the moment that the
     checkpoint's cursor names, aware, in UTC (of a day: its first); None: it names none, or it is not known.
-    `started_at` and `finished_at` are aware, in UTC; None in what the state records, which has columns for them.
+    `started_at` and `finished_at` are aware, in UTC, `duration_seconds` apart; None in what the state records, where
+    they have columns of their own.
     """
 
     mapping: str
@@ -148,6 +149,10 @@ class Outcome:
     differing: int | None = None
     destination: Mapping[str, str | None] | None = None
     check: bool = False
+
+    def ended(self, now: datetime) -> Outcome:
+        """The same with the moments of its start and its end, `now` (aware, UTC)."""
+        return replace(self, started_at=now - timedelta(seconds=self.duration_seconds), finished_at=now)
 
     @property
     def exit_code(self) -> int:

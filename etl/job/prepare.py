@@ -25,7 +25,7 @@ from etl.job.encoder import Columns, Encoded, Encoder
 from etl.job.ports import Doubts, Ledger, OpenLetters, Suppressions
 from etl.job.under_way import UnderWay
 from etl.page import Key, Page, Position
-from etl.transform.omissions import doubts, omitted_fields
+from etl.transform.problem import doubts, omitted_fields
 from etl.transform.transformer import Problem
 
 

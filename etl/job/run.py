@@ -215,7 +215,8 @@ def do(
         follows_clock=context.source.follows_clock,
         rows_gone=job.rows_gone(),
     )
-    return _recorded(context, job, run_no, outcome, all_answered=delivery.all_answered)
+    now = context.clock.utc_now()
+    return _recorded(context, job, run_no, outcome, all_answered=delivery.all_answered).ended(now)
 
 
 def _recorded(context: RunContext, job: Job, run_no: int, outcome: Outcome, *, all_answered: bool) -> Outcome:
@@ -345,7 +346,7 @@ def forecast_mapping(
         forecast=forecaster.forecast(guards=_tripped(context, forecaster, options)),
         follows_clock=context.source.follows_clock,
         mapping_change=context.mapping_change,
-    )
+    ).ended(context.clock.utc_now())
 
 
 def _forecaster(context: RunContext, options: RunOptions) -> Forecaster:

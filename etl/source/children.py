@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from etl.page import Column, findable
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault, Fault
+from etl.source.found import weight_of
 from etl.source.key_lookup import KeyLookup
 from etl.source.plan import Layout, ReadPlan
 from etl.source.relation import Relation, condition
-from etl.source.weight import weight_of
 
 Row = tuple[Any, ...]
 PIECE_CHILDREN = 100

@@ -9,9 +9,8 @@ from __future__ import annotations
 from etl.page import UnreadableRow
 from etl.source.children import ChildReader
 from etl.source.database import Database
-from etl.source.found import PAGE_BYTES, Found
+from etl.source.found import PAGE_BYTES, Found, weight_of
 from etl.source.plan import Layout
-from etl.source.weight import weight_of
 
 
 class Completing:

@@ -1,10 +1,13 @@
-"""Which columns may be a key: those whose values come back exactly, and compare as they sort.
+"""Which columns may be a key, alone or together: those whose values come back exactly, and compare as they sort.
 
 A key of any other type would lose rows at the ends of pages, or could not be kept in the state; so it is refused by
-name before anything is read, by `validate --connect` and by `run` alike.
+name before anything is read, by `validate --connect` and by `run` alike. Several columns may be one cursor: the
+latest value of them that is not NULL.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from etl.errors import SourceMismatch
 from etl.source.place import at_key
@@ -57,3 +60,31 @@ def unfit_reason(relation: Relation, name: str) -> str | None:
     if kind in KEY_KINDS:
         return None
     return _WHY.get(kind or "", "values of this type cannot be kept and compared exactly")
+
+
+def with_latest(relation: Relation, plan: ReadPlan) -> Relation:
+    """`relation` with a column `plan.cursor_field` that stands for `plan.cursor_columns`.
+
+    Raises:
+        SourceMismatch: their types differ, so that the database would convert one of them by the session's zone.
+    """
+    name, parts = plan.cursor_field or "", plan.cursor_columns
+    kinds = {relation.kinds[part] for part in parts}
+    if len(kinds) > 1:
+        listed = ", ".join(f"{part} is {relation.type_name(part)}" for part in parts)
+        words = (
+            f"its columns are of different types ({listed}), so their latest value depends on the time zone of the "
+            "session"
+        )
+        raise SourceMismatch(
+            at_key(plan, ("source", "cursor_field"), words),
+            hint="use columns of one type, or a query that converts them to one",
+        )
+    digits = [relation.fraction_digits[part] for part in parts if part in relation.fraction_digits]
+    always = any(part not in relation.nullable for part in parts)
+    return replace(
+        relation,
+        kinds={**relation.kinds, name: kinds.pop()},
+        nullable=relation.nullable - {name} if always else relation.nullable | {name},
+        fraction_digits={**relation.fraction_digits, **({name: max(digits)} if digits else {})},
+    )

@@ -1,9 +1,11 @@
-"""What one reading of the database found."""
+"""What one reading of the database found, and how much memory it takes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from sys import getsizeof
 from typing import Any
 
 from etl.page import Position, UnreadableRow
@@ -14,6 +16,9 @@ PAGE_BYTES = 8 * 1024 * 1024
 # How large rows are is not known before some of them are here.
 FIRST_ROWS = 10
 PIECE_ROWS = 16
+_SAMPLE_ROWS = 16
+# Types whose own size tells nothing of what is in them.
+_NESTED = frozenset({dict, list})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +34,15 @@ class Found:
     last: Position | None
     complete: bool
     children: Mapping[int, Sequence[Row]] = field(default_factory=dict)
+
+
+def weight_of(rows: Sequence[tuple[Any, ...]]) -> int:
+    """The bytes that the values of `rows` take, nearly; at least one a row."""
+    if not rows:
+        return 0
+    sample = rows[:: 1 + len(rows) // _SAMPLE_ROWS]
+    values = list(chain.from_iterable(sample))
+    total = sum(map(getsizeof, values))
+    if not _NESTED.isdisjoint(map(type, values)):
+        total += sum(2 * len(str(value)) for value in values if type(value) in _NESTED)
+    return total * len(rows) // len(sample) + len(rows)

@@ -7,15 +7,10 @@ from contextlib import closing
 from functools import partial
 
 from etl.page import Key, Position, UnreadableRow
-from etl.source.completing import Completing, rows_that_fit
-from etl.source.database import Database
+from etl.source.completing import rows_that_fit
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, Row
-from etl.source.keyset import Keyset
-from etl.source.order_guard import OrderGuard
-from etl.source.pages import PageReader
-from etl.source.plan import Layout, ReadPlan
-from etl.source.weight import weight_of
+from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, Row, weight_of
+from etl.source.pages import PageReader, ReaderParts
 
 KEYS_A_STATEMENT = 1000
 
@@ -23,24 +18,9 @@ KEYS_A_STATEMENT = 1000
 class KeyedReader:
     """Reads rows of one relation by their keys; `plain` knows the columns that its first page had."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a reader
-        self,
-        database: Database,
-        keyset: Keyset,
-        layout: Layout,
-        plan: ReadPlan,
-        guard: OrderGuard,
-        *,
-        plain: PageReader,
-        complete: Completing,
-    ) -> None:
-        self._database = database
-        self._keyset = keyset
-        self._layout = layout
-        self._plan = plan
-        self._guard = guard
+    def __init__(self, parts: ReaderParts, *, plain: PageReader) -> None:
+        self._parts = parts
         self._plain = plain
-        self._complete = complete
         self._ahead = FIRST_ROWS
 
     def pages(self, keys: Sequence[Key]) -> Iterator[Found]:
@@ -53,7 +33,7 @@ class KeyedReader:
         while at < len(keys):
             wanted = keys[at : at + self._ahead]
             found = self.found(wanted)
-            whole = None if found is None else self._complete(found)
+            whole = None if found is None else self._parts.complete(found)
             if whole is None:
                 self._ahead = max(1, len(wanted) // 8)
                 continue
@@ -77,7 +57,7 @@ class KeyedReader:
         rows: list[Row] = []
         unreadable: list[UnreadableRow] = []
         size = 0
-        step = min(KEYS_A_STATEMENT, self._keyset.most_keys)
+        step = min(KEYS_A_STATEMENT, self._parts.keyset.most_keys)
         spans = [(low, min(low + step, len(keys))) for low in range(0, len(keys), step)][::-1]
         while spans:
             low, high = spans.pop()
@@ -85,19 +65,19 @@ class KeyedReader:
             try:
                 span = keys[low:high]
                 read_span = partial(
-                    self._database.leniently, partial(self._read, span, room, ignore_where=ignore_where)
+                    self._parts.database.leniently, partial(self._read, span, room, ignore_where=ignore_where)
                 )
-                read = self._database.patiently(
-                    partial(self._guard.complete, span, read_span), purpose=f"read {self._plan.subject}"
+                read = self._parts.database.patiently(
+                    partial(self._parts.guard.complete, span, read_span), purpose=f"read {self._parts.plan.subject}"
                 )
             except DatabaseFault as fault:
                 if high - low > 1:
                     middle = (low + high) // 2
                     spans += [(middle, high), (low, middle)]
                     continue
-                row = self._database.patiently(
+                row = self._parts.database.patiently(
                     partial(self._plain.by_column, keys[low], ignore_where=ignore_where),
-                    purpose=f"read {self._plan.subject}",
+                    purpose=f"read {self._parts.plan.subject}",
                 )
                 if row is None:
                     unreadable.append(UnreadableRow(Position(None, tuple(keys[low])), fault.words))
@@ -109,19 +89,23 @@ class KeyedReader:
             size += weight_of(read)
         place = {key: at for at, key in enumerate(keys)}
         # A key that the database equates with one asked for (letter case) is not among them here: it comes last.
-        rows.sort(key=lambda row: place.get(self._layout.key(row), len(keys)))
+        rows.sort(key=lambda row: place.get(self._parts.layout.key(row), len(keys)))
         return Found(rows, tuple(unreadable), None, complete=True)
 
     def _read(self, keys: Sequence[Key], room: int | None, *, ignore_where: bool, lenient: bool) -> list[Row] | None:
         rows: list[Row] = []
         size = 0
-        statement = self._keyset.by_keys(keys, ignore_where=ignore_where)
+        statement = self._parts.keyset.by_keys(keys, ignore_where=ignore_where)
         try:
             # The first rows of all may be of any size.
             piece_rows = PIECE_ROWS if len(keys) > FIRST_ROWS else 1
-            with closing(self._database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
+            with closing(self._parts.database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
                 for piece in pieces:
-                    rows += self._layout.checked(self._plain.checked(piece)) if lenient else self._plain.checked(piece)
+                    rows += (
+                        self._parts.layout.checked(self._plain.checked(piece))
+                        if lenient
+                        else self._plain.checked(piece)
+                    )
                     size += weight_of(piece.rows)
                     if room is not None and size >= room:
                         return None

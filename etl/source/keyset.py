@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from etl.page import Key, Position, Window
 from etl.source.key_lookup import KeyLookup
-from etl.source.ordinal import Ordinal
+from etl.source.kinds import Ordinal
 from etl.source.plan import ReadPlan
 from etl.source.relation import Relation, condition
 from etl.source.spool_range import whole

@@ -1,10 +1,12 @@
-"""A database's column types reduced to the words of `etl.page.Column.kind`.
+"""A database's column types: the word that `etl.page.Column.kind` has for each, and what reading some of them needs.
 
 What the database declares decides; where it declares nothing (a query on SQLite) the kind is None.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,7 +27,6 @@ _KINDS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (sa.types._Binary, "bytes"),  # noqa: SLF001  # the only parent that BLOB, BYTEA and VARBINARY share
     (sa.String, "text"),
 )
-
 _POSTGRESQL_OIDS = {
     16: "boolean",
     **dict.fromkeys((20, 21, 23, 26), "integer"),
@@ -40,7 +41,6 @@ _POSTGRESQL_OIDS = {
     17: "bytes",
     2950: "uuid",
 }
-
 # They compare as they sort, unlike those of MySQL, so they are texts to us.
 POSTGRESQL_ENUM = "enum type"
 _MYSQL_BIT = 16
@@ -56,8 +56,6 @@ _MYSQL_FIELD_TYPES = {
     245: "json",
     **dict.fromkeys((15, 247, 248, 253, 254), "text"),
 }
-
-
 _DUCKDB_TYPES = {
     "BOOLEAN": "boolean",
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "integer"),
@@ -73,6 +71,8 @@ _DUCKDB_TYPES = {
     "UUID": "uuid",
     **dict.fromkeys(("JSON", "STRUCT", "MAP"), "json"),
 }
+_MYSQL = frozenset({"mysql", "mariadb"})
+_MYSQL_FLOAT = 4
 
 
 def duckdb_name(code: object) -> str:
@@ -178,3 +178,70 @@ def kind_of_code(code: object, *, dialect: str) -> str | None:
             return _MYSQL_FIELD_TYPES.get(code)  # BLOB codes stand for TEXT as well
         case _:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class Ordinal:
+    """An ENUM or SET of MySQL: its labels in their declared order; `is_set`: a value holds several, joined by commas.
+
+    Such a column sorts by number, but compares with a text as texts: a page that begins "after" a text would leave out
+    rows. So it is compared by the number.
+    """
+
+    labels: tuple[str, ...]
+    is_set: bool
+
+    def number(self, value: object) -> int:
+        """The number that a value of the column sorts by; 0 for the empty text.
+
+        Raises:
+            ValueError: `value` is none of the column.
+        """
+        if not isinstance(value, str):
+            raise ValueError("not a text")  # noqa: TRY004  # to the caller it is one mistake
+        if not value and (self.is_set or "" not in self.labels):
+            return 0
+        if not self.is_set:
+            return self.labels.index(value) + 1
+        return sum(1 << self.labels.index(label) for label in value.split(","))
+
+
+def ordinal_of(column_type: object, *, dialect: str) -> Ordinal | None:
+    """The labels of a reflected type that sorts by number; None for any other."""
+    if dialect not in {"mysql", "mariadb"}:
+        return None
+    name = type(column_type).__name__.upper()
+    if name == "ENUM":
+        labels: Sequence[str] = column_type.enums  # type: ignore[attr-defined]
+        return Ordinal(tuple(labels), is_set=False)
+    if name == "SET":
+        return Ordinal(tuple(column_type.values), is_set=True)  # type: ignore[attr-defined]
+    return None
+
+
+class Widened(sa.types.UserDefinedType[Any]):
+    """A FLOAT of four bytes in our statements: what a statement selects of it is widened to eight; conditions are not.
+
+    MySQL's protocol of texts shows six digits of it: 123456.78 would arrive as 123457. Widened by the database every
+    digit arrives, and the transform takes the fewest that mean the same float (`etl.page.Column.is_single`).
+    """
+
+    cache_ok = True
+
+    def column_expression(self, colexpr: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """What is selected."""
+        return sa.type_coerce(colexpr, sa.Double) + sa.literal_column("0e0")
+
+
+def singles_of(shape: Iterable[tuple[str, object]], *, dialect: str) -> frozenset[str]:
+    """The columns of a result, as (name, type code), that do not arrive as the shortest digits of what they hold."""
+    if dialect == "duckdb":
+        return frozenset(name for name, code in shape if duckdb_name(code) == "FLOAT")
+    return frozenset(name for name, code in shape if code == _MYSQL_FLOAT) if dialect in _MYSQL else frozenset()
+
+
+def declared_singles(columns: Iterable[Mapping[str, Any]], *, dialect: str) -> frozenset[str]:
+    """As `singles_of`, of a table's reflected columns; DuckDB's are asked of a result."""
+    if dialect not in _MYSQL:
+        return frozenset()
+    return frozenset(one["name"] for one in columns if declared_name(one["type"]) == "FLOAT")

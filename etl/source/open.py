@@ -20,12 +20,11 @@ from etl.source.cursor import CursorDomain
 from etl.source.database import Database
 from etl.source.domain import find_domain
 from etl.source.fault import DatabaseFault
-from etl.source.fitness import refuse_unfit_key
+from etl.source.fitness import refuse_unfit_key, with_latest
 from etl.source.keyed import KeyedReader
 from etl.source.keyset import Keyset
-from etl.source.latest import with_latest
 from etl.source.order_guard import OrderGuard
-from etl.source.pages import PageReader
+from etl.source.pages import PageReader, ReaderParts
 from etl.source.parts import Parts
 from etl.source.place import at_key, at_keys, at_offset
 from etl.source.plan import Layout, Limits, ReadPlan, layout_of, plan_of
@@ -106,23 +105,13 @@ def _opened(database: Database, plan: ReadPlan, spool_folder: Path | None) -> So
     if child_relation is not None:
         children = ChildReader(database, child_relation, plan, parent=relation, layout=layout)
     complete = Completing(database, layout, children, subject=plan.subject)
-    reader = PageReader(database, keyset, layout, plan, guard, complete=complete)
-    keyed = KeyedReader(database, keyset, layout, plan, guard, plain=reader, complete=complete)
+    read_with = ReaderParts(database, keyset, layout, plan, guard, complete)
+    reader = PageReader(read_with)
+    keyed = KeyedReader(read_with, plain=reader)
     access = access_of(relation, plan, dialect=database.dialect)
     spooled = None
     if access.way != "keyset":
-        spooled = SpooledReader(
-            database,
-            keyset,
-            layout,
-            plan,
-            guard,
-            plain=reader,
-            keyed=keyed,
-            complete=complete,
-            access=access,
-            folder=spool_folder,
-        )
+        spooled = SpooledReader(read_with, plain=reader, keyed=keyed, access=access, folder=spool_folder)
     return Source(
         Parts(
             database=database,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,43 +19,40 @@ from etl.source.by_column import ColumnReader
 from etl.source.completing import Completing, rows_that_fit
 from etl.source.database import RECONNECT_SECONDS, Database, Rows
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found
+from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, weight_of
 from etl.source.keyset import Keyset, PositionForm
 from etl.source.order_guard import ATTEMPTS, OrderGuard
 from etl.source.plan import Layout, ReadPlan
-from etl.source.weight import weight_of
 
 FIRST_PAGE_ROWS = 500
 BUSY_ATTEMPTS = 3
 
 
-class PageReader:
-    """Reads the windows of one relation, whose full rows have `layout`."""
+@dataclass(frozen=True, slots=True)
+class ReaderParts:
+    """What every reader of a relation reads with: connection, statements, full rows, and what checks and completes."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a reader
-        self,
-        database: Database,
-        keyset: Keyset,
-        layout: Layout,
-        plan: ReadPlan,
-        guard: OrderGuard,
-        *,
-        complete: Completing,
-    ) -> None:
-        self._database = database
-        self._guard = guard
-        self._complete = complete
-        self._keyset = keyset
-        self._layout = layout
-        self._subject = plan.subject
-        self._page_size = plan.page_size
+    database: Database
+    keyset: Keyset
+    layout: Layout
+    plan: ReadPlan
+    guard: OrderGuard
+    complete: Completing
+
+
+class PageReader:
+    """Reads the windows of one relation."""
+
+    def __init__(self, parts: ReaderParts) -> None:
+        self._parts = parts
+        self._page_size = parts.plan.page_size
         self._shape: tuple[tuple[str, object], ...] | None = None
-        self._rows_ahead = min(plan.page_size, FIRST_ROWS)
+        self._rows_ahead = min(self._page_size, FIRST_ROWS)
         self._began = False
-        self._most_rows = plan.page_size
+        self._most_rows = self._page_size
         # The page before held values that cannot be decoded, so this one is likely to.
         self._lenient = False
-        self._column_reader = ColumnReader(database, keyset, layout)
+        self._column_reader = ColumnReader(parts.database, parts.keyset, parts.layout)
 
     def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Found]:
         """The pages of `window` with their children, none empty; between two of them no transaction is open.
@@ -91,7 +88,7 @@ class PageReader:
         """The next page with its children; while these are too many it is read again, with fewer rows."""
         while True:
             found = self._next(window, left)
-            whole = self._complete(found)
+            whole = self._parts.complete(found)
             if whole is not None:
                 self._hold_at_most(rows_that_fit(whole, most=self._page_size))
                 return whole
@@ -125,7 +122,7 @@ class PageReader:
     def _page(self, window: Window, asked: int) -> Found:
         waits = iter(RECONNECT_SECONDS)
         busy = 0
-        purpose = f"read {self._subject}"
+        purpose = f"read {self._parts.plan.subject}"
         while True:
             try:
                 return self._attempt(window, asked)
@@ -135,11 +132,11 @@ class PageReader:
                 if fault.fault is Fault.MISSING and self._shape is not None:
                     raise self.changed() from None
                 if fault.fault not in {Fault.LOST, Fault.BUSY} or wait_seconds is None or busy > BUSY_ATTEMPTS:
-                    raise self._database.failure(fault, purpose=purpose) from fault
+                    raise self._parts.database.failure(fault, purpose=purpose) from fault
                 if fault.fault is Fault.BUSY:
                     asked = self._rows_ahead = max(1, asked // 2)
                     self._began = True
-                self._database.pause(wait_seconds, fault=fault, purpose=purpose)
+                self._parts.database.pause(wait_seconds, fault=fault, purpose=purpose)
 
     def _attempt(self, window: Window, asked: int) -> Found:
         try:
@@ -150,7 +147,7 @@ class PageReader:
             return self._without_unreadable(window, asked)
         self._adapt(rows)
         complete = len(rows) < asked and not cut
-        return Found(rows, (), self._layout.position(rows[-1]) if rows else None, complete=complete)
+        return Found(rows, (), self._parts.layout.position(rows[-1]) if rows else None, complete=complete)
 
     def _as_decodable(self, window: Window, asked: int) -> tuple[Sequence[tuple[Any, ...]], bool]:
         if self._lenient:
@@ -168,16 +165,16 @@ class PageReader:
     def _proved(self, window: Window, asked: int) -> tuple[Sequence[tuple[Any, ...]], bool]:
         for _ in range(ATTEMPTS):
             rows, cut = self._read(window, limit=asked)
-            if self._guard.check(window, rows):
+            if self._parts.guard.check(window, rows):
                 return rows, cut
-        raise self._guard.rows_left_out()
+        raise self._parts.guard.rows_left_out()
 
     def _read(self, window: Window, *, limit: int | None) -> tuple[Sequence[tuple[Any, ...]], bool]:
         """The first `limit` rows (None: all) of `window` in one statement, their columns checked (A39).
 
         And whether there are fewer because these are all that a page may hold.
         """
-        return self.held(self._keyset.rows(window, limit=limit), lenient=self._lenient)
+        return self.held(self._parts.keyset.rows(window, limit=limit), lenient=self._lenient)
 
     def held(self, statement: sa.Select[Any], *, lenient: bool) -> tuple[Sequence[tuple[Any, ...]], bool]:
         """The first full rows of `statement`, as many as a page may hold, and whether there may be more.
@@ -192,9 +189,9 @@ class PageReader:
         size = 0
         # The first rows of all may be of any size.
         piece_rows = PIECE_ROWS if self._began else 1
-        with closing(self._database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
+        with closing(self._parts.database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
             for piece in pieces:
-                rows += self._layout.checked(self.checked(piece)) if lenient else self.checked(piece)
+                rows += self._parts.layout.checked(self.checked(piece)) if lenient else self.checked(piece)
                 size += weight_of(piece.rows)
                 if size >= PAGE_BYTES:
                     return rows, True
@@ -229,14 +226,14 @@ class PageReader:
     def changed(self) -> SourceMismatch:
         """The error for a table whose columns are no longer those of the first page."""
         return SourceMismatch(
-            f"the columns of {self._subject} changed during the run",
+            f"the columns of {self._parts.plan.subject} changed during the run",
             hint="compare the mapping with the table (validate --connect), then run again; it goes on where it stopped",
         )
 
     def _without_unreadable(self, window: Window, asked: int) -> Found:
         """The page again, by its keys: halves are read until each value that cannot be decoded stands alone."""
         positions, form = self.positions(window, asked)
-        self._guard.check_positions(window, positions)
+        self._parts.guard.check_positions(window, positions)
         rows: list[tuple[Any, ...]] = []
         unreadable: list[UnreadableRow] = []
         # Spans of `positions`, lowest on top.
@@ -250,7 +247,7 @@ class PageReader:
                 read, cut = self._read(span, limit=None)
                 rows += read
                 if cut or weight_of(rows) >= PAGE_BYTES:
-                    last = self._layout.position(rows[-1]) if cut else positions[high - 1]
+                    last = self._parts.layout.position(rows[-1]) if cut else positions[high - 1]
                     return Found(rows, tuple(unreadable), last, complete=False)
             except DatabaseFault as fault:
                 if fault.fault is not Fault.UNDECODABLE:
@@ -264,7 +261,7 @@ class PageReader:
                     row = self.by_column(position.key) if own_form is PositionForm.VALUES else None
                     if row is None:
                         unreadable.append(UnreadableRow(position, fault.words))
-                    elif self._layout.position(row) == position:
+                    elif self._parts.layout.position(row) == position:
                         # With another cursor it lies above by now, where it will be read.
                         rows.append(row)
                     continue
@@ -281,10 +278,12 @@ class PageReader:
             SourceFailed: one of them cannot be decoded, not even as text.
             DatabaseFault: any other fault.
         """
-        width = len(self._layout.key_at)
+        width = len(self._parts.layout.key_at)
         for form in PositionForm:
             try:
-                answer = self._database.read(self._keyset.positions(window, limit=asked, skip=skip, form=form)).rows
+                answer = self._parts.database.read(
+                    self._parts.keyset.positions(window, limit=asked, skip=skip, form=form)
+                ).rows
             except DatabaseFault as fault:
                 if fault.fault is not Fault.UNDECODABLE:
                     raise
@@ -292,7 +291,7 @@ class PageReader:
             found = [Position(row[width] if len(row) > width else None, findable(row[:width])) for row in answer]
             return found, form
         raise SourceFailed(
-            f"a primary key or cursor of {self._subject} cannot be decoded, so its row cannot be named",
+            f"a primary key or cursor of {self._parts.plan.subject} cannot be decoded, so its row cannot be named",
             hint="repair it in the database, or exclude the row with source.where",
         )
 

@@ -1,6 +1,7 @@
 """Looks for what would go wrong before a run does: the findings of `validate --connect`.
 
-Every check reads only; one that the database cannot finish is reported as not made, and the others go on.
+Every check reads only; one that the database cannot finish is reported as not made, and the others go on. Every sort of
+statement that a run sends is asked for no row, since the database checks names, types and rights nevertheless.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from etl.page import Window
-from etl.source.fault import DatabaseFault
+from etl.source.fault import DatabaseFault, Fault
 from etl.source.parts import Finding, Parts
 from etl.source.preflight_fields import field_findings
 from etl.source.preflight_zone import session_zone
 from etl.source.spelling import MIXED_HINT, misshaped_cursors
-from etl.source.statements import statement_findings
 from etl.source.text_shape import shape_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,20 @@ if TYPE_CHECKING:
 _EPOCH_SECONDS = (1_000_000_000, 4_000_000_000)
 _NUMBERS = frozenset({"integer", "decimal", "number"})
 FOLD_LOOKBACK = timedelta(hours=2)
-
 Check = Callable[[Parts], Iterator[Finding]]
+_SUPERUSER = {
+    "postgresql": "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolsuper",
+    **dict.fromkeys(
+        ("mysql", "mariadb"),
+        r"""
+        SELECT count(*) FROM information_schema.user_privileges WHERE privilege_type = 'SUPER'
+        AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')
+        """,
+    ),
+}
+_HINTS = {
+    "products.match": "compare columns of one type: in a view or query, CAST one of them",
+}
 
 
 def find_problems(parts: Parts, mapping: Mapping | None) -> list[Finding]:
@@ -209,17 +221,6 @@ _CHECKS: tuple[tuple[Check, str], ...] = (
     (_privileges, "source.url"),
 )
 
-_SUPERUSER = {
-    "postgresql": "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolsuper",
-    **dict.fromkeys(
-        ("mysql", "mariadb"),
-        r"""
-        SELECT count(*) FROM information_schema.user_privileges WHERE privilege_type = 'SUPER'
-        AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')
-        """,
-    ),
-}
-
 
 def _changes_its_clock(parts: Parts) -> bool:
     assert parts.domain is not None
@@ -241,3 +242,39 @@ def _reuses_rowids(parts: Parts) -> bool:
 
 def _number(parts: Parts, statement: Any) -> int:  # noqa: ANN401  # a statement
     return int(parts.database.read(statement).rows[0][0])
+
+
+def statement_findings(parts: Parts) -> Iterator[Finding]:
+    """An error for each place in the mapping whose statement the database refuses, the first of each place."""
+    refused: set[str] = set()
+    for path, statement in _statements(parts):
+        if path in refused or ("source" in refused and path.startswith("source")):
+            continue
+        try:
+            parts.database.read(statement)
+        except DatabaseFault as fault:
+            refused.add(path)
+            if fault.fault in {Fault.LOST, Fault.BUSY}:
+                yield Finding("warning", path, f"not checked: {fault.words}")
+            else:
+                hint = _HINTS.get(path) if fault.fault is not Fault.DENIED else None
+                yield Finding("error", path, f"the database refuses what a run asks: {fault.words}", hint or fault.hint)
+
+
+def _statements(parts: Parts) -> Iterator[tuple[str, Any]]:
+    plan, keyset, nothing = parts.plan, parts.keyset, Window()
+    yield "source", keyset.rows(nothing, limit=0)
+    yield "source", keyset.count(nothing).limit(0)
+    yield "source", keyset.null_keys().limit(0)
+    if parts.domain is not None:
+        yield "source.cursor_field", keyset.null_cursors().limit(0)
+        yield "source.cursor_field", keyset.aggregate(sa.func.max, nothing).limit(0)
+    if plan.child is None or parts.child_relation is None or parts.children is None:
+        return
+    child = plan.child
+    match = tuple(name for name, _ in child.match)
+    columns = parts.child_relation.source((*child.columns, *match, *child.order_by))
+    yield "products", sa.select(*columns.c).limit(0)
+    # NULL is of every type, and matches nothing.
+    yield "products", parts.children.statement([(None,) * len(match)]).limit(0)
+    yield "products.match", parts.children.joined_statement([(None,) * len(plan.primary_key)]).limit(0)

@@ -11,10 +11,9 @@ from functools import partial
 
 from etl.page import Page, Position, RangeRead, Window
 from etl.source.database import Database
-from etl.source.found import PAGE_BYTES, Found
+from etl.source.found import PAGE_BYTES, Found, weight_of
 from etl.source.order_guard import OrderGuard
 from etl.source.pages import PageReader
-from etl.source.weight import weight_of
 
 
 class Ranges:

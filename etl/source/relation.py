@@ -25,18 +25,21 @@ from etl.source.fault import DatabaseFault, Fault, fault_of
 from etl.source.heirs import has_heirs
 from etl.source.kinds import (
     POSTGRESQL_ENUM,
+    Ordinal,
+    Widened,
     declared_by_flags,
     declared_name,
+    declared_singles,
     duckdb_name,
     fraction_digits,
     is_boolean,
     is_zero_filled,
     kind_of_code,
     kind_of_type,
+    ordinal_of,
+    singles_of,
     zero_fill,
 )
-from etl.source.ordinal import Ordinal, ordinal_of
-from etl.source.single import Widened, declared_singles, singles_of
 
 _UNKNOWN_TYPE = re.compile(r"Did not recognize type '(.+)' of column '(.+)'")
 _NUMBERED = re.compile(r":\d+\Z")

@@ -23,18 +23,13 @@ import sqlalchemy as sa
 from etl.errors import SourceFailed
 from etl.page import Key, Position, Window, findable
 from etl.source.access import Access
-from etl.source.completing import Completing, rows_that_fit
-from etl.source.database import Database
+from etl.source.completing import rows_that_fit
 from etl.source.fault import DatabaseFault
-from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found
+from etl.source.found import FIRST_ROWS, PAGE_BYTES, PIECE_ROWS, Found, weight_of
 from etl.source.keyed import KeyedReader
-from etl.source.keyset import Keyset
-from etl.source.order_guard import OrderGuard
-from etl.source.pages import PageReader
-from etl.source.plan import Layout, ReadPlan
+from etl.source.pages import PageReader, ReaderParts
 from etl.source.spool import Spool, SpoolFull, SpoolRefused
 from etl.source.spool_range import Piece, Row, SpoolRange, WindowIncomplete, following
-from etl.source.weight import weight_of
 
 log = logging.getLogger(__name__)
 
@@ -47,35 +42,19 @@ class SpooledReader:
     `folder` is where spools lie; None: the system's folder for temporary files.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of a reader
-        self,
-        database: Database,
-        keyset: Keyset,
-        layout: Layout,
-        plan: ReadPlan,
-        guard: OrderGuard,
-        *,
-        plain: PageReader,
-        keyed: KeyedReader,
-        complete: Completing,
-        access: Access,
-        folder: Path | None,
+    def __init__(
+        self, parts: ReaderParts, *, plain: PageReader, keyed: KeyedReader, access: Access, folder: Path | None
     ) -> None:
-        self._database = database
-        self._keyset = keyset
-        self._layout = layout
-        self._plan = plan
-        self._guard = guard
+        self._parts = parts
         self._plain = plain
         self._keyed = keyed
-        self._complete = complete
         self._by_key = access.way == "positions"
         self._folder = folder if folder is not None and folder.is_dir() else Path(tempfile.gettempdir())
         self._range: SpoolRange | None = None
         self._expected: Sequence[Window] = ()
         self._ahead = FIRST_ROWS
         self._keys_differ = False
-        self._most_rows = plan.page_size
+        self._most_rows = parts.plan.page_size
 
     def expect(self, windows: Sequence[Window]) -> None:
         """`windows` are wanted, most likely in their order: those that follow each other are read by one statement."""
@@ -98,7 +77,9 @@ class SpooledReader:
             try:
                 self._range = self._spooled(window, limit)
             except DatabaseFault as fault:
-                log.warning("Not spooled, read page by page. subject=%s cause=%s", self._plan.subject, fault.words)
+                log.warning(
+                    "Not spooled, read page by page. subject=%s cause=%s", self._parts.plan.subject, fault.words
+                )
                 yield from self._plain.pages(window, limit=limit)
                 return
             pieces = self._range.take(window)
@@ -110,7 +91,7 @@ class SpooledReader:
                 self._from_positions(window, pieces, limit) if self._by_key else self._from_rows(window, pieces, limit)
             )
         except WindowIncomplete:
-            raise self._guard.rows_left_out() from None
+            raise self._parts.guard.rows_left_out() from None
         finally:
             if own.is_empty:
                 own.close()
@@ -141,10 +122,10 @@ class SpooledReader:
     def _range_of(self, windows: Sequence[Window], limit: int | None) -> SpoolRange:
         # With the row behind the last one: after an equal one the run may not end.
         asked = None if limit is None else limit + 1
-        statement = self._keyset.spooled(windows, limit=asked, positions=self._by_key)
-        purpose = f"read {self._plan.subject}"
-        attempt = partial(self._database.leniently, partial(self._filled, statement))
-        spool, counts = self._database.patiently(attempt, purpose=purpose)
+        statement = self._parts.keyset.spooled(windows, limit=asked, positions=self._by_key)
+        purpose = f"read {self._parts.plan.subject}"
+        attempt = partial(self._parts.database.leniently, partial(self._filled, statement))
+        spool, counts = self._parts.database.patiently(attempt, purpose=purpose)
         return SpoolRange(windows, spool, self._pieces(spool), counts=counts)
 
     def _filled(self, statement: sa.Select[Any], *, lenient: bool) -> tuple[Spool, Counter[int]]:
@@ -156,26 +137,26 @@ class SpooledReader:
             spool = Spool(self._folder)
             with ExitStack() as stack:
                 stack.callback(spool.close)
-                with closing(self._database.pieces(statement, piece_rows=PIECE_ROWS, lenient=lenient)) as pieces:
+                with closing(self._parts.database.pieces(statement, piece_rows=PIECE_ROWS, lenient=lenient)) as pieces:
                     for piece in pieces:
-                        spool.write(self._layout.checked(piece.rows) if lenient else piece.rows)
+                        spool.write(self._parts.layout.checked(piece.rows) if lenient else piece.rows)
                         counts.update(row[-1] for row in piece.rows)
                 stack.pop_all()
         except SpoolRefused as refused:
             raise SourceFailed(
-                f"{self._plan.subject} cannot be kept on the disk while it is read: {refused}",
+                f"{self._parts.plan.subject} cannot be kept on the disk while it is read: {refused}",
                 hint="an index for the cursor needs no spool; or give the state another folder (--state)",
             ) from refused
         return spool, counts
 
     def _full(self, window: Window, full: SpoolFull) -> SourceFailed:
-        counted = self._database.number_for_report(
-            self._keyset.count(window), purpose=f"count rows of {self._plan.subject}"
+        counted = self._parts.database.number_for_report(
+            self._parts.keyset.count(window), purpose=f"count rows of {self._parts.plan.subject}"
         )
         need = full.size if not full.rows or counted is None else full.size * max(counted, full.rows) // full.rows
         words = "more than " if counted is None else "about "
         return SourceFailed(
-            f"{self._plan.subject} is read into a file first, and the disk of {self._folder} does not hold it: "
+            f"{self._parts.plan.subject} is read into a file first, and the disk of {self._folder} does not hold it: "
             f"it needs {words}{-(-need // 2**20):,} MiB",
             hint="make room there; or an index on (cursor, key), so that no file is needed; "
             "or read less at once: --limit, or backfill --window",
@@ -215,22 +196,22 @@ class SpooledReader:
         at = 0
         while at < len(found.rows):
             rows = found.rows[at : at + self._most_rows]
-            whole = self._complete(Found(rows, (), self._layout.position(rows[-1]), complete=False))
+            whole = self._parts.complete(Found(rows, (), self._parts.layout.position(rows[-1]), complete=False))
             if whole is None:
                 self._most_rows = max(1, len(rows) // 8)
                 continue
             at += len(rows)
-            self._most_rows = rows_that_fit(whole, most=self._plan.page_size)
+            self._most_rows = rows_that_fit(whole, most=self._parts.plan.page_size)
             yield whole
 
     def _proved(self, window: Window, rows: list[Row], following: Row | None) -> Found:
-        positions = [self._layout.position(row) for row in rows]
+        positions = [self._parts.layout.position(row) for row in rows]
         # With the row behind the page: after an equal one the page may not end.
-        seen = positions if following is None else [*positions, self._layout.position(following)]
-        self._guard.check_positions(window, seen, again=False)
-        if not self._keys_differ and self._guard.look_alike(window, seen):
+        seen = positions if following is None else [*positions, self._parts.layout.position(following)]
+        self._parts.guard.check_positions(window, seen, again=False)
+        if not self._keys_differ and self._parts.guard.look_alike(window, seen):
             # A run that begins after such a row would pass its equals.
-            self._guard.refuse_repeated_keys()
+            self._parts.guard.refuse_repeated_keys()
             self._keys_differ = True
         return Found(rows, (), positions[-1], complete=False)
 
@@ -244,7 +225,7 @@ class SpooledReader:
             if not waiting:
                 return
             positions = [waiting.popleft() for _ in range(min(wanted, len(waiting)))]
-            self._guard.check_positions(window, positions, again=False)
+            self._parts.guard.check_positions(window, positions, again=False)
             found = self._at(positions)
             if found is None:
                 # Larger than any page before: fewer of them.
@@ -258,7 +239,7 @@ class SpooledReader:
             del found
 
     def _position(self, row: Row) -> Position:
-        width = len(self._layout.key_at)
+        width = len(self._parts.layout.key_at)
         return Position(row[width] if len(row) > width else None, findable(row[:width]))
 
     def _at(self, positions: Sequence[Position]) -> Found | None:
@@ -269,23 +250,23 @@ class SpooledReader:
         place = {position.key: position for position in positions}
         rows = [row for row in read.rows if self._stands_at(row, place)]
         unreadable = tuple(replace(row, position=place[row.position.key]) for row in read.unreadable)
-        found = self._complete(Found(rows, unreadable, positions[-1], complete=False))
+        found = self._parts.complete(Found(rows, unreadable, positions[-1], complete=False))
         if found is None:
             return None
-        self._most_rows = rows_that_fit(found, most=self._plan.page_size)
+        self._most_rows = rows_that_fit(found, most=self._parts.plan.page_size)
         if rows:
             self._ahead = max(1, min(self._ahead * 8, PAGE_BYTES // (weight_of(rows) // len(rows) + 1)))
         return found
 
     def _stands_at(self, row: Row, place: Mapping[Key, Position]) -> bool:
         """Whether the cursor of `row` is still that of its position in `place`."""
-        position = place.get(self._layout.key(row))
+        position = place.get(self._parts.layout.key(row))
         if position is None:
             # A row that the database equates with one of the keys (letter case) is not that row.
             return False
-        one, other = self._layout.position(row).cursor, position.cursor
+        one, other = self._parts.layout.position(row).cursor, position.cursor
         if one is not None and other is not None and type(one) is not type(other):
-            raise self._guard.not_found_by_key()
+            raise self._parts.guard.not_found_by_key()
         # A NaN is not equal to itself, and its row is there nevertheless.
         return type(one) is type(other) and (one == other or str(one) == str(other))
 

@@ -38,6 +38,10 @@ class Erasing:
         self._mapping_id: Final = mapping_id
         self._ledger_key: Final = ledger_key
 
+    def knows(self, key: Key) -> bool:
+        """Whether anything is kept of `key`."""
+        return any(self._count(table, [self._ledger_key(key)]) for table in _ROWS_OF)
+
     def erase(self, keys: Iterable[Key]) -> Erased:
         """Remove what is kept of `keys`, on the disk; writes nothing where nothing is."""
         ledger_keys = sorted(set(map(self._ledger_key, keys)))

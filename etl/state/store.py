@@ -47,7 +47,7 @@ def open_state(location: str, *, clock: Clock, write: bool) -> StateStore:
         make_locks: Callable[[Database, str, int], Locks]
         last_words: tuple[str, ...] = ()
         folder: Path | None = None
-        if "://" in location and not location.startswith("sqlite:"):
+        if on_server(location):
             from etl.state.postgresql import open_postgresql, shown_place  # noqa: PLC0415 - half of a start
 
             place = shown_place(location)
@@ -89,7 +89,12 @@ def state_exists(location: str) -> bool:
 
     Raises `StateUnusable` where `location` is neither a path nor a URL.
     """
-    return ("://" in location and not location.startswith("sqlite:")) or _file_path(location).exists()
+    return on_server(location) or _file_path(location).exists()
+
+
+def on_server(location: str) -> bool:
+    """Whether `location` is the URL of a server, and not the place of a file."""
+    return "://" in location and not location.startswith("sqlite:")
 
 
 class StateStore:

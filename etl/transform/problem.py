@@ -6,9 +6,18 @@ rules, never the row's value.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from etl.page import Undecodable
+
+NOT_DECODED = (
+    "undecodable_value",
+    "the value cannot be read: a date beyond the years 1 to 9999, broken text, or an expression that fails",
+)
+_NUMBER_OF_A_LINE = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +65,6 @@ class Findings:
     doubts: dict[int, tuple[str, str]] = field(default_factory=dict)
 
 
-NOT_DECODED = (
-    "undecodable_value",
-    "the value cannot be read: a date beyond the years 1 to 9999, broken text, or an expression that fails",
-)
-
-
 def unsupported(value: object) -> RefusedValueError:
     """The refusal of a value whose type has no form in an event (B13)."""
     if isinstance(value, Undecodable):
@@ -80,3 +83,28 @@ class BrokenJson(str):  # noqa: SLOT000 - a text cannot have slots beside its ch
         broken = cls(text)
         broken.refused = refused
         return broken
+
+
+def omitted_fields(problems: Iterable[Problem], *, invalid: Container[int]) -> Counter[tuple[str, str]]:
+    """The events without a field, by (field, code); rows of `invalid` have no event.
+
+    An event counts once for a field and code, however many of its products lack it.
+
+    A field of products is `products.<name>`, a product `products`.
+    """
+    found = {
+        (problem.row, _NUMBER_OF_A_LINE.sub("", problem.field), problem.code)
+        for problem in problems
+        if problem.omitted and problem.row not in invalid
+    }
+    return Counter((field, code) for _, field, code in found)
+
+
+def doubts(problems: Iterable[Problem], *, invalid: Container[int]) -> Counter[str]:
+    """The events with a value that was taken with a doubt, by code."""
+    found = {
+        (problem.row, problem.code)
+        for problem in problems
+        if not problem.fatal and not problem.omitted and problem.row not in invalid
+    }
+    return Counter(code for _, code in found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
 from hashlib import sha256
 from uuid import UUID
@@ -17,7 +17,6 @@ from uuid import UUID
 from etl.mapping.hashed import HASHED
 from etl.mapping.steps import Step
 from etl.transform.apply import ByValue, Rule
-from etl.transform.date_format import format_date
 from etl.transform.moment import moment_of_number, parse_date, parse_datetime
 from etl.transform.number import finite, parse_number
 from etl.transform.problem import RefusedValueError
@@ -32,6 +31,12 @@ _WINDOWS = {
 _EXACT = Context(prec=3000)
 # Joiners and variation selectors belong to what stands before them, as combining marks do.
 _JOINING = frozenset("\u200d\ufe0e\ufe0f")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
 
 
 def step_rule(  # noqa: PLR0911 - one return a kind of step
@@ -199,3 +204,29 @@ def _moment(value: object, *, zone: LocalTime, kind: str | None, type_name: str 
     if isinstance(value, datetime) and value.tzinfo is not None and zone.zone is not None:
         return value.astimezone(zone.zone)
     return value
+
+
+def format_date(moment: date, pattern: str) -> str:
+    """`moment` by the directives of `etl.mapping.steps.DATE_DIRECTIVES`; the time of a date is midnight.
+
+    The same on every machine: names of days and months are English whatever the locale, and years have four digits,
+    neither of which the C library's strftime promises.
+    """
+    full = moment if isinstance(moment, datetime) else datetime.combine(moment, time())
+    parts: dict[str, Callable[[], str]] = {
+        "Y": lambda: f"{full.year:04}",
+        "y": lambda: f"{full.year % 100:02}",
+        "m": lambda: f"{full.month:02}",
+        "d": lambda: f"{full.day:02}",
+        "e": lambda: f"{full.day:2}",
+        "j": lambda: f"{full.timetuple().tm_yday:03}",
+        "H": lambda: f"{full.hour:02}",
+        "M": lambda: f"{full.minute:02}",
+        "S": lambda: f"{full.second:02}",
+        "B": lambda: _MONTHS[full.month - 1],
+        "b": lambda: _MONTHS[full.month - 1][:3],
+        "A": lambda: _DAYS[full.weekday()],
+        "a": lambda: _DAYS[full.weekday()][:3],
+        "%": lambda: "%",
+    }
+    return _DIRECTIVE.sub(lambda found: parts[found[1]](), pattern)

@@ -17,21 +17,20 @@ from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS, PURCHASE, on_invalid_
 from etl.mapping.model import EventColumn
 from etl.mapping.model import Mapping as MappingModel
 from etl.page import Column, Page
-from etl.transform.event_name import EventName
+from etl.transform.apply import ByValue, settle
 from etl.transform.field import Field
 from etl.transform.frame import Frame
 from etl.transform.phone import Internationalizer
-from etl.transform.problem import Problem
+from etl.transform.problem import Findings, Problem, RefusedValueError
 from etl.transform.products import ProductLines
 from etl.transform.trace import FieldTrace, trace_fields, trace_products
 from etl.transform.zone import LocalTime
 
 __all__ = ["FieldTrace", "Problem", "Transformed", "Transformer"]
-
 Event = dict[str, object]
-
 _NO_IDENTITY = "the event has neither email nor userid"
 _NO_CURRENCY = "amounts without currency, for an account with several"
+_LONGEST = 100
 
 
 @dataclass(frozen=True)
@@ -201,3 +200,33 @@ def _without_identity(columns: Mapping[str, list[Any]], complete: AbstractSet[st
     if not present:
         return list(range(length))
     return [row for row, values in enumerate(zip(*present, strict=True)) if all(one is None for one in values)]
+
+
+class EventName:
+    """The name of each row's event: `constant`, or of `columns` the first present value.
+
+    A name is one line of at most 100 printable characters, as the mapping demands of a constant one.
+    """
+
+    def __init__(self, columns: Sequence[str], constant: object) -> None:
+        self._columns = columns
+        self._constant = constant
+
+    def run(self, frame: Frame) -> tuple[list[object], list[Problem]]:
+        """The name of every row's event, and the rows that have none."""
+        if not self._columns:
+            return [self._constant] * frame.length, []
+        findings = Findings()
+        names = settle(frame.first_present(self._columns, keep_empty=False), ByValue(_name), findings).items
+        missing = ("missing_event_name", "the column that names the event is empty")
+        problems = [
+            Problem(row, "event", *findings.faults.get(row, missing)) for row, name in enumerate(names) if name is None
+        ]
+        return names, problems
+
+
+def _name(value: object) -> str | None:
+    name = value.strip() if isinstance(value, str) else None
+    if name is None or len(name) > _LONGEST or not name.isprintable():
+        raise RefusedValueError("missing_event_name", "the column that names the event holds something that is no name")
+    return name or None

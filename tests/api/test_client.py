@@ -21,7 +21,8 @@ from etl.errors import DestinationMisconfigured
 from etl.secret import Secret
 from etl.verdict.answer import Answer, Failure
 from etl.verdict.judge import Accepted, judge
-from tests.servers.scripted_faults import FAULTS, TRANSPORT, answering
+from tests.servers.behaviours import answering
+from tests.servers.scripted_faults import FAULTS, TRANSPORT
 from tests.servers.scripted_rules import unauthorized_from
 from tests.servers.scripted_server import ACCOUNT, API_KEY, ScriptedServer, refusing_url
 

@@ -8,7 +8,7 @@ import pytest
 
 from etl.api.credentials import CredentialCheck, CredentialOutcome
 from etl.secret import Secret
-from tests.servers.scripted_faults import answering, raw
+from tests.servers.behaviours import answering, raw
 from tests.servers.scripted_server import ScriptedServer, refusing_url
 
 

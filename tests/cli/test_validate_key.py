@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from etl.cli.boundary import run
-from tests.servers.scripted_faults import answering
+from tests.servers.behaviours import answering
 from tests.servers.scripted_server import ACCOUNT, API_KEY, Behaviour, ScriptedServer
 from tests.source.tables import run_sql
 

@@ -59,6 +59,11 @@ def test_a_mapping_is_loaded_looked_at_and_run(mapping: Path, capfd: pytest.Capt
     assert first.as_dict()["started_at"] == first.started_at.isoformat(timespec="seconds")
     assert first.started_at.utcoffset() == first.started_at - first.started_at
     assert first.started_at < first.finished_at
+    for one in (undecided, forecast, first):
+        assert one.started_at is not None
+        assert one.finished_at is not None
+        apart = (one.finished_at - one.started_at).total_seconds()
+        assert apart == pytest.approx(one.duration_seconds, abs=1e-5), "one duration, not two"
     again = etl.run(mapping, state=state)
     assert again.books.sent == 0
     retried = etl.retry(mapping, reason="invalid_email", state=state)

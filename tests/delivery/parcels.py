@@ -49,6 +49,11 @@ def pages(events: Sequence[Event | None], *, rows: int) -> list[AdmittedPage]:
     return [page(first, events[first : first + rows]) for first in range(0, len(events), rows)]
 
 
+def ten() -> list[AdmittedPage]:
+    """Ten events, four rows a page."""
+    return pages([event(seq) for seq in range(10)], rows=4)
+
+
 def fast_budget() -> MemoryBudget:
     return MemoryBudget(requests_per_second=1e9, events_per_second=1e12)
 
@@ -192,3 +197,8 @@ def carry(
     chosen = {"batch_size": 3, "concurrency": 2, "span_events": 6, "max_batch_bytes": 10_000, **settings}
     courier = make_courier(budget, **settings)
     return Carrier(courier, CourierSettings(**chosen), api).run(given)
+
+
+def seqs(carrier: Carrier) -> list[list[int]]:
+    """The events of each request that left, by their row."""
+    return [[item.seq for item in request.events] for request in carrier.requests]

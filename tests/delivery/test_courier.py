@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from etl.delivery.courier import Request
 from etl.delivery.throttle import MemoryBudget
-from etl.errors import CredentialsRefused, StoppedEarly
 from etl.page import Position
-from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refused, Stop, TooLarge, Verdict
+from etl.verdict.judge import Accepted, Partly, Verdict
 from tests.delivery.parcels import (
     DOWN,
-    LOGIN_PAGE,
     REFUSAL,
-    Api,
     Carrier,
     carry,
     event,
-    fast_budget,
     make_courier,
     page,
     pages,
-    throttled,
+    seqs,
+    ten,
 )
-
-
-def seqs(carrier: Carrier) -> list[list[int]]:
-    return [[item.seq for item in request.events] for request in carrier.requests]
-
-
-def ten() -> list:
-    return pages([event(seq) for seq in range(10)], rows=4)
 
 
 def test_batches_are_filled_across_pages_and_the_rest_leaves_at_the_end() -> None:
@@ -121,31 +108,6 @@ def test_all_named_leaves_nothing_to_send() -> None:
     assert [seq for seq, _ in carrier.rejected] == [0, 1]
 
 
-def refuse(*poison: int) -> Api:
-    def api(request: Request) -> Verdict:
-        return Refused(REFUSAL) if any(item.seq in poison for item in request.events) else Accepted()
-
-    return api
-
-
-def test_a_refusal_without_details_is_halved_down_to_the_guilty() -> None:
-    """C11: the good events of the batch are delivered."""
-    carrier = carry(pages([event(seq) for seq in range(8)], rows=8), refuse(5), batch_size=8, span_events=8)
-    assert seqs(carrier) == [[*range(8)], [0, 1, 2, 3], [4, 5, 6, 7], [4, 5], [4], [5], [6, 7]]
-    assert carrier.rejected == [(5, "TIMESTAMP_ERROR")]
-    assert [item.seq for item in carrier.accepted] == [0, 1, 2, 3, 4, 6, 7]
-    assert carrier.checkpoint == 7
-
-
-@pytest.mark.parametrize("events", [1, 2, 3, 7, 64, 100])
-def test_halving_takes_at_most_two_n_minus_one_requests(events: int) -> None:
-    """C11."""
-    given = pages([event(seq) for seq in range(events)], rows=events)
-    carrier = carry(given, lambda _: Refused(REFUSAL), batch_size=events, span_events=events)
-    assert len(carrier.requests) == 2 * events - 1
-    assert [seq for seq, _ in carrier.rejected] == list(range(events))
-
-
 def test_an_event_alone_whose_request_failed_once_holds_nothing_up() -> None:
     """Only one that is suspected waits for others, so that requests leave which are not full."""
     courier = make_courier()
@@ -162,164 +124,6 @@ def test_nothing_is_passed_before_anything_is_settled() -> None:
     assert courier.passed_rows == 0
     courier.admit(page(0, [event(0), event(1)]))
     assert (courier.passed_rows, courier.settlement()) == (0, None)
-
-
-def test_a_partly_accepted_batch_is_never_sent_again() -> None:
-    """C31: halving would send the good ones twice."""
-    carrier = carry([page(0, [event(0), event(1)])], lambda _: PartlyAccepted(1))
-    assert len(carrier.requests) == 1
-    assert carrier.rejected == [(0, "partly_accepted"), (1, "partly_accepted")]
-    words = {rejected.words for settlement in carrier.settlements for rejected in settlement.rejected}
-    assert words == {"the API took 1 of 2 events and did not say which"}
-
-
-def test_too_large_is_halved_and_remembered() -> None:
-    """C21."""
-
-    def api(request: Request) -> Verdict:
-        return TooLarge() if len(request.body) > 13 + 4 * 101 else Accepted()
-
-    given = pages([event(seq, size=100) for seq in range(24)], rows=24)
-    carrier = carry(given, api, batch_size=8, span_events=8, concurrency=1)
-    assert [len(request.events) for request in carrier.requests] == [8, 4, 4, 4, 4, 4, 4]
-
-
-@pytest.mark.parametrize("huge", [0, 3, 4, 7])
-def test_one_huge_event_does_not_make_every_later_request_tiny(huge: int) -> None:
-    """C21: the huge one, in either half of its batch, is rejected, and the others go on in full batches."""
-
-    def api(request: Request) -> Verdict:
-        return TooLarge() if len(request.body) > 1000 else Accepted()
-
-    given = pages([event(seq, size=2000 if seq == huge else 10) for seq in range(16)], rows=16)
-    carrier = carry(given, api, batch_size=8, span_events=8, concurrency=1)
-    assert carrier.rejected == [(huge, "too_large")]
-    assert len(carrier.requests[-1].events) == 8
-
-
-def test_an_attempt_repeats_the_same_bytes_after_a_growing_wait() -> None:
-    """C3, C9."""
-    answers = [DOWN, DOWN, DOWN, Accepted()]
-    carrier = carry([page(0, [event(0), event(1)])], lambda _: answers.pop(0), max_backoff_seconds=60.0)
-    assert len({request.body for request in carrier.requests}) == 1
-    assert [request.attempt for request in carrier.requests] == [1, 2, 3, 4]
-    tally = carrier.courier.tally
-    assert (tally.requests, tally.retries, tally.ambiguous) == (4, 3, 3)
-
-
-def test_a_request_that_keeps_failing_ends_the_run_with_nothing_rejected() -> None:
-    """C28, C29: at most max_attempts."""
-    carrier = carry(ten(), lambda _: DOWN, max_attempts=5, concurrency=1)
-    assert isinstance(carrier.courier.trouble, StoppedEarly)
-    assert carrier.courier.trouble.message == "sending events to the API: a request failed 5 times (HTTP 503)"
-    assert len(carrier.requests) == 5
-    assert (carrier.rejected, carrier.checkpoint, carrier.courier.unsettled) == ([], -1, 10)
-
-
-def test_three_answers_of_something_else_in_a_row_end_the_run() -> None:
-    """C15: a captive portal answers everything with 200."""
-    carrier = carry(ten(), lambda _: LOGIN_PAGE, concurrency=1)
-    assert len(carrier.requests) == 3
-    assert isinstance(carrier.courier.trouble, StoppedEarly)
-
-
-def test_the_count_of_strange_answers_begins_anew_after_a_good_one() -> None:
-    """C15: three in a row, not three in a run."""
-    answers = [LOGIN_PAGE, LOGIN_PAGE, Accepted(), LOGIN_PAGE, LOGIN_PAGE, Accepted(), Accepted(), Accepted()]
-    carrier = carry(ten(), lambda _: answers.pop(0), concurrency=1)
-    assert carrier.courier.trouble is None
-    assert carrier.checkpoint == 9
-
-
-def test_refused_credentials_stop_at_once_and_reject_nothing() -> None:
-    """C18."""
-    error = CredentialsRefused("the API refused the credentials")
-    carrier = carry(ten(), lambda _: Stop(error))
-    assert carrier.courier.trouble is error
-    assert len(carrier.requests) == 2, "what was in flight already, and nothing more"
-    assert (carrier.rejected, carrier.checkpoint) == ([], -1)
-
-
-def test_the_first_trouble_is_the_one_that_is_told() -> None:
-    first, second = CredentialsRefused("first"), CredentialsRefused("second")
-    errors = [Stop(first), Stop(second)]
-    assert carry(ten(), lambda _: errors.pop(0)).courier.trouble is first
-
-
-def test_nobody_sends_before_a_retry_after_has_passed() -> None:
-    """C6: all connections pause, not only the one that was told, however much could leave."""
-    courier = make_courier(span_events=20)
-    carrier = Carrier(courier, courier._settings)
-    for given in ten():
-        carrier.admit(given)
-    carrier.send()
-    carrier.answer(0, throttled(30.0))
-    carrier.answer(0, Accepted())
-    carrier.commit()
-    for carrier.now in (100.0, 115.0, 129.999):
-        carrier.send()
-        assert len(carrier.requests) == 2
-    assert courier.wake_at == 130.0
-    carrier.now = 130.0
-    carrier.send()
-    assert seqs(carrier)[2:] == [[0, 1, 2], [6, 7, 8]]
-
-
-def test_a_retry_after_longer_than_our_patience_stops_the_run() -> None:
-    """C6: exit 6 instead of a process that sleeps for a day."""
-    carrier = carry(ten(), lambda _: throttled(86_400.0), concurrency=1)
-    assert isinstance(carrier.courier.trouble, StoppedEarly)
-    assert len(carrier.requests) == 1
-    assert carrier.now < 101.0
-
-
-def test_a_pause_that_another_process_was_told_stops_the_run_too() -> None:
-    courier = make_courier()
-    courier._budget.pause_until(90_000.0)
-    carrier = Carrier(courier, courier._settings).run(ten())
-    assert isinstance(courier.trouble, StoppedEarly)
-    assert carrier.requests == []
-
-
-def test_no_success_for_too_long_ends_the_run() -> None:
-    """C28."""
-    settings = {"max_attempts": 1000, "retry_allowance": 10_000, "give_up_after_seconds": 600.0, "concurrency": 1}
-    carrier = carry(ten(), lambda _: DOWN, **settings)
-    assert isinstance(carrier.courier.trouble, StoppedEarly)
-    assert 600.0 <= carrier.now - 100.0 <= 661.0
-
-
-def test_retries_over_a_run_are_bounded_by_a_tenth_of_its_requests() -> None:
-    """C28, C29: every second attempt fails; the run ends cleanly, and the next one goes on."""
-    answers = {0: DOWN, 1: Accepted()}
-    count = 0
-
-    def api(_request: Request) -> Verdict:
-        nonlocal count
-        count += 1
-        return answers[count % 2]
-
-    given = pages([event(seq) for seq in range(3000)], rows=500)
-    carrier = carry(given, api, retry_allowance=10, concurrency=1)
-    tally = carrier.courier.tally
-    assert isinstance(carrier.courier.trouble, StoppedEarly)
-    assert tally.retries <= 10 + 0.1 * (tally.requests - tally.retries)
-    assert carrier.checkpoint == len(carrier.accepted) - 1 > 20
-
-
-def test_what_429_asks_to_repeat_is_not_counted_as_a_retry_that_wears_the_api_out() -> None:
-    """C8: a rate that is configured too high makes a run slow, it does not end it."""
-    count = 0
-
-    def api(_request: Request) -> Verdict:
-        nonlocal count
-        count += 1
-        return throttled() if count % 2 else Accepted()
-
-    given = pages([event(seq) for seq in range(600)], rows=500)
-    carrier = carry(given, api, retry_allowance=5)
-    assert carrier.courier.trouble is None
-    assert carrier.checkpoint == 599
 
 
 def test_a_place_is_not_used_again_before_the_state_has_it() -> None:
@@ -412,23 +216,6 @@ def test_the_throttle_alone_is_what_waiting_counts() -> None:
     carrier = carry(ten(), budget=budget)
     assert len(carrier.requests) == 4
     assert carrier.courier.tally.waited_seconds == pytest.approx(2.9, abs=0.05)
-
-
-@pytest.mark.parametrize(
-    ("answers", "lowest"),
-    [((DOWN, Accepted(), DOWN, Accepted(), DOWN), 1.0), ((DOWN, DOWN), 0.5), ((throttled(),), 0.5)],
-    ids=["failures alone", "failures in a row", "429"],
-)
-def test_the_rate_is_halved_after_429_and_after_failures_in_a_row(answers: Sequence[Verdict], lowest: float) -> None:
-    """C8, C9: one failed request is nobody's fault; a success in between begins anew."""
-    budget, left, factors = fast_budget(), list(answers), []
-
-    def api(_request: Request) -> Verdict:
-        factors.append(budget.state.factor)
-        return left.pop(0) if left else Accepted()
-
-    carry(ten(), api, budget=budget, concurrency=1)
-    assert min(factors) == lowest
 
 
 def test_of_a_request_that_is_taken_back_the_others_leave_and_the_checkpoint_passes() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.delivery.retry import MINIMUM_BACKOFF_SECONDS, Patience, RetrySettings, backoff_seconds
+from etl.errors import StoppedEarly
 from etl.verdict.judge import TryAgain
 from tests.delivery.parcels import DOWN, LOGIN_PAGE, throttled
 
@@ -79,3 +80,60 @@ def test_a_refused_connection_is_tried_again_like_anything_else() -> None:
     """C1, C2."""
     refused = TryAgain(None, ambiguous=False, throttled=False, cause="connection refused")
     assert Patience(RetrySettings()).after(refused, attempt=2, now=0.0, jitter=lambda: 0.25) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("verdict", "strange_before", "attempt", "last"),
+    [
+        *((DOWN, 0, 7, False), (DOWN, 0, 8, True), (DOWN, 2, 7, False)),
+        *((LOGIN_PAGE, 0, 1, False), (LOGIN_PAGE, 1, 1, False), (LOGIN_PAGE, 2, 1, True), (LOGIN_PAGE, 0, 8, True)),
+    ],
+    ids=str,
+)
+def test_the_last_attempt_is_the_eighth_or_the_third_strange_answer(
+    verdict: TryAgain, strange_before: int, attempt: int, *, last: bool
+) -> None:
+    patience = Patience(RetrySettings())
+    for _ in range(strange_before):
+        patience.after(LOGIN_PAGE, attempt=1, now=0.0, jitter=lambda: 0.5)
+    assert patience.used_up(verdict, attempt=attempt) is last
+
+
+@pytest.mark.parametrize("suspect", [True, False])
+@pytest.mark.parametrize(
+    ("verdict", "attempt", "settings"),
+    [
+        (DOWN, 8, RetrySettings()),
+        (DOWN, 1, RetrySettings(allowance=0)),
+        (LOGIN_PAGE, 1, RetrySettings(max_unreadable=1)),
+    ],
+    ids=["attempts", "retries", "strange answers"],
+)
+def test_the_attempts_of_suspected_events_are_bounded_elsewhere(
+    verdict: TryAgain, attempt: int, settings: RetrySettings, *, suspect: bool
+) -> None:
+    wait = Patience(settings).after(verdict, attempt=attempt, now=0.0, jitter=lambda: 0.5, suspect=suspect)
+    assert isinstance(wait, float) is suspect
+
+
+@pytest.mark.parametrize("suspect", [True, False])
+def test_the_retries_of_suspected_events_use_up_none_of_the_others(*, suspect: bool) -> None:
+    patience = Patience(RetrySettings(allowance=2, share=0.0))
+    for _ in range(2):
+        patience.after(DOWN, attempt=1, now=0.0, jitter=lambda: 0.5, suspect=suspect)
+    assert isinstance(patience.after(DOWN, attempt=1, now=0.0, jitter=lambda: 0.5), float) is suspect
+
+
+@pytest.mark.parametrize("unreached", [True, False])
+def test_the_end_says_whether_a_connection_came_about(*, unreached: bool) -> None:
+    failed = TryAgain(None, ambiguous=False, throttled=False, cause="HTTP 503", unreached=unreached)
+    stop = Patience(RetrySettings(max_attempts=1)).after(failed, attempt=1, now=0.0, jitter=lambda: 0.5)
+    assert isinstance(stop, StoppedEarly)
+    assert stop.unreached is unreached
+
+
+@pytest.mark.parametrize(("after", "goes_on"), [(61.0, True), (600.0, True), (601.0, False)])
+def test_a_retry_after_is_waited_for_as_long_as_the_patience_lasts(after: float, *, goes_on: bool) -> None:
+    """Also beyond the longest wait of our own."""
+    wait = Patience(RetrySettings()).after(throttled(after), attempt=1, now=0.0, jitter=lambda: 0.5)
+    assert wait == after if goes_on else isinstance(wait, StoppedEarly)

@@ -185,4 +185,8 @@ def test_figures_go_to_the_file_that_was_given(dag_of: Callable[..., Airflow], m
     monkeypatch.setenv("SQUEEZELY_ETL_RUN_PUSHGATEWAY", "http://gateway:9091")
     dag.execute()
     assert given["pushgateway"] == "http://gateway:9091"
+    assert given["notify_url"] == ""
+    monkeypatch.setenv("SQUEEZELY_ETL_RUN_NOTIFY_URL", "json://chat/token")
+    dag.execute()
+    assert given["notify_url"] == "json://chat/token"
     assert given["max_runtime"] == "3h"

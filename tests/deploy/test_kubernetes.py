@@ -45,6 +45,7 @@ def test_the_cron_job_runs_one_at_a_time_as_nobody_special(office: Office) -> No
         ("SHOP_DATABASE_URL", False),
         ("SQUEEZELY_URL", True),
         ("SQUEEZELY_ETL_RUN_PING_URL", True),
+        ("SQUEEZELY_ETL_RUN_NOTIFY_URL", True),
         ("SQUEEZELY_ETL_RUN_PUSHGATEWAY", True),
     ]
     assert {mount["mountPath"] for mount in container["volumeMounts"]} == {

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -180,6 +181,24 @@ def test_hadolint_accepts_the_dockerfile(office: Office) -> None:
     hadolint(str(office.folder / "image" / "Dockerfile"))
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "github"])
+def test_a_unit_names_the_variable_that_says_whom_to_tell(office: Office, kind: str) -> None:
+    """A person who reads the unit learns that it exists. A workflow of GitHub sends nothing, so it tells of nothing."""
+    assert "SQUEEZELY_ETL_RUN_NOTIFY_URL" in office.deploy(kind, "mappings").out
+
+
+def test_the_image_holds_what_every_extra_needs(office: Office) -> None:
+    """It installs the lock and nothing else, so that a package that is missing there is missing in the night."""
+    dockerfile, _ = image(office)
+    assert "--require-hashes -r requirements.lock" in dockerfile
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[\[<>=]", one)[0] for extra in project["optional-dependencies"].values() for one in extra} | {
+        "apprise"
+    }
+    locked = set(re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    assert wanted - locked == set()
+
+
 def test_the_image_runs_as_somebody_with_the_state_on_a_volume(office: Office) -> None:
     dockerfile, _ = image(office)
     lines = [line for line in dockerfile.splitlines() if not line.startswith("#")]
@@ -233,6 +252,8 @@ def test_the_docker_command_mounts_what_the_run_needs(office: Office) -> None:
         "SQUEEZELY_URL",
         "--env",
         "SQUEEZELY_ETL_RUN_PING_URL",
+        "--env",
+        "SQUEEZELY_ETL_RUN_NOTIFY_URL",
         "--env",
         "SQUEEZELY_ETL_RUN_PUSHGATEWAY",
         words[-9],
@@ -358,6 +379,7 @@ def test_nothing_of_a_rehearsal_in_this_shell_is_written_into_a_unit(
         "SQUEEZELY_ETL_RUN_METRICS_FILE": "trial-4711.prom",
         "SQUEEZELY_ETL_RUN_PUSHGATEWAY": "http://trial-4711:9091",
         "SQUEEZELY_ETL_RUN_PING_URL": "https://trial-4711/ping",
+        "SQUEEZELY_ETL_RUN_NOTIFY_URL": "json://trial-4711/token",
     }.items():
         monkeypatch.setenv(name, value)
     for kind in KINDS:

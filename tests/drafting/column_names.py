@@ -10,8 +10,8 @@ firstname: firstname first_name FirstName fname customers_firstname billing_firs
 lastname: lastname last_name LastName lname surname customers_lastname achternaam Nachname familienaam family_name
   billing_last_name OXLNAME
 gender: gender sex geslacht Geschlecht id_gender customers_gender anrede salutation aanhef OXSAL
-birthdate: birthdate birth_date dob date_of_birth birthday customers_dob geboortedatum Geburtsdatum geb_datum
-  OXBIRTHDATE
+birthdate: birthdate birth_date born_on geboren_op dob date_of_birth birthday customers_dob geboortedatum Geburtsdatum
+  geb_datum OXBIRTHDATE
 phone: phone telephone phone_number customers_telephone telefoonnummer Telefon mobile handy gsm mobiel billing_phone
   OXFON
 postcode: postcode zip zip_code postal_code PLZ Postleitzahl billing_postcode customers_postcode OXBILLZIP

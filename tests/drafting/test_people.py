@@ -132,6 +132,10 @@ def test_a_broken_view_hides_no_table(mariadb_url: str) -> None:
          'newsletter: {column: opt_status, map: {pending: null, subscribed: "yes", unsubscribed: "no", else: null}}'),
         ("mail_state VARCHAR(20)", {"mail_state": ("Opt-In", "Opt-Out", "Not set")},
          'newsletter: {column: mail_state, map: {"Not set": null, "Opt-In": "yes", "Opt-Out": "no", else: null}}'),
+        ("nieuwsbrief VARCHAR(20)", {"nieuwsbrief": ("granted", "withdrawn", "pending")},
+         'newsletter: {column: nieuwsbrief, map: {granted: "yes", pending: null, withdrawn: "no", else: null}}'),
+        ("consent_status VARCHAR(20)", {"consent_status": ("active", "inactive")},
+         'newsletter: {column: consent_status, map: {active: "yes", inactive: "no", else: null}}'),
         ("opted_in_at TIMESTAMP NULL", {"opted_in_at": ("2025-03-01 10:00:00", None)},
          'newsletter: {column: opted_in_at, map: {else: "yes"}}'),
         ("marketing_opt_in INTEGER, service_mails INTEGER", {"marketing_opt_in": 1, "service_mails": 0},
@@ -153,6 +157,24 @@ def test_consent_is_known_by_name_and_value(database_url: str, columns: str, row
     assert draft.errors == []
     assert f"\n  {line}" in draft.text
     assert draft.share_valid == 1
+
+
+def test_what_stands_before_a_last_name_is_part_of_it(database_url: str) -> None:
+    made(
+        database_url,
+        "customers",
+        "id INTEGER PRIMARY KEY, email VARCHAR(60), tussenvoegsel VARCHAR(20), achternaam VARCHAR(40)",
+        lambda n: {
+            "id": n,
+            "email": f"a{n}@shop.nl",
+            "tussenvoegsel": ("van der", None, "")[n % 3],
+            "achternaam": ("Berg", "Jansen", "Vries")[n % 3],
+        },
+    )
+    draft = draft_of(database_url, "customers")
+    assert '\n  lastname: {template: "{tussenvoegsel} {achternaam}"}' in draft.text
+    assert "custom_tussenvoegsel" not in draft.text
+    assert (draft.errors, draft.share_valid) == ([], 1)
 
 
 @pytest.mark.parametrize("words", [("active", "pending"), ("confirmed", "cancelled"), ("new", "subscribed")])

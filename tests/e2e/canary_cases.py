@@ -12,7 +12,7 @@ from etl.host.system_clock import SystemClock
 from etl.state.store import open_state
 from tests.e2e import leaks
 from tests.e2e.canary_stage import Stage
-from tests.servers.scripted_faults import answering
+from tests.servers.behaviours import answering
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer
 
 BEGINNING = ("--start-from", "beginning")

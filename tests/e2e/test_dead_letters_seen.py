@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -76,6 +77,11 @@ def test_what_was_acknowledged_makes_no_alarm_and_what_is_new_does(desk: Any) ->
     spoil(desk, 7)
     again = desk.run()
     assert (again.code, again.summary["invalid"], again.summary["acknowledged"]) == (0, 2, 2)
+    spoil(desk, 7)
+    known = desk.call("run", str(desk.mapping))
+    assert known.code == 0
+    assert re.search(r"^  acknowledged +2  of the invalid and rejected", known.out, re.MULTILINE)
+    assert "what to do next" not in known.out, "a person has decided already"
     spoil(desk, 9)
     newer = desk.call("run", str(desk.mapping))
     assert newer.code == 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import sqlite3
 import threading
@@ -141,6 +143,44 @@ def test_a_key_whose_row_is_gone_says_that_its_identities_are_not_known(desk: An
     assert "the row is gone" in ended.out
 
 
+def test_a_key_that_nothing_knows_forgets_nobody_and_says_so(desk: Any) -> None:
+    """A mistyped key must not look like a person who was erased."""
+    desk.fill(3)
+    first = desk.call("forget", str(desk.mapping), "--yes", "--key", "4711")
+    assert (first.code, desk.state.exists()) == (2, False), first.err
+    desk.run("--start-from", "beginning")
+    ended = desk.call("forget", str(desk.mapping), "--yes", "--key", "4711")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        "error: no row with this key is known, neither to the source nor to the state: nobody was forgotten\n"
+        "hint: is it the right mapping, and the key as `explain` takes it? --email and --userid need no row\n"
+    )
+    several = desk.call("forget", str(desk.mapping), "--yes", "--key", "4711", "--key", "2")
+    assert several.code == 0, several.err
+    assert re.search(r"^  suppressed +1 of email", several.out, re.MULTILINE)
+    assert re.search(
+        r"^  not forgotten +1 key of no row that the source or the state knows$", several.out, re.MULTILINE
+    )
+    receipt = forget(desk, "--email", "person3@example.com", "--key", "4711")
+    assert (receipt["rows_unknown"], receipt["suppressed"]["email"]) == (1, 1)
+
+
+def test_a_row_is_forgotten_also_by_another_spelling_of_its_key(desk: Any) -> None:
+    with desk.engine().begin() as connection:
+        connection.execute(
+            sa.text(
+                "CREATE TABLE people (id TEXT COLLATE NOCASE PRIMARY KEY, email TEXT, name TEXT, points INTEGER, "
+                "updated_at TIMESTAMP)"
+            )
+        )
+        connection.execute(
+            sa.text("INSERT INTO people VALUES ('Eva', 'eva@example.com', 'Eva', 1, datetime('now', '-1 hour'))")
+        )
+    assert desk.run("--start-from", "beginning").summary["sent"] == 1
+    receipt = forget(desk, "--key", "EVA", "--key", "Adam")
+    assert (receipt["rows_found"], receipt["rows_unknown"], receipt["ledger_entries"]) == (1, 1, 1)
+
+
 def test_a_restored_database_and_a_restored_state_send_nothing_of_the_forgotten(desk: Any) -> None:
     """The source comes back by itself; the state by `--export` and `--import`."""
     desk.fill(5)
@@ -171,11 +211,40 @@ def test_the_hashes_of_another_state_are_refused(desk: Any) -> None:
     file = desk.folder / "gone.json"
     assert desk.call("forget", "--export", str(file)).code == 0
     desk.variables["SQUEEZELY_ETL_STATE"] = str(desk.folder / "other" / "state.sqlite")
-    refused = desk.call("forget", "--import", str(file))
-    assert (refused.code, "another key" in refused.err) == (8, True), refused.err
-    assert "/other/state.sqlite (made just now) has" in refused.err, "which tells that it may be the wrong one"
+    nothing = desk.call("forget", "--import", str(file))
+    assert (nothing.code, "there is no state at " in nothing.err) == (8, True), nothing.err
+    assert not (desk.folder / "other").exists(), "an import makes no state: a new one has a key of its own"
+    forget(desk, "--email", "other@example.com")
+    exported, before = file.read_bytes(), (desk.folder / "other" / "state.sqlite").read_bytes()
+    for way in ("--import", "--export"):
+        refused = desk.call("forget", way, str(file))
+        assert (refused.code, "another key" in refused.err) == (8, True), refused.err
+        assert "--state PATH-OR-URL" in refused.err or way == "--import"
+    assert (desk.folder / "other" / "state.sqlite").read_bytes() == before
+    assert file.read_bytes() == exported
     file.write_text("{}")
-    assert desk.call("forget", "--import", str(file)).code == 2
+    assert [desk.call("forget", way, str(file)).code for way in ("--import", "--export")] == [2, 2]
+    assert file.read_text() == "{}"
+
+
+def test_an_export_never_loses_whom_the_file_names(desk: Any) -> None:
+    """A state that was restored knows fewer than the file: the hint's command takes them over, and then it goes."""
+    desk.fill(1)
+    desk.run("--start-from", "beginning")
+    shutil.copy(desk.state, desk.folder / "older.sqlite")
+    forget(desk, "--email", EVA)
+    file = desk.folder / "gone.json"
+    assert [desk.call("forget", "--export", str(file)).code for _ in range(2)] == [0, 0]
+    shutil.copy(desk.folder / "older.sqlite", desk.state)
+    named = file.read_bytes()
+    refused = desk.call("forget", "--export", str(file))
+    assert refused.code == 8
+    assert "names 1 suppressed that " in refused.err
+    assert file.read_bytes() == named
+    (line,) = (line for line in refused.err.splitlines() if line.startswith("hint: "))
+    taken = desk.call(*shlex.split(line.partition(": squeezely-etl ")[2]))
+    assert (taken.code, "1 are new" in " ".join(taken.out.split())) == (0, True), taken.err
+    assert desk.call("forget", "--export", str(file)).code == 0
 
 
 def test_an_export_where_there_is_no_state_leaves_the_file_as_it_is(desk: Any) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import etl
 from tests.servers.scripted_server import Exchange, ScriptedServer, refusing_url
 
 TOKEN = "token-4711"
@@ -103,3 +105,27 @@ def test_a_wrong_address_is_refused_without_showing_it(desk: Any, wrong: str) ->
     assert ended.code == 2
     assert "not an address of Apprise" in ended.err
     assert TOKEN not in ended.out + ended.err
+
+
+def test_python_tells_the_same_people(desk: Any, chat: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker of Airflow calls it: the addresses as the variable holds them, divided by spaces."""
+    desk.fill(3)
+    change(desk, f"UPDATE people SET email = '{ADDRESS}' WHERE id = 2")
+    url, state = desk.variables["SQUEEZELY_ETL_RUN_NOTIFY_URL"], str(desk.folder / "state.sqlite")
+    for name, value in desk.environment().items():
+        monkeypatch.setenv(name, value)
+    ended = etl.run(desk.mapping, start_from="beginning", notify_url=f"{url} {url}2", state=state)
+    assert ended.exit_code == 3
+    assert [one["title"] for one in heard(chat)] == ["squeezely-etl: people needs a person"] * 2
+    change(desk, "DELETE FROM people WHERE id = 2")
+    assert etl.retry(desk.mapping, notify_url=[url], state=state).exit_code == 0
+    assert [one["title"] for one in heard(chat)[2:]] == ["squeezely-etl: people is well again"]
+
+
+def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "etl.monitoring.notify", None)
+    with pytest.raises(etl.UsageProblem, match="needs the package Apprise, which is not installed") as raised:
+        etl.run("people.yaml", notify_url=f"json://chat/{TOKEN}")
+    assert str(raised.value.hint).endswith("pip install apprise")

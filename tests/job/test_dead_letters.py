@@ -8,7 +8,7 @@ import pytest
 
 from etl.job.rows_of_keys import _rank
 from tests.job.nights import WITH_CURSOR, Nights, emails
-from tests.servers.scripted_faults import answering, first
+from tests.servers.behaviours import answering, first
 from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
 SOURCES = {"within the lookback": WITH_CURSOR + "\n  lookback: 1000", "without a cursor": "  page_size: 50"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.job.nights import WITH_CURSOR, Nights
-from tests.servers.scripted_faults import answering
+from tests.servers.behaviours import answering
 from tests.servers.scripted_rules import picky
 from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.job.nights import WITH_CURSOR, Nights, emails
-from tests.servers.scripted_faults import answering
+from tests.servers.behaviours import answering
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer
 
 PATIENCE = "  concurrency: 2\n  batch_size: 20\n  retry: {max_attempts: 3, max_backoff: 100ms}"

@@ -14,7 +14,7 @@ from typing import Any
 from tests.job.test_judged_shop import CUSTOMERS, ORDERS, PRODUCTS, SOURCE
 from tests.judge.rules import Complaint, judge
 from tests.judge.shop import Row, customers, fill, orders
-from tests.servers.scripted_faults import answering, but, refusing
+from tests.servers.behaviours import answering, but, refusing
 from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
 TODAY = datetime.now(UTC).date()

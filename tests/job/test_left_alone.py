@@ -12,7 +12,7 @@ import pytest
 from etl.host.system_clock import SystemClock
 from etl.job.left_alone import MOST_ROWS, NIGHTS
 from tests.job.nights import WITH_CURSOR, Nights
-from tests.servers.scripted_faults import answering
+from tests.servers.behaviours import answering
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer
 
 PATIENCE = "  concurrency: 2\n  batch_size: 20\n  retry: {max_attempts: 2, max_backoff: 100ms}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.job.nights import WITH_CURSOR, Nights
-from tests.servers.scripted_faults import answering, chunked, encoded, raw
+from tests.servers.behaviours import answering, chunked, encoded, raw
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer, head
 
 DESTINATION = "  concurrency: 2\n  batch_size: 20\n  retry: {max_attempts: 3, max_backoff: 100ms}"

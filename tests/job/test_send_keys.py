@@ -11,7 +11,7 @@ import pytest
 from etl.cli.boundary import run
 from etl.host.system_clock import SystemClock
 from etl.state.store import open_state
-from tests.servers.scripted_faults import answering
+from tests.servers.behaviours import answering
 from tests.servers.scripted_server import ACCOUNT, API_KEY, ScriptedServer
 from tests.source.tables import run_sql
 

@@ -17,7 +17,7 @@ from types import CodeType, FunctionType
 import pytest
 
 from tests.mutants.places import Change
-from tests.mutants.trial import Trial, chosen, in_changed_file
+from tests.mutants.trial import Trial, chosen, in_changed_file, use_other_ports
 
 Key = tuple[str, int]
 
@@ -82,6 +82,7 @@ class _Session:
             os.dup2(output, 2)
             code = 1
             try:
+                use_other_ports()
                 for function in functions:
                     found = function.__code__
                     if found.co_filename == path and (new := changed.get(_key(found))) is not None:

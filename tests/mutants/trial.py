@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def trials(tree: Path) -> Iterator[Callable[[Change, Sequence[str]], Trial]]:
     """A function that tries a change with tests, each beside the same database servers."""
     os.environ |= {
         "PYTHONPATH": str(tree),
-        "PYTEST_XDIST_WORKER": "mutant",
+        "PYTEST_XDIST_WORKER": "gw0",
         "SQUEEZELY_ETL_TEST_SESSION": f"mutants{os.getpid()}",
     }
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -125,9 +126,21 @@ class _Chosen:
     def __init__(self, tests: Sequence[str]) -> None:
         self._tests = tests
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self) -> None:
+        """After the suite's own."""
+        use_other_ports()
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep what is chosen."""
         items[:] = chosen(items, self._tests)
+
+
+def use_other_ports() -> None:
+    """Let this process's servers have other ports than those of earlier trials, whose pauses may last an hour."""
+    from tests.servers.ports import give_none_twice  # noqa: PLC0415 - the copy's, whose path `trials` adds
+
+    give_none_twice(uuid.uuid4().hex)
 
 
 def chosen(items: Sequence[pytest.Item], tests: Sequence[str]) -> list[pytest.Item]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.servers.scripted_faults import answering
+from tests.servers.behaviours import answering
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded
 
 Predicate = Callable[[dict[str, Any]], bool]

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import etl
-from tests.simulation.world import Tally, live
+from tests.simulation.watcher import Tally
+from tests.simulation.world import live
 
 
 def main() -> int:

@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
 from etl.delivery.courier import MOST_PROBES, Courier, CourierSettings, Request
-from etl.delivery.throttle import Budget
+from etl.delivery.throttle import Budget, Rates
 from etl.errors import EtlError, StoppedEarly
 from etl.event.event import Event
 from etl.event.hashes import hashers
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 NOON = datetime(2024, 3, 30, 12, tzinfo=UTC)
 PAGES_AHEAD = 2
+RATES = Rates(requests_per_second=20.0, events_per_second=30.0)
 
 
 class NobodyForgotten:
@@ -295,3 +297,8 @@ def settings_of(*, concurrency: int, batch_size: int, ledger: bool, max_batch_by
         concurrency=concurrency,
         span_events=4 * in_flight if ledger else in_flight,
     )
+
+
+def shared_budget(folder: Path, *, patient: bool) -> Budget:
+    """A process's own view of the rate that it shares with others through a file in `folder`."""
+    return SharedBudget(folder=folder, account=("simulated",), rates=RATES, patient=patient)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.world import Tally, live
+from tests.simulation.watcher import Tally
+from tests.simulation.world import live
 
 ROOT = Path(__file__).parents[2]
 PARTS = 10

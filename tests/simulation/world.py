@@ -7,55 +7,29 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from etl.delivery.courier import Request, Settlement
-from etl.delivery.throttle import Budget, MemoryBudget, Rates
+from etl.delivery.throttle import MemoryBudget
 from etl.event.event import Event
-from etl.host.shared_budget import SharedBudget
 from etl.job.rows_of_keys import in_order
 from etl.job.start import REFRESH, RunOptions, windows_to_read
-from etl.page import Bound, Page, Position, Window
-from etl.source.cursor import CursorDomain
-from etl.source.windows import run_windows
+from etl.page import Bound, Page, Window
 from tests.simulation.api import Api, Reply
 from tests.simulation.law import RateWatch, require
-from tests.simulation.process import KilledError, Process, SimulatedClock, settings_of
-from tests.simulation.state import ProcessState, Store, ledger_key
-from tests.simulation.table import FORBIDDEN, REFUSED, SERVER_ERROR, Row, Shop, Table, body_of, place_of
+from tests.simulation.process import RATES, KilledError, Process, SimulatedClock, settings_of, shared_budget
+from tests.simulation.state import ProcessState, Store
+from tests.simulation.table import FORBIDDEN, REFUSED, SERVER_ERROR, Shop, Table
+from tests.simulation.watcher import Tally, Watcher
+from tests.simulation.windows import context_of
 
 SETTLE = 2
 LOOKBACK = 30
-REQUESTS_PER_SECOND = 20.0
-EVENTS_PER_SECOND = 30.0
-DOMAIN = CursorDomain("cursor", "integer", ZoneInfo("UTC"))
 MOST_STEPS = 200_000
 # After so many quiet nights with a limit, each of which went on where the last had ended, the rest comes in one.
 LIMITED_NIGHTS = 8
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a life held."""
-
-    faults: int = 0
-    kills: int = 0
-    requests: int = 0
-    rows: int = 0
-    runs: int = 0
-
-    def add(self, other: Tally) -> None:
-        self.faults += other.faults
-        self.kills += other.kills
-        self.requests += other.requests
-        self.rows += other.rows
-        self.runs += other.runs
 
 
 class World:
@@ -93,8 +67,6 @@ class World:
         )
         self.api = Api(chance, max_bytes=chance.choice([400, 1000, 10**6]))
         self.store = Store(SimulatedClock(self))
-        # The state as nothing but the world looks at it.
-        self.seen = self.store.open()
         self.numbers_of_runs = 0
         # Whether a run that is stopped waits for the answers to what is out.
         self.patient = chance.random() < 0.7
@@ -103,18 +75,15 @@ class World:
         self.memory = (
             None
             if chance.random() < 0.5
-            else MemoryBudget(requests_per_second=REQUESTS_PER_SECOND, events_per_second=EVENTS_PER_SECOND)
+            else MemoryBudget(requests_per_second=RATES.requests_per_second, events_per_second=RATES.events_per_second)
         )
-        # What the ledger surely has of a row, in lives where no other process may have read it before it had.
-        self.recorded: dict[object, bytes] = {}
-        # Until which reading it is not sure of a row.
-        self.unsure: dict[object, int] = {}
-        # The last event of a row that became a dead letter, in the same lives, and the latest reading then.
-        self.given_up: dict[object, tuple[bytes, int]] = {}
-        # When the latest full refresh began, once it is complete.
-        self.refresh_began: float | None = None
-        self.refreshed_since: float | None = None
-        self.watch = RateWatch(requests=REQUESTS_PER_SECOND, events=EVENTS_PER_SECOND)
+        self.watcher = Watcher(
+            table=self.table,
+            api=self.api,
+            seen=self.store.open(),
+            alone=self.ledger and self.memory is not None,
+        )
+        self.watch = RateWatch(requests=RATES.requests_per_second, events=RATES.events_per_second)
         self.kill_rate = chance.choice([0.0, 0.001, 0.005, 0.02])
         self._folder = folder
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
@@ -122,8 +91,6 @@ class World:
         self._alive: list[Process] = []
         self._trading = True
         self._current: Process | None = None
-        self._keys: dict[bytes, object] = {}
-        self._dead: set[object] = set()
         # The windows of backfills that were killed: a person begins them once more.
         self._unfinished: list[Window] = []
 
@@ -155,26 +122,26 @@ class World:
             require(poison, "with a healthy receiver a backfill comes to its end")
             return self.tally
         nights, reached = 0, None
-        while nights < 2 or reached != (reached := self.seen.checkpoint()):
+        while nights < 2 or reached != (reached := self.watcher.seen.checkpoint()):
             last = self._night(backfill=False)
             self._day(60.0, writing=False)
             nights += 1
             if nights == LIMITED_NIGHTS:
                 self.limit = None
             require(
-                last.error is None or all(map(self._may_be_stuck, self._not_arrived())),
+                last.error is None or all(map(self.watcher.may_be_stuck, self.watcher.not_arrived())),
                 "with a healthy receiver a run comes to its end",
                 last.error,
             )
             require(nights < 1000, "nights with a limit come to their end")
-        self._check_everything_arrived()
+        self.watcher.everything_arrived()
         last = self._retry()
         self._day(60.0, writing=False)
-        letters = [self.table.rows[letter.key[0]] for letter in self.seen.open_dead_letters()]  # type: ignore[index]
+        letters = [self.table.rows[letter.key[0]] for letter in self.watcher.seen.open_dead_letters()]  # type: ignore[index]
         told = last.error is None or any(row[5] in {SERVER_ERROR, FORBIDDEN} for row in letters)
         require(told, "with a healthy receiver a retry comes to its end", last.error)
-        self._check_everything_arrived()
-        for letter in self.seen.open_dead_letters():
+        self.watcher.everything_arrived()
+        for letter in self.watcher.seen.open_dead_letters():
             hopeless = last.error is not None or letter.reason not in {"partly_accepted", "overtaken"}
             require(hopeless, "a retry leaves what is refused for good", letter.key)
         self.tally.faults += self.api.faults
@@ -206,23 +173,11 @@ class World:
         """`request` is on the wire: it arrives even if the process dies."""
         self.watch.sent(self.now, len(request.events))
         require(request.body.startswith(b'{"events":['), "a request is one JSON object")
-        require(len(self._flying(process)) < self.settings.concurrency, "no more requests than connections")
-        for event in request.events:
-            key = event.key[0]
-            if process.command != "retry":
-                sure = self.unsure.get(key, -1) < event.stamp and key not in self.unsure
-                again = sure and self.recorded.get(key) == event.body
-                require(not again, "what the ledger saw accepted is not sent again", event.key)
-                refused, read_before = self.given_up.get(key, (b"", 0))
-                again = not process.tries_again and refused == event.body and event.stamp > read_before
-                require(not again, "what became a dead letter is not sent again while its row is the same", event.key)
-            self.unsure[key] = max(event.stamp, self.unsure.get(key, event.stamp))
+        require(len(process.flying) < self.settings.concurrency, "no more requests than connections")
+        self.watcher.sent(process, request)
         process.flying[request.number] = request
         self.tell("sent", process.track, request.number, "attempt", request.attempt, [e.seq for e in request.events])
         self._at(self.now + self.chance.uniform(0.0, 0.1), lambda: self._arrive(process, request))
-
-    def _flying(self, process: Process) -> dict[int, Request]:
-        return process.flying
 
     def _arrive(self, process: Process, request: Request) -> None:
         if process.over and self.chance.random() < 0.5:
@@ -267,18 +222,16 @@ class World:
             self._day(self.chance.uniform(0.5, 5.0), writing=self.chance.random() < 0.5)
 
     def _run(self, *, full_refresh: bool) -> Process:
-        refreshing = self.seen.checkpoint(REFRESH) is not None
+        refreshing = self.watcher.seen.checkpoint(REFRESH) is not None
         state = self._open()
 
         def begin() -> Sequence[Window]:
             before = state.checkpoint()
             if full_refresh and not refreshing:
-                self.recorded.clear()
-                self.given_up.clear()
-                self.refresh_began = self.now
+                self.watcher.refresh_begins(self.now)
             start = "beginning" if before is None and not full_refresh else None
             options = RunOptions("run", start_from=start, full_refresh=full_refresh)
-            context = _run_context(state, lookback=LOOKBACK if self.ledger else 0)
+            context = context_of(state, lookback=LOOKBACK if self.ledger else 0)
             return windows_to_read(context, before, Bound(int(self.now) - SETTLE), options)
 
         return self._start("run", state, begin, limit=self.limit, tries_again=full_refresh or refreshing)
@@ -316,19 +269,15 @@ class World:
         elif self.backup is not None and self.chance.random() < 0.3:
             self.tell("restored")
             self.store.restore(self.backup)
-            self.seen = self.store.open()
-            self.recorded.clear()
-            self.given_up.clear()
-            # A refresh may have begun, or come to its end, after the copy was made.
-            self.refresh_began = self.refreshed_since = None
+            self.watcher.restored(self.store.open())
 
     def _open(self) -> ProcessState:
         return ProcessState(
             self.store.open(),
             danger=self.danger,
             settled=self._settled,
-            doubted=self._doubted,
-            let_go=self._let_go,
+            doubted=self.watcher.doubted,
+            let_go=self.watcher.let_go,
         )
 
     def _start(
@@ -340,7 +289,7 @@ class World:
         limit: int | None = None,
         tries_again: bool = False,
     ) -> Process:
-        budget = self._budget(patient=command == "backfill")
+        budget = self.memory or shared_budget(self._folder, patient=command == "backfill")
         process = Process(
             self, command=command, state=state, begin=begin, budget=budget, limit=limit, tries_again=tries_again
         )
@@ -355,16 +304,6 @@ class World:
 
         self._at(self.now, lambda: self._turn(process, start))
         return process
-
-    def _budget(self, *, patient: bool) -> Budget:
-        if self.memory is not None:
-            return self.memory
-        return SharedBudget(
-            folder=self._folder,
-            account=("simulated",),
-            rates=Rates(REQUESTS_PER_SECOND, EVENTS_PER_SECOND),
-            patient=patient,
-        )
 
     def _turn(self, process: Process, action: Callable[[], None]) -> None:
         """Something happens to `process`; then its loop goes on."""
@@ -384,8 +323,7 @@ class World:
             self.store.leave(process.lock)
             if process.command == "backfill" and not process.killed and process.error is None:
                 self._unfinished = [window for window in self._unfinished if window not in process.windows]
-            if self.refresh_began is not None and self.seen.checkpoint(REFRESH) is None:
-                self.refreshed_since, self.refresh_began = self.refresh_began, None
+            self.watcher.process_is_over()
             return
         if process.can_read() and not process.reading:
             process.reading = True
@@ -434,126 +372,12 @@ class World:
             require(holds=False, law="a night ends")
         require(not self._alive, "a process that has nothing to wait for is over")
 
-    def _doubted(self, ledger_keys: Iterable[bytes], stamp: int) -> None:
-        for hashed in ledger_keys:
-            self.unsure[self._key_of(hashed)] = stamp
-
-    def _let_go(self, ledger_keys: Iterable[bytes]) -> None:
-        for hashed in ledger_keys:
-            self.given_up.pop(self._key_of(hashed), None)
-
-    def _key_of(self, hashed: bytes) -> object:
-        if hashed not in self._keys:
-            self._keys = {ledger_key((key,)): key for key in self.table.rows}
-        return self._keys.get(hashed)
-
     def _settled(self, settlement: Settlement) -> None:
-        """What is about to be recorded has to be true."""
         process = self._current
         assert process is not None
-        track = process.track
-        self.tell("settled", track, [e.seq for e in settlement.accepted], settlement.rejected, settlement.position)
-        for event in settlement.accepted:
-            require((event.key[0], event.body) in self.api.accepted, "only what was accepted is recorded", event.key)
-            process.unrecorded.discard(event.seq)
-            key = event.key[0]
-            self.given_up.pop(key, None)
-            if self.ledger and self.memory is not None:
-                self.recorded[key] = event.body
-                if self.unsure.get(key, -1) <= event.stamp:
-                    self.unsure.pop(key, None)
-        for rejected in settlement.rejected:
-            event = rejected.event
-            just = (
-                (rejected.reason == "partly_accepted" and event.body in self.api.partly)
-                or rejected.reason.upper() == "DUPLICATE"
-                or b"custom_poison" in event.body
-                or (rejected.reason == "too_large" and len(event.body) > 380)
-            )
-            require(just, "a good event is not rejected", (event.key, rejected.reason))
-            if self.ledger and self.memory is not None:
-                self.given_up[event.key[0]] = (event.body, self.seen._stamp())
-            process.unrecorded.discard(event.seq)
-        if settlement.position is not None:
-            self._check_checkpoint(process, settlement, track)
-
-    def _check_checkpoint(self, process: Process, settlement: Settlement, track: str) -> None:
-        position = settlement.position
-        assert position is not None
-        reached = place_of(position)
-        before = self.seen.checkpoint(track)
-        low = place_of(before.position) if before and before.position else (-1.0, -1.0)
-        self._dead = {letter.key for letter in self.seen.open_dead_letters()}
-        require(reached > low, "the checkpoint never goes back", (low, reached))
-        certain = {event.key for event in settlement.accepted} | {one.event.key for one in settlement.rejected}
-        if track == "run":
-            for place in self.table.ordered:
-                if low < place <= reached and self.table.visible_since[place[1]] <= process.started:
-                    self._check_settled_row(place[1], certain)
-        if not self.ledger:
-            beyond = sum(process.positions[seq] > reached for seq in process.arrived)
-            bound = self.settings.concurrency * self.settings.batch_size
-            require(beyond <= bound, "without a ledger, a kill repeats no more than the span", beyond)
-
-    def _check_settled_row(self, key: int, certain: set[object]) -> None:
-        row = self.table.rows[key]
-        done = (key, body_of(row)) in self.api.accepted or (key,) in self._dead or (key,) in certain
-        require(done, "every row at or below the checkpoint is accepted, unchanged or a dead letter", row)
-
-    def _check_everything_arrived(self) -> None:
-        missing = self._not_arrived()
-        dead = {letter.key for letter in self.seen.open_dead_letters()}
-        for key, row in self.table.rows.items():
-            if (key,) in dead:
-                continue
-            body = body_of(row)
-            if row in missing:
-                require(self._may_be_stuck(row), "no loss", row)
-                continue
-            require(self.api.last[key] == body, "the receiver's last event of a row is the row", row)
-            if self.refreshed_since is not None:
-                again = self.api.last_at[key] >= self.refreshed_since
-                require(again, "a full refresh that is complete has sent every row", row)
-
-    def _not_arrived(self) -> list[Row]:
-        dead = {letter.key for letter in self.seen.open_dead_letters()}
-        return [
-            row for key, row in self.table.rows.items() if (key,) not in dead and self.api.last.get(key) != body_of(row)
-        ]
-
-    def _may_be_stuck(self, row: Row) -> bool:
-        """Whether nothing was left to tell what the row does from an API that is down: it, or one of its person."""
-        person = _person_of(row)
-        return any(
-            other[5] in {SERVER_ERROR, FORBIDDEN} and _person_of(other) == person for other in self._not_arrived()
-        )
-
-
-class _Source:
-    """What `windows_to_read` asks of a source."""
-
-    def __init__(self, lookback: int) -> None:
-        self._lookback = lookback
-
-    def windows(self, checkpoint: Position | None, bound: Bound, *, floor: object = None) -> Sequence[Window]:
-        assert floor is None
-        return run_windows(DOMAIN, checkpoint=checkpoint, bound=bound, lookback=self._lookback)
-
-    def start_windows(self, start: object, bound: Bound) -> Sequence[Window]:
-        assert start is None
-        return run_windows(DOMAIN, checkpoint=None, bound=bound, lookback=self._lookback)
-
-    def check_not_backwards(self, position: Position) -> None:
-        """No row is ever deleted."""
-
-
-def _run_context(state: ProcessState, *, lookback: int) -> Any:
-    mapping = SimpleNamespace(name="life", source=SimpleNamespace(cursor_field="cursor"))
-    return SimpleNamespace(mapping=mapping, state=state, source=_Source(lookback))
-
-
-def _person_of(row: Row) -> str:
-    return row[4] or row[3].removeprefix("p").removesuffix("@example.com")
+        seqs = [event.seq for event in settlement.accepted]
+        self.tell("settled", process.track, seqs, settlement.rejected, settlement.position)
+        self.watcher.settled(process, settlement)
 
 
 def live(seed: int, *, folder: Path, tell: Callable[[str], None] | None = None) -> Tally:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
-from tests.state.filling import SteppingClock
+from tests.state.filling import SteppingClock, event, letter, settled
 
 Open = Callable[[], StateStore]
 
@@ -38,3 +39,24 @@ def store(location: str, clock: SteppingClock) -> Iterator[StateStore]:
     """A new state, open for writing."""
     with open_state(location, clock=clock, write=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def state(store: StateStore) -> MappingState:
+    """The mapping `customers` of the new state."""
+    return store.mapping("customers")
+
+
+@pytest.fixture
+def filled(path: Path, clock: SteppingClock) -> Path:
+    """A state with something in every table, at rest."""
+    with open_state(str(path), clock=clock, write=True) as store:
+        state = store.mapping("customers")
+        with state.lock("run"):
+            run_no = state.start_run(run_id="r1", command="run", before=None)
+            state.confirm_fingerprint({"table": "customers"})
+            state.settle(settled([event(state, n) for n in range(500)], upto=499), track="run", run_no=run_no)
+            state.bury([letter((number,)) for number in range(1000, 1200)])
+            state.backfill(1, 9, "4")
+            state.finish_run(run_no, {"outcome": "done", "exit_code": 0})
+    return path

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore
 from tests.state.filling import event, settled
 
 FIRST, SECOND = "HTTP 200: created 2", "HTTP 200: updated 1"
-
-
-@pytest.fixture
-def state(store: StateStore) -> MappingState:
-    return store.mapping("customers")
 
 
 def send(state: MappingState, command: str, *sent: tuple[str, range], ledger: bool = True) -> int:

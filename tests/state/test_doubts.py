@@ -12,11 +12,6 @@ from tests.state.filling import SteppingClock, compared, event, settled
 SURE, OTHER, NEW = (True, False), (False, True), (False, False)
 
 
-@pytest.fixture
-def state(store: StateStore) -> MappingState:
-    return store.mapping("customers")
-
-
 def begun(state: MappingState, run_id: str = "r1", command: str = "run") -> int:
     return state.start_run(run_id=run_id, command=command, before=None)
 

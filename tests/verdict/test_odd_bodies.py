@@ -1,0 +1,185 @@
+"""What an answer of an odd form means: fields of other names, nested, counted, twice, or in another coding."""
+
+from __future__ import annotations
+
+import pytest
+
+from etl.verdict.answer import Answer
+from etl.verdict.judge import (
+    Accepted,
+    Partly,
+    PartlyAccepted,
+    Refused,
+    TryAgain,
+    Verdict,
+    judge,
+)
+from etl.verdict.refusal import Refusal
+from tests.verdict.answers import answer
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ({"success": True, "created": "3"}, Accepted()),
+        ({"success": True, "created": True}, Accepted()),
+        ({"success": True, "created": -1}, Accepted()),
+        ({"success": True, "created": "\u0662"}, Accepted()),
+        ({"success": True, "created": 2.0}, Accepted(unconfirmed=True)),
+        ({"success": True, "created": 3.0}, Accepted()),
+        ({"success": False, "created": 2.0}, PartlyAccepted(2)),
+        ({"success": "no"}, Refused(Refusal("refused", ""))),
+        ({"success": "yes"}, Accepted()),
+        ({"ok": False}, Refused(Refusal("refused", ""))),
+        ({"success": True, "ok": False}, Refused(Refusal("refused", ""))),
+        ({"Success": False, "Errors": ["a"]}, Refused(Refusal("refused", "a"))),
+        ({"data": {"success": False, "errors": ["a"]}}, Refused(Refusal("refused", "a"))),
+        ({"status": "ok", "result": {"success": False}}, Refused(Refusal("refused", ""))),
+        ({"data": {"created": 3}}, Accepted()),
+        ({"success": True, "data": {"success": False}}, Refused(Refusal("refused", ""))),
+        ({"success": True, "created": 2, "result": {"errors": ["a"]}}, Refused(Refusal("refused", "a"))),
+        (
+            {"success": True, "data": {"result": {"errors": {"1": "a"}}}},
+            Partly({1: Refusal("refused", "a")}, "accepted"),
+        ),
+        (
+            {"success": True, "data": {"created": 2, "errors": [{"index": 0}]}},
+            Partly({0: Refusal("refused", "")}, "accepted"),
+        ),
+        ({"success": True, "response": {"errors": [], "success": True}}, Accepted()),
+        (
+            {"results": [{"status": 200}, {"status": 400, "error": "a"}, {"status": 200}]},
+            Partly({1: Refusal("refused", "a")}, "accepted"),
+        ),
+        (
+            {"success": True, "data": [{"success": True}, {"success": True}, {"success": False, "message": "a"}]},
+            Partly({2: Refusal("refused", "a")}, "accepted"),
+        ),
+        ({"success": True, "events": [{"ok": True}, {"ok": False}]}, Refused(Refusal("refused", ""))),
+        ({"success": True, "items": [{"ok": False}] * 3}, Refused(Refusal("refused", ""))),
+        ({"success": True, "results": [{"id": 1}, {"id": 2}, {"id": 3}]}, Accepted()),
+        ({"success": True, "data": ["a", "b", "c"]}, Accepted()),
+        ({"result": "error", "message": "a"}, Refused(Refusal("refused", "a"))),
+        ({"status": "rejected", "message": "a"}, Refused(Refusal("refused", "a"))),
+        ({"result": "OK"}, Accepted(unconfirmed=True)),
+        ({"error_message": "a", "error_code": 7}, Refused(Refusal("refused", "a"))),
+        ({"success": True, "error_code": 0, "error_message": ""}, Accepted()),
+        ({"exception": "a"}, Refused(Refusal("refused", "a"))),
+        ({"accepted": 3}, Accepted()),
+        ({"accepted": 2}, PartlyAccepted(2)),
+        ({"accepted": 3, "stored": 3}, Accepted()),
+        ({"accepted": 3, "created": 2, "updated": 1}, Accepted()),
+        ({"accepted": True}, Accepted(unconfirmed=True)),
+        ({"success": True, "created": 0, "rejected": 3}, Refused(Refusal("refused", ""))),
+        ({"success": True, "failed": "3"}, Refused(Refusal("refused", "3"))),
+        ({"success": True, "failed_count": 3}, Refused(Refusal("refused", ""))),
+        ({"success": True, "failed": [{"index": 2, "message": "a"}]}, Partly({2: Refusal("refused", "a")}, "accepted")),
+        ({"success": True, "created": 2, "rejected": 1}, PartlyAccepted(2)),
+        ({"success": True, "created": 3, "failed": 0, "invalid": [], "rejected": None}, Accepted()),
+        ({"success": True, "errors": {"count": 0, "items": []}}, Accepted()),
+        ({"success": True, "errors": {"count": 1, "items": ["a"]}}, Refused(Refusal("refused", "a"))),
+        ({"success": True, "errors": [[], {}]}, Accepted()),
+        ({"success": True, "error": "None", "errors": []}, Accepted()),
+        ({"success": True, "error": "No errors"}, Accepted()),
+        ({"status": 400, "message": "value"}, Refused(Refusal("refused", "value"))),
+        ({"statusCode": 422}, Refused(Refusal("refused", ""))),
+        ({"success": True, "code": "422"}, Refused(Refusal("refused", ""))),
+        ({"status": 200}, Accepted(unconfirmed=True)),
+        ({"status": 201, "code": 0}, Accepted(unconfirmed=True)),
+        ({"success": 1, "errors": ""}, Accepted()),
+        ({"success": True, "errors": {}}, Accepted()),
+        ({"success": True, "errors": {"0": None}}, Accepted()),
+        ({"created": 2, "updated": 1}, Accepted()),
+        ({"created": "1", "updated": "2"}, Accepted()),
+        ({"created": 2, "processed": 3}, Accepted(unconfirmed=True)),
+        ({"created": "1"}, PartlyAccepted(1)),
+        ({"created": 0}, PartlyAccepted(0)),
+        ({"created": "0"}, PartlyAccepted(0)),
+        ({"processed": 1, "verified": 1}, PartlyAccepted(2)),
+        ({"success": False, "created": 1, "updated": 1}, PartlyAccepted(2)),
+        ({"success": True, "created": 1, "updated": 1}, Accepted(unconfirmed=True)),
+        ({"success": True, "created": "1"}, Accepted(unconfirmed=True)),
+        ({"success": True, "created": 2, "errors": "1"}, PartlyAccepted(2)),
+        ({"success": True, "errors": 1}, Refused(Refusal("refused", ""))),
+        ({"success": True, "created": 3, "errors": 0}, Accepted()),
+        ({"success": "false"}, Refused(Refusal("refused", ""))),
+        ({"success": " False "}, Refused(Refusal("refused", ""))),
+        ({"success": "0"}, Refused(Refusal("refused", ""))),
+        ({"success": "1"}, Accepted()),
+        ({"success": "TRUE"}, Accepted()),
+        ({"error": "no"}, Refused(Refusal("refused", "no"))),
+        ({"success": True, "error": "no"}, Refused(Refusal("refused", "no"))),
+        ({"success": True, "error": " "}, Accepted()),
+        ({"success": True, "error": "false"}, Accepted()),
+        ({"errors": [], "error": "no"}, Refused(Refusal("refused", "no"))),
+        ({"success": True, "status": " Error "}, Refused(Refusal("refused", "Error"))),
+        ({"success": True, "status": 1}, Accepted()),
+        ({"success": True, "code": "date_error"}, Refused(Refusal("date_error", ""))),
+        ({"success": True, "code": 7}, Accepted()),
+        ({"success": True, "errors": {"0": None, "1": "bad"}}, Partly({1: Refusal("refused", "bad")}, "accepted")),
+        ({"success": True, "errors": [None, "bad", None]}, Partly({1: Refusal("refused", "bad")}, "accepted")),
+        ({"success": True, "errors": [None, "bad"]}, Refused(Refusal("refused", "bad"))),
+        ({"success": True, "errors": ["a", "b", "c"]}, Refused(Refusal("refused", "a; b; c"))),
+        ({"success": None}, Accepted(unconfirmed=True)),
+        ({"success": "perhaps"}, Accepted(unconfirmed=True)),
+        ({"success": [True]}, Accepted(unconfirmed=True)),
+        ({"success": True, "errors": ["a"]}, Refused(Refusal("refused", "a"))),
+        ({"success": True, "created": 1, "errors": ["a"]}, Refused(Refusal("refused", "a"))),
+        ({"success": False, "created": 3}, Refused(Refusal("refused", ""))),
+        ({"success": True, "errors": [{"index": 0}]}, Partly({0: Refusal("refused", "")}, "accepted")),
+        ({"errors": [{"index": 0}]}, Partly({0: Refusal("refused", "")}, "resend")),
+        ({"success": False, "errors": {"00": "a"}}, Refused(Refusal("refused", "a"))),
+        ({"success": False, "errors": {"+1": "a"}}, Refused(Refusal("refused", "a"))),
+        ({"success": False, "errors": [{"index": 1.0}]}, Refused(Refusal("refused", ""))),
+    ],
+)
+def test_odd_values(body: object, verdict: Verdict) -> None:
+    assert judge(answer(body), events=3) == verdict
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"success":true,"message":"geüpdatet"}'.encode("latin-1"),
+        '{"success":true,"message":"geüpdatet"}'.encode("utf-16"),
+        '{"success":true}'.encode("utf-16-le"),
+        b'{"success":true,"took":NaN}',
+    ],
+)
+def test_json_in_another_coding_is_read(body: bytes) -> None:
+    assert judge(Answer(200, {}, body), events=3) == Accepted()
+    refused = body.replace(b"true", b"false").replace("true".encode("utf-16-le"), "false".encode("utf-16-le"))
+    assert isinstance(judge(Answer(200, {}, refused), events=3), Refused)
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"{\xe9", b'{"success":true', "[" * 100_000, b'{"success":NaN'])
+def test_what_is_no_json_in_any_coding_says_nothing(body: bytes | str) -> None:
+    verdict = judge(Answer(200, {}, body if isinstance(body, bytes) else body.encode()), events=3)
+    assert isinstance(verdict, TryAgain)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"success":false,"success":true}',
+        b'{"success":true,"success":false}',
+        b'{"errors":["a"],"errors":[]}',
+        b'{"created":3,"Created":1}',
+        b'{"data":{},"success":true,"created":3,"created":2}',
+        b'{"success":true,"success":true,"x":' + b"[" * 1000 + b"]" * 1000 + b"}",
+        b'{"success":true,"success":true,"x":' + b"1" * 5000 + b"}",
+    ],
+)
+def test_an_answer_that_says_two_things_of_one_name_says_nothing(body: bytes) -> None:
+    """Whichever of them is believed may be the wrong one."""
+    verdict = judge(Answer(200, {}, body), events=3)
+    assert isinstance(verdict, TryAgain)
+    assert verdict.unreadable
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"success":true,"success":true}', b'{"success":true,"x":1,"x":2}', b'{"success":true,"a":{"success":false}}'],
+)
+def test_what_is_repeated_elsewhere_or_alike_changes_nothing(body: bytes) -> None:
+    assert judge(Answer(200, {}, body), events=3) == Accepted()
