@@ -44,7 +44,7 @@ def _number(name: str) -> int:
 
 
 def mapping_files(paths: Sequence[Path]) -> list[Path]:
-    """The mapping files among `paths`: files as they are, of folders every *.yaml and *.yml in order.
+    """The mapping files among `paths`: files as they are, of folders every *.yaml and *.yml in order but hidden ones.
 
     Raises `UsageProblem` when a folder holds none.
     """
@@ -53,7 +53,10 @@ def mapping_files(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             files.append(path)
             continue
-        found = sorted(child for child in path.iterdir() if child.suffix in (".yaml", ".yml"))
+        # Beside a mapping editors leave a .#name.yaml, and macOS a ._name.yaml.
+        found = sorted(
+            child for child in path.iterdir() if child.suffix in (".yaml", ".yml") and not child.name.startswith(".")
+        )
         if not found:
             raise UsageProblem(f"{path}: no mapping file in this folder", hint="mapping files end in .yaml")
         files.extend(found)

@@ -24,6 +24,17 @@ def test_an_unreadable_mapping(desk: Any) -> None:
     one_error(desk.run(), 2, "people.yaml:2:")
 
 
+def test_what_editors_and_file_systems_hide_beside_a_mapping_is_none(desk: Any) -> None:
+    """A lock of Emacs is a link to nothing, and macOS keeps what other file systems cannot in ._ files."""
+    desk.fill(3)
+    (desk.folder / ".#people.yaml").symlink_to("eva@laptop.4711")
+    (desk.folder / "._people.yaml").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")
+    ended = desk.call("run", str(desk.folder), "-o", "json", "--start-from", "beginning")
+    assert (ended.code, ended.err, ended.summary["sent"]) == (0, "", 3)
+    desk.mapping.rename(desk.folder / ".people.yaml")
+    one_error(desk.call("run", str(desk.folder)), 2, f"{desk.folder}: no mapping file in this folder")
+
+
 def test_an_unknown_field_names_the_nearest(desk: Any) -> None:
     desk.mapping.write_text(desk.mapping.read_text().replace("firstname:", "firstnam:"))
     one_error(desk.run(), 2, 'did you mean "firstname"?')
