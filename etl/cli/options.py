@@ -15,11 +15,8 @@ import click
 from etl.checkpoint import DEFAULT_STATE
 from etl.cli.completing import MappingPath
 from etl.errors import EXIT_CODES
-from etl.monitoring.notify_url import parse_notify_urls
-from etl.monitoring.ping_url import PingUrl, parse_ping_url
-from etl.monitoring.push_url import parse_push_url
+from etl.monitoring.addresses import parse_notify_urls, parse_ping_url, parse_push_url
 from etl.screen.logs import configure_logs
-from etl.secret import Secret
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,21 +115,21 @@ def report_options(function: F) -> F:
     """`--metrics-file`, `--pushgateway`, `--ping-url` and `--notify-url`: how machines and people hear of the run."""
     function = click.option(
         "--ping-url",
-        callback=_parsed_ping_url,
+        callback=_parsed_by(parse_ping_url),
         metavar="URL",
         help="A cron monitor to tell start and end: URL/start, URL, URL/fail. Better in the variable: it is a secret.",
     )(function)
     function = click.option(
         "--notify-url",
         multiple=True,
-        callback=_parsed_notify_urls,
+        callback=_parsed_by(parse_notify_urls),
         metavar="URL",
         help="Whom to tell when a mapping begins to need a person, and when it is well again: an address of Apprise. "
         "Better in the variable: it is a secret.",
     )(function)
     function = click.option(
         "--pushgateway",
-        callback=_parsed_push_url,
+        callback=_parsed_by(parse_push_url),
         metavar="URL",
         help="A Pushgateway of Prometheus to send the figures to, where no file can be collected. Better in the "
         "variable when it holds a password.",
@@ -162,18 +159,16 @@ def _parsed_workers(_: click.Context, __: click.Parameter, value: str | None) ->
     raise click.BadParameter("a number from 1 to 64, or the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786")
 
 
-def _parsed_ping_url(_: click.Context, __: click.Parameter, value: str | None) -> PingUrl | None:
-    try:
-        return None if value is None else parse_ping_url(value)
-    except ValueError as problem:
-        raise click.BadParameter(str(problem)) from None
+def _parsed_by(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], object]:
+    """The callback of an option whose value `parse` reads; it raises ValueError for people. None stays None."""
 
+    def parsed(_: click.Context, __: click.Parameter, value: Any) -> object:  # noqa: ANN401  # what click gives
+        try:
+            return None if value is None else parse(value)
+        except ValueError as problem:
+            raise click.BadParameter(str(problem)) from None
 
-def _parsed_push_url(_: click.Context, __: click.Parameter, value: str | None) -> Secret | None:
-    try:
-        return None if value is None else parse_push_url(value)
-    except ValueError as problem:
-        raise click.BadParameter(str(problem)) from None
+    return parsed
 
 
 def _parsed_exit_codes(_: click.Context, __: click.Parameter, value: str) -> frozenset[int]:
@@ -184,13 +179,6 @@ def _parsed_exit_codes(_: click.Context, __: click.Parameter, value: str) -> fro
         said = "1 is a bug of the program" if wrong[0] == "1" else f"{wrong[0]!r} is none of them"
         raise click.BadParameter(f"exit codes with commas between them, of {', '.join(map(str, known))}: {said}")
     return frozenset(map(int, words))
-
-
-def _parsed_notify_urls(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Secret, ...]:
-    try:
-        return parse_notify_urls(values)
-    except ValueError as problem:
-        raise click.BadParameter(str(problem)) from None
 
 
 def _must_end_in_prom(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import click
 
-from etl.drafting.quoting import quoted
+from etl.drafting.lines import quoted
 from etl.drafting.stand_ins import kept, with_stand_ins
 from etl.errors import UsageProblem
 from etl.exact import printable

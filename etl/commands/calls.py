@@ -13,7 +13,7 @@ import click
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.commands.loading import Shard
-from etl.monitoring.ping_url import PingUrl
+from etl.monitoring.addresses import PingUrl
 from etl.secret import Secret
 
 

@@ -16,8 +16,7 @@ from etl.errors import MappingInvalid
 from etl.job.outcome import Outcome
 from etl.job.preview import PreviewedRow
 from etl.mapping.model import Mapping
-from etl.monitoring.notify_url import parse_notify_urls
-from etl.monitoring.push_url import parse_push_url
+from etl.monitoring.addresses import parse_notify_urls, parse_push_url
 from etl.secret import Secret
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import click
 from etl.books import Books
 from etl.errors import EtlError, Interrupted, worst_exit_code
 from etl.job.outcome import Outcome
+from etl.monitoring.addresses import PingUrl
 from etl.monitoring.ending import Ending
-from etl.monitoring.ping_url import PingUrl
 from etl.screen.telling import tell
 from etl.secret import Secret
 

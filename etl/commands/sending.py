@@ -65,7 +65,7 @@ def run_all(
         if call.show_answer or call.keys:
             context = _showing(context, call)
         if call.keys:
-            from etl.job.send_keys import send_keys
+            from etl.job.retry import send_keys
 
             return send_keys(
                 context,

@@ -21,9 +21,9 @@ from etl.drafting.dictionary import (
 )
 from etl.drafting.draft import DraftField
 from etl.drafting.facts import SampledColumn
+from etl.drafting.lines import quoted
 from etl.drafting.looks import fit
 from etl.drafting.names import bare, is_secret, rank
-from etl.drafting.quoting import quoted
 
 _PARTNERS = ("optin", "optedin")
 _DOUBLE = ("dboptin", "doubleoptin")

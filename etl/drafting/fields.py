@@ -11,9 +11,9 @@ from datetime import date
 from etl.drafting.dictionary import FIELD_NAMES, ORDER_OWNERS, OWNERS, PARTICLES
 from etl.drafting.draft import DraftField
 from etl.drafting.facts import SampledColumn, TableFacts
+from etl.drafting.lines import quoted
 from etl.drafting.looks import CONVINCING, PLAUSIBLE, Fit, fit, look_of, needs_comma
 from etl.drafting.names import bare, counts_cents, is_secret, rank
-from etl.drafting.quoting import quoted
 from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS, ReceiverField, on_invalid_of
 from etl.transform.plausible import implausible
 

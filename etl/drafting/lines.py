@@ -1,14 +1,21 @@
-"""The lines of a draft: keys with comments beside them, words wrapped, blocks of SQL."""
+"""The lines of a draft: keys with comments beside them, words wrapped, blocks of SQL, and YAML scalars.
+
+The rule: every name and text is read back as it is, also after variables were filled.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
-from etl.drafting.quoting import as_sql
 from etl.exact import printable
 
 _COMMENT_COLUMN = 50
 _WIDEST = 118
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
+# Words that some reader of YAML takes for something else than text.
+_NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
 def line(key: str, value: str, reason: str = "") -> str:
@@ -42,3 +49,25 @@ def comment(text: str) -> str:
 def remark_lines(remarks: Iterable[str]) -> list[str]:
     """Remarks as lines for a terminal."""
     return [f"! {comment(one)}" for one in remarks]
+
+
+def quoted(text: str) -> str:
+    """`text` as a YAML scalar that is read back as this text, also in braces and after variables were filled."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_PLAIN:
+        return text
+    return json.dumps(text.replace("$", "$$"), ensure_ascii=not text.isprintable())
+
+
+def as_sql(text: str) -> str:
+    """SQL as `query` and `where` hold it: two dollars stay there, since PostgreSQL quotes with them."""
+    return text.replace("${", "$${")
+
+
+def quoted_sql(text: str) -> str:
+    """The condition `text` as a YAML scalar that is read back as this text."""
+    return json.dumps(as_sql(text), ensure_ascii=not text.isprintable())
+
+
+def listed(names: Sequence[str]) -> str:
+    """One name, or several as a YAML list."""
+    return quoted(names[0]) if len(names) == 1 else f"[{', '.join(map(quoted, names))}]"

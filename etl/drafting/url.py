@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etl.drafting.quoting import quoted
+from etl.drafting.lines import quoted
 from etl.source.connect import parse_database_url
 
 VARIABLE = "SOURCE_DATABASE_URL"

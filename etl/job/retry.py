@@ -1,13 +1,14 @@
-"""Dead letters again: each row is read anew by its key, mapped and sent.
+"""Rows that are read by their keys and sent: dead letters again, or rows that a person names.
 
 The rule: nothing is replayed from memory. A row that is gone closes its dead letter as `gone`; one that is refused
 again stays open with one more attempt. The rows leave in the order of their cursors, because two of them may be about
-one person; with a limit, those whose last attempt is the longest ago have their turn.
+one person; with a limit, those whose last attempt is the longest ago have their turn. Of rows that a person names all
+are there, or nothing is sent: a mistyped key must not pass for a row that was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from etl.books import Books
 from etl.errors import UsageProblem
@@ -15,11 +16,14 @@ from etl.exact import show_key
 from etl.job.fuse import NEVER
 from etl.job.loop import Delivery
 from etl.job.outcome import Outcome
-from etl.job.ports import DeadLetters
-from etl.job.rows_of_keys import RowsOfKeys, in_order
+from etl.job.ports import DeadLetters, PageSource, RunSource
 from etl.job.run import Job, Plan, RunContext, do
 from etl.job.start import NO_LIMITS, Limits
-from etl.page import Key, Window
+from etl.page import Key, Page, Scalar, Window
+
+KEYS_A_PAGE = 500
+# How many keys are asked for their cursors at once; there may be hundreds of thousands.
+KEYS_AT_ONCE = 5000
 
 
 def retry_mapping(  # noqa: PLR0913 - the call's options
@@ -81,3 +85,112 @@ def _open(keys: Sequence[Key], dead_letters: DeadLetters) -> Sequence[Key]:
             hint="the status lists them with --dead-letters; a run with --key sends a row whatever is known of it",
         )
     return wanted
+
+
+def send_keys(  # noqa: PLR0913 - the call's options
+    context: RunContext,
+    wanted: Sequence[Key],
+    *,
+    run_id: str,
+    limits: Limits = NO_LIMITS,
+    report: Callable[[Books], None] = lambda _: None,
+    started: Callable[[Delivery], None] = lambda _: None,
+    planned: Callable[[Plan], None] = lambda _: None,
+) -> Outcome:
+    """Send the rows of `wanted`. The lock is the caller's.
+
+    Raises:
+        UsageProblem: a key has no row; nothing was sent.
+
+    """
+    context.confirm_fingerprint()
+    keys = in_order(list(dict.fromkeys(wanted)), context.source)
+    if lost := missing(keys, context.source.pages_by_key(keys)):
+        names = ", ".join(show_key(key) for key in lost)
+        raise UsageProblem(
+            f"no row with key {names}, so nothing was sent",
+            hint="look at the spelling of the key; a row that source.where leaves out is not found either",
+        )
+    job = Job(
+        command="run",
+        track="run",
+        run_id=run_id,
+        plan=lambda _: (Window(moves_checkpoint=False, label="keys"),),
+        # A row that goes between two reads is no row to send.
+        pages=RowsOfKeys(context.source, keys, gone=lambda _: None),
+        compare=False,
+        tries_again=True,
+        fuse=NEVER,
+        limits=limits,
+        rows=len(keys),
+    )
+    return do(context, job, report=report, started=started, planned=planned)
+
+
+class RowsOfKeys:
+    """Reads the rows of `keys` in their order; `gone` hears of keys without a row, in the reader's thread."""
+
+    def __init__(self, source: PageSource, keys: Sequence[Key], *, gone: Callable[[Sequence[Key]], None]) -> None:
+        self._source = source
+        self._keys = keys
+        self._gone = gone
+
+    @property
+    def remote(self) -> bool:
+        """No: `gone` may write to the state."""
+        return False
+
+    def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Page]:
+        """Yield the rows that still exist, in their order; `window` and `limit` say nothing here."""
+        del window, limit
+        for start in range(0, len(self._keys), KEYS_A_PAGE):
+            wanted = self._keys[start : start + KEYS_A_PAGE]
+            found: set[Key] = set()
+            for page in self._source.pages_by_key(wanted):
+                found |= _keys_of(page)
+                yield page
+                # Before the next is read, which then finds the memory of this one in one piece.
+                del page
+            if gone := [key for key in wanted if key not in found]:
+                self._gone(gone)
+
+    def pages_by_key(self, keys: Sequence[Key]) -> Iterator[Page]:
+        """The rows of `keys`."""
+        return self._source.pages_by_key(keys)
+
+    def count(self, window: Window) -> int:
+        """How many keys there are; `window` says nothing here."""
+        del window
+        return len(self._keys)
+
+
+def missing(keys: Sequence[Key], pages: Iterable[Page]) -> list[Key]:
+    """Those of `keys` that have no row in `pages`."""
+    found: set[Key] = set()
+    for page in pages:
+        found |= _keys_of(page)
+    return [key for key in keys if key not in found]
+
+
+def _keys_of(page: Page) -> set[Key]:
+    keys = {page.position(index).key for index in range(len(page.rows))}
+    keys.update(row.position.key for row in page.unreadable)
+    return keys
+
+
+def in_order(keys: Sequence[Key], source: RunSource) -> list[Key]:
+    """`keys` by the cursors that their rows have now; where there is none, in the order given."""
+    ranks: list[tuple[int, Scalar]] = []
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        wanted = keys[start : start + KEYS_AT_ONCE]
+        cursors = source.cursors_by_key(wanted)
+        ranks += [_rank(cursors.get(key)) for key in wanted]
+    return [keys[at] for at in sorted(range(len(keys)), key=ranks.__getitem__)]
+
+
+def _rank(cursor: Scalar | None) -> tuple[int, Scalar]:
+    # A column of SQLite may hold numbers and texts: by its order all numbers come first. What has no cursor, or no row
+    # any more, comes at the end.
+    if cursor is None:
+        return (3, 0)
+    return (2 if isinstance(cursor, bytes) else 1 if isinstance(cursor, str) else 0, cursor)

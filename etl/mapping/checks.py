@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 from etl.mapping.catalogue import EVENTS
-from etl.mapping.check_account import check_account
 from etl.mapping.check_fields import check_fields, check_rule, product_name_problem, warn_fields
 from etl.mapping.codes import WITHDRAWN_CURRENCIES
 from etl.mapping.document import Finding, Path
@@ -236,3 +235,31 @@ def _row_columns(data: object) -> tuple[str, ...]:
             continue  # the model says what is wrong with it
     names += [one for rule in section(products, "fields").values() for one in texts(rule, "parent")]
     return tuple(dict.fromkeys(names))
+
+
+def check_account(data: object) -> Iterator[Finding]:
+    """Fields that no event of this mapping can carry though `destination` says that the account needs them."""
+    if part(data, "destination", "multiple_languages") is True:
+        yield from _check_language(data)
+    if part(data, "destination", "multiple_currencies") is True:
+        yield from _check_currency(data)
+
+
+def _check_language(data: object) -> Iterator[Finding]:
+    fields, products = section(data, "fields"), section(data, "products")
+    needed = "destination.multiple_languages is on"
+    if products:
+        its = section(products, "fields")
+        if its and "language" not in its:
+            words = f"has no language, which each product needs where {needed}"
+            yield Finding(("products", "fields"), words, at_key=True)
+    elif fields and "language" not in fields:
+        yield Finding(("fields",), f"has no language, which each event needs where {needed}", at_key=True)
+
+
+def _check_currency(data: object) -> Iterator[Finding]:
+    fields = section(data, "fields")
+    has_amounts = "totalvalue" in fields or "price" in section(data, "products", "fields")
+    if has_amounts and "currency" not in fields:
+        words = "has no currency, which amounts need where destination.multiple_currencies is on"
+        yield Finding(("fields",), words, at_key=True)

@@ -14,8 +14,8 @@ from typing import Final
 import httpx
 
 from etl import __version__
+from etl.monitoring.addresses import PingUrl, Signal
 from etl.monitoring.ending import Ending
-from etl.monitoring.ping_url import PingUrl, Signal
 
 ATTEMPT_SECONDS = 5.0
 ATTEMPTS = 2

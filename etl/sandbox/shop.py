@@ -12,8 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etl.sandbox.shop_broken import break_rows, broken_rows
-from etl.sandbox.shop_rows import Customer, Order, Roller
+from etl.sandbox.shop_rows import Customer, Order, Roller, break_rows, broken_rows
 from etl.sandbox.shop_words import NETHERLANDS
 
 _SCHEMA = """

@@ -6,6 +6,7 @@ Values arrive in the browser as finished text, so no number loses a digit and no
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -15,7 +16,6 @@ import orjson
 from etl.csv_line import csv_line
 from etl.mapping.catalogue import CONSENT_FIELDS, CUSTOM_PREFIX, FIELDS, PRODUCT_FIELDS, ReceiverField
 from etl.sandbox.arrivals import Arrival
-from etl.sandbox.exact_text import indented, one_line, parse_exactly
 
 _EVENT = ReceiverField("event", "text", "the event's name, known to the receiver or custom", "doc", "every event")
 _PRODUCTS = ReceiverField("products", "list", "a list of objects, each with its SKU as id", "doc", "Purchase")
@@ -147,3 +147,51 @@ def _known(name: str) -> ReceiverField | None:
     if name.startswith(CUSTOM_PREFIX):
         return _CUSTOM
     return {"event": _EVENT, "products": _PRODUCTS}.get(name) or FIELDS.get(name)
+
+
+class _Number(str):
+    """A JSON number's own characters."""
+
+    __slots__ = ()
+
+
+def parse_exactly(body: bytes) -> object:
+    """`body` (known to be JSON) as Python values; numbers keep their characters."""
+    return json.loads(body, parse_int=_Number, parse_float=_Number)
+
+
+def indented(value: object, *, depth: int = 0) -> str:
+    """`value` from `parse_exactly` as JSON with two spaces a level; what is short stays on one line."""
+    flat = one_line(value)
+    if not isinstance(value, dict | list) or (depth and len(flat) <= 60):
+        return flat
+    pad = "  " * (depth + 1)
+    lines = ",\n".join(pad + part for part in _parts(value, depth=depth + 1))
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{opening}\n{lines}\n{'  ' * depth}{closing}" if lines else flat
+
+
+def one_line(value: object) -> str:
+    """`value` from `parse_exactly` as JSON on one line."""
+    match value:
+        case _Number():
+            return str(value)
+        case dict():
+            return "{" + ", ".join(f"{_quoted(name)}: {one_line(inner)}" for name, inner in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(one_line(inner) for inner in value) + "]"
+        case _:
+            return _quoted(value)
+
+
+def _parts(value: dict[str, object] | list[object], *, depth: int) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{_quoted(name)}: {indented(inner, depth=depth)}"
+    else:
+        for inner in value:
+            yield indented(inner, depth=depth)
+
+
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

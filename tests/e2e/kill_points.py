@@ -111,7 +111,7 @@ BACKFILL_END: dict[str, Stages] = _written("the backfill's end", f"{_STATE}.fini
 
 RETRY: dict[str, Stages] = {
     **_around("the dead letters are listed", f"{_STATE}.open_dead_letter_keys"),
-    **_around("the rows of dead letters are read", "etl.job.rows_of_keys:RowsOfKeys.pages"),
+    **_around("the rows of dead letters are read", "etl.job.retry:RowsOfKeys.pages"),
     **_around("dead letters are closed", "etl.state.dead_letters:DeadLetters.close"),
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.job.rows_of_keys import _rank
+from etl.job.retry import _rank
 from tests.job.nights import WITH_CURSOR, Nights, emails
 from tests.servers.behaviours import answering, first
 from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer

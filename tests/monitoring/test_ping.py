@@ -19,9 +19,9 @@ from etl.errors import (
     StoppedEarly,
 )
 from etl.job.outcome import ExampleEvent, Forecast, TrippedGuard
+from etl.monitoring.addresses import parse_ping_url
 from etl.monitoring.ending import Ending
 from etl.monitoring.ping import CLOSE_SECONDS, Pinger, words_for
-from etl.monitoring.ping_url import parse_ping_url
 from tests.monitoring.endings import NOW, an_ending
 from tests.servers.scripted_server import Exchange, ScriptedServer, refusing_url
 

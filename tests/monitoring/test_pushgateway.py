@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from etl.books import Books
 from etl.errors import StateUnusable
+from etl.monitoring.addresses import parse_push_url
 from etl.monitoring.metrics import HELP, PREFIX
-from etl.monitoring.push_url import parse_push_url
 from etl.monitoring.pushgateway import push_metrics
 from etl.secret import Secret
 from tests.monitoring.endings import NOW, an_ending

@@ -32,7 +32,7 @@ LOADED = (
     "etl.cli.boundary",
     "etl.commands.sending",
     "etl.commands.wiring",
-    "etl.monitoring.push_url",
+    "etl.monitoring.addresses",
     "sqlalchemy.dialects.sqlite",
 )
 # A call that hangs ends by SIGALRM, so that its test tells what it did.

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.sandbox.shop import build_shop, change_shop
-from etl.sandbox.shop_broken import broken_rows
+from etl.sandbox.shop_rows import broken_rows
 
 NOW = datetime(2026, 11, 23, 12, 0, 0)  # noqa: DTZ001 - the shop's own naive UTC
 CUSTOMERS = 2_000

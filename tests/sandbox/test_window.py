@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from etl.sandbox.exact_text import indented, one_line, parse_exactly
 from etl.sandbox.faults import SandboxSettings
+from etl.sandbox.views import indented, one_line, parse_exactly
 from tests.sandbox.conftest import HEADERS, FakeTicks, InProcess, numbered
 
 EVA = {"event": "CRMUpdate", "email": "eva@example.com"}

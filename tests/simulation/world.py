@@ -14,7 +14,7 @@ from pathlib import Path
 from etl.delivery.courier import Request, Settlement
 from etl.delivery.throttle import MemoryBudget
 from etl.event.event import Event
-from etl.job.rows_of_keys import in_order
+from etl.job.retry import in_order
 from etl.job.start import REFRESH, RunOptions, windows_to_read
 from etl.page import Bound, Page, Window
 from tests.simulation.api import Api, Reply

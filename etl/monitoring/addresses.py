@@ -1,19 +1,22 @@
-"""The address of a cron monitor, kept like a secret: with it anyone can say that all is well.
+"""The addresses that are told of a run: a cron monitor, a Pushgateway, people.
 
-The rule: https, or http on this machine; it is never shown, not even when it is wrong.
+The rule: https, or http on this machine or within the own network; an address is kept like a secret, since with it
+anyone can say that all is well, and it may hold a password. It is never shown, not even when it is wrong.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
+from etl.errors import UsageProblem
+from etl.install import pip_install
 from etl.secret import Secret
 
 Signal = Literal["start", "success", "fail"]
-
 LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.ASCII)
 
 
@@ -52,3 +55,31 @@ def parse_address(text: str, *, begins: str) -> SplitResult:
     if found.scheme not in ("https", "http") or not found.hostname:
         raise ValueError(f"expected an address that begins with {begins}")
     return found
+
+
+def parse_push_url(text: str) -> Secret:
+    """The address in `text`. Raises ValueError for people, without the address."""
+    found = parse_address(text, begins="http:// or https://")
+    if found.query or found.fragment:
+        raise ValueError("the address of a Pushgateway has no ? and no # in it")
+    if found.scheme == "http" and "@" in found.netloc and not LOOPBACK.fullmatch(found.hostname or ""):
+        raise ValueError("plain http shows the password to everybody on the way; write https")
+    return Secret(text)
+
+
+def parse_notify_urls(texts: Sequence[str]) -> tuple[Secret, ...]:
+    """The addresses in `texts`, one each.
+
+    Raises:
+        ValueError: one is no address of Apprise; for people, without the address.
+        UsageProblem: Apprise is not installed.
+    """
+    if not texts:
+        return ()
+    try:
+        from etl.monitoring.notify import parse_notify_url  # noqa: PLC0415 - loads Apprise, which may not be there
+    except ImportError:
+        raise UsageProblem(
+            "a notification needs the package Apprise, which is not installed", hint=pip_install("apprise")
+        ) from None
+    return tuple(map(parse_notify_url, texts))
