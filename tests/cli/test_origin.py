@@ -1,4 +1,4 @@
-"""`python -m etl` beside another folder `etl` says which one is running."""
+"""`python -m etl` and the command beside another package `etl` say which one is running."""
 
 from __future__ import annotations
 
@@ -28,3 +28,36 @@ def test_another_one_is_named_in_one_line(tmp_path: Path) -> None:
 def test_of_the_installed_one_nothing_is_said(tmp_path: Path) -> None:
     assert said(tmp_path) == ""
     assert said(HERE.parent) == ""
+
+
+def test_the_command_names_a_foreign_package_of_that_name_in_one_line(tmp_path: Path) -> None:
+    """The wheel puts this file into `bin`, outside the package, so that it runs whatever `etl` is found."""
+    command = tmp_path / "bin" / "squeezely-etl"
+    command.parent.mkdir()
+    shutil.copy(HERE / "__main__.py", command)
+    foreign = tmp_path / "elsewhere" / "etl"
+    foreign.mkdir(parents=True)
+    (foreign / "__init__.py").touch()
+    ended = subprocess.run(
+        [sys.executable, str(command), "--version"],
+        env={"PYTHONPATH": str(foreign.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"error: the etl of {foreign} was found, which is not squeezely-etl's: take it out of PYTHONPATH, "
+        "or give each an environment of its own\n"
+    )
+
+
+def test_a_package_that_is_missing_is_not_taken_for_a_foreign_etl(tmp_path: Path) -> None:
+    shutil.copytree(HERE, tmp_path / "etl", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "click").mkdir()
+    (tmp_path / "click" / "__init__.py").write_text("raise ModuleNotFoundError('not here', name='click')")
+    command = [sys.executable, "-m", "etl", "--version"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "not here" in ended.stderr
+    assert "not squeezely-etl's" not in ended.stderr

@@ -49,5 +49,7 @@ def test_the_wheel_carries_the_pages_that_the_help_names(tmp_path: Path) -> None
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
+        (command,) = (name for name in names if name.endswith(".data/scripts/squeezely-etl"))
+        assert archive.read(command).startswith(b"#!python\n"), "the installer puts its own Python there"
     assert {"etl/README.md", f"etl/{_IN_THE_WHEEL}", "etl/cli/commands.py"} <= names
     assert not [name for name in names if name.startswith("tests/")]
