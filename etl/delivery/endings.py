@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import assert_never
 
 from etl.delivery.lanes import Lanes
-from etl.delivery.settlement import Certain, RejectedEvent
+from etl.delivery.settlement import PARTLY_ACCEPTED, Certain, RejectedEvent
 from etl.delivery.slot import Request, Slot
 from etl.event.event import Event
 from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refusal, Refused, TooLarge
@@ -49,7 +49,8 @@ class Endings:
             case PartlyAccepted(created=created):
                 words = f"the API took {created} of {len(events)} events and did not say which"
                 for event in events:
-                    self.reject(event, Refusal("partly_accepted", words), uncertain=True)
+                    self.reject(event, Refusal(PARTLY_ACCEPTED, words), uncertain=True)
+                self.certain.taken_unnamed += created
                 slot.next_piece()
             case Refused(refusal=refusal):
                 self._halve(slot, events, refusal)

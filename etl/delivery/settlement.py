@@ -14,6 +14,9 @@ from etl.delivery.slot import Slot
 from etl.event.event import Event
 from etl.page import Position
 
+# The reason of dead letters of which the API took some and did not say which.
+PARTLY_ACCEPTED = "partly_accepted"
+
 
 @dataclass(frozen=True, slots=True)
 class AdmittedPage:
@@ -53,6 +56,7 @@ class Settlement:
 
     position: the last row of the contiguous settled prefix; None when it did not move (or no checkpoint follows it).
     suppressed: events that did not leave, because their identity was forgotten meanwhile.
+    taken_unnamed: how many of `rejected` the API took without saying which.
     unconfirmed: how many of `accepted` were accepted without the API saying so. settled_pages: the stamps of the pages
     whose last event became certain. answers: what the API said, with the accepted events that it said it to.
     """
@@ -64,6 +68,7 @@ class Settlement:
     settled_pages: tuple[int, ...] = ()
     answers: tuple[tuple[str, tuple[Event, ...]], ...] = ()
     suppressed: tuple[Event, ...] = ()
+    taken_unnamed: int = 0
 
 
 @dataclass(slots=True)
@@ -76,6 +81,7 @@ class Certain:
     slots: list[Slot] = field(default_factory=list)
     suppressed: list[Event] = field(default_factory=list)
     unconfirmed: int = 0
+    taken_unnamed: int = 0
 
     def settlement(self, position: Position | None, *, settled_pages: tuple[int, ...]) -> Settlement:
         """All of it, as it is to be recorded."""
@@ -83,7 +89,9 @@ class Certain:
         accepted = parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
         rejected, answers = tuple(self.rejected), tuple(self.answers)
         suppressed = tuple(self.suppressed)
-        return Settlement(accepted, rejected, position, self.unconfirmed, settled_pages, answers, suppressed)
+        return Settlement(
+            accepted, rejected, position, self.unconfirmed, settled_pages, answers, suppressed, self.taken_unnamed
+        )
 
 
 class Prefix:

@@ -14,6 +14,7 @@ import sys
 from collections import Counter, deque
 from dataclasses import dataclass
 
+from etl.delivery.settlement import PARTLY_ACCEPTED
 from etl.errors import TooManyFailures
 
 ENOUGH_ROWS = 100
@@ -98,9 +99,12 @@ class Failures:
         self._others += unchanged
         self._counted += rows
 
-    def accepted(self, events: int) -> None:
-        """So many events were accepted."""
-        self._others += events
+    def accepted(self, events: int, *, unnamed: int = 0) -> None:
+        """So many events were accepted; `unnamed`: of those refused as `partly_accepted`, it is not known which."""
+        self._others += events + unnamed
+        if unnamed:
+            self._rejected -= unnamed
+            self._theirs[PARTLY_ACCEPTED] -= unnamed
 
     def rejected(self, reason: str, words: str) -> None:
         """The API refused an event."""
@@ -138,9 +142,14 @@ class Failures:
         if self._rejected:
             causes.append(f"{self._rejected} refused by the API ({_common(self._theirs)})")
         if self._rejected > invalid:
-            words = self._words[self._theirs.most_common(1)[0][0]]
-            causes.append(f"it says: {words}" if words else "without a word why")
+            reason = self._theirs.most_common(1)[0][0]
             hint = "`status --dead-letters` shows what the API said of each; correct the mapping, then run again"
+            if reason == PARTLY_ACCEPTED:
+                causes.append("it took the others of their requests and did not say which")
+                hint = "compare the dead letters of `status --dead-letters` with the account, then correct the mapping"
+            else:
+                words = self._words[reason]
+                causes.append(f"it says: {words}" if words else "without a word why")
         return TooManyFailures(
             f"{invalid + self._rejected} of {known} rows failed, more than max_failure_rate allows: "
             + "; ".join(causes),

@@ -362,7 +362,7 @@ class Delivery:
             books.acknowledged += self._line.state.letters.acknowledged(keys)
         books.unconfirmed += settlement.unconfirmed
         books.reasons.update(rejected.reason for rejected in settlement.rejected)
-        self._failures.accepted(len(settlement.accepted))
+        self._failures.accepted(len(settlement.accepted), unnamed=settlement.taken_unnamed)
         for rejected in settlement.rejected:
             self._failures.rejected(rejected.reason, rejected.words)
         if books.failures:
