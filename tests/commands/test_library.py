@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 import etl
@@ -80,6 +81,27 @@ def test_a_mapping_is_loaded_looked_at_and_run(mapping: Path, capfd: pytest.Capt
     assert etl.run(mapping, full_refresh=True, state=state).books.suppressed == 1
     assert capfd.readouterr() == ("", "")
     assert handlers == [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+
+
+def test_a_limit_is_so_many_orders_each_with_all_of_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are rows of another table, and are not counted."""
+    shop, state = tmp_path / "shop.sqlite", str(tmp_path / "state.sqlite")
+    build_shop(shop, customers=70)
+    with sqlite3.connect(shop) as database:
+        lines = dict(database.execute("SELECT order_id, count(*) FROM order_lines GROUP BY order_id"))
+        numbers = dict(database.execute("SELECT order_number, id FROM orders"))
+    with running() as api:
+        variables = {"SHOP_DATABASE_URL": f"sqlite:///{shop}", "SQUEEZELY_URL": api, "SQUEEZELY_ACCOUNT": "SQ-12345"}
+        for name, value in {**variables, "SQUEEZELY_API_KEY": "key"}.items():
+            monkeypatch.setenv(name, value)
+        forecast = etl.run("mappings/orders.yaml", start_from="beginning", limit=5, dry_run=True, state=state)
+        assert (forecast.books.read, forecast.error) == (5, None)
+        ended = etl.run("mappings/orders.yaml", start_from="beginning", limit=5, state=state)
+        assert (ended.books.read, ended.books.sent, ended.error) == (5, 5, None)
+        sent = httpx.get(f"{api}/sandbox/download/events.json").json()
+    assert len(sent) == 5
+    orders = [one["content"] for one in sent]
+    assert [len(one["products"]) for one in orders] == [lines[numbers[one["orderid"]]] for one in orders]
 
 
 def test_what_is_wrong_before_it_begins_is_raised(mapping: Path) -> None:
