@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import ExitStack
+import uuid
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
 from etl.delivery.throttle import BURST_SECONDS, BudgetState, Rates, pause, recover, slow_down, take
+from etl.errors import StateAway
 from etl.state.server_budget import ServerBudget
 from etl.state.store import open_state
+from tests.servers.databases import own_server
 from tests.state.filling import SteppingClock
 
 RATES = Rates(10.0, 400.0)
@@ -89,3 +93,27 @@ def test_the_server_is_asked_by_its_own_clock(postgresql_url: str) -> None:
             time.sleep(wait)
         budget.close()
     assert time.monotonic() - begun >= (5 - BURST_SECONDS * 10) / 10 - 0.05
+
+
+def test_a_server_that_is_killed_ends_the_run_and_grants_to_the_next_one(servers_folder: Path) -> None:
+    """No more than a new account may have at once: the row went with the server's memory."""
+    with own_server("postgresql", servers_folder / f"own-{uuid.uuid4().hex}") as server:
+        with open_state(server.url, clock=SteppingClock(), write=True) as store:
+            assert store.server is not None
+            budget = ServerBudget(store.server, account=("u", "a"), rates=RATES, clock=SteppingClock())
+            assert budget.take(events=1, now=0.0) == 0
+            budget.pause_until(SteppingClock().monotonic() + 3600)
+            server.stop()
+            with pytest.raises(StateAway) as away:
+                budget.take(events=1, now=0.0)
+            assert away.value.exit_code == 6
+            with suppress(StateAway):
+                budget.close()
+        server.start()
+        with open_state(server.url, clock=SteppingClock(), write=True) as store:
+            assert store.server is not None
+            budget = ServerBudget(store.server, account=("u", "a"), rates=RATES, clock=SteppingClock())
+            assert budget.take(events=1, now=0.0) == 0
+            assert budget.take(events=10**6, now=0.0) >= 0
+            assert budget.take(events=1, now=0.0) > 0
+            budget.close()
