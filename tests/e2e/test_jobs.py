@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -79,6 +80,44 @@ def test_thirty_mappings_of_three_accounts_run_four_at_a_time_and_one_is_broken(
         assert Counter(event["event"] for event in server.accepted) == {
             f"Updated{name}": 12 for name in names if name != names[7]
         }
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_database_server_is_read_by_so_many_mappings_at_a_time(
+    most: int, make_desk: Any, postgresql_url: str
+) -> None:
+    """It has so many connections, and others need some."""
+    desk = make_desk(postgresql_url)
+    desk.fill(30)
+    requests, together, lock = Counter[str](), set[int](), threading.Lock()
+
+    def under_way() -> int:
+        return sum(count < 3 for count in requests.values())
+
+    def count(exchange: Exchange) -> None:
+        exchange.read_body()
+        (name,) = {event["event"] for event in exchange.request.events}
+        # It waits for as many others as may run; one too many would show meanwhile.
+        end = time.monotonic() + 5
+        with lock:
+            requests[name] += 0
+        while under_way() < most and len(requests) < 4 and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        together.add(under_way())
+        with lock:
+            requests[name] += 1
+        like_squeezely(exchange)
+
+    with ScriptedServer(credentials=CREDENTIALS, otherwise=count) as server:
+        desk.api_url = server.url
+        prepare(desk, 4)
+        for file in desk.folder.glob("people*.yaml"):
+            file.write_text(file.read_text().replace("batch_size: 10", "batch_size: 10\n  concurrency: 1"))
+        options = ("--start-from", "beginning", "--jobs", "4", "--jobs-a-host", str(most))
+        assert desk.call("run", str(desk.folder), *options).code == 0
+        assert requests == {f"Updatedpeople{number:02}": 3 for number in range(4)}
+    assert max(together) == most
 
 
 def test_the_report_of_a_dry_run_has_every_mapping_in_its_order(desk: Any) -> None:
