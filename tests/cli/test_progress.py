@@ -20,9 +20,11 @@ import pytest
 import sqlalchemy as sa
 
 from etl.books import Books
+from etl.job.spread import Range, Workers
 from etl.screen import progress as progress_module
 from etl.screen.logs import configure_logs
 from etl.screen.progress import Progress
+from tests.job.working import ScriptedExecutor
 
 ROOT = Path(__file__).parents[2]
 SLOW = "  rate_limit: {requests_per_second: 4, events_per_second: 1000000}\n  batch_size: 20\n  concurrency: 1\n"
@@ -217,6 +219,27 @@ def test_in_json_the_line_is_a_record_and_quiet_has_none(
                 "info",
                 700,
             )
+
+
+def test_workers_are_told_with_what_is_under_way_and_how_fast_rows_are_read(
+    office: Any, now: Now, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workers = Workers(ScriptedExecutor, _no_task, count=2)
+    workers.under_way = 3
+    for form in ("text", "json"):
+        configure_logs(level="warning", form=form)
+        with Progress("people", monotonic=now, workers=workers) as progress:
+            now.seconds += 10
+            progress.report(books())
+    plain_line, line = capsys.readouterr().err.splitlines()
+    told = "753 rows, 700 sent, 70 events/s, 8 requests, 100 rows/s, 2 workers with 3 pages under way"
+    assert plain_line == f"people: {told}, 3 rows failed, 3 requests repeated, 4.2 s waited"
+    record = json.loads(line)
+    assert (record["workers"], record["pages_under_way"], record["read"]) == (2, 3, 1000)
+
+
+def _no_task(_: Range) -> Any:
+    raise AssertionError
 
 
 def test_the_first_line_waits_for_ten_seconds() -> None:

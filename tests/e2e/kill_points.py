@@ -102,6 +102,18 @@ SPOOL: dict[str, Stages] = {
     **_around("the checkpoint is written", "etl.state.checkpoints:Checkpoints.set"),
 }
 
+# With workers, in the process that started them.
+WORKERS: dict[str, Stages] = {
+    **_around("a range's end is found", "etl.source.ranges:Ranges.end"),
+    **_around("the workers are started", "etl.host.worker_pool:WorkerPool.open"),
+    **_around("a range is handed out", "etl.job.spread:Workers.submit"),
+    **_around("a range is taken back", "etl.job.spread:Spread._done"),
+    "before the second range is taken back": [{"call": "etl.job.spread:Spread._done", "nth": 2}],
+    "before the commit of a settlement": [{"call": f"{_STATE}.settle"}, {"before": "COMMIT"}],
+    "after the commit of a settlement": [{"call": f"{_STATE}.settle"}, {"after": "COMMIT"}],
+    **_around("the workers are ended", "etl.host.worker_pool:WorkerPool.close"),
+}
+
 BACKFILL: dict[str, Stages] = {
     **_around("the backfill is looked up", f"{_STATE}.backfill"),
     **_written("a window is entered", f"{_STATE}.enter_window"),
@@ -130,4 +142,4 @@ FORGET: dict[str, Stages] = {
 LOCK = "etl.state.lock:FileLock.__enter__"
 SERVER = ("before the events are accepted", "after the events are accepted", "in the middle of the answer")
 
-TABLES = (MAKING, ANY, LEDGER, DOUBT, BROKEN, PAGES, SPOOL, BACKFILL, BACKFILL_END, RETRY, FORGET)
+TABLES = (MAKING, ANY, LEDGER, DOUBT, BROKEN, PAGES, SPOOL, WORKERS, BACKFILL, BACKFILL_END, RETRY, FORGET)

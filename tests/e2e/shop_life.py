@@ -197,9 +197,9 @@ class Life:
         self._check(ended)
         return ended
 
-    def run(self, kill: Kill | None = None) -> Ended:
+    def run(self, kill: Kill | None = None, *options: str) -> Ended:
         """`run`; the first time, and until its mark stands in the state, from the beginning."""
-        return self.call("run", *(() if self._begun else ("--start-from", "beginning")), kill=kill)
+        return self.call("run", *(() if self._begun else ("--start-from", "beginning")), *options, kill=kill)
 
     def told(self, problem: str) -> str:
         """A problem with the life that led to it."""

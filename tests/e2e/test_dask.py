@@ -146,20 +146,6 @@ def test_what_a_stopped_worker_holds_is_done_by_another_once_its_time_is_over(
         assert arrived(slow_api) == EVERYBODY
 
 
-def test_a_stopped_worker_does_not_keep_a_run_beyond_its_time(
-    far_desk: Any, slow_api: ScriptedServer, cluster: Cluster
-) -> None:
-    stopped = cluster.computing(cluster.workers[0])
-    run = start(far_desk, slow_api, cluster, "--max-runtime", "6s")
-    run.until_sent(100)
-    stopped.send_signal(signal.SIGSTOP)
-    try:
-        run.ended(6)
-        assert "the time for this run is over" in run.err
-    finally:
-        stopped.send_signal(signal.SIGCONT)
-
-
 def refused(desk: Any, workers: str, *options: str) -> tuple[int, str]:
     ended = desk.run("--workers", workers, *(options or ("--start-from", "beginning")))
     return ended.code, ended.err

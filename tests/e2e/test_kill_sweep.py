@@ -28,6 +28,7 @@ KILLS_A_LIFE = 12
 SWEEPS: dict[str, tuple[tuple[Mapping[str, points.Stages], ...], int]] = {
     "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 48),
     "run without a ledger": ((points.ANY, points.BROKEN, points.PAGES), 24),
+    "run with workers": ((points.WORKERS,), 0),
     "run without an index": ((points.ANY, points.LEDGER, points.BROKEN, points.SPOOL), 24),
     "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 12),
     "retry": ((points.ANY, points.RETRY), 12),
@@ -47,15 +48,17 @@ def test_every_named_point_is_there() -> None:
     assert all(code_of(place) for stage in stages for when, place in stage.items() if when in ("call", "return"))
 
 
-@pytest.mark.parametrize("name", ["run", "run without a ledger", "run without an index"])
+@pytest.mark.parametrize("name", ["run", "run without a ledger", "run without an index", "run with workers"])
 def test_a_run_killed_anywhere_loses_nothing(name: str, tmp_path: Path, forked_cli: ForkedCli) -> None:
     resend = "always" if name == "run without a ledger" else "changed"
     indexed = name != "run without an index"
 
+    workers = ("--workers", "2") if name == "run with workers" else ()
+
     def step(life: Life, kill: Kill) -> Ended:
-        life.insert(14, broken=4)
+        life.insert(14 if not workers else 40, broken=4)
         life.update(2)
-        return life.run(kill)
+        return life.run(kill, *workers)
 
     def finish(life: Life) -> None:
         life.run()

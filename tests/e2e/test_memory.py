@@ -110,6 +110,15 @@ def make_wide(desk: Any, *, narrow: int, wide: int, size: int) -> None:
                 connection.execute(insert, rows)
 
 
+def test_wide_rows_that_many_workers_prepare(make_desk: Any) -> None:
+    """The process that sends, and each of the others: what is under way together is bounded, not the pages."""
+    desk = make_desk()
+    make_wide(desk, narrow=20_000, wide=600, size=KIB_256)
+    summary, peak = measured(desk, "run", str(desk.mapping), "--start-from", "beginning", "--workers", "6")
+    assert summary["sent"] == 20_600
+    assert peak < BOUND
+
+
 @pytest.mark.parametrize("database", ["sqlite", "postgresql", "mariadb"])
 def test_wide_rows_after_narrow_ones(database: str, make_desk: Any, request: pytest.FixtureRequest) -> None:
     """Pages and what waits are sized by narrow rows when the wide ones come. It took 2.1 GiB.

@@ -8,6 +8,8 @@ import signal
 import time
 from typing import Any
 
+import pytest
+
 from tests.e2e.test_jobs import gone, wait_until
 from tests.e2e.with_workers import (
     CREDENTIALS,
@@ -103,6 +105,51 @@ def test_a_mapping_that_changes_meanwhile_is_refused(slow_desk: Any) -> None:
         run.ended(2)
         assert "people: a worker found the mapping otherwise than the run began with" in run.err
         assert all("lastname" not in event for event in server.accepted)
+
+
+def test_a_run_with_workers_is_seen_at_work_and_afterwards_as_any_other(slow_desk: Any) -> None:
+    def standing() -> dict[str, Any]:
+        return json.loads(slow_desk.call("status", str(slow_desk.mapping), "-o", "json").out.splitlines()[0])
+
+    with ScriptedServer(credentials=CREDENTIALS, otherwise=slowly) as server:
+        run = Run(slow_desk, server, "--start-from", "beginning")
+        run.until(100)
+        seen = standing()
+        assert seen["holders"]["run"] is not None
+        assert seen["runs"][0]["command"] == "run"
+        run.ended(0)
+        seen = standing()
+        assert (seen["holders"]["run"], seen["runs"][0]["outcome"]) == (None, "done")
+
+
+@pytest.mark.parametrize("sort", ["postgresql", "mariadb"])
+def test_all_that_workers_do_is_the_same_on_a_server(sort: str, make_desk: Any, request: pytest.FixtureRequest) -> None:
+    """A run, nothing new, a backfill in windows that sends all again, and its dry run."""
+    desk = make_desk(request.getfixturevalue(f"{sort}_url"))
+    desk.fill(3000, minutes=100)
+    with_index(desk)
+    with desk.engine().begin() as connection:
+        connection.exec_driver_sql("UPDATE people SET email = 'nobody' WHERE MOD(id, 500) = 3")
+    desk.write_mapping(destination="  batch_size: 100\n  concurrency: 1")
+    desk.mapping.write_text(desk.mapping.read_text().replace("page_size: 500", "page_size: 200"))
+    found: list[Any] = []
+    for options in ((), ("--workers", "2")):
+        desk.variables["SQUEEZELY_ETL_STATE"] = str(desk.folder / f"state{len(found)}" / "state.sqlite")
+        with ScriptedServer(credentials=CREDENTIALS) as server:
+            desk.api_url = server.url
+            told = []
+            for command in (
+                ("run", "--start-from", "beginning"),
+                ("run",),
+                ("backfill", "--resend", "--from", "2020-01-01", "--to", "2090-01-01", "--window", "1y"),
+                ("backfill", "--dry-run"),
+            ):
+                ended = desk.call(*command, str(desk.mapping), *options, "-o", "json")
+                summary = json.loads(ended.out.splitlines()[0])
+                told.append([ended.code, *(summary[name] for name in ("read", "sent", "unchanged", "invalid"))])
+            found.append((told, server.accepted))
+    assert found[0] == found[1]
+    assert [counts[:3] for counts in found[0][0][:3]] == [[3, 3000, 2994], [3, 3000, 0], [3, 3000, 2994]]
 
 
 def test_few_rows_and_rows_without_an_index_need_no_other_process(desk: Any) -> None:

@@ -6,8 +6,9 @@ import multiprocessing
 import pickle
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -273,6 +274,28 @@ def test_the_fourth_death_ends_the_run_and_the_next_one_goes_on(tmp_path: Path, 
     ended = table.job.run("beginning")
     assert isinstance(ended.error, StoppedEarly)
     assert (ended.exit_code, len(table.executors)) == (6, 4)
+    assert 0 < ended.books.sent < 60
+    table.job.workers = None
+    assert table.job.run().exit_code == 0
+    assert [int(one) for one in table.job.sent()] == list(range(60))
+
+
+def test_a_worker_that_is_stopped_does_not_keep_a_run_beyond_its_time(tmp_path: Path, api: ScriptedServer) -> None:
+    """Nothing is settled that it holds, and the next run goes on."""
+    table = Moving(tmp_path, api)
+    insert(table.url, "t", [{"id": number, "at": number} for number in range(60)])
+
+    class Stopped(ScriptedExecutor):
+        def submit(self, task: Callable[..., Any], /, *arguments: Any, **_: Any) -> Any:
+            return super().submit(task, *arguments) if self.count < 3 else Future()
+
+    def made(context: RunContext) -> Workers:
+        task = partial(encode_for, assignment_of(context, today=date(2026, 1, 1)))
+        return Workers(Stopped, task, count=2)
+
+    table.job.workers = made
+    ended = table.job.run("beginning", limits=Limits(deadline=time.monotonic() + 2))
+    assert isinstance(ended.error, StoppedEarly)
     assert 0 < ended.books.sent < 60
     table.job.workers = None
     assert table.job.run().exit_code == 0
