@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etl.state.answers import _TAIL_BYTES, _holds
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore
 from tests.state.filling import event, settled
@@ -50,3 +51,12 @@ def test_two_mappings_with_the_same_keys_have_answers_of_their_own(store: StateS
     assert orders.answers.of((1,), None) is None
     send(orders, "run", (SECOND, range(1, 3)))
     assert (customers.answers.of((1,), None), orders.answers.of((1,), None)) == (FIRST, SECOND)
+
+
+def test_a_tail_is_found_only_where_one_begins() -> None:
+    """The end of one and the beginning of the next may look like it; behind that it may stand all the same."""
+    tails = [b"abcdef", b"ghijkl", b"defghi"]
+    packed = b"".join(tails)
+    assert {len(tail) for tail in tails} == {_TAIL_BYTES}
+    assert [_holds(packed, tail) for tail in tails] == [True, True, True]
+    assert [_holds(packed[: 2 * _TAIL_BYTES], tail) for tail in tails] == [True, True, False]

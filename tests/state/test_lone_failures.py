@@ -64,6 +64,17 @@ def test_other_rows_and_other_answers_begin_anew(store: StateStore, calendar: Ca
     assert lone.nights(FAILED) == 1
 
 
+def test_the_last_moment_of_a_week_counts_and_the_first_after_it_does_not(
+    store: StateStore, calendar: Calendar
+) -> None:
+    lone, second = of(store, "people", calendar), timedelta(seconds=1)
+    counted = [lone.nights(FAILED)]
+    for pause in (24 * 7 * HOURS, 24 * 7 * HOURS + second, 20 * HOURS - second, second):
+        calendar.now += pause
+        counted.append(lone.nights(FAILED))
+    assert counted == [1, 2, 1, 1, 2]
+
+
 @pytest.mark.parametrize("pause", [24 * 8, -24])
 def test_a_week_without_one_and_a_clock_that_was_set_back_begin_anew(
     store: StateStore, calendar: Calendar, pause: int

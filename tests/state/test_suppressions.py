@@ -20,6 +20,7 @@ def test_an_identity_is_found_in_its_account_alone(store: StateStore) -> None:
     rows = [(), ("u:8",), (f"e:{HASH}",), ("u:7", "e:other@example.com"), (f"e:{EVA}",)]
     assert ours.among(rows) == {2, 3, 4}
     assert (other.among(rows), other.count(), ours.count()) == (frozenset(), 0, 2)
+    assert (other.newest(), ours.newest() > 0) == (0, True)
 
 
 def test_of_many_rows_each_is_looked_up(store: StateStore) -> None:
@@ -61,3 +62,17 @@ def test_a_row_is_erased_from_its_own_mapping_alone(store: StateStore) -> None:
     assert states[0].erasing.erase([(1,), (9,)]) == Erased(0, 0)
     assert [(state.ledger_size(), len(state.open_dead_letters())) for state in states] == [(1, 1), (2, 2)]
     assert states[0].erasing.keys_with(lambda key: key == (3,)) == [(3,)]
+
+
+def test_with_a_row_it_is_erased_which_earlier_runs_sent_it(store: StateStore) -> None:
+    """Of row 1; row 2 keeps what is known."""
+    state = store.mapping("customers")
+    for number in (1, 2, 3):
+        run_no = state.start_run(run_id=f"r{number}", command="run", before=None)
+        stamp = state.next_stamp()
+        rows = [event(state, key, stamp=stamp, content=b"%d" % number) for key in (1, 2)]
+        state.settle(settled(rows), track="run", run_no=run_no)
+    assert [len(state.memory.earlier_runs((key,))) for key in (1, 2)] == [2, 2]
+    state.erasing.erase([(1,)])
+    assert [len(state.memory.earlier_runs((key,))) for key in (1, 2)] == [0, 2]
+    assert [state.erasing.knows((key,)) for key in (1, 2)] == [False, True]
