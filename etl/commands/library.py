@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.commands.loading import load as load_all
-from etl.errors import MappingInvalid
+from etl.errors import MappingInvalid, UsageProblem
 from etl.job.outcome import Outcome
 from etl.job.preview import PreviewedRow
 from etl.mapping.model import Mapping
@@ -82,7 +82,6 @@ def run(  # noqa: PLR0913 - the options of the command
 
     Raises:
         MappingInvalid, UsageProblem: the mapping or the call is wrong.
-        ValueError: an address to tell is wrong.
         StateUnusable: the state cannot be opened.
     """
     from etl.commands.calls import RunCall
@@ -213,12 +212,20 @@ def _place(path: PathLike | None) -> Path | None:
 
 
 def _gateway(url: str | None) -> Secret | None:
-    return None if url is None else parse_push_url(url)
+    if url is None:
+        return None
+    try:
+        return parse_push_url(url)
+    except ValueError as problem:
+        raise UsageProblem(f"pushgateway: {problem}") from None
 
 
 def _people(urls: str | Sequence[str]) -> tuple[Secret, ...]:
-    # A text as the variable of the command has it: several are divided by spaces.
-    return parse_notify_urls(urls.split() if isinstance(urls, str) else urls)
+    try:
+        # A text as the variable of the command has it: several are divided by spaces.
+        return parse_notify_urls(urls.split() if isinstance(urls, str) else urls)
+    except ValueError as problem:
+        raise UsageProblem(f"notify_url: {problem}") from None
 
 
 def _file(*paths: PathLike) -> Path:

@@ -129,3 +129,11 @@ def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
     with pytest.raises(etl.UsageProblem, match="needs the package Apprise, which is not installed") as raised:
         etl.run("people.yaml", notify_url=f"json://chat/{TOKEN}")
     assert str(raised.value.hint).endswith("pip install apprise")
+
+
+@pytest.mark.parametrize(("option", "wrong"), [("notify_url", f"slack://{TOKEN}"), ("pushgateway", f"ftp://{TOKEN}")])
+def test_a_wrong_address_is_a_wrong_call_from_python_too(option: str, wrong: str) -> None:
+    """Which a worker of Airflow does not try again."""
+    with pytest.raises(etl.UsageProblem, match=f"^{option}: ") as raised:
+        etl.run("people.yaml", **{option: wrong})  # type: ignore[arg-type]
+    assert TOKEN not in f"{raised.value}{raised.value.__cause__}{raised.value.hint}"
