@@ -58,6 +58,7 @@ bench: .venv/.dev ## measure against the floor and a naive script, and growth; w
 	$(BIN)/python -m tests.benchmarks.bench --sections speed,stages,throttle --into tests/benchmarks/results.md
 	$(BIN)/python -m tests.benchmarks.bench --sections latency --into tests/benchmarks/results-latency.md
 	$(BIN)/python -m tests.benchmarks.bench --sections workers
+	$(BIN)/python -m tests.benchmarks.bench --sections start --into tests/benchmarks/results-start.md
 	$(MAKE) bench-growth
 
 bench-growth: .venv/.dev ## only growth: 5 million rows of each database, 10 million keys in the ledger

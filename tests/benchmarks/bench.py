@@ -20,15 +20,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 from tests.benchmarks import data, ours, report, same_events, sink
 from tests.benchmarks.contestants import ALWAYS, DLT, DRT, DRT_TUNED, FLOOR, LEDGER, NAIVE, UNCHANGED, WORKERS, Task
 from tests.benchmarks.growth import grow
-from tests.benchmarks.measure import measure
+from tests.benchmarks.measure import Cost, measure
 from tests.benchmarks.rounds import Results, compete
 from tests.servers.databases import shared_server, stop_servers
 
-SECTIONS = ("speed", "latency", "workers", "stages", "throttle", "growth", "ledger")
+SECTIONS = ("speed", "latency", "workers", "stages", "throttle", "growth", "ledger", "start")
 BATCH_SIZES = (1000, 100)
 DELAY_SECONDS = 0.05
 SAMPLE_ROWS = 2_000
@@ -47,10 +48,11 @@ class Sizes:
     growth_rows: tuple[int, int]
     growth_runs: int
     ledger_keys: tuple[int, int]
+    starts: int
 
 
-FULL = Sizes(500_000, 5, 700_000, 2_000_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000))
-QUICK = Sizes(10_000, 1, 10_000, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000))
+FULL = Sizes(500_000, 5, 700_000, 2_000_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000), 21)
+QUICK = Sizes(10_000, 1, 10_000, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000), 1)
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,31 @@ def ledger(bench: Bench, peers: tuple[str, ...]) -> str:
     return report.markdown(["ledger", "CPU seconds a million keys", "peak MiB", "bytes a key"], rows)
 
 
+def start(bench: Bench, peers: tuple[str, ...]) -> str:
+    """What a person waits for at a command that looks at files and the state alone, beside Python's own start."""
+    mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=1000, concurrency=4)
+    environment = ours.environment("sqlite:////none/shop.sqlite", bench.sink.url)
+    with ours.fresh_state(bench.folder) as state:
+        commands = {
+            "python -c pass": ["-c", "pass"],
+            "validate, one file": ["-m", "etl", "validate", str(mapping)],
+            "status": ["-m", "etl", "status", "--state", str(state)],
+        }
+        costs: dict[str, list[Cost]] = {name: [] for name in commands}
+        for _ in range(bench.sizes.starts):
+            for name, words in commands.items():
+                costs[name].append(measure([sys.executable, *words], environment=environment))
+    wall = {name: median(cost.wall_seconds for cost in found) * 1000 for name, found in costs.items()}
+    cpu = {name: median(cost.cpu_seconds for cost in found) * 1000 for name, found in costs.items()}
+    python, *ours_ = commands
+    limit = {"validate, one file": "≤ 300 ms"}
+    rows = [
+        [f"{name}, beyond `{python}`", limit.get(name, "-"), *(f"{ms[name] - ms[python]:.0f} ms" for ms in (wall, cpu))]
+        for name in ours_
+    ]
+    return report.markdown([f"start, medians of {bench.sizes.starts}", "target", "measured", "of the processor"], rows)
+
+
 def _each(bench: Bench, names: list[str], *, rows: int, delay_seconds: float = 0.0) -> list[Results]:
     results = []
     for source, url in bench.sources.items():
@@ -214,6 +241,7 @@ SECTION_TITLES = {
     "throttle": ("At the default rate limit", throttle),
     "growth": ("Growth", growth),
     "ledger": ("The ledger alone", ledger),
+    "start": ("Start", start),
 }
 
 

@@ -17,7 +17,7 @@ def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     text = results.read_text()
     titles = [line for line in text.splitlines() if line.startswith("#### ")]
-    assert len(titles) == 7
+    assert len(titles) == 8
     for words in (
         "floor, by hand",
         "naive script",
@@ -30,5 +30,6 @@ def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
         "SQLite, nothing changed, 20,000 rows",
         "| 20,000 rows over 10,000 |",
         "20,000 keys",
+        "validate, one file",
     ):
         assert words in text

@@ -55,7 +55,7 @@ class OptionRow:
 def results() -> str:
     """The benchmarks' results, as `make bench` and `make bench-peers` wrote them."""
     folder = Path(__file__).parents[1] / "benchmarks"
-    written = [folder / f"results{name}.md" for name in ("", "-latency", "-growth", "-peers")]
+    written = [folder / f"results{name}.md" for name in ("", "-latency", "-start", "-growth", "-peers")]
     texts = "\n".join(file.read_text(encoding="utf-8") for file in written if file.exists())
     return "\n".join(_within(line) for line in texts.splitlines())
 
