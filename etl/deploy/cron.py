@@ -14,21 +14,19 @@ from etl.deploy.plan import FINE_CODES, TOLD, File, Plan, comment, first_run, ow
 
 def render(plan: Plan) -> tuple[File, ...]:
     """The crontab's line, with its instructions as comments."""
-    command = f"{with_environment(plan)}{join([*plan.command, *plan.run()])}"
+    program, environment = join([*plan.command, *plan.run()]), with_environment(plan)
+    # Also what ends before there is a summary has its night in the log.
+    dated = f"{environment}{{ date -u '+%F %T UTC'; {program}; }}"
     # Any code but these is for a person, and what a line prints cron mails.
     words = f"echo {quote(f'{plan.unit} ended with exit code')} $code, see {quote(str(plan.log))}"
     fine = " || ".join(f"[ $code = {code} ]" for code in FINE_CODES)
     unless_fine = f"|| {{ code=$?; {fine} || {words}; }}"
     # Before any run the log's folder, which mostly is the state's, may not be there, and the shell opens the log.
     ready = f"mkdir -p -m 700 {quote(str(plan.log.parent))}"
-    line = f"cd {quote(str(plan.folder))} && {ready} && {{ {command} >> {quote(str(plan.log))} 2>&1 {unless_fine}; }}"
+    line = f"cd {quote(str(plan.folder))} && {ready} && {{ {dated} >> {quote(str(plan.log))} 2>&1 {unless_fine}; }}"
     # cron reads % as a line break, also within quotes (crontab(5)).
-    return (
-        File(
-            PurePath(f"{plan.unit}.cron"),
-            f"{comment(_instructions(plan, command))}{plan.schedule.cron} {line.replace('%', chr(92) + '%')}\n",
-        ),
-    )
+    words = comment(_instructions(plan, f"{environment}{program}"))
+    return (File(PurePath(f"{plan.unit}.cron"), f"{words}{plan.schedule.cron} {line.replace('%', chr(92) + '%')}\n"),)
 
 
 def with_environment(plan: Plan) -> str:
