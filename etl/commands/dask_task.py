@@ -7,7 +7,6 @@ last task of that.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -25,57 +24,61 @@ def prepare_page(assignment: Assignment, wanted: Range) -> RangeEncoded | EtlErr
     """What a Dask worker does with one range, in one of its threads; what it meets is a value."""
     from etl.commands.workers import Worker, outcome_of
 
-    kept = _take(assignment) or _Kept(assignment, Worker(assignment))
-    found = outcome_of(lambda: kept.worker.encode(wanted))
+    worker = _IDLE.take(assignment) or Worker(assignment)
+    found = outcome_of(lambda: worker.encode(wanted))
     if isinstance(found, EtlError):
-        kept.worker.close()
+        worker.close()
         return _on_this_host(found)
-    _give_back(kept)
+    _IDLE.give_back(assignment, worker)
     return found
 
 
-@dataclass(eq=False, slots=True)
-class _Kept:
-    """A worker that waits for the next task like its last one, but not for long."""
+class IdleWorkers:
+    """What waits for the next task of its kind, but not for longer than `seconds`. For any number of threads."""
 
-    assignment: Assignment
-    worker: Worker
-    timer: threading.Timer | None = None
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._waiting: list[tuple[Assignment, Worker, threading.Timer]] = []
+        self._lock = threading.Lock()
+
+    def take(self, assignment: Assignment) -> Worker | None:
+        """One that did tasks of `assignment`; None where none waits."""
+        with self._lock:
+            found = next((one for one in self._waiting if one[0] == assignment), None)
+            if found is None:
+                return None
+            self._waiting.remove(found)
+        _, worker, timer = found
+        timer.cancel()
+        return worker
+
+    def give_back(self, assignment: Assignment, worker: Worker) -> None:
+        """Keep `worker` for a while."""
+        timer = threading.Timer(self._seconds, lambda: self._close(worker))
+        timer.daemon = True
+        with self._lock:
+            self._waiting.append((assignment, worker, timer))
+        timer.start()
+
+    def _close(self, worker: Worker) -> None:
+        with self._lock:
+            found = next((one for one in self._waiting if one[1] is worker), None)
+            if found is None:
+                return
+            self._waiting.remove(found)
+        worker.close()
 
 
 # Dask gives tasks no place of their own where something open could stay.
-_IDLE: list[_Kept] = []
-_LOCK = threading.Lock()
-
-
-def _take(assignment: Assignment) -> _Kept | None:
-    with _LOCK:
-        found = next((one for one in _IDLE if one.assignment == assignment), None)
-        if found is not None:
-            _IDLE.remove(found)
-    if found is not None and found.timer is not None:
-        found.timer.cancel()
-    return found
-
-
-def _give_back(kept: _Kept) -> None:
-    kept.timer = threading.Timer(IDLE_SECONDS, _close, (kept,))
-    kept.timer.daemon = True
-    with _LOCK:
-        _IDLE.append(kept)
-        kept.timer.start()
-
-
-def _close(kept: _Kept) -> None:
-    with _LOCK:
-        if kept not in _IDLE:
-            return
-        _IDLE.remove(kept)
-    kept.worker.close()
+_IDLE = IdleWorkers(IDLE_SECONDS)
 
 
 def _on_this_host(error: EtlError) -> EtlError:
-    """`error`; what a mapping meets on another host would be looked for on this one."""
+    """`error` as it is told on another host, since its files and logs are here."""
+    if error.exit_code == 1:
+        return EtlError(
+            error.message, hint=f"the log of the Dask worker on {gethostname()} has the traceback: report it"
+        )
     if not isinstance(error, UsageProblem):
         return error
     problems = " ".join(error.problems[:3]) if isinstance(error, MappingInvalid) else ""

@@ -164,6 +164,18 @@ hint: see that it runs there; `squeezely-etl deploy dask` prints how to start on
         assert (code, err.splitlines()[0]) == (6, f"error: people: the scheduler at {own.address} has no worker")
 
 
+def test_where_dask_is_not_installed_its_installation_is_told(far_desk: Any, tmp_path: Path) -> None:
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "distributed.py").write_text("raise ModuleNotFoundError('distributed')\n")
+    far_desk.cli = None
+    far_desk.variables["PYTHONPATH"] = str(without)
+    code, err = refused(far_desk, f"tcp://{LOOPBACK}:9")
+    assert code == 2
+    assert err.startswith(f"error: people: --workers tcp://{LOOPBACK}:9 needs Dask\nhint: install it here and on its")
+    assert "install distributed" in err
+
+
 def test_workers_with_other_versions_are_refused_by_name(far_desk: Any, tmp_path: Path) -> None:
     other = tmp_path / "other" / "orjson-1.2.3.dist-info"
     other.mkdir(parents=True)

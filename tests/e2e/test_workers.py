@@ -171,3 +171,10 @@ def _with_processes_counted(desk: Any, *options: str) -> tuple[int, int, int, st
         time.sleep(0.01)
     out, err = process.communicate()
     return process.returncode, json.loads(out)["sent"], len(seen), err
+
+
+@pytest.mark.parametrize("workers", ["0", "65", "two", "tcp://", "tcp://host", "http://host:1", "tcp://eva:pw@host:1"])
+def test_workers_that_are_none_are_a_mistake(desk: Any, workers: str) -> None:
+    ended = desk.call("run", str(desk.mapping), "--workers", workers)
+    assert (ended.code, "Traceback" in ended.err, "pw" in ended.err) == (2, False, False)
+    assert "a number from 1 to 64, or the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786" in ended.err
