@@ -56,26 +56,29 @@ class Cluster:
         """Wait until so many have registered."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            try:
+            with suppress(OSError, ValueError):
                 if self.counts()["workers"] == workers:
                     return
-            except OSError:
-                pass
             assert self.scheduler.poll() is None, self.logs()
             time.sleep(0.05)
         raise AssertionError(self.logs())
 
-    def page(self, path: str) -> str:
-        """A page of the scheduler for people or machines, or what it says of its failure to show it."""
+    def page(self, path: str, *, seconds: float = 5) -> str:
+        """A page of the scheduler for people or machines, or what it says of its failure to show it; "" where it hangs.
+
+        A page of a task that is gone meanwhile may do so.
+        """
         try:
-            with urllib.request.urlopen(f"{self.pages}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.pages}{path}", timeout=seconds) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()
+        except TimeoutError:
+            return ""
 
     def counts(self) -> dict[str, Any]:
         """What the scheduler counts, such as `tasks`, `clients` and `workers`."""
-        found: dict[str, Any] = json.loads(self.page("/json/counts.json"))
+        found: dict[str, Any] = json.loads(self.page("/json/counts.json", seconds=30))
         return found
 
     def logs(self) -> str:
