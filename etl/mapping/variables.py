@@ -85,9 +85,13 @@ class _Resolver:
             return {key: self.walk(one, (*path, key)) for key, one in value.items()}
         if isinstance(value, list):
             return [self.walk(one, (*path, at)) for at, one in enumerate(value)]
-        if isinstance(value, str) and "$" in value and not (self._unset_allowed and path in self._unneeded):
-            return self._fill(value, path)
-        return value
+        if not isinstance(value, str) or "$" not in value:
+            return value
+        if self._unset_allowed and path in self._unneeded:
+            # What stands there is a reference, which no rule for the value itself fits.
+            self._resolved.unset.add(path)
+            return value
+        return self._fill(value, path)
 
     def _fill(self, text: str, path: Path) -> str:
         def replace(found: re.Match[str]) -> str:
