@@ -271,7 +271,7 @@ def test_figures_for_prometheus_go_where_the_unit_may_write(office: Office) -> N
     option = ("--metrics-file", "figures/run.prom")
     path = str(office.folder / "figures" / "run.prom")
     _, command = crontab_line(office.deploy("cron", "mappings", *option).out)
-    assert shlex.split(command.partition(">>")[0])[-2:] == ["--metrics-file", path]
+    assert shlex.split(command.partition("; } >>")[0])[-2:] == ["--metrics-file", path]
     assert office.deploy("systemd", "mappings", "--user", "root", *option, "--into", "units").code == 0
     units = [str(office.folder / "units" / f"squeezely-etl.{kind}") for kind in ("service", "timer")]
     systemd_analyze("verify", *units)
