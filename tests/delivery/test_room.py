@@ -94,3 +94,16 @@ def test_a_page_that_is_held_keeps_no_event() -> None:
     prefix = Prefix()
     prefix.admit(page(0, [event(0, size=MIB)]))
     assert [list(held.events) for held in prefix._pages] == [[]]
+
+
+@pytest.mark.parametrize(("left", "room"), [(1, True), (0, False), (-1, False)])
+@pytest.mark.parametrize(("max_batch_bytes", "bound"), [(524_288, 16 * MIB), (20 * MIB, 40 * MIB)])
+def test_there_is_room_up_to_the_last_byte(max_batch_bytes: int, bound: int, left: int, *, room: bool) -> None:
+    courier = make_courier(batch_size=100, span_events=1600, max_batch_bytes=max_batch_bytes)
+    courier.admit(page(0, [event(0, size=bound - left)]))
+    assert courier.room is room
+
+
+def test_nothing_is_to_be_looked_at_before_anything_was_admitted() -> None:
+    courier = make_courier()
+    assert (courier.wake_at, courier.idle, courier.room) == (None, True, True)

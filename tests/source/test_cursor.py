@@ -148,6 +148,7 @@ def test_anything_else_is_refused_with_an_example(kind: Any, typed: str) -> None
         ("datetime", "settle", None, "sqlite", timedelta(0)),
         ("datetime", "settle", timedelta(seconds=5), "sqlite", timedelta(seconds=5)),
         ("datetime", "settle", 0, "postgresql", timedelta(0)),
+        ("datetime", "lookback", 0, "postgresql", timedelta(0)),
         ("date", "lookback", None, "sqlite", timedelta(hours=1)),
         ("integer", "settle", None, "postgresql", 0),
         ("integer", "lookback", None, "postgresql", 1),
@@ -190,3 +191,47 @@ def test_a_column_of_times_steps_as_it_was_declared(
     with opened(url, cursor_field="at") as source:
         assert source.parts.domain is not None
         assert source.parts.domain.granularity == step
+
+
+@pytest.mark.parametrize("given", [None, 0, 5])
+@pytest.mark.parametrize("unique", [True, False])
+@pytest.mark.parametrize("kind", ["integer", "text"])
+def test_without_a_clock_one_value_is_looked_back_at_where_rows_may_share_it(
+    kind: Any, *, unique: bool, given: int | None
+) -> None:
+    """Each of the twelve, for both keys; a text cursor has neither."""
+    domain = domain_of(kind, unique=unique)
+    plan = ReadPlan(url="", primary_key=("id",), lookback=given, settle=given)
+    if kind == "text" and given:
+        for ask in (domain.lookback, lambda plan: domain.settle(plan, dialect="sqlite")):
+            with pytest.raises(UsageProblem):
+                ask(plan)
+        return
+    default = 1 if kind == "integer" and not unique else 0
+    assert domain.lookback(plan) == (default if given is None else given)
+    assert domain.settle(plan, dialect="postgresql") == (given or 0)
+
+
+@pytest.mark.parametrize(
+    ("example", "typed", "edge"),
+    [
+        ("2024-01-31 10:20:30.123", "2024-03-01T08:00:00", "2024-03-01 08:00:00"),
+        ("2024-01-31 10:20:30.123", "2024-03-01T08:00:00.250", "2024-03-01 08:00:00.250"),
+        ("2024-01-31T10:20:30.123Z", "2024-03-01T08:00:00+00:00", "2024-03-01T08:00:00.000Z"),
+        ("20240131102030", "2024-03-01T08:00:00", "20240301080000"),
+    ],
+)
+def test_the_end_of_a_range_lies_below_every_spelling_of_its_moment(example: str, typed: str, edge: str) -> None:
+    """A full second without its fraction, where the column may hold both; a fraction, a zone and mere digits stay."""
+    kind = "datetime_tz" if example.endswith("Z") else "datetime"
+    assert domain_of(kind, example).parse(typed) == edge
+
+
+@pytest.mark.parametrize(
+    ("value", "below"),
+    [("2024-03-01 08:00:00", "2024-03-01 07:00:00"), ("2024-03-01 08:00:00.5", "2024-03-01 07:00:00.5")],
+)
+def test_what_lies_below_a_text_is_spelt_as_that_text_is_not_as_most_are(value: str, below: str) -> None:
+    """A column may hold both spellings, and text is compared as text."""
+    domain = domain_of("datetime", "2024-01-31 10:20:30.123456")
+    assert domain.below(value, timedelta(hours=1)) == below

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from etl.errors import UsageProblem
 from etl.page import Bound, Position, Window
 from etl.source.cursor import CursorDomain, shape_of
-from etl.source.windows import range_windows, run_windows, start_windows
+from etl.source.windows import MOST_WINDOWS, range_windows, run_windows, start_windows
 
 UTC_ZONE = ZoneInfo("UTC")
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -298,3 +298,28 @@ def test_a_window_of_years_is_of_twelve_months_each(step: str, months: int) -> N
 def test_a_window_of_a_year_in_a_leap_year_ends_at_the_same_day() -> None:
     windows = range_windows(naive(), start=at("2024-02-29"), end=at("2026-03-01"), step="1y")
     assert edges_of(windows) == [at("2024-02-29"), at("2025-02-28"), at("2026-02-28"), at("2026-03-01")]
+
+
+@pytest.mark.parametrize("kind", ["integer", "datetime"])
+@pytest.mark.parametrize(("count", "fits"), [(MOST_WINDOWS, True), (MOST_WINDOWS + 1, False)])
+def test_a_hundred_thousand_windows_are_allowed_and_one_more_is_not(kind: Any, count: int, *, fits: bool) -> None:
+    first: Any = 0 if kind == "integer" else at("2024-03-01T00:00")
+    last, step = (count, 1) if kind == "integer" else (first + count * HOUR, "1h")
+    domain = CursorDomain("c", kind, UTC_ZONE)
+    if fits:
+        assert len(range_windows(domain, start=first, end=last, step=step)) == count
+    else:
+        with pytest.raises(UsageProblem):
+            range_windows(domain, start=first, end=last, step=step)
+
+
+@pytest.mark.parametrize(("domain", "hours"), [(naive(), [1, 2, 3, 4]), (aware(), [1, 3, 4])])
+def test_an_hour_that_summer_time_leaves_out_is_an_edge_only_of_what_names_no_moment(
+    domain: CursorDomain, hours: list[int]
+) -> None:
+    """A naive column may hold 02:30 all the same; of moments, 02:00 would be 03:00 a second time."""
+    start, end = (domain.parse(f"2024-03-31T0{hour}:00:00") for hour in (1, 5))
+    windows = range_windows(domain, start=start, end=end, step="1h")
+    begins = [window.start for window in windows]
+    assert [one.astimezone(AMSTERDAM).hour if one.tzinfo else one.hour for one in begins] == hours  # type: ignore[union-attr]
+    assert [one.until for one in windows] == [*begins[1:], end]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl.errors import StateUnusable
+from etl.state.safe_file import make_folder
 from etl.state.store import open_state
 from tests.state.filling import SteppingClock
 from tests.state.state_file import refused, use
@@ -136,3 +138,12 @@ def test_a_state_is_not_kept_where_others_may_put_files(tmp_path: Path, clock: S
     with pytest.raises(StateUnusable, match="can be written by others"):
         open_state(str(tmp_path / "state.sqlite"), clock=clock, write=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_another_process_has_made_meanwhile_is_taken(tmp_path: Path, monkeypatch: Any) -> None:
+    """Two first runs at once: neither of them saw one."""
+    folder = tmp_path / "a" / "b"
+    make_folder(folder)
+    monkeypatch.setattr(Path, "exists", lambda path: tmp_path not in path.parents)
+    make_folder(folder)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, folder.parent)] == [0o700, 0o700]
