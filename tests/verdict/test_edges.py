@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from etl.verdict.answer import Answer
 from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refused, Stop, TryAgain, Verdict, judge
 from tests.verdict.answers import answer
 
@@ -16,9 +17,9 @@ NAMED = [{"index": 1, "code": "NO_YEAR"}]
 OPAQUE = "no year"
 
 
-def judged(status: int, **said: Any) -> Verdict:
+def judged(http: int, **said: Any) -> Verdict:
     body = {name: value for name, value in said.items() if value is not None}
-    return judge(answer(body, status=status), events=EVENTS)
+    return judge(answer(body, status=http), events=EVENTS)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -93,3 +94,60 @@ def test_words_of_the_account_mean_the_account_only_where_each_event_has_them(
     else:
         about = found.stop if isinstance(found, Refused) else found
         assert isinstance(about, stop)
+
+
+def raw(body: bytes) -> Verdict:
+    return judge(Answer(200, {}, body), events=EVENTS)
+
+
+@pytest.mark.parametrize(("status", "says_no"), [(399, False), (400, True), (599, True), (600, False)])
+def test_a_status_in_the_body_says_no_from_400_to_599(status: int, *, says_no: bool) -> None:
+    assert isinstance(judged(200, success=True, status=status), Accepted) is not says_no
+
+
+def test_what_the_words_say_of_the_account_goes_before_a_status_in_the_body() -> None:
+    """402 alone would be the quota."""
+    assert isinstance(judged(200, status=402, message="slow down"), TryAgain)
+    about = judged(200, status=402, message="no")
+    assert isinstance(about, Refused)
+    assert about.stop is not None
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "others"),
+    [(2, None, "accepted"), (None, 2, "accepted"), (2, 0, "accepted"), (0, 2, "resend"), (None, None, "accepted")],
+)
+def test_the_count_of_the_wrapping_goes_before_that_of_what_is_wrapped(
+    outer: int | None, inner: int | None, others: str
+) -> None:
+    within = {"errors": NAMED} | ({} if inner is None else {"created": inner})
+    found = judged(200, success=True, created=outer, data=within)
+    assert isinstance(found, Partly)
+    assert found.others == others
+
+
+@pytest.mark.parametrize(
+    ("body", "readable"),
+    [
+        (b'{"success":true,"success":true}', True),
+        (b'{"success":true,"success":false}', False),
+        (b'{"success":true,"success":false,"created":3,"created":3}', False),
+        (b'{"success":true,"created":2,"created":3,"success":true}', False),
+        (b'{"data":{"code":"1","code":"2"},"success":true,"created":3}', True),
+        (b'{"success":true,"created":3,"data":{"code":"1","code":"2"}}', True),
+        (b'{"data":{"code":"1"},"success":false,"success":true}', False),
+    ],
+)
+def test_an_answer_contradicts_itself_in_its_own_names_wherever_these_stand(body: bytes, *, readable: bool) -> None:
+    """Not in those of an object in it, and a later pair that agrees takes nothing back."""
+    assert isinstance(raw(body), Accepted) is readable
+
+
+def test_two_errors_of_one_event_are_both_told() -> None:
+    """Whichever of them says something of the account."""
+    errors = [{"index": 1, "message": "invalid year"}, {"index": 1, "message": "unknown currency"}]
+    found = judged(200, errors=errors)
+    assert isinstance(found, Partly)
+    assert list(found.errors) == [1]
+    words = found.errors[1].words
+    assert ("year" in words, "currency" in words) == (True, True)
