@@ -53,15 +53,16 @@ def test_a_row_with_an_address_and_one_with_its_hash_arrive_in_order(tmp_path: P
 
 
 def test_a_key_that_is_named_twice_is_sent_and_retried_once(tmp_path: Path) -> None:
+    """Also where one of the two would end a piece of five hundred keys, and the other begin the next."""
+    twice = [(1,), *((number,) for number in range(2, 261) for _ in range(2))]
     with ScriptedServer() as server:
         nights = Nights(tmp_path, server.url)
-        nights.fill(3)
+        nights.fill(260)
         nights.run("beginning")
-        ended = nights._open(lambda context: send_keys(context, [(2,), (1,), (2,)], run_id="keys"))
-        assert (ended.books.read, ended.books.sent) == (2, 2)
-        nights.bury([2])
-        assert nights.retry(keys=[(2,), (2,)]).books.read == 1
-    assert [event["custom_points"] for request in server.requests for event in request.events][-1] == 2
+        ended = nights._open(lambda context: send_keys(context, twice, run_id="keys"))
+        assert (ended.books.read, ended.books.sent) == (260, 260)
+        nights.bury(range(1, 261))
+        assert nights.retry(keys=twice).books.read == 260
 
 
 @pytest.mark.parametrize("seen", [True, False])

@@ -115,7 +115,14 @@ def test_what_the_words_say_of_the_account_goes_before_a_status_in_the_body() ->
 
 @pytest.mark.parametrize(
     ("outer", "inner", "others"),
-    [(2, None, "accepted"), (None, 2, "accepted"), (2, 0, "accepted"), (0, 2, "resend"), (None, None, "accepted")],
+    [
+        (2, None, "accepted"),
+        (None, 2, "accepted"),
+        (2, 0, "accepted"),
+        (0, 2, "resend"),
+        (None, 1, "resend"),
+        (None, None, "accepted"),
+    ],
 )
 def test_the_count_of_the_wrapping_goes_before_that_of_what_is_wrapped(
     outer: int | None, inner: int | None, others: str
