@@ -148,6 +148,16 @@ class Blame:
             slot.failed_in_a_row = piece.failures = 0
         return self._next_step(slot, chance=True, elsewhere=elsewhere)
 
+    def too_large(self, slot: Slot) -> None:
+        """The first piece of `slot` is about to be halved for its size: a half that fails alone is tried as a suspect.
+
+        So what its other halves say counts as evidence.
+        """
+        piece = slot.pieces[0]
+        trouble = _trouble(piece)
+        if trouble.suspect_since is None:
+            piece.trouble = replace(trouble, suspect_since=self._left, failures=0)
+
     def refused(self, slot: Slot, verdict: Refused, *, elsewhere: Elsewhere) -> Step:
         """A request of `slot` was refused, and the key, the account or a firewall may be the reason."""
         slot.failed(accepted=self._accepted)

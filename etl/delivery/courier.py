@@ -207,6 +207,10 @@ class Courier:
         slot = self._flying.pop(request.number)
         slot.flying = False
         self._changed = True
+        if isinstance(verdict, TooLarge):
+            alone = len(request.events) == 1
+            news = self._lanes.is_news_of_size(len(request.body), alone=alone)
+            verdict = verdict if news and not alone else verdict.as_trouble(too_large=news)
         if isinstance(verdict, TryAgain):
             self._try_again(slot, request, verdict, now=now, jitter=jitter)
             return
@@ -218,8 +222,12 @@ class Courier:
         if isinstance(verdict, Refused) and verdict.stop is not None:
             self._doubt(slot, verdict, verdict.stop, now=now, jitter=jitter)
             return
-        if not isinstance(verdict, TooLarge):
+        if isinstance(verdict, TooLarge):
+            self._blame.too_large(slot)
+        else:
             self._blame.accepted(slot, number=request.number)
+            if not isinstance(verdict, Refused):
+                self._lanes.size_accepted(len(request.body))
         self._patience.went_well()
         self.tally.unconfirmed += self._endings.decide(slot, request, verdict)
         self._settled(slot)
@@ -320,7 +328,7 @@ class Courier:
         self.tally.ambiguous += verdict.ambiguous
         slot.ambiguous |= verdict.ambiguous
         words = f"{verdict.cause}: {verdict.words}" if verdict.words else verdict.cause
-        refusal = Refusal("server_error", words)
+        refusal = Refusal(verdict.code, words)
         slot.pieces[0].refusal = refusal if verdict.may_be_event else None
         if verdict.after_seconds is not None:
             self._budget.pause_until(now + verdict.after_seconds)

@@ -55,10 +55,9 @@ class Endings:
             case Refused(refusal=refusal):
                 self._halve(slot, events, refusal)
             case TooLarge():
-                self._halve(slot, events, Refusal("too_large", "the API refuses a request of this size"))
-                if len(events) > 1:
-                    # The longer half, so that one huge event does not make every later request tiny.
-                    self._lanes.lower_max_bytes(max(slot.piece_bytes(0), slot.piece_bytes(1)))
+                slot.halve()
+                # The longer half, so that one huge event does not make every later request tiny.
+                self._lanes.lower_max_bytes(max(slot.piece_bytes(0), slot.piece_bytes(1)))
             case _:
                 assert_never(verdict)
         return 0

@@ -39,7 +39,8 @@ class Lanes:
 
     def __init__(self, *, batch_size: int, max_batch_bytes: int) -> None:
         self._batch_size = batch_size
-        self._max_bytes = max_batch_bytes
+        self._configured_bytes = self._max_bytes = max_batch_bytes
+        self._accepted_bytes = 0
         self._busy: set[str] = set()
         self._queue: list[Event] = []
         self._head = 0
@@ -96,8 +97,24 @@ class Lanes:
         self._bytes += sum(map(len, map(_bodies_of, events)))
 
     def lower_max_bytes(self, max_batch_bytes: int) -> None:
-        """Remember for the rest of the run that a larger request was too large."""
-        self._max_bytes = min(self._max_bytes, max_batch_bytes)
+        """Remember for the rest of the run that a larger request was too large; never below what was accepted."""
+        self._max_bytes = max(min(self._max_bytes, max_batch_bytes), self._smallest_limit)
+
+    def size_accepted(self, request_bytes: int) -> None:
+        """A request of so many bytes was accepted: it was not too large, whatever was learned before."""
+        self._accepted_bytes = max(self._accepted_bytes, request_bytes)
+        self._max_bytes = max(self._max_bytes, self._smallest_limit)
+
+    def is_news_of_size(self, request_bytes: int, *, alone: bool) -> bool:
+        """Whether a 413 to a request of so many bytes may speak of its size: none as large was accepted.
+
+        alone: it held one event, which is refused for something else then; so may have been those that held it before,
+        and what was learned of them is forgotten.
+        """
+        news = request_bytes > self._accepted_bytes
+        if alone and not news:
+            self._max_bytes = self._configured_bytes
+        return news
 
     def free(self, identities: set[str]) -> None:
         """The request that held `identities` is over and recorded."""
@@ -118,6 +135,10 @@ class Lanes:
             self._busy |= batch.identities
             self._bytes -= sum(map(len, map(_bodies_of, batch.events)))
         return batch
+
+    @property
+    def _smallest_limit(self) -> int:
+        return min(self._accepted_bytes, self._configured_bytes)
 
     @property
     def _next_ordinal(self) -> int:

@@ -161,7 +161,8 @@ _ANSWERS = {
         "look in the row for text that looks like code or an attack, correct it, or ask who runs the firewall",
     ),
     "server_error": ProblemCode(
-        "the API fails (HTTP 5xx, connection lost) whenever this event is sent, while others pass, or in five nights",
+        "the API fails (5xx, 413 whatever the size, connection lost) whenever this event is sent, while others pass, "
+        "or in five nights",
         "read its words in `explain`, look for odd text in the row, tell the vendor; `retry` once it is mended",
     ),
     "too_large": ProblemCode("the API refuses the event alone as too large", "map fewer fields, or use truncate(n)"),

@@ -51,7 +51,11 @@ class Case(Enum):
         "the batch is halved until the guilty events stand alone; those are rejected",
         "the API refuses, but does not say what",
     )
-    TOO_LARGE = ("413", "halved, and the size remembered for the run", "the limit is not published")
+    TOO_LARGE = (
+        "413",
+        "halved, and the size remembered for the run; where one as large was accepted, or of one event: as 5xx",
+        "the limit is not published",
+    )
     UNREADABLE = (
         "2xx with a body that is empty, longer than 1 MiB, or not a whole JSON object; 1xx; 600 and above",
         "sent again later, ambiguous; after three in a row halved as after 5xx; where nothing passes, exit 6",

@@ -82,7 +82,17 @@ class PartlyAccepted:
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The request was too large: halve, and remember for the run. An event alone becomes a dead letter."""
+    """The request was too large: halve, and remember for the run; unless one as large was accepted in the same run.
+
+    Of an event alone, or where one was, it is as little a word about the event as a 5xx is: `as_trouble`.
+    """
+
+    def as_trouble(self, *, too_large: bool) -> TryAgain:
+        """What it means then. too_large: no request as large was accepted."""
+        code, words = ("too_large", "the API refuses a request of this size") if too_large else ("server_error", "")
+        return TryAgain(
+            None, ambiguous=False, throttled=False, cause="HTTP 413", may_be_event=True, words=words, code=code
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,7 @@ class TryAgain:
     may_be_event: the request may fail because of an event in it, as when one row's text makes the API answer 500.
     words: what the answer said, fit to be kept.
     unreached: no connection came about.
+    code: the reason of the dead letter, where the event is found to be at fault.
     """
 
     after_seconds: float | None
@@ -107,6 +118,7 @@ class TryAgain:
     may_be_event: bool = False
     words: str = ""
     unreached: bool = False
+    code: str = "server_error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from etl.delivery.lanes import Batch
 from etl.delivery.slot import Piece, Slot
 from etl.errors import CredentialsRefused
 from etl.event.event import Event
-from etl.verdict.judge import Accepted, Partly, Refused, Stop, TooLarge, TryAgain, Verdict
+from etl.verdict.judge import Accepted, Partly, Refused, Stop, TryAgain, Verdict
 from tests.delivery.parcels import (
     DOWN,
     REFUSAL,
@@ -41,7 +41,7 @@ def leaves_now(courier: Courier, now: float) -> list[int] | None:
 @pytest.mark.parametrize("before", [(), (DOWN,), (DOWN, throttled()), (throttled(),)], ids=str)
 @pytest.mark.parametrize(
     "end",
-    [Partly({0: REFUSAL}, "accepted"), Partly({0: REFUSAL}, "resend"), Refused(REFUSAL), TooLarge()],
+    [Partly({0: REFUSAL}, "accepted"), Partly({0: REFUSAL}, "resend"), Refused(REFUSAL)],
     ids=lambda verdict: type(verdict).__name__,
 )
 @pytest.mark.parametrize("count", [1, 2])

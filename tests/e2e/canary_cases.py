@@ -238,7 +238,7 @@ FAILURES = [
     Case("422 that echoes", (*RUN, "-o", "json"), 3, [api(echoing(422))]),
     Case("success: false that echoes", (*RUN, *DEBUG), 3, [api(echoing(200))]),
     Case("errors that name and quote", RUN, 3, [api(naming)]),
-    Case("413", RUN, 3, [api(echoing(413))]),
+    Case("413", RUN, 6, [api(echoing(413))]),
     Case("fewer than sent", RUN, 3, [api(few)]),
     Case("500 that echoes", (*RUN, *DEBUG), 6, [api(echoing(500))]),
     Case("429", RUN, 6, [api(echoing(429, **{"Retry-After": "7200"}))]),

@@ -1,11 +1,15 @@
-"""Answers that say how many events were taken and not which, through whole runs."""
+"""Answers that give a number of events and not which, or are of their size, through whole runs."""
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
+
+import pytest
 
 from etl.errors import TooManyFailures
 from tests.job.nights import WITH_CURSOR, Nights
+from tests.job.test_odd_answers import DESTINATION
 from tests.servers.scripted_faults import answering
 from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
@@ -45,3 +49,45 @@ def test_a_stop_for_refusals_that_are_not_named_says_what_is_known(tmp_path: Pat
             "it took the others of their requests and did not say which"
         )
         assert "compare the dead letters" in (ended.error.hint or "")
+
+
+def test_one_row_that_is_answered_413_costs_neither_other_rows_nor_the_size_of_requests(tmp_path: Path) -> None:
+    """In the first request, with nothing accepted yet, and in a later one."""
+
+    def script(request: Recorded) -> Behaviour | None:
+        return answering(413) if guilty(request, 37, 1234) else None
+
+    with ScriptedServer(script) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=BY_HUNDREDS)
+        nights.fill(3000)
+        ended = nights.run("beginning")
+        assert (ended.exit_code, ended.outcome, ended.books.sent) == (3, "done", 2998)
+        assert [(key, reason) for key, reason, _ in nights.letters()] == [(37, "server_error"), (1234, "server_error")]
+        assert len(server.requests) < 130
+        assert max(len(request.events) for request in server.requests[-5:]) == 100
+
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_no_row_is_given_up_for_a_413_by_chance(tmp_path: Path, size: int) -> None:
+    chance = random.Random(3)
+    with ScriptedServer(lambda _: answering(413) if chance.random() < 0.2 else None) as server:
+        destination = DESTINATION.replace("batch_size: 20", f"batch_size: {size}")
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=destination)
+        nights.fill(400)
+        nights.run("beginning")
+        for night in range(10):
+            nights.run(run_id=f"night {night}")
+        assert nights.letters() == []
+        assert len({event["email"] for event in server.accepted}) == 400
+
+
+@pytest.mark.parametrize("first", [1, 4])
+def test_no_row_is_given_up_while_everything_is_answered_413(tmp_path: Path, first: int) -> None:
+    with ScriptedServer(lambda request: answering(413) if request.number >= first else None) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(200)
+        assert nights.run("beginning").exit_code == 6
+        assert (nights.letters(), len(server.requests) < 200) == ([], True)
+        server.script = ()
+        nights.run(run_id="next")
+        assert len({event["email"] for event in server.accepted}) == len(server.accepted) == 200
