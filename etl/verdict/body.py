@@ -15,6 +15,8 @@ import orjson
 COUNTS = ("created", "updated", "inserted", "merged", "verified", "processed")
 # The same in one number; read where none of those stands, since it would count their events again.
 _ACCEPTED = ("accepted", "imported", "stored", "ingested")
+# What holds no number but that of events.
+NUMBERS_OF_EVENTS = (*COUNTS, *_ACCEPTED, "errors", "failed", "rejected")
 _NO = frozenset(
     ("error", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "nok", "ko", "exception")
 )

@@ -10,9 +10,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 
 import orjson
 
+from etl.verdict.body import NUMBERS_OF_EVENTS
 from etl.verdict.vocabulary import VOCABULARY
 
 MAX_WORDS = 200
@@ -23,6 +25,8 @@ _LOOKED_AT = 600
 _KEPT = 300
 _LONGEST_ECHO_TOKENS = 40
 _SHORTEST_ECHO = 3
+# What is longer is no number to count with, and is found as a text.
+_LONGEST_NUMBER = 40
 
 # Bounded on both sides: an unbounded `\S+@\S+` is quadratic on a hostile body.
 _SENSITIVE = re.compile(
@@ -39,6 +43,11 @@ _SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+", re.ASCII)
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+", re.ASCII)
 _CUSTOM = re.compile(r"custom_[a-z0-9_]{1,40}", re.ASCII)
 _SHORT = re.compile(r"[0-9]{1,3}|[A-Za-z]", re.ASCII)
+# A number in a text, also with a decimal point or thousands set apart; no part of a word.
+_NUMBER = re.compile(r"(?<!\w)[0-9]+(?:[.,][0-9]+)*(?!\w)", re.ASCII)
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
+# How many events an answer counts, as it stands in JSON, is no echo.
+_A_COUNT = re.compile(rf'"(?:{"|".join(NUMBERS_OF_EVENTS)})" ?: ?$')
 # What an address or a user id may hold, in a text or between quotes.
 _WORD_OF_ID = re.compile(r"[^\s\"'<>(),;:=\\]+")
 _IDENTITIES = ("email", "userid")
@@ -51,12 +60,26 @@ class Sent:
     def __init__(self, body: bytes) -> None:
         self._body = body
         self._values: frozenset[str] | None = None
+        self._numbers: frozenset[Decimal] = frozenset()
 
     def __contains__(self, text: str) -> bool:
         """Whether `text`, in any case, is one of the values."""
+        return text.casefold() in self._read()
+
+    def has_number(self, text: str) -> bool:
+        """Whether `text`, one match of `_NUMBER`, may be written for one of the values, whatever its sign."""
+        self._read()
+        return not self._numbers.isdisjoint(_numbers_in(text))
+
+    def _read(self) -> frozenset[str]:
         if self._values is None:
-            self._values = frozenset(value.casefold() for value in _values(self._body))
-        return text.casefold() in self._values
+            values = list(_values(self._body))
+            self._values = frozenset(value.casefold() for value in values if len(value) >= _SHORTEST_ECHO)
+            unsigned = (value.lstrip("+-") for value in values if len(value) <= _LONGEST_NUMBER)
+            self._numbers = frozenset(
+                one for value in unsigned if _NUMBER.fullmatch(value) for one in _numbers_in(value)
+            )
+        return self._values
 
     def events_named_in(self, error: object) -> set[int]:
         """The indexes of the events whose address or user id, that no other event has, a JSON value repeats."""
@@ -111,7 +134,9 @@ def _pieces(line: str, sent: Sent, *, mask_unknown: bool = True) -> Iterator[str
         return word if kept else REDACTED
 
     done = 0
-    for start, end in sorted([*_echoes(line, sent), *(found.span() for found in _SENSITIVE.finditer(line))]):
+    for start, end in sorted(
+        [*_echoes(line, sent), *_numbers(line, sent), *(found.span() for found in _SENSITIVE.finditer(line))]
+    ):
         if start >= _KEPT:
             break
         if start >= done:
@@ -135,6 +160,27 @@ def _one_line(text: str) -> str:
     # Nothing to leave out of most texts: to look at each character takes fifty times as long.
     plain = text.isascii() and text.isprintable()
     return " ".join((text if plain else "".join(_printable(text))).split())
+
+
+def _numbers(line: str, sent: Sent) -> Iterator[tuple[int, int]]:
+    """Where the line repeats a number that was sent, however short it is."""
+    for found in _NUMBER.finditer(line):
+        if _A_COUNT.search(line[: found.start()][-_KEPT:]):
+            continue
+        if sent.has_number(found[0]):
+            yield found.span()
+            continue
+        # Several numbers of a list, as in 12,47.
+        for part in _DIGITS.finditer(line, *found.span()):
+            if sent.has_number(part[0]):
+                yield part.span()
+
+
+def _numbers_in(text: str) -> set[Decimal]:
+    """What a match of `_NUMBER` may mean: 1,234.50 and 1.234,50, 1,234 and 1.234."""
+    whole, _, fraction = text.replace(",", ".").rpartition(".")
+    both = {"".join(_DIGITS.findall(text)), f"{whole.replace('.', '')}.{fraction}" if whole else fraction}
+    return {Decimal(one) for one in both}
 
 
 def _printable(text: str) -> Iterator[str]:
@@ -161,7 +207,7 @@ def _values(body: bytes) -> Iterator[str]:
                 yield _one_line(text)
             case bool():
                 pass
-            case int() | float() as number if len(str(number)) > _SHORTEST_ECHO:
+            case int() | float() as number:
                 yield str(number)
             case _:
                 pass

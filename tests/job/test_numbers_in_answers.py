@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from etl.errors import TooManyFailures
+from etl.host.system_clock import SystemClock
+from etl.state.store import open_state
 from tests.job.nights import WITH_CURSOR, Nights
 from tests.job.test_odd_answers import DESTINATION
 from tests.servers.scripted_faults import answering
@@ -91,3 +93,19 @@ def test_no_row_is_given_up_while_everything_is_answered_413(tmp_path: Path, fir
         server.script = ()
         nights.run(run_id="next")
         assert len({event["email"] for event in server.accepted}) == len(server.accepted) == 200
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_short_number_of_a_row_is_not_kept_from_an_answer(tmp_path: Path, status: int) -> None:
+    """Neither for an accepted event nor for a dead letter; a limit of the API's own stays."""
+    said = {"success": status == 200, "message": "value 6 is above the maximum, 255"}
+    answer = answering(status, said, accept=list if status == 200 else None)
+    with ScriptedServer(lambda _: answer) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION, rate="100%")
+        nights.fill(1, first=6)
+        nights.run("beginning")
+        with open_state(nights.state, clock=SystemClock(), write=False) as store:
+            mapping = store.mapping("people")
+            letters = [one.words for one in mapping.open_dead_letters()]
+            words = letters or [str(mapping.answers.of((6,), None))]
+        assert all("[redacted]" in one and "255" in one and " 6 " not in one for one in words)

@@ -66,6 +66,37 @@ def test_redact(words: str, kept: str) -> None:
     assert redact(words, sent=Sent(SENT)) == kept
 
 
+NUMBERS = {
+    "custom_age": 47,
+    "custom_score": 9.5,
+    "custom_group": "12",
+    "custom_x": -3,
+    "totalvalue": 1234,
+    "quantity": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("value 47, limit 9.5, group 12", "value [redacted], limit [redacted], group [redacted]"),
+        ("at most 255, got 47.", "at most 255, got [redacted]."),
+        ("limit 9,50 not 9.6", "limit [redacted] not 9.6"),
+        ("number 12,48 or -3", "number [redacted],48 or -[redacted]"),
+        ("limit 1,234 or 1.234,00 or 1234", "limit [redacted] or [redacted] or [redacted]"),
+        (
+            '{"created":2,"updated":12,"errors":2,"limit":47}',
+            '{"created":2,"updated":12,"errors":2,"limit":[redacted]}',
+        ),
+        ("HTTP status 422 at index 3 of 100", "HTTP status 422 at index [redacted] of 100"),
+        ("HTTP status 422 at index 4 of 100", "HTTP status 422 at index 4 of 100"),
+    ],
+)
+def test_a_number_that_was_sent_is_masked_however_short_it_is(words: str, kept: str) -> None:
+    sent = Sent(json.dumps({"events": [{"event": "Purchase", **NUMBERS}]}).encode())
+    assert redact(words, sent=sent) == kept
+
+
 VALUES = st.text(st.characters(categories=["L", "N"]), min_size=5, max_size=20).filter(
     lambda value: value.casefold() not in "redacted"
 )
