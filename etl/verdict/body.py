@@ -69,6 +69,11 @@ class Body:
     only_number: bool = False
     status: int | None = None
 
+    @property
+    def counts_no_errors(self) -> bool:
+        """Whether it gives a number of refusals, and that is 0."""
+        return any(_count(self.whole.get(name)) == 0 for name in _OBJECTIONS)
+
 
 NO_BODY = Body(None, None, None, {})
 

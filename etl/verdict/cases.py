@@ -17,9 +17,9 @@ class Case(Enum):
         "the body says so; created, updated, inserted, merged, verified and processed are added up",
     )
     COUNTED_SHORT = (
-        "2xx, `success: true`, no errors, counts whose sum is below the batch",
+        "2xx, counts whose sum is below the batch, no errors, and `success: true`, or a sum above 0 with `errors: 0`",
         "accepted, counted as unconfirmed",
-        "it says yes; what was merged may not be counted",
+        "it says yes; what was merged or unchanged may not be counted",
     )
     UNCONFIRMED = (
         "2xx, a JSON object with neither `success` nor errors nor counts",
@@ -42,7 +42,7 @@ class Case(Enum):
         "nothing says that the others were taken",
     )
     PARTLY_ACCEPTED = (
-        "counts whose sum is below the batch, no `success: true`, and no errors or only their number",
+        "counts whose sum is below the batch, no `success: true`, no `errors: 0`, no errors or only their number",
         "dead letters `partly_accepted`, for a person to decide",
         "halving would send the accepted ones twice",
     )

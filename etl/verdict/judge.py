@@ -207,10 +207,12 @@ def _decide_answered(status: int, body: Body, *, events: int, sent: Sent) -> tup
     short = body.count is not None and body.count < events
     if body.success:
         return (Case.COUNTED_SHORT if short else Case.CONFIRMED), Accepted(unconfirmed=short)
-    if short:
+    # With a count of errors that is 0 the others stand under a name that is not known, such as `unchanged`.
+    if short and not (body.count and body.counts_no_errors):
         return Case.PARTLY_ACCEPTED, PartlyAccepted(body.count or 0)
     confirmed = body.count == events
-    return (Case.CONFIRMED if confirmed else Case.UNCONFIRMED), Accepted(unconfirmed=not confirmed)
+    case = Case.CONFIRMED if confirmed else Case.COUNTED_SHORT if short else Case.UNCONFIRMED
+    return case, Accepted(unconfirmed=not confirmed)
 
 
 def _decide_refused(status: int, body: Body, *, events: int, sent: Sent) -> tuple[Case, Verdict]:

@@ -109,3 +109,13 @@ def test_a_short_number_of_a_row_is_not_kept_from_an_answer(tmp_path: Path, stat
             letters = [one.words for one in mapping.open_dead_letters()]
             words = letters or [str(mapping.answers.of((6,), None))]
         assert all("[redacted]" in one and "255" in one and " 6 " not in one for one in words)
+
+
+@pytest.mark.parametrize("counts", [{"skipped": 1, "errors": 0}, {"received": 20, "unchanged": 1, "failed": 0}])
+def test_counts_under_another_name_beside_no_error_are_accepted(tmp_path: Path, counts: dict[str, int]) -> None:
+    with ScriptedServer(lambda _: answering(200, {"created": 19, **counts}, accept=list)) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION, rate="5%")
+        nights.fill(200)
+        ended = nights.run("beginning")
+        assert (ended.exit_code, ended.books.sent, ended.books.unconfirmed) == (0, 200, 200)
+        assert nights.letters() == []
