@@ -42,12 +42,12 @@ class Case(Enum):
         "nothing says that the others were taken",
     )
     PARTLY_ACCEPTED = (
-        "counts whose sum is below the batch, no `success: true`, no `errors: 0`, no errors or only their number",
+        "counts, not 0, below the batch in sum; no `success: true`, no `errors: 0`; no errors or only their number",
         "dead letters `partly_accepted`, for a person to decide",
         "halving would send the accepted ones twice",
     )
     REFUSED = (
-        "a no that names no event: `success` or `ok: false`, `errors`, `failed`, `status: error`, `…_ERROR`; any 4xx",
+        "a no that names no event: `success` or `ok: false`, `errors`, `status: error`, `…_ERROR`, only 0 taken; any 4xx",
         "the batch is halved until the guilty events stand alone; those are rejected",
         "the API refuses, but does not say what",
     )

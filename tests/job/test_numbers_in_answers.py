@@ -119,3 +119,15 @@ def test_counts_under_another_name_beside_no_error_are_accepted(tmp_path: Path, 
         ended = nights.run("beginning")
         assert (ended.exit_code, ended.books.sent, ended.books.unconfirmed) == (0, 200, 200)
         assert nights.letters() == []
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"created": 0, "updated": 0, "errors": []}, {"processed": 0, "message": "batch refused"}]
+)
+def test_a_count_of_nothing_costs_the_guilty_row_alone(tmp_path: Path, nothing: dict[str, object]) -> None:
+    """Nothing was taken, so halving repeats nothing."""
+    with ScriptedServer(lambda request: answering(200, nothing) if guilty(request, 77) else None) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(200)
+        assert nights.run("beginning").books.sent == len(server.accepted) == 199
+        assert nights.letters() == [(77, "refused", 1)]
