@@ -15,8 +15,10 @@ import orjson
 COUNTS = ("created", "updated", "inserted", "merged", "verified", "processed")
 # The same in one number; read where none of those stands, since it would count their events again.
 _ACCEPTED = ("accepted", "imported", "stored", "ingested")
+# Events that were there already; beside a count of others they are taken too.
+_THERE_ALREADY = ("unchanged", "unmodified", "existing", "duplicates")
 # What holds no number but that of events.
-NUMBERS_OF_EVENTS = (*COUNTS, *_ACCEPTED, "errors", "failed", "rejected")
+NUMBERS_OF_EVENTS = (*COUNTS, *_ACCEPTED, *_THERE_ALREADY, "errors", "failed", "rejected")
 _NO = frozenset(
     ("error", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "nok", "ko", "exception")
 )
@@ -49,7 +51,7 @@ _WRAPPERS = ("data", "result", "response")
 # Where an answer may have one entry for each event.
 _ENTRIES = (*_WRAPPERS, "results", "responses", "events", "items")
 _WORDS = ("status", "result", "outcome", "state")
-_READ = ("success", "ok", "code", *_WORDS, *_OBJECTIONS, *COUNTS, *_ACCEPTED)
+_READ = ("success", "ok", "code", *_WORDS, *_OBJECTIONS, *COUNTS, *_ACCEPTED, *_THERE_ALREADY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _as_utf_8(body: bytes) -> bytes:
 def _read(whole: Mapping[str, object]) -> Body:
     whole = {name.lower(): value for name, value in whole.items()}
     counts = _counts(whole, COUNTS) or _counts(whole, _ACCEPTED)[:1]
+    counts += _counts(whole, _THERE_ALREADY) if counts else []
     said = [one for one in (_success(whole.get(name)) for name in ("success", "ok")) if one is not None]
     name, errors = _objection(whole)
     if name is None and isinstance(errors, list):

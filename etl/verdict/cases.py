@@ -14,12 +14,12 @@ class Case(Enum):
     CONFIRMED = (
         "2xx, `success: true`, or counts whose sum is the batch",
         "accepted",
-        "the body says so; created, updated, inserted, merged, verified and processed are added up",
+        "the body says so; created, updated, inserted, merged, verified, processed and unchanged are added up",
     )
     COUNTED_SHORT = (
         "2xx, counts whose sum is below the batch, no errors, and `success: true`, or a sum above 0 with `errors: 0`",
         "accepted, counted as unconfirmed",
-        "it says yes; what was merged or unchanged may not be counted",
+        "it says yes; what was merged may not be counted",
     )
     UNCONFIRMED = (
         "2xx, a JSON object with neither `success` nor errors nor counts",
@@ -47,7 +47,7 @@ class Case(Enum):
         "halving would send the accepted ones twice",
     )
     REFUSED = (
-        "a no that names no event: `success` or `ok: false`, `errors`, `status: error`, `…_ERROR`, only 0 taken; any 4xx",
+        "a no that names no event: `success` or `ok: false`, `errors`, `status: error`, `…_ERROR`, 0 taken; any 4xx",
         "the batch is halved until the guilty events stand alone; those are rejected",
         "the API refuses, but does not say what",
     )

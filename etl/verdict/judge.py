@@ -207,7 +207,7 @@ def _decide_answered(status: int, body: Body, *, events: int, sent: Sent) -> tup
     short = body.count is not None and body.count < events
     if body.success:
         return (Case.COUNTED_SHORT if short else Case.CONFIRMED), Accepted(unconfirmed=short)
-    # With a count of errors that is 0 the others stand under a name that is not known, such as `unchanged`.
+    # With a count of errors that is 0 the others stand under a name that is not known, such as `ignored`.
     if body.count is not None and short and not body.counts_no_errors:
         return Case.PARTLY_ACCEPTED, PartlyAccepted(body.count)
     confirmed = body.count == events

@@ -146,6 +146,7 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
             "ok_updates",
             "ok_sum",
             "ok_sum_silent",
+            "ok_unchanged",
             "ok_no_error",
             "ok_status",
             "utf8_as_encoding",
@@ -157,7 +158,8 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
         ("says_neither", "says_neither_207", "empty_object"), (Case.UNCONFIRMED, Accepted(unconfirmed=True))
     ),
     **dict.fromkeys(
-        ("short_created", "short_processed", "short_none"), (Case.COUNTED_SHORT, Accepted(unconfirmed=True))
+        ("short_created", "short_processed", "short_none", "ok_no_errors_counted"),
+        (Case.COUNTED_SHORT, Accepted(unconfirmed=True)),
     ),
     **dict.fromkeys(
         ("two_answers", "two_answers_and_close", "answer_and_text"),
@@ -236,7 +238,7 @@ EXPECTED: dict[str, tuple[Case, Verdict]] = {
     ),
     "false_too_busy": (Case.BUSY, again("HTTP 200: Too many requests", ambiguous=False, throttled=True)),
     "false_in_words": (Case.REFUSED, refused()),
-    "false_count_zero": (Case.REFUSED, refused()),
+    **dict.fromkeys(("false_count_zero", "counted_none", "counted_neither"), (Case.REFUSED, refused())),
     "text_alone": (Case.REFUSED, refused(words="Field timestamp is wrong")),
     "texts": (Case.REFUSED, refused(words="Field timestamp is wrong; Field email is wrong")),
     "text_code": (Case.REFUSED, refused("TIMESTAMP_ERROR", "TIMESTAMP_ERROR")),

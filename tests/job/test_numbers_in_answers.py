@@ -111,7 +111,7 @@ def test_a_short_number_of_a_row_is_not_kept_from_an_answer(tmp_path: Path, stat
         assert all("[redacted]" in one and "255" in one and " 6 " not in one for one in words)
 
 
-@pytest.mark.parametrize("counts", [{"skipped": 1, "errors": 0}, {"received": 20, "unchanged": 1, "failed": 0}])
+@pytest.mark.parametrize("counts", [{"skipped": 1, "errors": 0}, {"received": 20, "ignored": 1, "failed": 0}])
 def test_counts_under_another_name_beside_no_error_are_accepted(tmp_path: Path, counts: dict[str, int]) -> None:
     with ScriptedServer(lambda _: answering(200, {"created": 19, **counts}, accept=list)) as server:
         nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION, rate="5%")

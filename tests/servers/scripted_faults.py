@@ -130,6 +130,10 @@ SUCCESS = (
     Fault("utf8_as_encoding", encoded("UTF-8", GOOD), transient=True),
     Fault("line_breaks_after", raw(WHOLE + b"\r\n\r\n", accept=True), transient=True),
     Fault("ok_updates", answering(200, {"success": True, "created": 1, "processed": 4}, accept=ALL), transient=True),
+    Fault("ok_unchanged", answering(200, {"created": 0, "unchanged": 4, "errors": 0}, accept=ALL), transient=True),
+    Fault(
+        "ok_no_errors_counted", answering(200, {"created": 1, "ignored": 3, "errors": 0}, accept=ALL), transient=True
+    ),
     Fault("says_neither", answering(200, {"status": "queued"}, accept=ALL), transient=True),
     Fault("empty_object", answering(200, {}, accept=ALL), transient=True),
     Fault("says_neither_207", answering(207, {"results": []}, accept=ALL), transient=True),
@@ -204,6 +208,8 @@ REFUSALS = (
     Fault("short_processed", answering(200, {"success": True, "processed": "1"}, accept=ALL), transient=True),
     Fault("short_none", answering(200, {"success": True, "created": 0}, accept=ALL), transient=True),
     Fault("partly_updated", answering(200, {"created": 2, "updated": 1}, accept=first(3))),
+    Fault("counted_none", answering(200, {"created": 0, "updated": 0, "errors": []})),
+    Fault("counted_neither", answering(200, {"created": 0, "errors": 0})),
     Fault("counted_errors", answering(200, {"success": True, "created": 3, "errors": 1}, accept=first(3))),
     Fault("error_alone", answering(200, {"error": "TIMESTAMP_ERROR"})),
     Fault("error_object", answering(200, {"error": {"code": "TIMESTAMP_ERROR", "message": "no year"}})),
