@@ -8,10 +8,10 @@ answer where one of them is 0, where one event was sent, or where it repeats an 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from etl.verdict.redaction import Sent
+from etl.verdict.redaction import IDENTITIES, Sent
 from etl.verdict.refusal import Refusal, read_refusal
 
 _INDEX_FIELDS = ("index", "event_index", "key", "position")
@@ -34,11 +34,11 @@ def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> Att
 
     errors: the non-empty value of `errors`; events: how many were sent. The rest is as in `read_refusal`.
     """
-    by_place = None
-    named = _by_field(errors) or _by_key(errors) or (by_place := _by_place(errors, events=events))
+    counted = _by_field(errors) or _by_key(errors)
+    named = counted or _by_place(errors, events=events) or _by_identity(errors, sent=sent)
     if not named:
         return None
-    ways = {0} if by_place else _ways_to_count(named, events=events, sent=sent)
+    ways = _ways_to_count(named, events=events, sent=sent) if counted else {0}
     if not ways:
         return None
     first = min(ways)
@@ -84,6 +84,8 @@ def _index_of(item: object) -> int | None:
         value = item.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
+        if isinstance(value, str) and _DECIMAL.match(value):
+            return int(value)
     return None
 
 
@@ -99,3 +101,26 @@ def _by_place(errors: object, *, events: int) -> dict[int, list[object]] | None:
     if not isinstance(errors, list) or len(errors) != events or None not in errors:
         return None
     return {index: [value] for index, value in enumerate(errors) if value is not None}
+
+
+def _by_identity(errors: object, *, sent: Sent) -> dict[int, list[object]] | None:
+    """A mapping whose keys are addresses or user ids that were sent, or objects with such a field.
+
+    What is said of one is said of each event that has it.
+    """
+    pairs: Iterable[tuple[object, object]]
+    if isinstance(errors, dict) and not any(name in errors for name in IDENTITIES):
+        pairs = ((key, value) for key, value in errors.items() if value is not None)
+    else:
+        items = [errors] if isinstance(errors, dict) else errors
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            return None
+        pairs = ((next((item[name] for name in IDENTITIES if item.get(name)), None), item) for item in items)
+    named: dict[int, list[object]] = {}
+    for identity, error in pairs:
+        events = sent.events_of(str(identity))
+        if not events:
+            return None
+        for at in events:
+            named.setdefault(at, []).append(error)
+    return named

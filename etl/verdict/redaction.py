@@ -50,7 +50,7 @@ _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _A_COUNT = re.compile(rf'"(?:{"|".join(NUMBERS_OF_EVENTS)})" ?: ?$')
 # What an address or a user id may hold, in a text or between quotes.
 _WORD_OF_ID = re.compile(r"[^\s\"'<>(),;:=\\]+")
-_IDENTITIES = ("email", "userid")
+IDENTITIES = ("email", "userid")
 _ONE_AFTER_THE_OTHER = re.compile(rf"{re.escape(REDACTED)}(?:[\s'.-]*{re.escape(REDACTED)})+")
 
 
@@ -61,6 +61,7 @@ class Sent:
         self._body = body
         self._values: frozenset[str] | None = None
         self._numbers: frozenset[Decimal] = frozenset()
+        self._ids: list[set[str]] | None = None
 
     def __contains__(self, text: str) -> bool:
         """Whether `text`, in any case, is one of the values."""
@@ -84,11 +85,10 @@ class Sent:
     def events_named_in(self, error: object) -> set[int]:
         """The indexes of the events whose address or user id, that no other event has, a JSON value repeats."""
         try:
-            events = orjson.loads(self._body)["events"]
             text = orjson.dumps(error).decode().casefold()
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError, KeyError, TypeError):
+        except (orjson.JSONEncodeError, TypeError):
             return set()
-        ids = [{str(event[name]).casefold() for name in _IDENTITIES if event.get(name)} for event in events]
+        ids = self._identities()
         words = set(_WORD_OF_ID.findall(text))
         count = Counter(one for each in ids for one in each)
         return {
@@ -96,6 +96,22 @@ class Sent:
             for at, each in enumerate(ids)
             if any(count[one] == 1 and len(one) > _SHORTEST_ECHO and one in words for one in each)
         }
+
+    def events_of(self, identity: str) -> set[int]:
+        """The indexes of the events with this address or user id, in any case."""
+        return {at for at, each in enumerate(self._identities()) if identity.strip().casefold() in each}
+
+    def _identities(self) -> list[set[str]]:
+        """The address and the user id of each event, in lower case."""
+        if self._ids is None:
+            try:
+                events = orjson.loads(self._body)["events"]
+                self._ids = [
+                    {str(event[name]).casefold() for name in IDENTITIES if event.get(name)} for event in events
+                ]
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                self._ids = []
+        return self._ids
 
 
 def redact(text: str, *, sent: Sent) -> str:

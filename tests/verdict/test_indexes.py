@@ -32,6 +32,11 @@ SENT = orjson.dumps(
         ([{"index": 2, "message": "p2@example.com has the profile 10003"}], {2}, 0),
         ([{"index": 2, "message": "up1@example.com is no address"}], {2}, None),
         ([{"index": 2, "email": "p1@example.com"}, {"index": 3, "email": "p3@example.com"}], {2, 3}, None),
+        ([{"index": "0", "message": "no"}, {"position": "2"}], {0, 2}, 0),
+        ({"P1@example.com": "no"}, {1}, 0),
+        ({"p1@example.com": "no", "p2@example.com": None, "10003": ["no"]}, {1, 3}, 0),
+        ([{"email": "p1@example.com", "message": "no"}, {"userid": 10002}], {1, 2}, 0),
+        ({"email": "p1@example.com", "message": "no"}, {1}, 0),
     ],
 )
 def test_an_answer_may_tell_what_its_indexes_count_from(
@@ -43,7 +48,17 @@ def test_an_answer_may_tell_what_its_indexes_count_from(
 
 
 @pytest.mark.parametrize(
-    "errors", [[{"index": 0}, {"index": 4}], [{"index": 5}], {"-1": "no"}, [{"index": 2, "message": "p3@example.com"}]]
+    "errors",
+    [
+        [{"index": 0}, {"index": 4}],
+        [{"index": 5}],
+        {"-1": "no"},
+        [{"index": 2, "message": "p3@example.com"}],
+        {"p1@example.com": "no", "p7@example.com": "no"},
+        {"email": "p1@example.com is no address"},
+        [{"email": "p1@example.com"}, {"message": "no"}],
+        [{"index": "first"}],
+    ],
 )
 def test_indexes_that_fit_no_way_of_counting_name_nothing(errors: object) -> None:
     assert isinstance(judge(answer({"errors": errors}, status=400), events=4, sent=SENT), Refused)
