@@ -12,7 +12,7 @@ from enum import Enum, unique
 import orjson
 
 from etl.errors import CredentialsRefused, EtlError, StoppedEarly
-from etl.verdict.account_words import AccountTrouble
+from etl.verdict.account_words import AccountTrouble, account_trouble
 from etl.verdict.answer import Answer, Failure
 from etl.verdict.judge import Refusal, Refused, Stop, TryAgain, judge
 
@@ -58,6 +58,10 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
             return _refused(words)
         case Stop(error=StoppedEarly() as error):
             return CredentialCheck(CredentialOutcome.UNCLEAR, error)
+        case Stop(cause="HTTP 404", unless_others_pass=Refusal(words=words)) if words:
+            # The API's own no, not that of a wrong address: the shop that this call links may be what it does not find.
+            key = account_trouble(words) is AccountTrouble.KEY
+            return _refused(words) if key else _unclear(f"the API answered HTTP 404 ({words})")
         case Stop(error=error):
             return CredentialCheck(CredentialOutcome.MISCONFIGURED, error)
         case TryAgain(unreadable=False, cause=cause, after_seconds=after, unreached=unreached):
@@ -67,10 +71,14 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
     if said:
         return CredentialCheck(CredentialOutcome.VERIFIED, said=True)
     unclear = "the API answered `verified: false`" if said is False else "the answer says neither yes nor no"
+    return _unclear(unclear, said=said is not None)
+
+
+def _unclear(why: str, *, said: bool = False) -> CredentialCheck:
     error = StoppedEarly(
-        f"checking the credentials at {{api}}: {unclear}, so the key may be right or wrong", hint=_FIND_OUT
+        f"checking the credentials at {{api}}: {why}, so the key may be right or wrong", hint=_FIND_OUT
     )
-    return CredentialCheck(CredentialOutcome.UNCLEAR, error, said=said is not None)
+    return CredentialCheck(CredentialOutcome.UNCLEAR, error, said=said)
 
 
 def _refused(words: str = "") -> CredentialCheck:
