@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 import etl
-from etl.api.credentials import CredentialCheck, read_verification
+from etl.api.credentials import CredentialCheck, CredentialOutcome, read_verification
 from etl.api.deadline import Attempt, DeadlineBackend
 from etl.api.failures import CLIENT_ERRORS, failure_of, forget
 from etl.api.proxy import proxy_for
@@ -82,6 +82,10 @@ class ApiClient:
     def is_well(self) -> bool:
         """Whether the API says yes or no of this account and key: one that is down says neither."""
         return self.verify_credentials().said
+
+    def knows_key(self) -> bool:
+        """Whether the API says yes of this account and key."""
+        return self.verify_credentials().outcome is CredentialOutcome.VERIFIED
 
     def close(self) -> None:
         """Give the connection up."""

@@ -45,6 +45,10 @@ class ShowingSender:
         """Ask as the sender does; nothing is shown, since nothing is sent."""
         return self.sender.is_well()
 
+    def knows_key(self) -> bool:
+        """Ask as the sender does."""
+        return self.sender.knows_key()
+
     def close(self) -> None:
         """Give the connection up."""
         self.sender.close()

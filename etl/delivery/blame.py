@@ -5,9 +5,10 @@ when something else was accepted since it first left. Where nothing was, its hal
 time is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the API
 is down, and the run stops. So a night of three rows ends well, of which one makes the API fail. Where several rows in a
 row do, the answer lies behind them: while all that is under way fails, up to eight events from further on are asked
-too, one at a time and twice each. An outage costs a hundred requests at most. What no run can tell because nothing is
-left to ask, `job/left_alone` does. A suspect batch is halved, a half that fails is halved in turn, and an event that
-stands alone is tried again after the others of its batch. It becomes a dead letter when
+too, one at a time and twice each. An outage costs a hundred requests at most. What no run can tell, because nothing is
+left to ask or the account seems to be refused, `job/left_alone` tells over nights. A suspect batch is halved, a half
+that fails is halved in turn, and an event that stands alone is tried again after the others of its batch. It becomes a
+dead letter when
 
 * a request that left after it had failed alone was accepted, and it failed again after that; or all others of its batch
   were accepted, or stand as alone as it does; and
@@ -93,6 +94,9 @@ class Blame:
         self._accepted = 0
         self._failed = 0
         self._newest_accepted = 0
+        self._throttled = 0
+        # Whether a refusal of the key or the account, and "too fast" again and again, may be for a row.
+        self.rows = False
 
     def leaves(self, slot: Slot, *, number: int) -> None:
         """Request `number` is about to leave, with the first piece of `slot`."""
@@ -123,8 +127,9 @@ class Blame:
         """
         piece = slot.pieces[0]
         suspect = _trouble(piece).suspect_since is not None
-        if not verdict.may_be_event:
+        if not (verdict.may_be_event or (self.rows and verdict.throttled)):
             self._failed += not verdict.throttled
+            self._throttled += verdict.throttled
             return None
         if suspect:
             slot.undecided += 1
@@ -162,7 +167,7 @@ class Blame:
         """A request of `slot` was refused, and the key, the account or a firewall may be the reason."""
         slot.failed(accepted=self._accepted)
         piece = slot.pieces[0]
-        if verdict.stop_at_once and not self._accepted:
+        if verdict.stop_at_once and not (self._accepted or self.rows):
             again, piece.failed_since = not piece.failed_since, self._left
             return Step.TRY_AGAIN if again and elsewhere.flying else Step.STOP
         trouble = piece.trouble = _trouble(piece).failed()
@@ -202,7 +207,8 @@ class Blame:
         since = _rate(self._accepted - trouble.accepted_before, self._failed - trouble.failed_before)
         # Failures of a batch that held it speak of it alone once everything else in the batch was accepted.
         failures = trouble.failures if len(slot.pieces) == 1 and not slot.gave_up else piece.failures
-        return max(since, _rate(self._accepted, self._failed)) ** failures >= LIKELY
+        throttled = self._throttled if self.rows else 0
+        return max(since, _rate(self._accepted, self._failed + throttled)) ** failures >= LIKELY
 
 
 @dataclass(frozen=True, slots=True)

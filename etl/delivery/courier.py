@@ -15,9 +15,11 @@ Pure and single-threaded: `now` (seconds on the monotonic clock) and `jitter` ar
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
+from etl.delivery.alone import MOST_PROBES, Further, give_up, left_alone, something_beside
 from etl.delivery.blame import Blame, Elsewhere, Step
 from etl.delivery.endings import Endings
 from etl.delivery.lanes import Lanes
@@ -34,8 +36,6 @@ __all__ = ["AdmittedPage", "Courier", "CourierSettings", "CourierTally", "Reject
 MAX_PAGES_HELD = 8
 # Suspect events wait no longer than after so many failures: others are accepted, so the API is not overloaded.
 _LONGEST_SUSPECT_BACKOFF = 4
-# So many batches may be under way beyond `concurrency` where all of them fail: as many as one may have questions.
-MOST_PROBES = 8
 _ATTEMPTS_OF_A_PROBE = 2
 
 
@@ -45,6 +45,8 @@ class Courier:
     def __init__(self, *, settings: CourierSettings, budget: Budget) -> None:
         self.tally = CourierTally()
         self.trouble: EtlError | None = None
+        # The events of the request with which `trouble` came, where account, key or address seem to be refused.
+        self.refused: Sequence[RejectedEvent] = ()
         self._settings = settings
         self._span = max(settings.span_events, settings.batch_size)
         self._budget = budget
@@ -66,6 +68,7 @@ class Courier:
         # Whether `settlement` may have something to say.
         self._news = False
         self._numbered = 0
+        self._further = Further()
 
     @property
     def room(self) -> bool:
@@ -133,32 +136,31 @@ class Courier:
 
     @property
     def left_alone(self) -> Sequence[RejectedEvent]:
-        """The events that failed alone, each as it would be given up, where they are all that is left; else nothing.
-
-        Those that wait for one of them because they are about the same person do not count.
-        """
-        slots = [slot for slot in self._slots if slot.pieces]
-        if self._more or self._flying or not self._lanes.only_followers:
-            return ()
-        if any(slot.left_alone is None for slot in slots):
-            return ()
-        return [
-            RejectedEvent(piece.events[0], piece.refusal.code, piece.refusal.words, slot.ambiguous)
-            for slot in slots
-            for piece in slot.left_alone or ()
-            if piece.refusal is not None
-        ]
+        """The events that failed alone, each as it would be given up, where they are all that is left; else nothing."""
+        others = self._more or self._flying or not self._lanes.only_followers
+        return () if others else left_alone(self._slots)
 
     def give_up_left_alone(self) -> None:
         """Give up what is `left_alone`, and go on with what waited for it."""
-        for slot in [slot for slot in self._slots if slot.pieces]:
-            for piece in slot.left_alone or ():
-                assert piece.refusal is not None, "it failed alone"
-                self._endings.reject(piece.events[0], piece.refusal, uncertain=slot.ambiguous)
-                slot.pieces.remove(piece)
-            slot.gave_up = True
-            slot.again(at=0.0)
+        for slot in give_up(self._slots, self._endings):
             self._settled(slot)
+        self._go_on()
+
+    def blame_rows(self) -> None:
+        """Go on after `refused`: from now on such answers speak of the rows, if others are accepted besides."""
+        self._blame.rows, self.refused = True, ()
+        self._go_on()
+
+    def ask_further(self, probes: int) -> None:
+        """Go on after nothing was accepted: up to `probes` events behind those that fail are asked, and only they."""
+        self._further.begin(self._slots, probes=probes, end=self.trouble)
+        self._go_on()
+
+    def seconds_to_turn(self, now: float) -> float:
+        """How long another question to the API has to wait; 0: it may be asked, and counts as a request."""
+        return self._budget.take(events=0, now=now)
+
+    def _go_on(self) -> None:
         self.trouble, self._halted, self._changed = None, False, True
 
     def halt(self) -> None:
@@ -179,6 +181,9 @@ class Courier:
             self._wake_at = min(
                 (slot.ready_at for slot in self._slots if slot.pieces and not slot.flying), default=None
             )
+            more = self._more and not self._lanes and self.room
+            if self._further.end is not None and self._wake_at == math.inf and not (more or self._flying):
+                self._stop(self._further.end)
             return None
         wait = self._budget.take(events=len(slot.pieces[0].events), now=now)
         if wait > 0:
@@ -208,17 +213,16 @@ class Courier:
         slot.flying = False
         self._changed = True
         if isinstance(verdict, TooLarge):
-            alone = len(request.events) == 1
-            news = self._lanes.is_news_of_size(len(request.body), alone=alone)
-            verdict = verdict if news and not alone else verdict.as_trouble(too_large=news)
+            verdict = self._endings.as_far_as_of_size(request, verdict)
         if isinstance(verdict, TryAgain):
             self._try_again(slot, request, verdict, now=now, jitter=jitter)
             return
         if isinstance(verdict, Stop):
-            if verdict.unless_others_pass is None:
-                self._stop(verdict.error)
+            refusal = verdict.unless_others_pass or (verdict.if_key_is_right if self._blame.rows else None)
+            if refusal is None:
+                self._stop(verdict.error, slot, verdict.if_key_is_right)
                 return
-            verdict = Refused(verdict.unless_others_pass, verdict, stop_at_once=True, may_be_chance=True)
+            verdict = Refused(refusal, verdict, stop_at_once=True, may_be_chance=True)
         if isinstance(verdict, Refused) and verdict.stop is not None:
             self._doubt(slot, verdict, verdict.stop, now=now, jitter=jitter)
             return
@@ -226,8 +230,7 @@ class Courier:
             self._blame.too_large(slot)
         else:
             self._blame.accepted(slot, number=request.number)
-            if not isinstance(verdict, Refused):
-                self._lanes.size_accepted(len(request.body))
+            self._further.accepted(self._slots)
         self._patience.went_well()
         self.tally.unconfirmed += self._endings.decide(slot, request, verdict)
         self._settled(slot)
@@ -292,7 +295,7 @@ class Courier:
             return None
         oldest = min((slot.ordinal for slot in self._slots), default=self._lanes.first_ordinal)
         before = min(oldest, self._lanes.first_ordinal) + self._span
-        before += max((slot.more_span for slot in self._slots), default=0)
+        before += max((slot.more_span for slot in self._slots), default=0) + self._further.probes - MOST_PROBES
         # A request that is not full may leave when nothing could fill it: not more input, and no answer.
         partial = not self._more or self._flush or (not self._slots and not self.room)
         batch = self._lanes.take(before_ordinal=before, partial=partial, most=most)
@@ -308,7 +311,7 @@ class Courier:
         size = self._settings.batch_size
         taken = sum(slot.left if slot.parked else size for slot in self._slots)
         free = self._settings.concurrency * size - taken
-        if free <= 0 and self._settings.wide and len(self._slots) < self._settings.concurrency + MOST_PROBES:
+        if free <= 0 and self._settings.wide and len(self._slots) < self._settings.concurrency + self._further.probes:
             # Another event tells whether those that fail are at fault, or the API; several of them may stand in a row.
             return int(all(slot.stuck for slot in self._slots))
         return min(size, free)
@@ -342,26 +345,26 @@ class Courier:
         soon = step is not None and not slot.waits
         attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF) if soon else request.attempt
         wait = self._patience.after(verdict, attempt=attempt, now=now, jitter=jitter, suspect=step is not None)
-        if verdict.throttled or (step is None and self._patience.repeated_trouble):
+        if step is None and (verdict.throttled or self._patience.repeated_trouble):
             self._budget.slow_down(now)
         if isinstance(wait, EtlError):
-            self._stop(wait)
+            self._stop(wait, slot, refusal if used_up and verdict.throttled else None)
             return
         if step is None:
             slot.again(at=now + wait)
             return
-        stop = nothing_else_accepted(slot.pieces[0].events, words, unreadable=verdict.unreadable)
-        self._take_step(slot, step, refusal, stop, at=now + wait)
+        if step is Step.STOP:
+            self._stop(nothing_else_accepted(slot.pieces[0].events, words, unreadable=verdict.unreadable))
+            return
+        self._take_step(slot, step, refusal, at=self._further.again_at(now + wait))
 
-    def _take_step(self, slot: Slot, step: Step, refusal: Refusal, stop: EtlError, *, at: float) -> None:
+    def _take_step(self, slot: Slot, step: Step, refusal: Refusal, *, at: float) -> None:
         match step:
             case Step.GIVE_UP:
                 self._endings.reject(slot.pieces[0].events[0], refusal, uncertain=slot.ambiguous)
                 slot.gave_up = True
                 slot.next_piece()
                 self._settled(slot)
-            case Step.STOP:
-                self._stop(stop)
             case Step.HALVE:
                 slot.halve()
                 slot.again(at=at)
@@ -378,19 +381,20 @@ class Courier:
 
     def _doubt(self, slot: Slot, verdict: Refused, stop: Stop, *, now: float, jitter: Callable[[], float]) -> None:
         """Refused in a way that may mean the key, the account or a firewall: the events only if others are accepted."""
-        slot.pieces[0].refusal = None
+        slot.pieces[0].refusal = verdict.refusal if self._blame.rows else None
         step = self._blame.refused(slot, verdict, elsewhere=Elsewhere.than(slot, self._slots))
-        if step is Step.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1 and self._alone(slot):
-            step = Step.STOP
+        if step is Step.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1:
+            step = step if something_beside(slot, self._slots, more=bool(self._more or self._lanes)) else Step.STOP
+        if step is Step.STOP:
+            self._stop(stop.error, slot, verdict.refusal)
+            return
         attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF)
         wait = 0.0 if step is Step.HALVE else self._patience.backoff(attempt, jitter=jitter)
-        self._take_step(slot, step, verdict.refusal, stop.error, at=now + wait)
+        self._take_step(slot, step, verdict.refusal, at=now + wait)
 
-    def _alone(self, slot: Slot) -> bool:
-        """Whether nothing but `slot` is under way, and nothing else could be before it is done."""
-        others = any(other.pieces for other in self._slots if other is not slot)
-        return not (others or (slot.parked and (self._more or self._lanes)))
-
-    def _stop(self, error: EtlError) -> None:
+    def _stop(self, error: EtlError, slot: Slot | None = None, refusal: Refusal | None = None) -> None:
+        """End the run; `refusal`: what the first piece of `slot` met, where its rows may be the reason after all."""
+        if slot is not None and refusal is not None and self.trouble is None:
+            self.refused = [RejectedEvent(event, refusal.code, refusal.words) for event in slot.pieces[0].events]
         self.trouble = self.trouble or error
         self.halt()

@@ -12,7 +12,7 @@ from etl.delivery.lanes import Lanes
 from etl.delivery.settlement import PARTLY_ACCEPTED, Certain, RejectedEvent
 from etl.delivery.slot import Request, Slot
 from etl.event.event import Event
-from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refusal, Refused, TooLarge
+from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refusal, Refused, TooLarge, TryAgain
 
 
 class Endings:
@@ -39,6 +39,8 @@ class Endings:
     ) -> int:
         """Do to the events of `request`, the first piece of `slot`, what `verdict` says; how many are unconfirmed."""
         events = request.events
+        if not isinstance(verdict, Refused | TooLarge):
+            self._lanes.size_accepted(len(request.body))
         match slot.as_far_as_believed(verdict):
             case Accepted(unconfirmed=unconfirmed):
                 self._accept(events, unconfirmed=unconfirmed)
@@ -61,6 +63,12 @@ class Endings:
             case _:
                 assert_never(verdict)
         return 0
+
+    def as_far_as_of_size(self, request: Request, verdict: TooLarge) -> TooLarge | TryAgain:
+        """The 413 to `request`; where it says nothing of a size that is news, or of one event alone, it is trouble."""
+        alone = len(request.events) == 1
+        news = self._lanes.is_news_of_size(len(request.body), alone=alone)
+        return verdict if news and not alone else verdict.as_trouble(too_large=news)
 
     def suppress(self, request: Request, suppressed: Collection[int]) -> None:
         """Of `request`, which was not sent, the events with these indexes end here."""

@@ -20,7 +20,7 @@ from etl.job.forgotten_now import ForgottenNow
 from etl.job.fuse import Failures, Fuse
 from etl.job.in_front import InFront
 from etl.job.last_failure import LastFailure
-from etl.job.left_alone import give_up_left_alone
+from etl.job.left_alone import LeftAlone
 from etl.job.ports import JobState, NightsAlone, Pages, Sender, Suppressions
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import InputDone, PageReady, Reader, WindowDone
@@ -110,7 +110,7 @@ class Delivery:
 
     def run(self, windows: Iterable[Window]) -> EtlError | None:
         """Deliver `windows`; None when all of it is done, otherwise why the run ended early. The books are closed."""
-        line = self._line
+        line, alone = self._line, LeftAlone(self._line)
         senders = self._senders = Senders(line.open_client, count=line.concurrency, deliver=self._turns.bring)
         reader = self._reader = Reader(
             line.source,
@@ -122,8 +122,8 @@ class Delivery:
         )
         try:
             self._deliver()
-            if self._end is not None and self._end is line.courier.trouble:
-                self._end = give_up_left_alone(line, self._end)
+            while self._end is not None and self._end is line.courier.trouble and alone.lets_go_on(self._end):
+                self._end = None
                 self._deliver()
         finally:
             reader.stop()

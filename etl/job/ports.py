@@ -71,6 +71,9 @@ class Sender(Protocol):
     def is_well(self) -> bool:
         """Whether the API says something of the account, right or wrong; nothing is sent."""
 
+    def knows_key(self) -> bool:
+        """Whether the API calls account and key right; nothing is sent."""
+
     def close(self) -> None:
         """Give the connection up."""
 
@@ -106,10 +109,10 @@ class OpenLetters(Protocol):
 
 
 class NightsAlone(Protocol):
-    """In how many nights the same rows were all that a run had left, and made the API fail."""
+    """In how many nights a run ended with the same rows left, or with the same answer."""
 
     def nights(self, failures: Iterable[tuple[Key, str]]) -> int:
-        """Remember that the rows of these keys failed with these words; in how many nights they did so far."""
+        """Remember that the rows of these keys (empty: any) failed with these words; in how many nights they did."""
 
     def forget(self) -> None:
         """A run was done."""

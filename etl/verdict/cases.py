@@ -61,7 +61,11 @@ class Case(Enum):
         "sent again later, ambiguous; after three in a row halved as after 5xx; where nothing passes, exit 6",
         "a proxy or a login page answered, or the answer was lost on its way",
     )
-    THROTTLED = ("429", "everybody waits for Retry-After, or backs off; the rate is halved", "too fast")
+    THROTTLED = (
+        "429",
+        "everybody waits for Retry-After, or backs off; the rate is halved; in vain in five nights: as after 5xx",
+        "too fast",
+    )
     SERVER_TROUBLE = (
         "408, 425, any 5xx but 501 and 505; such a status in the body, or words such as *internal server error*",
         "sent again later, ambiguous once written; in vain while others pass, or in 5 nights: halved, `server_error`",
@@ -73,7 +77,11 @@ class Case(Enum):
         "sent again later, ambiguous; halved as after 5xx",
         "it may have been received",
     )
-    CREDENTIALS = ("401", "the run stops, exit 5", "nothing is wrong with the events")
+    CREDENTIALS = (
+        "401",
+        "the run stops, exit 5; in the fifth night so, though `verifyAuth` calls the key right, as *firewall*",
+        "nothing is wrong with the events",
+    )
     FORBIDDEN = (
         "403 without a page, before anything was accepted in the run",
         "the run stops, exit 5; after an acceptance as *firewall*",
@@ -94,7 +102,11 @@ class Case(Enum):
         "everybody backs off, sent again later; the rate is halved",
         "nothing is wrong with the events",
     )
-    QUOTA = ("402", "the run stops, exit 6", "the account's quota is used up; the next run goes on")
+    QUOTA = (
+        "402",
+        "the run stops, exit 6; in the fifth night as after 401",
+        "the account's quota is used up; the next run goes on",
+    )
     REDIRECTED = (
         "3xx",
         "the run stops, exit 2; never followed; after an acceptance as *firewall*",

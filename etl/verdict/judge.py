@@ -128,11 +128,13 @@ class Stop:
     The events of the request count as not sent. Two stops are equal when their `cause` is: errors never are.
     unless_others_pass: not None where others of the same run show that address and key are right: then a firewall may
     have refused the content (mod_security answers 406 or 501, others redirect to a page), and halving tells.
+    if_key_is_right: the same where only the API's word for account and key, given night after night, shows it.
     """
 
     error: EtlError = field(compare=False)
     cause: str = ""
     unless_others_pass: Refusal | None = field(default=None, compare=False)
+    if_key_is_right: Refusal | None = field(default=None, compare=False)
 
 
 Verdict: TypeAlias = Accepted | Partly | Refused | PartlyAccepted | TooLarge | TryAgain | Stop
@@ -297,7 +299,7 @@ def _decide_failure(failure: Failure) -> tuple[Case, Verdict]:
 
 def _verdict_by_status(case: Case, answer: Answer, *, words: str) -> Verdict:  # noqa: PLR0911  # one return a row
     """The verdict where the status alone decides."""
-    cause = f"HTTP {answer.status}"
+    cause, refusal = f"HTTP {answer.status}", Refusal(_code(answer.status), words)
     match case:
         case Case.TOO_LARGE:
             return TooLarge()
@@ -310,9 +312,9 @@ def _verdict_by_status(case: Case, answer: Answer, *, words: str) -> Verdict:  #
                 after, ambiguous=answer.request_sent, throttled=False, cause=cause, may_be_event=True, words=words
             )
         case Case.CREDENTIALS:
-            return _credentials_refused(cause, words=words)
+            return replace(_credentials_refused(cause, words=words), if_key_is_right=refusal)
         case Case.QUOTA:
-            return _over_quota(cause, words=words)
+            return replace(_over_quota(cause, words=words), if_key_is_right=refusal)
         case Case.REDIRECTED:
             target = answer.headers.get("location") or "an address without a host"
             hint = "redirects are never followed: set destination.url to the API's own address"
@@ -322,7 +324,7 @@ def _verdict_by_status(case: Case, answer: Answer, *, words: str) -> Verdict:  #
             stop = _misconfigured(f"the address is not the API's ({cause})", cause, hint=hint)
     if answer.status == 407:
         return stop
-    return replace(stop, unless_others_pass=Refusal(_code(answer.status), words))
+    return replace(stop, unless_others_pass=refusal)
 
 
 def _credentials_refused(cause: str, *, words: str) -> Stop:

@@ -15,7 +15,7 @@ from etl.job.again import UnderWayAgain
 from etl.job.fuse import ENOUGH_FOR_OUR_CHECKS, Failures, Fuse
 from etl.job.in_front import InFront
 from etl.job.last_failure import LastFailure
-from etl.job.left_alone import MOST_ROWS, NIGHTS, give_up_left_alone
+from etl.job.left_alone import MOST_ROWS, NIGHTS, LeftAlone
 from etl.job.prepare import InvalidRow, Prepared
 from etl.job.retry import RowsOfKeys, in_order
 from etl.job.under_way import UnderWay
@@ -161,7 +161,11 @@ class Alone:
         self.courier = SimpleNamespace(
             left_alone=[RejectedEvent(event(seq), REFUSAL.code, REFUSAL.words) for seq in range(count)],
             give_up_left_alone=lambda: setattr(self, "given_up", True),
+            refused=(),
+            held_up=False,
+            seconds_to_turn=lambda _: 0.0,
         )
+        self.clock = SimpleNamespace(monotonic=lambda: 0.0)
         self.lone = SimpleNamespace(nights=lambda failures: nights if list(failures) else 0)
         self._well = well
 
@@ -177,9 +181,9 @@ def test_which_rows_are_given_up_in_which_night(count: int, nights: int, *, well
     """The API is asked only where it matters, and the connection is closed again."""
     line, end = Alone(count, nights=nights, well=well), StoppedEarly("the API fails")
     few = 0 < count <= MOST_ROWS
-    left: Any = give_up_left_alone(line, end)  # type: ignore[arg-type]
+    goes_on = LeftAlone(line).lets_go_on(end)  # type: ignore[arg-type]
     assert line.given_up is (few and well and nights >= NIGHTS)
-    assert left is (None if line.given_up else end)
+    assert goes_on is line.given_up
     assert (line.asked, line.closed) == (few, few)
     said = few and well and not line.given_up
     assert (f"in {nights} of {NIGHTS} nights" in (end.hint or "")) is said

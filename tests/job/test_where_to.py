@@ -24,6 +24,9 @@ class AcceptingSender:
     def is_well(self) -> bool:
         return True
 
+    def knows_key(self) -> bool:
+        return True
+
     def close(self) -> None:
         """Nothing is open."""
 
