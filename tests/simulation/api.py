@@ -85,7 +85,8 @@ class Api:
                 return Reply(Answer(200, JSON, b"{}"), seconds), list(events)
             if chance.random() < 0.1:
                 new = chance.randrange(len(events) + 1)
-                counts = b'{"created":%d,"updated":%d}' % (new, len(events) - new)
+                other = chance.choice([b"updated", b"unchanged"])
+                counts = b'{"created":%d,"%s":%d}' % (new, other, len(events) - new)
                 return Reply(Answer(200, JSON, counts), seconds), list(events)
             return Reply(Answer(201, JSON, b'{"success":true,"created":%d}' % len(events)), seconds), list(events)
         self.faults += 1
@@ -96,7 +97,8 @@ class Api:
         good = [event for at, event in enumerate(events) if at not in poison]
         match self._chance.randrange(6):
             case 5:
-                return Reply(Answer(200, JSON, b'{"success":false}'), seconds), []
+                no = self._chance.choice([b'{"success":false}', b'{"created":0,"errors":[]}'])
+                return Reply(Answer(200, JSON, no), seconds), []
             case 0:
                 return Reply(Answer(400, JSON, b'{"success":false,"errors":["TIMESTAMP_ERROR"]}'), seconds), []
             case 1:
