@@ -19,7 +19,7 @@ from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
 TODAY = datetime.now(UTC).date()
 WRONG = {"code": "INVALID_EMAIL", "message": "not an address"}
-# By the place of the event among so many. 413 comes last: it makes later requests small.
+# By the place of the event among so many.
 SHAPES: tuple[tuple[str, Callable[[int, int], Behaviour]], ...] = (
     ("index", lambda place, _: refusing([{"index": place, **WRONG}])),
     ("mapping", lambda place, _: refusing({str(place): "not an address"})),
@@ -30,6 +30,7 @@ SHAPES: tuple[tuple[str, Callable[[int, int], Behaviour]], ...] = (
     ("422", lambda *_: answering(422, {"message": "not valid"})),
     ("singular error", lambda *_: answering(200, {"error": "not valid"})),
     ("status error", lambda *_: answering(200, {"status": "error", "message": "not valid"})),
+    ("none counted", lambda *_: answering(200, {"created": 0, "updated": 0, "errors": 0})),
     ("code", lambda *_: answering(200, {"code": "TIMESTAMP_ERROR"})),
     ("5xx", lambda *_: answering(500)),
     ("403", lambda *_: answering(403, b"<html>Forbidden</html>", headers={"Content-Type": "text/html"})),
