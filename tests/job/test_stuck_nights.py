@@ -61,6 +61,29 @@ def test_an_account_that_is_refused_for_all_its_rows_loses_none(tmp_path: Path, 
         assert len(server.accepted) == 30
 
 
+@pytest.mark.parametrize("kind", ["401", "402", "403", "429", "try later"])
+def test_with_nothing_beside_it_such_a_row_is_kept_until_another_is_accepted(tmp_path: Path, kind: str) -> None:
+    """It may be the account after all, however many nights; but it stops no other row."""
+    behaviour, code, reason = AS_IF_THE_ACCOUNT[kind]
+    with ScriptedServer(by_content(behaviour, 1)) as server:
+        shop = life(tmp_path, server, destination=ONE_BY_ONE)
+        shop.nights.rate = "100%"
+        assert [shop.night() for _ in range(NIGHTS + 2)] == [code] * (NIGHTS + 2)
+        assert shop.nights.letters() == []
+        shop.nights.fill(5, first=2)
+        assert shop.night() == 3
+        assert shop.nights.letters() == [(1, reason, 1)]
+        assert len(server.accepted) == 5
+
+
+def test_nothing_is_asked_of_the_account_while_the_api_wants_silence(tmp_path: Path) -> None:
+    destination = ONE_BY_ONE.replace("max_attempts: 2", "max_attempts: 1")
+    with ScriptedServer(lambda _: answering(429, headers={"Retry-After": "60"})) as server:
+        shop = life(tmp_path, server, rows=30, destination=destination)
+        assert shop.night() == 6
+        assert [one.target for one in server.requests] == ["/v1/track"]
+
+
 @pytest.mark.parametrize("said", [answering(401), answering(200, {"verified": False}), answering(503)])
 def test_a_key_that_is_not_called_right_stops_each_night_at_once(tmp_path: Path, said: Behaviour) -> None:
     """C18."""
