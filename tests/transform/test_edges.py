@@ -1,0 +1,124 @@
+"""Edges of steps and tables, each value on one side of a branch that the usual ones never take."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from etl.transform.closed_list import gender
+from etl.transform.number import finite
+from etl.transform.problem import RefusedValueError
+from etl.transform.steps import _moment, format_date, round_number, scale_number, truncate
+from etl.transform.value_map import MapRule, value_text
+from etl.transform.zone import LocalTime
+
+LARGEST = int(sys.float_info.max)
+EAST = timezone(timedelta(hours=5))
+
+
+@pytest.mark.parametrize(
+    ("number", "fits"),
+    [
+        (LARGEST, True),
+        (LARGEST + 1, False),
+        (-LARGEST, True),
+        (-LARGEST - 1, False),
+        (2**1024, False),
+        (Decimal(LARGEST), True),
+        (Decimal(LARGEST + 1), False),
+        (Decimal("1E-1000"), True),
+        (Decimal("9E-1001"), False),
+        (Decimal("1E+308"), True),
+        (Decimal("1E+309"), False),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_number_fits_to_the_last_that_a_double_holds(number: int | Decimal, *, fits: bool) -> None:
+    if fits:
+        assert finite(number) == number
+    else:
+        with pytest.raises(RefusedValueError):
+            finite(number)
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (round_number(Decimal("-0.04"), 1), "0.0"),
+        (round_number(-0.04, 1), "0.0"),
+        (round_number(-0.4, 0), "0"),
+        (scale_number(Decimal(0), Decimal(-1)), "0"),
+        (scale_number(Decimal("-0.0"), Decimal(2)), "0.0"),
+    ],
+)
+def test_no_zero_has_a_minus(found: object, shown: str) -> None:
+    assert str(found) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "cut"),
+    [
+        ("ab\ufe0f", 2, "a"),  # a sign and the selector of its look
+        ("a\U0001f469\u200d\U0001f4bb", 3, "a"),  # a woman joined with a computer
+        ("a\U0001f469\u200d\U0001f4bb", 2, "a"),
+        ("a\U0001f469\u200d\U0001f4bb", 4, "a\U0001f469\u200d\U0001f4bb"),
+        ("ae\u0301", 2, "a"),
+        ("e\u0301", 1, "e"),  # nothing would be left
+        ("\U0001f469\u200d\U0001f4bb", 2, "\U0001f469"),
+    ],
+)
+def test_a_cut_parts_no_letter_from_what_belongs_to_it(text: str, length: int, cut: str) -> None:
+    assert truncate(text, length) == cut
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [
+        (datetime(2024, 3, 1, 23, 30), "datetime", "2024-03-01 23:30"),  # noqa: DTZ001 - the column has no zone
+        (datetime(2024, 3, 1, 23, 30), "datetime_tz", "2024-03-02 00:30"),  # noqa: DTZ001 - SQLite's are UTC
+        (datetime(2024, 3, 1, 23, 30, tzinfo=UTC), "datetime_tz", "2024-03-02 00:30"),
+        (datetime(2024, 3, 1, 23, 30, tzinfo=EAST), "datetime_tz", "2024-03-01 19:30"),
+    ],
+)
+def test_the_day_of_a_moment_is_that_of_the_source_and_a_naive_time_is_one_already(
+    value: datetime, kind: str, shown: str
+) -> None:
+    zone = LocalTime("Europe/Amsterdam")
+    assert format_date(_moment(value, zone=zone, kind=kind, type_name=None), "%Y-%m-%d %H:%M") == shown
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shown"), [("%e", " 5"), ("%d", "05"), ("%j", "005"), ("%y", "07"), ("%Y", "0007")]
+)
+def test_days_and_years_of_one_digit_keep_their_width(pattern: str, shown: str) -> None:
+    assert format_date(date(7, 1, 5), pattern) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Decimal(100), "100"),
+        (Decimal("100.0"), "100"),
+        (Decimal("1E+50"), "1" + "0" * 50),
+        (Decimal("1E+100"), "1" + "0" * 100),
+        (Decimal("1E+101"), None),
+        (Decimal("1.50"), "1.5"),
+        (-0.0, "0"),
+        (100.0, "100"),
+    ],
+)
+def test_a_number_has_one_text_by_which_a_table_names_it(value: object, text: str | None) -> None:
+    assert value_text(value) == text
+
+
+def test_a_text_is_looked_up_as_it_is_before_it_is_without_its_blanks() -> None:
+    rule = MapRule({" a": "blank", "a": "plain"}, kind=None, understood=None)
+    assert [rule.value(text) for text in (" a", "a", "a ", "  a")] == ["blank", "plain", "plain", "plain"]
+
+
+@pytest.mark.parametrize("value", [9, 9.0, Decimal(9), "9"])
+def test_each_digit_of_iso_5218_is_known(value: object) -> None:
+    assert gender().value(value) == "U"
