@@ -26,7 +26,7 @@ from pathlib import Path
 from tests.mutants.lines import Covered, gather
 from tests.mutants.places import Change, changes, only_tunes
 from tests.mutants.session import try_in_session
-from tests.mutants.trial import Trial, trials
+from tests.mutants.trial import Trial, failing_unchanged, name_of, trials
 
 CORE = ("delivery", "source", "job", "state", "transform", "verdict")
 # What runs nearly every line of the core in this process.
@@ -111,10 +111,19 @@ def main() -> None:
                 trial = _tried(change, _parts(change, options, covered), run)
                 results.add(change, trial)
                 print(f"{number}/{len(chosen)} {trial.fate} {change}", flush=True)
+        _doubt(chosen, results, tree)
     unnoticed = [change for change in chosen if results.fate(change) in UNNOTICED]
     print(f"\n{len(chosen) - len(unnoticed)} of {len(chosen)} changes were noticed. Not noticed:")
     for change in unnoticed:
         print(f"  {change} ({results.fate(change)})")
+
+
+def _doubt(chosen: Sequence[Change], results: _Results, tree: Path) -> None:
+    """Count as survivors what was noticed by tests that fail without any change: they would "notice" every one."""
+    failing = failing_unchanged(tree, {name_of(by) for change in chosen if (by := results.by(change))})
+    for change in chosen:
+        if name_of(by := results.by(change)) in failing:
+            results.add(change, Trial("survived", f"fails unchanged: {by}"[:160], 0.0))
 
 
 def _drawn(found: Sequence[Change], count: int, seed: int) -> list[Change]:
@@ -176,22 +185,31 @@ class _Results:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fates: dict[str, str] = {}
+        self._by: dict[str, str] = {}
         self.all()
 
     def all(self) -> list[str]:
         """The changes of all trials so far, also those of another process."""
         lines = self._path.read_text().splitlines() if self._path.exists() else []
         trials = [json.loads(line) for line in lines]
-        self._fates |= {trial["change"]: trial["fate"] for trial in trials}
+        for trial in trials:
+            self._keep(trial["change"], trial["fate"], trial["by"])
         return [trial["change"] for trial in trials]
 
     def fate(self, change: Change) -> str:
         """What became of `change`; "" when it was not tried."""
         return self._fates.get(str(change), "")
 
+    def by(self, change: Change) -> str:
+        """The line of the test that noticed `change`; "" where none did, or none is known."""
+        return self._by.get(str(change), "")
+
+    def _keep(self, change: str, fate: str, by: str) -> None:
+        self._fates[change], self._by[change] = fate, by if fate == "noticed" else ""
+
     def add(self, change: Change, trial: Trial) -> None:
         """Keep what became of `change`."""
-        self._fates[str(change)] = trial.fate
+        self._keep(str(change), trial.fate, trial.by)
         record = {"change": str(change), "fate": trial.fate, "by": trial.by, "seconds": trial.seconds}
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +105,24 @@ def in_changed_file(tree: Path, change: Change, child: Callable[[], None], log: 
     return Trial("survived" if status == 0 else "noticed", failed[0][:160] if failed else "", seconds)
 
 
-def _run(tests: Sequence[str], log: Path) -> None:
+def failing_unchanged(tree: Path, tests: Collection[str]) -> set[str]:
+    """Those of `tests`, names without their examples, that fail in `tree` as it is: what they notice proves nothing."""
+    if not tests:
+        return set()
+    log = tree.with_suffix(".log")
+    if (pid := os.fork()) == 0:
+        _run(sorted(tests), log, "--maxfail=0")
+    os.waitpid(pid, 0)
+    lines = log.read_text(errors="replace").splitlines()
+    return {name_of(line) for line in lines if line.startswith(("FAILED", "ERROR"))}
+
+
+def name_of(failed: str) -> str:
+    """The test of a line such as `FAILED tests/a.py::test_b[c] - Error`, without its example."""
+    return failed.partition(" ")[2].partition("[")[0].partition(" - ")[0]
+
+
+def _run(tests: Sequence[str], log: Path, *more: str) -> None:
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -114,7 +131,7 @@ def _run(tests: Sequence[str], log: Path) -> None:
     code = 3
     try:
         files = dict.fromkeys(test.partition("::")[0] for test in tests)
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60"]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60", *more]
         code = int(pytest.main([*options, *files], plugins=[_Chosen(tests)]))
     finally:
         os._exit(code)
