@@ -57,6 +57,12 @@ def state_option(function: F) -> F:
     )(function)
 
 
+def file_option(what: str) -> Callable[[F], F]:
+    """`-o FILE`, where the result of a command is a file; `what` is its help."""
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option("-o", "--output", type=path, metavar="FILE", help=what)
+
+
 def keys_option(what: str) -> Callable[[F], F]:
     """`--key KEY`, which may be given several times; `what` is its help."""
 

@@ -9,7 +9,15 @@ import click
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.cli.mistakes import Described
-from etl.cli.options import log_options, mappings_argument, metrics_option, output_option, state_option, yes_option
+from etl.cli.options import (
+    file_option,
+    log_options,
+    mappings_argument,
+    metrics_option,
+    output_option,
+    state_option,
+    yes_option,
+)
 from etl.screen.telling import tell
 
 UNITS = ("cron", "systemd", "kubernetes", "airflow", "docker", "github", "dask")
@@ -28,13 +36,7 @@ UNITS = ("cron", "systemd", "kubernetes", "airflow", "docker", "github", "dask")
     metavar="FILE",
     help="A file with one SELECT, instead of TABLE.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where to write the mapping.  [default: stdout]",
-)
+@file_option("Where to write the mapping.  [default: stdout]")
 @yes_option
 @log_options
 def init(url: str, table: str | None, **options: Any) -> None:  # noqa: ANN401  # the keywords of draft_mapping
@@ -84,13 +86,7 @@ def test(mappings: tuple[Path, ...], *, output: str) -> int:
 
 
 @click.command(cls=Described, epilog="Example: squeezely-etl schema -o mappings/mapping.schema.json")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where to write it, beside the mappings; replaces what is there.  [default: stdout]",
-)
+@file_option("Where to write it, beside the mappings; replaces what is there.  [default: stdout]")
 def schema(*, output: Path | None) -> None:
     """Print the JSON Schema of the mapping file.
 

@@ -171,7 +171,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
 def _state(call: Call, clock: SystemClock) -> Iterator[StateStore]:
     looks = call.dry_run or (call.needs_state and not state_exists(call.state))
     with open_state(call.state, clock=clock, write=not looks) as store:
-        # Where a first run makes its state, nothing is odd.
+        # A first run makes its state, which needs no words.
         if call.command != "run" and call.heard is None:
             tell_if_new(store)
         yield store

@@ -1,4 +1,4 @@
-"""Puts the parts together: a mapping in, the context of its run out. The only place that knows every room."""
+"""Puts the parts together: a mapping in, the context of its run out. The only module that imports every adapter."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def shared_budget(
 
 
 def _say_where_to(destination: Destination) -> None:
-    # A mapping from an untrusted hand would send the events and the key to a host of its own (F8).
+    # A mapping that somebody else wrote may send the events and the key to a host of theirs (F8).
     level = logging.INFO if is_expected_host(destination.url) else logging.WARNING
     proxy = proxy_name(destination.url, environment=os.environ) if destination.proxy else None
     where = {

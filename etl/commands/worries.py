@@ -55,7 +55,7 @@ def worries_about(standing: Standing, *, patience: Patience, now: datetime) -> l
         _lag(standing, patience.max_lag),
     ]
     worries = [worry for worry in found if worry is not None]
-    # What the database says now and what the last run said may be one and the same.
+    # The last run may have failed for what the database says now: it is told once.
     said = {worry.message for worry in worries}
     return [worry for worry in worries if worry.message.removeprefix(_FAILED) not in said - {worry.message}]
 

@@ -118,22 +118,16 @@ def _said_by_values(column: SampledColumn, *, is_subscription: bool) -> Iterator
     numbers = {one for one in column.values if isinstance(one, int) and not isinstance(one, bool)}
     if rank(column.known_as, _DOUBLE) is not None and 2 in numbers and numbers <= {0, 1, 2}:
         reason = "double opt-in by its name; CHECK: 2 is taken for asked and not confirmed"
-        yield DraftField(
-            "newsletter",
-            column.name,
-            reason,
-            (("map", '{1: "yes", 0: "no", else: null}'),),
-            said=f"{column.in_sql} IN (0, 1)",
-        )
+        yield _of_states(column, reason, yes=1, no=0)
     elif is_subscription and rank(column.known_as, CONSENT_STATES) is not None and 3 in numbers <= {1, 2, 3, 4}:
         reason = "a state by its name; CHECK: 1 is taken for subscribed, 3 for unsubscribed, others for neither"
-        yield DraftField(
-            "newsletter",
-            column.name,
-            reason,
-            (("map", '{1: "yes", 3: "no", else: null}'),),
-            said=f"{column.in_sql} IN (1, 3)",
-        )
+        yield _of_states(column, reason, yes=1, no=3)
+
+
+def _of_states(column: SampledColumn, reason: str, *, yes: int, no: int) -> DraftField:
+    states = f'{{{yes}: "yes", {no}: "no", else: null}}'
+    said = f"{column.in_sql} IN ({min(yes, no)}, {max(yes, no)})"
+    return DraftField("newsletter", column.name, reason, (("map", states),), said=said)
 
 
 def _literal(text: str) -> str:

@@ -146,5 +146,5 @@ def _end_with_the_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        # Whatever it is at: its result is not awaited, and it only reads.
+        # It may be at work: its result is not awaited, and it only reads.
         os._exit(0)

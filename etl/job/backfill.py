@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from etl.books import Books
 from etl.errors import UsageProblem
-from etl.job.forecast import Forecaster
+from etl.job.forecast import Forecaster, forecast_outcome
 from etl.job.loop import Delivery
 from etl.job.outcome import Outcome, WindowForecast
 from etl.job.ports import RunSource
@@ -192,18 +192,8 @@ def forecast_backfill(
         before, so_far = so_far, _counts(forecaster)
         by_window.append(WindowForecast(window.label, *(now - then for now, then in zip(so_far, before, strict=True))))
     forecaster.books.close_forecast(forecaster.events)
-    return Outcome(
-        mapping=context.mapping.name,
-        command="backfill",
-        run_id=options.run_id,
-        books=forecaster.books,
-        duration_seconds=context.clock.monotonic() - begun,
-        before=None,
-        checkpoint=None,
-        dry_run=True,
-        mapping_change=context.mapping_change,
-        forecast=replace(forecaster.forecast(in_windows=True), windows=tuple(by_window)),
-    ).ended(context.clock.utc_now())
+    forecast = replace(forecaster.forecast(in_windows=True), windows=tuple(by_window))
+    return forecast_outcome(context, "backfill", options.run_id, forecaster.books, forecast, begun=begun)
 
 
 def _counts(forecaster: Forecaster) -> tuple[int, ...]:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
 from etl.books import Books
+from etl.checkpoint import Checkpoint
 from etl.event.encode import envelope
 from etl.event.event import Event
 from etl.exact import key_text
 from etl.job.again import count_changes
 from etl.job.fuse import Fuse
-from etl.job.outcome import ExampleEvent, Forecast, Kind, TrippedGuard
+from etl.job.outcome import ExampleEvent, Forecast, Kind, Outcome, TrippedGuard
 from etl.job.ports import Pages
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import RowLimit
@@ -25,6 +27,9 @@ from etl.mapping.model import Mapping
 from etl.page import Window
 
 EXAMPLES = 3
+
+if TYPE_CHECKING:
+    from etl.job.run import RunContext
 
 
 class Forecaster:
@@ -131,3 +136,29 @@ class Forecaster:
         kind: Kind = "sent" if self._mapping.resend == "always" else "changed" if event.seq in page.again else "new"
         if len(self._shown[kind]) < EXAMPLES:
             self._shown[kind].append(ExampleEvent(kind, key_text(event.key), content, fields))
+
+
+def forecast_outcome(  # noqa: PLR0913 - what an outcome of a dry run is made of
+    context: RunContext,
+    command: Literal["run", "backfill"],
+    run_id: str,
+    books: Books,
+    forecast: Forecast,
+    *,
+    begun: float,
+    before: Checkpoint | None = None,
+) -> Outcome:
+    """The outcome of a dry run that began at `begun` on the monotonic clock; no checkpoint moved."""
+    return Outcome(
+        mapping=context.mapping.name,
+        command=command,
+        run_id=run_id,
+        books=books,
+        duration_seconds=context.clock.monotonic() - begun,
+        before=before,
+        checkpoint=before,
+        dry_run=True,
+        forecast=forecast,
+        follows_clock=context.source.follows_clock,
+        mapping_change=context.mapping_change,
+    ).ended(context.clock.utc_now())

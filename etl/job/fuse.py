@@ -4,7 +4,7 @@ The rule: a run stops before it works its way through the table, but a handful o
 rows that happen to stand in front. So only rows whose fate is known count, and only what chance does not explain: the
 lower end of the 99 % Wilson interval has to lie above the limit (Wilson 1927). Our own checks cost nothing and are
 judged from 400 rows on, unless a quarter of 100 rows surely fails; refusals of the API are judged from 100 rows on.
-Behind rows that are all that is new in a run no good ones stand: where none of at least ten is to be sent, it stops.
+Where all that is new in a run is known, no good rows can follow: when none of at least ten is to be sent, it stops.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Fuse:
         if limit >= 1.0 or not failures:
             return False
         if limit <= 0.0:
-            # Then none is explained by chance.
+            # With a limit of 0 each failure is one too many; none is explained by chance.
             return True
         if known >= ENOUGH_FOR_OUR_CHECKS and surely_at_least(failures, known) > limit:
             return True

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from etl.books import Books
     from etl.job.run import RunContext
 
-# What is usual is the median of so many runs, and nothing is before there were a few.
+# The usual number is the median of so many runs; with fewer than ENOUGH_RUNS there is none.
 USUAL_RUNS = 14
 ENOUGH_RUNS = 5
 
@@ -56,7 +56,7 @@ def rows_gone(context: RunContext) -> int:
     """How many rows that the ledger knows the source had lost when a person last ignored the guards."""
     last = context.state.history.last_done(1)
     gone = int(last[0].get("rows_gone", 0)) if last else 0
-    # Of a ledger that was reset since it says nothing.
+    # The number is of a ledger that was reset since, when the ledger is smaller by now.
     return gone if gone and gone <= context.state.ledger_size() else 0
 
 

@@ -1,7 +1,7 @@
-"""The pages in front of a run of which no row is to be sent: they wait until it is known that the mapping is not wrong.
+"""Holds the first pages of a run, as long as no row of them is to be sent: the mapping itself may be wrong.
 
-The rule: of rows that our own checks refuse nothing is recorded before the fuse could judge them, an event leaves, or
-the input ends; so a mapping that no row fits buries nothing, however small its pages are.
+The rule: rows that our own checks refuse are recorded only when the fuse has judged them, an event leaves, or the input
+ends; so a mapping that no row fits makes no dead letters, however small its pages are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class InFront:
     def keeps(self, page: Prepared) -> bool:
         """Whether `page`, the next one, has to wait; False: what waits and `page` are to be taken in now."""
         if not page.moves_checkpoint:
-            # What is read again has its record.
+            # Of a window that is read again (lookback) the rows were recorded when they were read first.
             return False
         self._open = self._open and not page.events and not self._failures.can_judge
         if self._open and (page.invalid or self._pages):

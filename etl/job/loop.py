@@ -216,7 +216,7 @@ class Delivery:
             self._handle(message)
 
     def _handle(self, message: object) -> None:
-        # Fields by name: by place the interpreter asks for `__match_args__` by a new text each time, and keeps many.
+        # Fields by name: for fields by place the interpreter makes a new string `__match_args__` at each message.
         match message:
             case Answered(request=request, answer=answer):
                 self._in_flight -= 1
@@ -251,7 +251,7 @@ class Delivery:
             first = self._waiting[0]
             if isinstance(first, Window):
                 if self._line.track != "run":
-                    # Each is done by itself.
+                    # Each window of a backfill is done by itself, with all that it held.
                     self._take_in_what_waited(others_follow=True)
                 # A window is done when all that it held is settled, not when it has been read; nothing of the next one
                 # may be admitted before, so a request that is not full must not wait for it.
@@ -259,7 +259,7 @@ class Delivery:
                     courier.flush()
                     if not (courier.held_up and self._line.track == "run"):
                         return
-                    # An event of this window waits for any other to be accepted; a run's windows share a checkpoint.
+                    # An event of it waits until another is accepted; a run's windows share a checkpoint, so go on.
                 self._window_done(first)
                 self._waiting.pop(0)
                 continue

@@ -121,7 +121,7 @@ class Preparer:
         suppressed = self._suppressed(encoded)
         problems: Sequence[Problem] = encoded.problems
         if suppressed:
-            # Nothing is said of these rows but that there are so many.
+            # Of these rows only the number is told, so their problems are dropped.
             problems = [problem for problem in problems if problem.row not in suppressed]
             encoded.events.drop(suppressed)
         faults = {row: words for row, words in encoded.faults.items() if row not in suppressed}
@@ -295,7 +295,7 @@ def _position_by_seq(encoded: Encoded, keys: Sequence[Key], first_seq: int) -> C
 
 
 def _position_of_end(encoded: Encoded) -> Callable[[int], Position]:
-    # Nothing of this page waits for an answer, so that a checkpoint passes all of it at once.
+    # No event of this page waits for an answer, so the checkpoint passes the whole page at once.
     last = len(encoded) - 1
     if last < 0:
         end = encoded.unreadable[-1].position

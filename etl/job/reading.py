@@ -165,7 +165,7 @@ class Reader:
         while True:
             stamp = next_stamp()
             try:
-                # Not kept here, while the next waits for its place.
+                # Without a name for the page here, which would keep it in memory while the next one waits.
                 yield stamp, next(pages)
             except StopIteration:
                 return
@@ -177,7 +177,7 @@ class Reader:
                 self._take(message)
                 if isinstance(message, InputDone | Crashed):
                     return
-                # As the reader does.
+                # So that the page is gone before the next is prepared.
                 del message
         except BaseException as error:  # noqa: BLE001 - handed to the loop, which raises it
             self._deliver(InputDone(error) if isinstance(error, EtlError) else Crashed(error))

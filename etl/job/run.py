@@ -18,7 +18,7 @@ from etl.event.hashes import hashers
 from etl.host.refusal import refusal_of
 from etl.job.encoder import Encoder
 from etl.job.fingerprint import fingerprint_of
-from etl.job.forecast import Forecaster
+from etl.job.forecast import Forecaster, forecast_outcome
 from etl.job.fuse import Fuse
 from etl.job.guards import rows_gone, rows_gone_now, tripped_guards
 from etl.job.loop import Delivery, Line
@@ -334,19 +334,8 @@ def forecast_mapping(
     planned(windows)
     forecaster.read(context.pages, windows, limit=options.limits.rows, report=report)
     forecaster.books.close_forecast(forecaster.events)
-    return Outcome(
-        mapping=context.mapping.name,
-        command="run",
-        run_id=options.run_id,
-        books=forecaster.books,
-        duration_seconds=context.clock.monotonic() - begun,
-        before=before,
-        checkpoint=before,
-        dry_run=True,
-        forecast=forecaster.forecast(guards=_tripped(context, forecaster, options)),
-        follows_clock=context.source.follows_clock,
-        mapping_change=context.mapping_change,
-    ).ended(context.clock.utc_now())
+    forecast = forecaster.forecast(guards=_tripped(context, forecaster, options))
+    return forecast_outcome(context, "run", options.run_id, forecaster.books, forecast, begun=begun, before=before)
 
 
 def _forecaster(context: RunContext, options: RunOptions) -> Forecaster:

@@ -155,7 +155,7 @@ def _check_not_backwards(context: RunContext, before: Checkpoint | None, options
     if options.start_from is not None or (options.full_refresh and context.state.checkpoint(REFRESH) is None):
         return
     floor = context.state.checkpoint(FLOOR)
-    # Where `--start-from now` began, no row needs to be.
+    # At the place where `--start-from now` began no row needs to stand.
     if floor is None or floor.position != before.position:
         warning = context.source.check_not_backwards(before.position)
         if warning is not None:

@@ -62,7 +62,7 @@ class Turns:
 
     def wait(self, timeout_seconds: float) -> None:
         """Wait until the thread of the loop must look again."""
-        # What came during its own turn was left to it.
+        # What arrived while this thread decided stands in the inbox, and is to be looked at before it waits.
         if timeout_seconds > 0 and self._inbox.empty():
             with suppress(Empty):
                 self._attention.get(timeout=timeout_seconds)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
@@ -352,7 +353,7 @@ def _conversions(driver: str, instants: tzinfo) -> dict[Any, Any]:
     # Imported here, because the drivers are extras.
     def instant(text: str | bytes) -> object:
         # A TIMESTAMP is an instant, sent in the session's zone; without its zone it would pass for a DATETIME.
-        value = _moment(text)
+        value = _read_as(datetime, text)
         return _in_utc(value, instants) if isinstance(value, datetime) else value
 
     if driver == "pymysql":
@@ -364,7 +365,8 @@ def _conversions(driver: str, instants: tzinfo) -> dict[Any, Any]:
     from MySQLdb.converters import conversions  # noqa: PLC0415
 
     # By itself it makes NULL of zero dates, and writes a zone that the server does not take.
-    read = {FIELD_TYPE.TIMESTAMP: instant, FIELD_TYPE.DATETIME: _moment, FIELD_TYPE.DATE: _day}
+    kinds = {FIELD_TYPE.DATETIME: datetime, FIELD_TYPE.DATE: date}
+    read = {FIELD_TYPE.TIMESTAMP: instant, **{code: partial(_read_as, kind) for code, kind in kinds.items()}}
     return {**conversions, **read, datetime: lambda value, _: f"'{value.replace(tzinfo=None).isoformat(' ')}'"}
 
 
@@ -372,18 +374,11 @@ def _in_utc(moment: datetime, zone: tzinfo) -> datetime:
     return moment.replace(tzinfo=zone).astimezone(UTC)
 
 
-def _moment(text: str | bytes) -> object:
+def _read_as(kind: type[date], text: str | bytes) -> object:
+    """`text` as a `date` or `datetime`; a zero date, which is none, stays a text."""
     text = text if isinstance(text, str) else text.decode("ascii")
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return text
-
-
-def _day(text: str | bytes) -> object:
-    text = text if isinstance(text, str) else text.decode("ascii")
-    try:
-        return date.fromisoformat(text)
+        return kind.fromisoformat(text)
     except ValueError:
         return text
 

@@ -6,6 +6,7 @@ A column is a cursor only while all its times have one shape, because the databa
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
@@ -39,15 +40,9 @@ class TextShape:
         """`moment` in this shape, cut (never rounded up) to its precision; an aware one is moved to its zone."""
         if moment.tzinfo is not None and self.zone:
             moment = moment.astimezone(_offset(self.zone))
-        day = f"{moment.year:04d}-{moment:%m-%d}"
-        if self.compact:
-            day = day.replace("-", "")
-        if self.separator is None:
-            return day
-        colon, point = ("", "") if self.compact else (":", ".")
-        seconds = f"{colon}{moment:%S}" if self.seconds else ""
-        fraction = f"{point}{f'{moment:%f}000'[: self.fraction_digits]}" if self.fraction_digits else ""
-        return f"{day}{self.separator}{moment:%H}{colon}{moment:%M}{seconds}{fraction}{self.zone}"
+        day = (f"{moment.year:04d}", f"{moment:%m}", f"{moment:%d}")
+        clock = (f"{moment:%H}", f"{moment:%M}", f"{moment:%S}")
+        return _joined(self, day, clock, fraction=f"{moment:%f}000", zone=self.zone)
 
     @property
     def step(self) -> timedelta:
@@ -125,10 +120,14 @@ def _offset(zone: str) -> timezone:
 
 def _pattern(shape: TextShape) -> str:
     """What a value of `shape` looks like, with 0 for each digit."""
-    day = "00000000" if shape.compact else "0000-00-00"
+    zone = re.sub("[0-9]", "0", shape.zone)
+    return _joined(shape, ("0000", "00", "00"), ("00", "00", "00"), fraction="0" * 9, zone=zone)
+
+
+def _joined(shape: TextShape, day: Sequence[str], clock: Sequence[str], *, fraction: str, zone: str) -> str:
+    """The parts of a time as `shape` joins them: year, month, day; hour, minute, second; nine digits below it."""
+    dash, colon, point = ("", "", "") if shape.compact else ("-", ":", ".")
     if shape.separator is None:
-        return day
-    colon, point = ("", "") if shape.compact else (":", ".")
-    seconds = f"{colon}00" if shape.seconds else ""
-    fraction = f"{point}{'0' * shape.fraction_digits}" if shape.fraction_digits else ""
-    return f"{day}{shape.separator}00{colon}00{seconds}{fraction}{re.sub('[0-9]', '0', shape.zone)}"
+        return dash.join(day)
+    digits = f"{point}{fraction[: shape.fraction_digits]}" if shape.fraction_digits else ""
+    return f"{dash.join(day)}{shape.separator}{colon.join(clock if shape.seconds else clock[:2])}{digits}{zone}"

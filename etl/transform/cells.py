@@ -7,6 +7,7 @@ made when an operation asks for it: that costs as much as looking at the types.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -62,3 +63,12 @@ def show_something(texts: Iterable[str]) -> bool:
 def is_blank(value: object) -> bool:
     """Whether `value` is a text that shows nothing: empty, or white space and invisible characters only."""
     return isinstance(value, str) and not value.strip(INVISIBLE)
+
+
+def as_they_are(texts: Cells, ordinary: re.Pattern[str]) -> tuple[list[Any], Iterable[int]]:
+    """The column unchanged, and the rows whose text `ordinary` does not match: they are looked at alone."""
+    matches = ordinary.fullmatch
+    if all(map(matches, texts.present())):
+        return texts.items, ()
+    odd = [row for row, text in enumerate(texts.items) if text is not None and not matches(text)]
+    return list(texts.items), odd

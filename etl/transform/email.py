@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from etl.mapping.hashed import HASHED
-from etl.transform.cells import Cells
+from etl.transform.cells import Cells, as_they_are
 from etl.transform.problem import RefusedValueError
 from etl.transform.text import clean_text
 from etl.transform.title import lower
@@ -73,11 +73,7 @@ class EmailRule:
             short = max(map(len, texts)) <= _LONGEST and len(texts) == len(cells.items)
             if short and joined.isascii() and _ALL_ORDINARY.fullmatch(joined + "\n"):
                 return (cells.items if texts == cells.items else texts), ()
-        matches = _ORDINARY.fullmatch
-        if all(map(matches, cells.present())):
-            return cells.items, ()
-        odd = [row for row, text in enumerate(cells.items) if text is not None and not matches(text)]
-        return list(cells.items), odd
+        return as_they_are(cells, _ORDINARY)
 
     def value(self, value: object) -> object:
         """Raises RefusedValueError (invalid_email)."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from etl.transform.cells import Cells
+from etl.transform.cells import Cells, as_they_are
 from etl.transform.problem import RefusedValueError
 
 # Calling codes behind which no number begins with the 0 that is dialled inside the country. People write it.
@@ -99,11 +99,7 @@ class PhoneRule:
         """Numbers that need no change."""
         if cells.kinds != {str}:
             return None
-        matches = _ORDINARY.fullmatch
-        if all(map(matches, cells.present())):
-            return cells.items, ()
-        odd = [row for row, text in enumerate(cells.items) if text is not None and not matches(text)]
-        return list(cells.items), odd
+        return as_they_are(cells, _ORDINARY)
 
     def value(self, value: object) -> object:
         """Raises RefusedValueError (invalid_phone)."""
