@@ -207,3 +207,11 @@ def test_failures_before_the_suspicion_are_none_of_the_suspect_alone() -> None:
         blame.failed(slot, BROKEN, used_up=attempt == 1, elsewhere=well)
         counted.append(slot.pieces[0].failures)
     assert counted == [1, 0, 1, 2]
+
+
+def test_those_that_are_asked_again_after_others_were_taken_may_have_been_taken_too() -> None:
+    """Which of two is meant the answer does not say; of the one that is refused then, the first attempt is unsure."""
+    sayings: list[Verdict] = [Partly({1: REFUSAL}, "accepted", counts_from=None), Refused(REFUSAL), Accepted()]
+    carrier = carry([page(0, [event(0), event(1), event(2)])], lambda _: sayings.pop(0), concurrency=1)
+    [rejected] = [each for settlement in carrier.settlements for each in settlement.rejected]
+    assert (rejected.event.seq, rejected.uncertain) == (0, True)

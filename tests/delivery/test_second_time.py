@@ -231,7 +231,7 @@ def test_those_that_an_answer_spared_are_counted_and_no_second_answer_of_the_sor
 
 
 def test_the_halves_of_what_an_answer_spared_are_not_named_by_a_second_one_either() -> None:
-    sayings = [Partly({0: REFUSAL}, "resend"), Refused(REFUSAL), Partly({0: REFUSAL}, "resend")]
+    sayings: list[Verdict] = [Partly({0: REFUSAL}, "resend"), Refused(REFUSAL), Partly({0: REFUSAL}, "resend")]
     carrier = carry(
         [page(0, [event(seq) for seq in range(5)])],
         lambda _: sayings.pop(0) if sayings else Accepted(),
@@ -256,3 +256,21 @@ def test_what_fails_for_an_event_of_its_own_does_not_slow_the_others_down() -> N
     carrier = carry(given, api, budget=budget, batch_size=10, concurrency=2, span_events=400, max_attempts=1)
     assert [seq for seq, _ in carrier.rejected] == [7]
     assert (carrier.courier.tally.ambiguous > 5, set(factors)) == (True, {1.0})
+
+
+def test_what_was_confirmed_is_counted_as_nothing_else() -> None:
+    """Beside answers that confirm nothing, of which every event counts."""
+    sayings = [Accepted(), Accepted(unconfirmed=True), Accepted()]
+    carrier = carry([page(0, [event(seq) for seq in range(9)])], lambda _: sayings.pop(0), concurrency=1)
+    assert carrier.courier.tally.unconfirmed == sum(each.unconfirmed for each in carrier.settlements) == 3
+
+
+def test_an_answer_alone_makes_another_request_possible() -> None:
+    """Also one that asks for the same again: its place is free for another batch meanwhile, where that may leave."""
+    courier = make_courier(concurrency=2, span_events=6)
+    carrier = Carrier(courier, courier._settings)
+    carrier.admit(page(0, [event(seq) for seq in range(6)]))
+    carrier.send()
+    assert courier.wake_at is None
+    carrier.answer(0, throttled(5.0))
+    assert courier.wake_at == 0.0
