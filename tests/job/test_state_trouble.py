@@ -9,11 +9,14 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from etl.errors import Interrupted, StateUnusable
 from etl.job.loop import Delivery
+from etl.job.run import RunContext
 from tests.job.nights import Nights
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer, like_squeezely
 
@@ -133,3 +136,32 @@ def test_a_state_from_an_older_backup_is_told(tmp_path: Path, caplog: pytest.Log
         caplog.clear()
         nights.run(run_id="later")
         assert caplog.records == []
+
+
+def test_a_state_that_fails_after_a_signal_is_what_the_run_ended_with(tmp_path: Path) -> None:
+    """What was in flight is answered and cannot be saved: a person has to look, and a signal alone would hide it."""
+    deliveries: list[Delivery] = []
+
+    def stopped(exchange: Exchange) -> None:
+        deliveries[0].stop(Interrupted("stopped", signal_number=15))
+        while deliveries[0]._end is None:
+            exchange.pause(0.05)
+        like_squeezely(exchange)
+
+    def alter(context: RunContext) -> RunContext:
+        settle = context.state.settle
+
+        def failing(*arguments: Any, **named: Any) -> Any:
+            if deliveries[0]._end is not None:
+                raise StateUnusable("cannot save progress in the state: the disk is full")
+            return settle(*arguments, **named)
+
+        context.state.settle = failing  # type: ignore[method-assign]
+        return context
+
+    with ScriptedServer([None, stopped]) as server:
+        nights = Nights(tmp_path, server.url, destination="  batch_size: 10", started=deliveries.append, alter=alter)
+        nights.fill(20)
+        ended = nights.run("beginning")
+    assert isinstance(ended.error, StateUnusable)
+    assert ended.exit_code == 8

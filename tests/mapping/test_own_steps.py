@@ -154,3 +154,17 @@ def test_another_text_of_the_file_keeps_the_state(tmp_path: Path) -> None:
     after = loaded(tmp_path, STEPS.replace("SKU-", "ART-"))
     assert before.steps_text != after.steps_text
     assert fingerprint_of(before, Source()) == fingerprint_of(after, Source())
+
+
+@pytest.mark.parametrize("error", ["TypeError", "ValueError", "KeyError"])
+def test_what_an_error_of_a_step_says_is_told_nowhere(tmp_path: Path, error: str) -> None:
+    """It may quote a value of the row, whatever its type."""
+    steps = f"""
+        def _one(value):
+            raise {error}(f"cannot read {{value}} as a number")
+
+        def without_prefix(values):
+            return values.map(_one)
+    """
+    _, problems = transformed(loaded(tmp_path, steps), "eva@example.com")
+    assert problems == [(0, "step_failed", f"the step without_prefix failed: {error}")]

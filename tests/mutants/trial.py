@@ -106,7 +106,7 @@ def in_changed_file(tree: Path, change: Change, child: Callable[[], None], log: 
 
 
 def failing_unchanged(tree: Path, tests: Collection[str]) -> set[str]:
-    """Those of `tests`, names without their examples, that fail in `tree` as it is: what they notice proves nothing."""
+    """Those of `tests`, as `name_of` has them, that fail in `tree` as it is: what they notice proves nothing."""
     if not tests:
         return set()
     log = tree.with_suffix(".log")
@@ -114,12 +114,14 @@ def failing_unchanged(tree: Path, tests: Collection[str]) -> set[str]:
         _run(sorted(tests), log, "--maxfail=0")
     os.waitpid(pid, 0)
     lines = log.read_text(errors="replace").splitlines()
-    return {name_of(line) for line in lines if line.startswith(("FAILED", "ERROR"))}
+    failed = {name_of(line) for line in lines if line.startswith(("FAILED", "ERROR"))}
+    return failed | {name.partition("[")[0] for name in failed}
 
 
 def name_of(failed: str) -> str:
-    """The test of a line such as `FAILED tests/a.py::test_b[c] - Error`, without its example."""
-    return failed.partition(" ")[2].partition("[")[0].partition(" - ")[0]
+    """The test of a line such as `FAILED tests/a.py::test_b[c] - Error`; without its example where that was cut off."""
+    name = failed.partition(" ")[2].partition(" - ")[0]
+    return name if name.endswith("]") else name.partition("[")[0]
 
 
 def _run(tests: Sequence[str], log: Path, *more: str) -> None:
