@@ -161,7 +161,7 @@ def _parsed_workers(_: click.Context, __: click.Parameter, value: str | None) ->
         return int(value)
     # Dask's own way to write it; without a name or a password, of which it knows none.
     if re.fullmatch(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}/?", value, re.ASCII):
-        return value
+        return value.rstrip("/")
     raise click.BadParameter("a number from 1 to 64, or the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786")
 
 

@@ -17,6 +17,7 @@ from ssl import SSLError
 from typing import Any, TypeVar
 
 from distributed import Client, KilledWorker
+from distributed.security import Security
 
 from etl.clock import Clock
 from etl.errors import EtlError, StoppedEarly, UsageProblem
@@ -55,10 +56,13 @@ class DaskCluster:
     def __init__(self, address: str, *, same: Sequence[str], clock: Clock) -> None:
         self.address = address
         self._clock = clock
-        self._client = self._interruptibly(self._connected)
+        security = _security(address)
+        self._client = self._interruptibly(partial(self._connected, security), seconds=3 * CONNECT_SECONDS)
         try:
-            self.count = min(MOST_WORKERS, self._interruptibly(self._threads_at_first))
-            self._refuse_others(same, self._interruptibly(partial(self._versions, same)))
+            count = self._interruptibly(self._threads_at_first, seconds=3 * CONNECT_SECONDS)
+            self.count = min(MOST_WORKERS, count)
+            found = self._interruptibly(partial(self._versions, same), seconds=2 * ANSWER_SECONDS)
+            self._refuse_others(same, found)
         except BaseException:
             self.close()
             raise
@@ -114,19 +118,25 @@ class DaskCluster:
     def _lost(self) -> bool:
         return self._client.status != "running" or self._client.scheduler_comm is not self._stream
 
-    def _connected(self) -> Client:
+    def _connected(self, security: Security) -> Client:
         try:
-            return Client(self.address, set_as_default=False, timeout=CONNECT_SECONDS, name="squeezely-etl")
-        except (FileNotFoundError, PermissionError, SSLError, TypeError, ValueError, RuntimeError) as error:
+            return Client(
+                self.address, set_as_default=False, timeout=CONNECT_SECONDS, name="squeezely-etl", security=security
+            )
+        except (TypeError, ValueError, RuntimeError) as error:
             raise UsageProblem(
-                f"--workers {self.address}: Dask's configuration does not do for it ({type(error).__name__})", hint=_TLS
+                f"--workers {self.address}: Dask cannot take this address ({type(error).__name__})",
+                hint="`squeezely-etl deploy dask` prints the address of a scheduler that it starts",
             ) from error
         except OSError as error:
-            also = ", and that both take the same certificates" if self.address.startswith("tls:") else ""
-            raise StoppedEarly(
-                f"no Dask scheduler answered at {self.address}",
-                hint=f"see that it runs there{also}; `squeezely-etl deploy dask` prints how to start one",
-            ) from error
+            raise self._unanswered() from error
+
+    def _unanswered(self) -> StoppedEarly:
+        also = ", and that both take the same certificates" if self.address.startswith("tls:") else ""
+        return StoppedEarly(
+            f"no Dask scheduler answered at {self.address}",
+            hint=f"see that it runs there{also}; `squeezely-etl deploy dask` prints how to start one",
+        )
 
     def _threads(self) -> int:
         threads: Mapping[str, int] = self._client.sync(self._client.nthreads, callback_timeout=CLOSE_SECONDS)
@@ -169,8 +179,12 @@ class DaskCluster:
                 hint="other versions may make other events: use one image or one lock file for all of them",
             )
 
-    def _interruptibly(self, call: Callable[[], T]) -> T:
-        """What `call` gives, in a thread that is left to itself when this process is to end."""
+    def _interruptibly(self, call: Callable[[], T], *, seconds: float) -> T:
+        """What `call` gives, in a thread that is left to itself after `seconds` and when this process is to end.
+
+        Dask's own time-outs do not hold while it shakes hands: a port may accept a connection and never answer.
+        """
+        end = self._clock.monotonic() + seconds
         done: Future[T] = Future()
         threading.Thread(target=_do, args=(done, call), name="dask", daemon=True).start()
         while True:
@@ -183,6 +197,27 @@ class DaskCluster:
                     ) from None
                 if self._clock.wait(0.0):
                     raise StoppedEarly("stopped while workers were asked") from None
+                if self._clock.monotonic() > end:
+                    raise self._unanswered() from None
+
+
+def _security(address: str) -> Security:
+    """What Dask's configuration says of certificates. Looked at first: a client that fails can not be let go of."""
+    security = Security()
+    try:
+        made = security.get_connection_args("client")
+    except (OSError, SSLError, TypeError, ValueError) as error:
+        raise UsageProblem(
+            f"--workers {address}: the certificates of Dask's configuration cannot be used ({type(error).__name__})",
+            hint=_TLS,
+        ) from error
+    if address.startswith("tls:") and made.get("ssl_context") is None:
+        raise UsageProblem(f"--workers {address}: Dask's configuration names no certificates", hint=_TLS)
+    if address.startswith("tcp:") and made.get("require_encryption"):
+        raise UsageProblem(
+            f"--workers {address}: Dask's configuration requires encryption", hint="name the scheduler by tls://"
+        )
+    return security
 
 
 def _do(done: Future[T], call: Callable[[], T]) -> None:

@@ -199,6 +199,11 @@ class Spread:
                     raise StoppedEarly("stopped while workers were at work") from None
                 self._workers.look()
                 continue
+            except BrokenExecutor:
+                # Those that hang are killed where the run is to end.
+                if self._clock.wait(0.0):
+                    raise StoppedEarly("stopped while workers were at work") from None
+                raise
             if isinstance(found, EtlError):
                 raise found
             return found

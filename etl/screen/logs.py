@@ -127,7 +127,8 @@ def _timestamp(record: logging.LogRecord) -> str:
 
 def _event(record: logging.LogRecord) -> str:
     # A line a record.
-    return record.getMessage().strip().replace("\n", " | ")
+    # Dask's and tornado's have no words where an exception has none.
+    return record.getMessage().strip().replace("\n", " | ") or f"a record of {record.name} without words"
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

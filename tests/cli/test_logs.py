@@ -73,6 +73,13 @@ def test_a_whole_run_says_nothing_but_json_on_stderr(office: Any) -> None:
     assert found[-1]["exit_code"] == 6
 
 
+def test_a_record_without_words_says_whose_it_is(capsys: Any) -> None:
+    """As Dask's are of an exception that has none: an alarm on errors must not be a nameless one."""
+    configure_logs(level="error", form="text")
+    logging.getLogger("distributed.client").error(OSError())
+    assert capsys.readouterr().err.partition(" ")[2] == "ERROR a record of distributed.client without words\n"
+
+
 def test_quiet_leaves_errors_only(office: Any, capsys: Any) -> None:
     configure_logs(level="error", form="text")
     logging.getLogger("theirs").warning("slow pool")

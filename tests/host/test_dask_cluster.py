@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import socket
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from etl.errors import StoppedEarly, UsageProblem
 from etl.host.dask_cluster import DaskCluster
 from tests.servers.dask import Cluster, dask_cluster
+from tests.servers.ports import LOOPBACK
 from tests.source.clocks import FakeClock
 
 
@@ -55,6 +57,22 @@ def test_what_is_lost_is_told_and_a_cluster_without_workers_is_not_waited_for(tm
             assert silent.value.message == f"the scheduler at {cluster.address} had no worker for 60 s"
         finally:
             ours.close()
+
+
+class Hurrying(FakeClock):
+    """Five seconds further at each look."""
+
+    def monotonic(self) -> float:
+        self.seconds = getattr(self, "seconds", 0.0) + 5
+        return super().monotonic() + self.seconds
+
+
+def test_a_port_that_takes_a_connection_and_never_answers_is_no_scheduler() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        address = f"tcp://{LOOPBACK}:{server.getsockname()[1]}"
+        with pytest.raises(StoppedEarly) as silent:
+            DaskCluster(address, same=(), clock=Hurrying())
+    assert silent.value.message == f"no Dask scheduler answered at {address}"
 
 
 def test_a_cluster_whose_certificates_are_not_configured_is_told_which_variables_name_them(cluster: Cluster) -> None:
