@@ -31,11 +31,15 @@ from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import TYPE_CHECKING
 
+from etl.verdict.account_words import AccountTrouble
+
 if TYPE_CHECKING:
     from etl.delivery.slot import Piece, Slot
     from etl.verdict.judge import Refused, TryAgain
 
 LIKELY = 1e-6
+# What is true of every event alike.
+_OF_ALL = (AccountTrouble.SUSPENDED, AccountTrouble.OVER_QUOTA)
 # Failures of one suspect event that stands alone, before the run stops for it.
 MOST_FAILURES_ALONE = 24
 # So many failures of a suspect batch in a row, while nothing at all is accepted, besides two for each halving.
@@ -167,6 +171,10 @@ class Blame:
         """A request of `slot` was refused, and the key, the account or a firewall may be the reason."""
         slot.failed(accepted=self._accepted)
         piece = slot.pieces[0]
+        if verdict.refusal.account in _OF_ALL and not self.rows:
+            # A quota may be used up by what was accepted just before: nothing tells the rows that no longer fit from
+            # one that is at fault, and in some nights `rows` does.
+            return Step.STOP
         if verdict.stop_at_once and not (self._accepted or self.rows):
             again, piece.failed_since = not piece.failed_since, self._left
             return Step.TRY_AGAIN if again and elsewhere.flying else Step.STOP

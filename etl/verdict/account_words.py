@@ -55,6 +55,7 @@ _OVER_QUOTA = re.compile(
 _BUSY = re.compile(
     r"\btoo many (?:requests|calls)\b|\bthrottl(?:ed|ing)\b|\b(?:try|retry) (?:again )?later\b|\bslow down\b"
     r"|\b(?:temporarily|service|currently) unavailable\b|\b(?:under|in|for) maintenance\b|\bmaintenance mode\b"
+    r"|\brate[ -]?limit|\blimit (?:\w+ ){0,3}per (?:second|minute)\b"
     r"|\bte veel verzoeken\b|\bprobeer het later\b|\bzu viele anfragen\b|\btrop de requ[êe]tes\b"
 )
 _KEY = re.compile(
@@ -66,7 +67,8 @@ _KEY = re.compile(
 )
 _TROUBLE = re.compile(
     r"\binternal (?:server )?error\b|\bserver error\b|\bdeadlock\b|\block wait timeout\b|\bdatabase (?:error|is down)\b"
-    r"|\bsomething went wrong\b|\bgateway time-?out\b|\bbad gateway\b"
+    r"|\bsomething went wrong\b|\bunexpected error\b|\bbad gateway\b|\bconnection refused\b"
+    r"|\b(?:gateway|request|query) timed? ?-?out\b"
 )
 _BREAK_IN_CODE = re.compile(r"[_-]+|(?<=[a-z])(?=[A-Z])")
 

@@ -72,6 +72,49 @@ def test_where_nothing_is_taken_nothing_is_lost_or_given_up(tmp_path: Path, kind
         }
 
 
+QUOTAS = {
+    "in words": says({"success": False, "errors": ["Daily quota exceeded"]}, 400),
+    "as 403": says({"message": "Plan limit reached"}, 403),
+    "as suspended": says({"success": False, "message": "Account blocked until payment"}),
+}
+
+
+@pytest.mark.parametrize("kind", QUOTAS)
+def test_a_quota_that_a_batch_no_longer_fits_buries_nothing(tmp_path: Path, kind: str) -> None:
+    """Smaller batches would still be taken, and of single rows the first ones: no row of them is at fault."""
+    quota = 30
+
+    def script(request: Recorded) -> Behaviour | None:
+        return QUOTAS[kind] if len(server.accepted) + len(request.events) > quota else None
+
+    with ScriptedServer(script) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(120)
+        for night in range(3):
+            quota = len(server.accepted) + 30
+            ended = nights.run("beginning" if night == 0 else None, run_id=f"night{night}")
+            assert ended.exit_code in (5, 6)
+            assert (ended.books.rejected, nights.letters()) == (0, [])
+            assert ended.books.requests < 10, "asked again and again of an account that takes no more"
+        quota = 1000
+        assert nights.run(run_id="open").exit_code == 0
+        sent = [f"person{number}@example.com" for number in range(1, 121)]
+        assert sorted(event["email"] for event in server.accepted) == sorted(sent)
+
+
+BUSY = ["API rate limit exceeded", "You exceeded the request limit per minute", "Request timed out"]
+
+
+@pytest.mark.parametrize("words", BUSY)
+def test_words_of_a_busy_api_are_no_quota_and_no_refusal(tmp_path: Path, words: str) -> None:
+    refusal = says({"success": False, "errors": [words]}, 400)
+    with ScriptedServer(lambda request: refusal if request.number in (1, 2, 5) else None) as server:
+        nights = Nights(tmp_path, server.url, source=WITH_CURSOR, destination=DESTINATION)
+        nights.fill(120)
+        ended = nights.run("beginning")
+        assert (ended.exit_code, ended.books.sent, nights.letters()) == (0, 120, [])
+
+
 NO = {
     "success: no": {"success": "no"},
     "ok: false": {"ok": False},
