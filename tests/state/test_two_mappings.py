@@ -80,6 +80,7 @@ def observed(life: Life) -> dict[str, object]:
     """Everything that a mapping's state tells."""
     state = life.state
     refused = state.refused(ledger_keys(life))
+    entries = state.earlier(ledger_keys(life), ()), state._ledger.stamps(ledger_keys(life))
     return {
         "checkpoints": [state.checkpoint(track) for track in ("run", "refresh")],
         "backfills": [(each.spec, each.window_at, each.windows_done, each.finished_at) for each in state.backfills()],
@@ -101,6 +102,7 @@ def observed(life: Life) -> dict[str, object]:
             for parts in ({"email": life.content.decode()}, {"phone": life.content.decode()})
         ],
         "done": state.history.last_done(9),
+        "before": [list(map(found.get, ledger_keys(life))) for found in entries],
         "ever": [[(one.reason, how) for one, how in state.dead_letters_of((number,))] for number in KEYS],
         "refused": [refused.get(key) for key in ledger_keys(life)],
         "runs": state.runs(),
