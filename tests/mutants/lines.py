@@ -33,6 +33,10 @@ def gather(folder: Path, tree: Path, room: str) -> None:
     subprocess.run([*command, f"tests/{room}"], cwd=tree, env=environment, check=False)
 
 
+# With fewer tests than these, those of the whole module are tried too.
+_FEW = 5
+
+
 class Covered:
     """The tests that were gathered in `folder` over the files of `tree`."""
 
@@ -55,17 +59,15 @@ class Covered:
         So many as end within `most_seconds`, as it was measured beside coverage.
         """
         room = change.path.split("/")[1]
-        found = self._of_lines(change.path, range(change.line, change.last_line + 1))
-        if not found and change.constant:
+        found = set() if change.constant else self._of_lines(change.path, range(change.line, change.last_line + 1))
+        if change.constant:
             for path in sorted((self._tree / "etl" / room).glob("*.py")):
                 text = path.read_text().splitlines()
                 lines = [at for at, line in enumerate(text, 1) if re.search(rf"\b{change.constant}\b", line)]
                 found |= self._of_lines(str(path.relative_to(self._tree)), lines)
-        if not found:  # a line that runs when the module is loaded
-            found = {
-                test for lines in [self._by_line.get(change.path, {})] for tests in lines.values() for test in tests
-            }
-            found = {test.rpartition("|")[0] for test in found if test} - self._failed
+        if len(found) < _FEW:
+            # A line that runs when the module is loaded: by a test only where that test was the first to load it.
+            found |= self._of_lines(change.path, self._by_line.get(change.path, {}))
         return self._ordered(found, room, most_seconds)
 
     def _ordered(self, tests: Iterable[str], room: str, most_seconds: float) -> list[str]:
