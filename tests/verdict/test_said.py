@@ -38,3 +38,11 @@ def test_answers_that_are_all_different_cost_no_memory() -> None:
     words = {said.of(answer(b'{"created":%d,"updated":%d}' % (n % 100, n // 100)), sent=SENT) for n in range(500)}
     assert "HTTP 200" in words
     assert len(words) == MOST_WORDINGS
+
+
+def test_the_same_words_under_another_status_are_told_with_that_one() -> None:
+    """Whichever came first, whole or in words that differ by what they echo."""
+    said = Said()
+    bodies = (b'{"success":true}', b'{"success":true,"echo":"abc"}', b'{"success":true,"echo":"abd"}')
+    found = [said.of(Answer(status, {}, body), sent=b"") for body in bodies for status in (200, 202, 200)]
+    assert [words.partition(":")[0] for words in found] == ["HTTP 200", "HTTP 202", "HTTP 200"] * 3
