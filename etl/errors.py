@@ -21,7 +21,8 @@
     │   └── StateRefused        6   the operating system refuses its file space or descriptors: the next run goes on
     └── Interrupted       130/143/129   a signal; the checkpoint is saved
 
-An error's `message` says what happened and where, its `hint` what to do next. Neither holds a secret or a row's value.
+An error's `message` says what happened and where, its `hint` what to do next. Neither holds a secret or a row's value;
+only what a person typed, a key, may be in the `message`, and never in the `message_to_keep`.
 `{api}` in the words of an `ApiTrouble` stands for the API's address, told where the mapping is known.
 Expected outcomes of single events (`etl.verdict.judge`) and rows (`etl.transform`) are values, not errors.
 """
@@ -34,14 +35,24 @@ from typing import Any, ClassVar
 
 
 class EtlError(Exception):
-    """Root of the tree. `exit_code` is the process's; `hint` is None when the message says it all."""
+    """Root of the tree. `exit_code` is the process's; `hint` is None when the message says it all.
+
+    `to_keep` is the message without what a person typed, which may be an address: where there is one, the state and
+    notifications hold it instead.
+    """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, to_keep: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self._to_keep = to_keep
+
+    @property
+    def message_to_keep(self) -> str:
+        """The message for the state and for notifications."""
+        return self.message if self._to_keep is None else self._to_keep
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: as it is, whatever its class asks of those who make one."""

@@ -315,7 +315,7 @@ def _recorded(outcome: Outcome, store: StateStore) -> Outcome:
         found = store.mapping(outcome.mapping)
         if outcome.command != "backfill":
             outcome = replace(outcome, before=found.checkpoint(), checkpoint=found.checkpoint())
-        found.record_run(run_id=outcome.run_id, command=outcome.command, summary=outcome.as_dict())
+        found.record_run(run_id=outcome.run_id, command=outcome.command, summary=outcome.to_keep())
     except StateUnusable:
         LOG.warning("the end of the run could not be recorded")
     return outcome

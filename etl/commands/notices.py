@@ -67,7 +67,7 @@ def tell_changes(
 
 def _files(calls: Calls, problem: EtlError | None) -> Subject:
     paths = [str(path) for path in calls.paths]
-    reasons = (problem.message,) if isinstance(problem, MappingInvalid) else ()
+    reasons = (problem.message_to_keep,) if isinstance(problem, MappingInvalid) else ()
     return Subject(f"the files of {' '.join(paths)}", reasons, shell_line("validate", *paths, state=DEFAULT_STATE))
 
 
@@ -80,7 +80,7 @@ def _of_mapping(file: Path, ending: Ending, calls: Calls, store: StateStore | No
         except StateUnusable as trouble:
             reasons = [trouble.message]
     if not reasons and outcome.error is not None and outcome.exit_code in _FOR_A_PERSON:
-        reasons = [outcome.error.message]
+        reasons = [outcome.error.message_to_keep]
     return Subject(outcome.mapping, tuple(reasons), shell_line("status", str(file), state=calls.state))
 
 

@@ -169,6 +169,11 @@ class Outcome:
             return "done"
         return "stopped" if self.error.exit_code in (3, 6, 7, 9, 129, 130, 143) else "failed"
 
+    def to_keep(self) -> dict[str, object]:
+        """The summary for the state, without what a person typed."""
+        error = {} if self.error is None else {"error": self.error.message_to_keep}
+        return {**self.as_dict(), **error}
+
     def as_dict(self) -> dict[str, object]:
         """The summary, in the order of print; what does not apply (`windows`, `forecast`, `error`) is left out."""
         summary: dict[str, object] = {

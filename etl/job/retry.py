@@ -83,6 +83,7 @@ def _open(keys: Sequence[Key], dead_letters: DeadLetters) -> Sequence[Key]:
         raise UsageProblem(
             f"no dead letter is open for key {', '.join(map(show_key, lost))}, so nothing was sent",
             hint="the status lists them with --dead-letters; a run with --key sends a row whatever is known of it",
+            to_keep="no dead letter is open for a key that was given, so nothing was sent",
         )
     return wanted
 
@@ -110,6 +111,7 @@ def send_keys(  # noqa: PLR0913 - the call's options
         raise UsageProblem(
             f"no row with key {names}, so nothing was sent",
             hint="look at the spelling of the key; a row that source.where leaves out is not found either",
+            to_keep="no row with a key that was given, so nothing was sent",
         )
     job = Job(
         command="run",

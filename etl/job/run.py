@@ -226,7 +226,7 @@ def _recorded(context: RunContext, job: Job, run_no: int, outcome: Outcome, *, a
         position = None if checkpoint is None else checkpoint.position
         moment = None if position is None or position.cursor is None else context.source.instant(position.cursor)
         outcome = replace(outcome, checkpoint=checkpoint, checkpoint_at=moment)
-        context.state.finish_run(run_no, outcome.as_dict(), all_answered=all_answered)
+        context.state.finish_run(run_no, outcome.to_keep(), all_answered=all_answered)
         if job.as_mapped and outcome.outcome == "done":
             context.state.mapped.record(mapped_parts(context.mapping))
         if job.whole and outcome.outcome == "done" and outcome.partial is None:

@@ -28,7 +28,11 @@ def parse_key(text: str, columns: Sequence[Column]) -> list[Key]:
     parts = {names[0]: text} if alone else _parts(text, names)
     if set(parts) != set(names):
         example = ",".join(f"{name}=…" for name in names)
-        raise UsageProblem(f'"{text[:80]}" is not a key of this mapping', hint=f"write {example}")
+        raise UsageProblem(
+            f'"{text[:80]}" is not a key of this mapping',
+            hint=f"write {example}",
+            to_keep="what was given is not a key of this mapping",
+        )
     first = tuple(_scalar(parts[column.name], column) for column in columns)
     raw = tuple(_perhaps_bytes(parts[one.name], value, one) for value, one in zip(first, columns, strict=True))
     return [first] if raw == first else [first, raw]
@@ -55,7 +59,8 @@ def _scalar(text: str, column: Column) -> Scalar:
     try:
         return parsers.get(column.kind, str)(text)
     except (ValueError, InvalidOperation):
-        raise UsageProblem(f"{shown_value(text)} is no value of the key column {column.name} ({column.kind})") from None
+        column_words = f"is no value of the key column {column.name} ({column.kind})"
+        raise UsageProblem(f"{shown_value(text)} {column_words}", to_keep=f"what was given {column_words}") from None
 
 
 def _bytes(text: str) -> bytes:

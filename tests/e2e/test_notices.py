@@ -98,6 +98,37 @@ def test_files_that_cannot_be_loaded_are_told_once_and_dry_runs_never(desk: Any,
     assert [one["type"] for one in heard(chat)] == ["warning", "success"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("run", "--key", "4711"), "no row with key 4711"),
+        (("retry", "--key", "4711"), "no dead letter is open for key 4711"),
+        (("run", "--key", "Quintessa"), '"Quintessa" is no value of the key column'),
+        (("run", "--key", f"a={ADDRESS},b=4711"), f'{ADDRESS},b=4711" is not a key'),
+        (("retry", "--key", "id=Quintessa"), '"Quintessa" is no value of the key column'),
+    ],
+)
+def test_a_key_that_was_typed_is_shown_and_kept_nowhere(
+    desk: Any, chat: ScriptedServer, arguments: tuple[str, ...], shown: str
+) -> None:
+    """It may be an address, of a person who asks to be forgotten."""
+    if "a=" in arguments[-1]:
+        desk.write_mapping()
+        desk.mapping.write_text(desk.mapping.read_text().replace("primary_key: id", "primary_key: [id, points]"))
+    desk.fill(3)
+    desk.variables["SQUEEZELY_ETL_RETRY_NOTIFY_URL"] = desk.variables["SQUEEZELY_ETL_RUN_NOTIFY_URL"]
+    command, *options = arguments
+    ended = desk.call(command, str(desk.mapping), *options)
+    assert ended.code == 2
+    assert shown in ended.err
+    with sqlite3.connect(desk.state) as state:
+        everything = "\n".join(state.iterdump())
+    assert "a key that was given" in everything or "what was given is" in everything
+    told = str(heard(chat)) + desk.call("status", str(desk.mapping), "--history", "5", "-o", "json").out
+    for text in (ADDRESS, "4711", "Quintessa"):
+        assert text not in everything + told.replace(TOKEN, "")
+
+
 @pytest.mark.parametrize("wrong", [f"slack://{TOKEN}", f"{TOKEN}", f"nothing://{TOKEN}@host"])
 def test_a_wrong_address_is_refused_without_showing_it(desk: Any, wrong: str) -> None:
     desk.variables = {"SQUEEZELY_ETL_RUN_NOTIFY_URL": wrong}
