@@ -8,13 +8,15 @@ from collections.abc import Iterable
 
 # What a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_END = "\r\n"
 
 
 def csv_line(values: Iterable[object]) -> str:
     """`values` as one line without its end; a text that a spreadsheet would run gets an apostrophe."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([_cell(value) for value in values])
-    return line.getvalue()
+    # Only what is part of the line's end is quoted inside a value.
+    csv.writer(line, lineterminator=_END).writerow([_cell(value) for value in values])
+    return line.getvalue().removesuffix(_END)
 
 
 def _cell(value: object) -> str:

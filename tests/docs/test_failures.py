@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+
+import pytest
 
 from etl.csv_line import csv_line
 from tests.docs.failures import PAGE, TESTS, entries, named, written
@@ -43,3 +47,10 @@ def test_only_one_file_writes_what_a_spreadsheet_may_run() -> None:
     cells = [csv_line([f"{first}1+1"]).lstrip('"') for first in ("=", "+", "-", "@", "\t", "\r", "\n")]
     assert [cell[0] for cell in cells] == ["'"] * len(cells)
     assert csv_line(["plain"]) == "plain"
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\r\nb", 'a"b', "a,b", "ends\n", "ends\r\n"])
+def test_a_value_with_the_end_of_a_line_in_it_stays_one_value(text: str) -> None:
+    """As any reader of CSV takes it."""
+    line = csv_line(["x", text, "last"])
+    assert list(csv.reader(io.StringIO(f"{line}\r\n{line}\r\n", newline=""))) == [["x", text, "last"]] * 2
