@@ -18,7 +18,7 @@ from etl.commands.advice import shell_line
 from etl.commands.reports import Calls
 from etl.commands.standing import standing_of
 from etl.commands.worries import Patience, worries_about
-from etl.errors import EtlError, MappingInvalid, StateUnusable
+from etl.errors import EtlError, MappingInvalid, StateUnusable, UsageProblem
 from etl.monitoring.ending import Ending
 from etl.secret import Secret
 from etl.state.store import StateStore, open_state, state_exists
@@ -79,7 +79,9 @@ def _of_mapping(file: Path, ending: Ending, calls: Calls, store: StateStore | No
             reasons = [one.message for one in worries_about(found, patience=_PATIENCE, now=clock.utc_now())]
         except StateUnusable as trouble:
             reasons = [trouble.message]
-    if not reasons and outcome.error is not None and outcome.exit_code in _FOR_A_PERSON:
+    # A wrong call of another command than the nightly one is the business of who called it.
+    wrong_call = outcome.exit_code == UsageProblem.exit_code and outcome.command != "run"
+    if not reasons and outcome.error is not None and outcome.exit_code in _FOR_A_PERSON and not wrong_call:
         reasons = [outcome.error.message_to_keep]
     return Subject(outcome.mapping, tuple(reasons), shell_line("status", str(file), state=calls.state))
 

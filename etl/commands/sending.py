@@ -217,7 +217,10 @@ def backfill_one(path: Path, call: BackfillCall, *, heard: Heard = None) -> int:
 
 
 def _report_to(call: RunCall | RetryCall | BackfillCall, *, ended: Callable[[Ending], None] | None = None) -> ReportTo:
-    return ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url, heard=ended)
+    # Who calls with keys sees what became of them; what is new then is told after the next run.
+    by_key = not isinstance(call, BackfillCall) and bool(call.keys)
+    people = () if by_key else call.notify_url
+    return ReportTo(call.metrics_file, call.pushgateway, call.ping_url, people, heard=ended)
 
 
 def _report(call: RunCall | BackfillCall) -> Report | None:

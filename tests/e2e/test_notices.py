@@ -129,6 +129,23 @@ def test_a_key_that_was_typed_is_shown_and_kept_nowhere(
         assert text not in everything + told.replace(TOKEN, "")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "--key", "4711"), ("retry", "--key", "4711"), ("run", "--key", "2"), ("backfill", "--from", "no time")],
+)
+def test_a_call_that_is_no_night_tells_nobody(desk: Any, chat: ScriptedServer, arguments: tuple[str, ...]) -> None:
+    """Who mistyped a key sees it; the address hears what `status --check` says, and the next night says it too."""
+    desk.fill(3)
+    assert desk.run("--start-from", "beginning").code == 0
+    for command in ("RETRY", "BACKFILL"):
+        desk.variables[f"SQUEEZELY_ETL_{command}_NOTIFY_URL"] = desk.variables["SQUEEZELY_ETL_RUN_NOTIFY_URL"]
+    change(desk, f"UPDATE people SET email = '{ADDRESS}' WHERE id = 2")
+    command, *options = arguments
+    assert desk.call(command, str(desk.mapping), *options).code == (3 if "2" in options else 2)
+    assert heard(chat) == []
+    assert desk.call("status", str(desk.mapping), "--check").code == (3 if "2" in options else 0)
+
+
 @pytest.mark.parametrize("wrong", [f"slack://{TOKEN}", f"{TOKEN}", f"nothing://{TOKEN}@host"])
 def test_a_wrong_address_is_refused_without_showing_it(desk: Any, wrong: str) -> None:
     desk.variables = {"SQUEEZELY_ETL_RUN_NOTIFY_URL": wrong}
