@@ -1,7 +1,7 @@
 """Tells people when a mapping begins to need one, and when it is well again.
 
-The rule: one message a change, and what was told stands in the state; a message that did not arrive is sent by the next
-run. It holds what `status` says of the mapping, and no command that names a key.
+The rule: one message a change and an address, and what was told stands in the state; a message that did not arrive is
+sent by the next run. It holds what `status` says of the mapping, and no command that names a key.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from etl.commands.reports import Calls
 from etl.commands.standing import standing_of
 from etl.commands.worries import Patience, worries_about
 from etl.errors import EtlError, MappingInvalid, StateUnusable, UsageProblem
+from etl.monitoring.addresses import Notice
 from etl.monitoring.ending import Ending
 from etl.secret import Secret
 from etl.state.store import StateStore, open_state, state_exists
@@ -43,7 +44,7 @@ def tell_changes(
 ) -> str | None:
     """Tell of what changed by the runs that are `done`, and of files that could not be loaded (`problem`).
 
-    `done` has each mapping's file. Returns why the message did not arrive, for people.
+    `done` has each mapping's file. Returns why a message did not arrive, for people; None when there is no such.
     """
     try:
         known = open_state(calls.state, clock=clock, write=True) if state_exists(calls.state) else None
@@ -52,17 +53,29 @@ def tell_changes(
         known = None
     with known or nullcontext() as store:
         subjects = [_files(calls, problem), *(_of_mapping(*one, calls, store, clock) for one in done if one[1].ran)]
-        changed = [one for one in subjects if bool(one.reasons) != (store is not None and store.was_told(one.name))]
-        if not changed:
+        # What one address was told must not hang on another that is dead.
+        new = {url: _changed_for(url, subjects, store) for url in urls}
+        notices = {url: _notice(changed) for url, changed in new.items() if changed}
+        if not notices:
             return None
-        from etl.monitoring.notify import send_notice
+        from etl.monitoring.notify import send_notices
 
-        bad = any(one.reasons for one in changed)
-        said = send_notice(urls, title=_title(changed), body=_body(changed), bad=bad)
-        if said is None and store is not None:
-            for one in changed:
-                store.note_told(one.name, needed=bool(one.reasons))
+        taken, said = send_notices(notices)
+        if store is not None:
+            for url in taken:
+                for one in new[url]:
+                    store.note_told(one.name, url.reveal(), needed=bool(one.reasons))
         return said
+
+
+def _changed_for(url: Secret, subjects: Sequence[Subject], store: StateStore | None) -> list[Subject]:
+    return [
+        one for one in subjects if bool(one.reasons) != (store is not None and store.was_told(one.name, url.reveal()))
+    ]
+
+
+def _notice(changed: Sequence[Subject]) -> Notice:
+    return Notice(_title(changed), _body(changed), bad=any(one.reasons for one in changed))
 
 
 def _files(calls: Calls, problem: EtlError | None) -> Subject:

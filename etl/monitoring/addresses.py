@@ -33,6 +33,15 @@ class PingUrl:
         return found._replace(path=path if signal == "success" else f"{path}/{signal}").geturl()
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message; `bad`: something needs a person."""
+
+    title: str
+    body: str
+    bad: bool
+
+
 def parse_ping_url(text: str) -> PingUrl:
     """The address in `text`. Raises ValueError for people, without the address."""
     found = parse_address(text, begins="https://")

@@ -1,17 +1,20 @@
 """Sends a message to people: chat, mail and whatever else the Apprise library knows.
 
-The rule: in the background, twenty seconds at most, and never a reason to fail. An address is a secret: neither it nor
-what the service answered is shown.
+The rule: in the background, twenty seconds at most for all addresses, and never a reason to fail. An address is a
+secret: neither it nor what the service answered is shown.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping
 
 import apprise
 
+from etl.monitoring.addresses import Notice
 from etl.secret import Secret
 
 LONGEST_SECONDS = 20.0
@@ -24,25 +27,31 @@ def parse_notify_url(text: str) -> Secret:
     return Secret(text)
 
 
-def send_notice(urls: Sequence[Secret], *, title: str, body: str, bad: bool) -> str | None:
-    """Send to all of `urls`. Returns what went wrong, for people; None when each of them took it."""
-    kind = apprise.NotifyType.WARNING if bad else apprise.NotifyType.SUCCESS
-    taken: list[bool] = []
+def send_notices(notices: Mapping[Secret, Notice]) -> tuple[frozenset[Secret], str | None]:
+    """Send each to its address. Returns who took it, and what went wrong, for people; None when each did."""
+    taken: queue.SimpleQueue[Secret] = queue.SimpleQueue()
 
-    def work() -> None:
-        for url in urls:
-            one = _apprise()
-            one.add(url.reveal())
-            taken.append(bool(one.notify(body=body, title=title, notify_type=kind)))
+    def send(url: Secret, notice: Notice) -> None:
+        one = _apprise()
+        one.add(url.reveal())
+        kind = apprise.NotifyType.WARNING if notice.bad else apprise.NotifyType.SUCCESS
+        if one.notify(body=notice.body, title=notice.title, notify_type=kind):
+            taken.put(url)
 
-    # A daemon: the end of the process waits so long, and no longer.
-    thread = threading.Thread(target=work, name="notify", daemon=True)
-    thread.start()
-    thread.join(LONGEST_SECONDS)
-    if thread.is_alive():
-        return "no answer in time"
-    missing = len(urls) - sum(taken)
-    return f"{missing} of {len(urls)} addresses did not take it" if missing else None
+    # Side by side, so that one which does not answer takes no time from the others. Daemons: the end of the process
+    # waits so long, and no longer.
+    threads = [threading.Thread(target=send, args=each, name="notify", daemon=True) for each in notices.items()]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + LONGEST_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    found = frozenset(taken.get() for _ in range(taken.qsize()))
+    missing = len(notices) - len(found)
+    if not missing:
+        return found, None
+    late = missing == sum(thread.is_alive() for thread in threads)
+    return found, f"{missing} of {len(notices)} addresses {'gave no answer in time' if late else 'did not take it'}"
 
 
 def _apprise() -> apprise.Apprise:

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -177,19 +178,23 @@ class StateStore:
         """Copy everything into `target`, which is empty and must be opened anew afterwards; the rows by table."""
         return moving.copy(self._database, target._database)
 
-    def was_told(self, subject: str) -> bool:
-        """Whether people were told that `subject` needs one, and not yet that it is well again."""
-        return bool(self._database.rows("SELECT 1 FROM etl_meta WHERE name = ?", (f"needs_person:{subject}",)))
+    def was_told(self, subject: str, address: str) -> bool:
+        """Whether `address` was told that `subject` needs a person, and not yet that it is well again."""
+        return bool(self._database.rows("SELECT 1 FROM etl_meta WHERE name = ?", (self._told(subject, address),)))
 
-    def note_told(self, subject: str, *, needed: bool) -> None:
-        """Remember what people were told of `subject`."""
-        name = f"needs_person:{subject}"
+    def note_told(self, subject: str, address: str, *, needed: bool) -> None:
+        """Remember what `address`, a secret, was told of `subject`."""
+        name = self._told(subject, address)
         with self._database.transaction("write") as transaction:
             if needed:
                 sql = "INSERT INTO etl_meta VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
                 transaction.run(sql, (name, self._clock.utc_now().isoformat()))
             else:
                 transaction.run("DELETE FROM etl_meta WHERE name = ?", (name,))
+
+    def _told(self, subject: str, address: str) -> str:
+        mark = blake2b(address.encode(), digest_size=8, key=self._hash_key, person=b"notified").hexdigest()
+        return f"needs_person:{mark}:{subject}"
 
     def touch(self) -> None:
         """Really write, so that a full disk or a missing right shows in time. Raises `StateUnusable`."""

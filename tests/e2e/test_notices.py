@@ -84,6 +84,30 @@ def test_a_message_that_did_not_arrive_is_sent_by_the_next_run(desk: Any, chat: 
     assert TOKEN not in failed.out + failed.err + again.out + again.err
 
 
+@pytest.mark.parametrize("hangs", [False, True], ids=["refused", "silent"])
+def test_a_dead_address_takes_nothing_from_the_living(desk: Any, chat: ScriptedServer, *, hangs: bool) -> None:
+    """One message when it begins and one when it is well, to each that can be reached; the dead one is tried again."""
+    name, url = "SQUEEZELY_ETL_RUN_NOTIFY_URL", desk.variables["SQUEEZELY_ETL_RUN_NOTIFY_URL"]
+    desk.fill(3)
+    change(desk, f"UPDATE people SET email = '{ADDRESS}' WHERE id = 2")
+    with refusing_url() as nowhere, ScriptedServer(lambda _: Exchange.hang) as silent:
+        dead = (silent.url if hangs else nowhere).replace("http", "json")
+        desk.variables[name] = f"{dead}/{TOKEN} {url}"
+        first = desk.run("--start-from", "beginning")
+        again = desk.run()
+        assert [one["title"] for one in heard(chat)] == ["squeezely-etl: people needs a person"]
+        assert "1 of 2 addresses" in first.err
+        assert "1 of 1 addresses" in again.err
+        change(desk, "DELETE FROM people WHERE id = 2")
+        assert desk.call("retry", str(desk.mapping)).code == 0
+        desk.run()
+        last = desk.run()
+    assert [one["type"] for one in heard(chat)] == ["warning", "success"]
+    assert "warning" not in last.err, "who never heard of the trouble is not told that it is over"
+    with sqlite3.connect(desk.state) as state:
+        assert TOKEN not in "\n".join(state.iterdump())
+
+
 def test_files_that_cannot_be_loaded_are_told_once_and_dry_runs_never(desk: Any, chat: ScriptedServer) -> None:
     desk.fill(3)
     assert desk.run("--start-from", "beginning").code == 0
