@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.page import Bound, Position, Scalar, Window
+from etl.source.asking import ask, ask_finally
 from etl.source.cursor import CursorDomain
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault, Fault
@@ -56,11 +57,12 @@ def survey(
     purpose = f"look at {plan.subject}"
     highest: Scalar | None = None
     try:
-        statement = keyset.survey(moments or (), highest=True)
-        *counts, highest = database.patiently(lambda: database.read(statement), purpose=purpose).rows[0]
+        asked = ask(database, keyset, lambda of: of.survey(moments or (), highest=True), purpose=purpose)
+        *counts, highest = asked.rows[0]
     except DatabaseFault:
         # The highest cursor cannot be decoded (infinity).
-        counts = list(database.read_patiently(keyset.survey(moments or (), highest=False), purpose=purpose).rows[0])
+        asked = ask_finally(database, keyset, lambda of: of.survey(moments or (), highest=False), purpose=purpose)
+        counts = list(asked.rows[0])
     *above, cursorless, keyless = (int(count or 0) for count in counts)
     held, beyond = above or (0, 0)
     return Survey(held, beyond, cursorless, keyless, highest)
@@ -117,7 +119,8 @@ def _highest_number(
 
 def _highest(database: Database, keyset: Keyset, domain: CursorDomain, window: Window) -> Scalar | None:
     purpose = f"find the highest {domain.name}"
-    value: Scalar | None = database.read_patiently(keyset.aggregate(sa.func.max, window), purpose=purpose).rows[0][0]
+    found = ask_finally(database, keyset, lambda of: of.aggregate(sa.func.max, window), purpose=purpose)
+    value: Scalar | None = found.rows[0][0]
     return value
 
 

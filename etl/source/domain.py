@@ -7,7 +7,7 @@ classes of SQLite compare by class, texts of several shapes compare by their spe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from etl.errors import SourceFailed, SourceMismatch, UsageProblem
 from etl.page import Window
 from etl.secret import HIDDEN, is_plain_name
+from etl.source.asking import ask
 from etl.source.cursor import CursorDomain, CursorKind, digits_of
 from etl.source.database import Database
 from etl.source.fault import DatabaseFault
@@ -119,16 +120,19 @@ def _ends(database: Database, relation: Relation, keyset: Keyset, name: str) -> 
     lowest, highest = sa.func.min, sa.func.max
     found: list[Any] = []
     for functions in [(lowest,), (highest,)] if name in relation.indexed else [(lowest, highest)]:
-        statement = keyset.aggregates(functions, Window())
         purpose = f"look at the cursor {name}"
         try:
-            found += database.patiently(partial(database.read, statement), purpose=purpose).rows[0]
+            found += ask(database, keyset, partial(_aggregates, functions), purpose=purpose).rows[0]
         except DatabaseFault:
             raise SourceFailed(
                 f"a value of the cursor {name} cannot be decoded, so rows cannot be put in order",
                 hint="repair it in the database, or exclude the row with source.where",
             ) from None
     return found
+
+
+def _aggregates(functions: Sequence[Any], keyset: Keyset) -> sa.Select[Any]:
+    return keyset.aggregates(functions, Window())
 
 
 def _texts(database: Database, keyset: Keyset, plan: ReadPlan, ends: list[Any], zone: ZoneInfo) -> CursorDomain:

@@ -82,7 +82,15 @@ def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
     sentence = sentence_of(_message(error), dialect=dialect, code=code or type(error).__name__)
     once = fault is not Fault.MISSING
     spot = spot_of(error, statement, name=sentence.name, once=once) if statement else None
-    return DatabaseFault(fault, f"{_WORDS[fault]}{f': {sentence.text}' if sentence.text else ''} {origin}", spot=spot)
+    return DatabaseFault(fault, f"{_told(fault, sentence.text)} {origin}", spot=spot)
+
+
+def _told(fault: Fault, sentence: str) -> str:
+    if not sentence:
+        return _WORDS[fault]
+    # Then it is the server that says so of a value, which it could not make.
+    words = "the database cannot compute a value" if fault is Fault.UNDECODABLE else _WORDS[fault]
+    return f"{words}: {sentence}"
 
 
 def _cause(error: BaseException, fault: Fault, dialect: str, *, connecting: bool) -> Cause | None:

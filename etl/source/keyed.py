@@ -75,14 +75,15 @@ class KeyedReader:
                     middle = (low + high) // 2
                     spans += [(middle, high), (low, middle)]
                     continue
-                row = self._parts.database.patiently(
+                alone = self._parts.database.patiently(
                     partial(self._plain.by_column, keys[low], ignore_where=ignore_where),
                     purpose=f"read {self._parts.plan.subject}",
                 )
-                if row is None:
-                    unreadable.append(UnreadableRow(Position(None, tuple(keys[low])), fault.words))
+                if alone is None:
+                    why = self._plain.why_unreadable(keys[low], fault)
+                    unreadable.append(UnreadableRow(Position(None, tuple(keys[low])), why))
                     continue
-                read = [row]
+                read = alone
             if read is None:
                 return None
             rows += read

@@ -7,6 +7,7 @@ the column's own domain (text datetimes on SQLite stay text, collations stay in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from enum import Enum, auto
 from typing import Any
 
@@ -67,6 +68,15 @@ class Keyset:
         # the values of pages.
         self._compared = self._comparable(relation, plan)
         self._place = sa.tuple_(*(column for column, _ in self._compared))
+
+    @property
+    def everywhere(self) -> Keyset:
+        """The same over all rows, those that `where` filters out too; itself where there is no `where`."""
+        if self._where is None:
+            return self
+        other = copy(self)
+        other._where = None  # noqa: SLF001  # its own
+        return other
 
     def rows(self, window: Window, *, limit: int | None) -> sa.Select[Any]:
         """The first `limit` full rows of `window`; None: all."""
@@ -238,7 +248,7 @@ class Keyset:
         return sa.and_(alike, self._cursor.like(f"%{shape.zone}")) if shape.zone[-1:].isdigit() else alike
 
     def _selected(self, columns: Sequence[Any], window: Window) -> sa.Select[Any]:
-        statement = self._filtered(sa.select(*columns).select_from(self._from))
+        statement = sa.select(*columns).select_from(self._from)
         if self._alike is not None:
             statement = statement.where(self._alike)
         if self._cursor is not None:
@@ -254,7 +264,8 @@ class Keyset:
             statement = statement.where(self._beyond(window.after))
         if window.upto is not None:
             statement = statement.where(self._within(window.upto))
-        return statement
+        # Behind the window: where it fails for a row, a database that scans the table does not try it on other windows.
+        return self._filtered(statement)
 
     def _beyond(self, position: Position) -> Any:  # noqa: ANN401  # a SQL condition
         """Strictly after `position`. A position without key stands behind every row of its cursor."""

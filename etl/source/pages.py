@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -197,18 +198,30 @@ class PageReader:
                     return rows, True
         return rows, False
 
-    def by_column(self, key: Key, *, ignore_where: bool = False) -> tuple[Any, ...] | None:
-        """The row of `key`, which could not be read as a whole; None where it cannot be read so either, or is gone.
+    def by_column(self, key: Key, *, ignore_where: bool = False) -> list[tuple[Any, ...]] | None:
+        """The row of `key`, which could not be read as a whole, [] where it is gone; None: it cannot be read so either.
 
         Raises:
             DatabaseFault: any other fault.
         """
         try:
-            return self._column_reader.row(key, ignore_where=ignore_where)
+            row = self._column_reader.row(key, ignore_where=ignore_where)
         except DatabaseFault as fault:
             if fault.fault is not Fault.UNDECODABLE:
                 raise
             return None
+        return [] if row is None else [row]
+
+    def why_unreadable(self, key: Key, fault: DatabaseFault) -> str:
+        """Why the row of `key` cannot be read, for which `fault` was raised; printable.
+
+        Raises:
+            DatabaseFault: any other fault.
+        """
+        keyset = self._parts.keyset
+        # Read without it, the row tells that `where` alone fails.
+        of_where = keyset.everywhere is not keyset and self.by_column(key, ignore_where=True)
+        return f"source.where fails for the row: {fault.words}" if of_where else fault.words
 
     def checked(self, answer: Rows) -> Sequence[tuple[Any, ...]]:
         """The rows of a full-row statement, after the check of their columns' names and types."""
@@ -258,12 +271,12 @@ class PageReader:
                         # Perhaps only another row of the page had to be asked for as text.
                         asked_alone, own_form = self.positions(span, 1)
                         position = next(iter(asked_alone), position)
-                    row = self.by_column(position.key) if own_form is PositionForm.VALUES else None
-                    if row is None:
-                        unreadable.append(UnreadableRow(position, fault.words))
-                    elif self._parts.layout.position(row) == position:
+                    alone = self.by_column(position.key) if own_form is PositionForm.VALUES else None
+                    if alone is None:
+                        unreadable.append(UnreadableRow(position, self.why_unreadable(position.key, fault)))
+                    else:
                         # With another cursor it lies above by now, where it will be read.
-                        rows.append(row)
+                        rows += [row for row in alone if self._parts.layout.position(row) == position]
                     continue
                 middle = (low + high) // 2
                 spans += [(middle, high), (low, middle)]
@@ -279,11 +292,12 @@ class PageReader:
             DatabaseFault: any other fault.
         """
         width = len(self._parts.layout.key_at)
-        for form in PositionForm:
+        keyset = self._parts.keyset
+        # Where `where` fails for a row, its place is known without it; more places than rows do no harm.
+        keysets = [keyset] if keyset.everywhere is keyset else [keyset, keyset.everywhere]
+        for asks, form in product(keysets, PositionForm):
             try:
-                answer = self._parts.database.read(
-                    self._parts.keyset.positions(window, limit=asked, skip=skip, form=form)
-                ).rows
+                answer = self._parts.database.read(asks.positions(window, limit=asked, skip=skip, form=form)).rows
             except DatabaseFault as fault:
                 if fault.fault is not Fault.UNDECODABLE:
                     raise

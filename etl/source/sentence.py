@@ -23,6 +23,12 @@ _OPERATOR = rf"{_TYPE} [-+*/<>=~!@#%^&|`?]{{1,10}} {_TYPE}"
 
 # By SQLSTATE, of PostgreSQL.
 _POSTGRESQL = {
+    # Of the values these speak of nothing is shown.
+    "22003": (r"(?:[a-z]+ )?out of range", r"numeric field overflow"),
+    "22007": (rf"invalid input syntax for type {_TYPE}",),
+    "22008": (r"date/time field value out of range",),
+    "22012": (r"division by zero",),
+    "22P02": (rf"invalid input syntax for type {_TYPE}", rf"invalid input value for enum {_NAME}"),
     "25006": (r"cannot execute [A-Z ]{3,40} in a read-only transaction",),
     "3F000": (rf"schema {_NAME} does not exist",),
     "40001": (r"canceling statement due to conflict with recovery",),

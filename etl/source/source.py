@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from etl.errors import SourceFailed, UsageProblem
 from etl.page import Bound, Column, Key, Page, Position, Scalar, Window
 from etl.source.access import WORDS
+from etl.source.asking import ask, ask_finally
 from etl.source.backwards import check_not_backwards
 from etl.source.bound import Survey, database_now, find_bound
 from etl.source.cursor import FILE_DIALECTS, CursorKind
 from etl.source.fault import DatabaseFault
 from etl.source.found import Found
 from etl.source.key_text import parse_key
-from etl.source.keyset import PositionForm
+from etl.source.keyset import Keyset, PositionForm
 from etl.source.parts import Finding, Parts, fingerprint_of
 from etl.source.preflight import find_problems
 from etl.source.ranges import Ranges
@@ -245,16 +246,19 @@ class Source:
             keys = keys[: len(keys) // 2]
 
     def _newest_keys(self, limit: int) -> list[Key]:
+        purpose = f"read keys of {self._plan.subject}"
         try:
-            keys = self._patiently(lambda: self._database.read(self._keyset.newest_keys(limit=limit)))
+            keys = ask(self._database, self._keyset, lambda of: of.newest_keys(limit=limit), purpose=purpose)
         except DatabaseFault:
-            as_text = self._keyset.newest_keys(limit=limit, form=PositionForm.ALL_TEXT)
-            keys = self._database.read_patiently(as_text, purpose=f"read keys of {self._plan.subject}")
+            form = PositionForm.ALL_TEXT
+            keys = ask_finally(
+                self._database, self._keyset, lambda of: of.newest_keys(limit=limit, form=form), purpose=purpose
+            )
         return [tuple(row) for row in keys.rows]
 
     def count(self, window: Window) -> int:
         """The number of rows in `window`."""
-        return self._number(self._keyset.count(window), f"count rows of {self._plan.subject}")
+        return self._number(lambda of: of.count(window), f"count rows of {self._plan.subject}")
 
     def count_for_report(self, window: Window) -> int | None:
         """As `count`, but soon: None when the database needs longer, since only a report needs the number."""
@@ -263,24 +267,22 @@ class Source:
 
     def holds(self, window: Window, key: Key) -> bool:
         """Whether `window` holds the row of `key`."""
-        return bool(self._number(self._keyset.holds(window, key), f"look for a row of {self._plan.subject}"))
+        return bool(self._number(lambda of: of.holds(window, key), f"look for a row of {self._plan.subject}"))
 
     def lowest(self, window: Window) -> Scalar | None:
         """The lowest cursor value in `window`; None when it is empty, or for a source without cursor."""
         if self._domain is None:
             return None
         purpose = f"find the lowest {self._domain.name}"
-        statement = self._keyset.aggregate(sa.func.min, window)
-        value: Scalar | None = self._database.read_patiently(statement, purpose=purpose).rows[0][0]
+        found = ask_finally(self._database, self._keyset, lambda of: of.aggregate(sa.func.min, window), purpose=purpose)
+        value: Scalar | None = found.rows[0][0]
         return value
 
     def null_cursors(self) -> int:
         """The number of rows without a cursor value, which no window holds (A11). 0 without a cursor."""
         if self._domain is None or not self.parts.nullable(self._domain.name):
             return 0
-        return self._number(
-            self._keyset.null_cursors(), f"count rows of {self._plan.subject} without {self._domain.name}"
-        )
+        return self._number(Keyset.null_cursors, f"count rows of {self._plan.subject} without {self._domain.name}")
 
     def _null_cursors_for_report(self) -> int | None:
         if self._domain is None or not self.parts.nullable(self._domain.name):
@@ -299,7 +301,7 @@ class Source:
             nameless = (
                 known.without_key
                 if known is not None
-                else self._number(self._keyset.null_keys(), f"count rows of {self._plan.subject} without a key")
+                else self._number(Keyset.null_keys, f"count rows of {self._plan.subject} without a key")
             )
             if nameless:
                 raise SourceFailed(
@@ -386,5 +388,5 @@ class Source:
     def _patiently(self, attempt: Callable[[], Result]) -> Result:
         return self._database.patiently(attempt, purpose=f"read {self._plan.subject}")
 
-    def _number(self, statement: sa.Select[Any], purpose: str) -> int:
-        return int(self._database.read_patiently(statement, purpose=purpose).rows[0][0])
+    def _number(self, make: Callable[[Keyset], sa.Select[Any]], purpose: str) -> int:
+        return int(ask_finally(self._database, self._keyset, make, purpose=purpose).rows[0][0])

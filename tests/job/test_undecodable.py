@@ -95,6 +95,28 @@ def test_what_the_server_cannot_compute_costs_its_field_alone(postgresql_url: st
     assert [event.get("custom_until") for event in job.events()] == [1, 2, None, 4, None, None]
 
 
+@pytest.mark.parametrize("source", [INDEXED, POSITIONS, ROWS])
+@pytest.mark.parametrize("places", [{0}, {2, 3}, {11}, set(range(12))])
+def test_a_row_for_which_where_fails_is_a_letter(
+    postgresql_url: str, make_job: Any, source: str, places: set[int]
+) -> None:
+    """As the page of `unreadable_row` promises: it stopped every night, told as a key that cannot be decoded."""
+    put(postgresql_url, "integer", ["0" if n in places else str(1 + n % 2) for n in range(12)])
+    job = make_job(postgresql_url, source=f"{source}, where: 10 / until > 5", fields=FIELDS)
+    sent = {n for n in range(12) if n not in places and n % 2 == 0}
+    assert job.forecast("beginning").as_dict()["invalid"] == len(places)
+    summary = job.run("beginning").as_dict()
+    assert (summary["sent"], summary["invalid"]) == (len(sent), len(places))
+    assert {int(event["userid"]) for event in job.events()} == sent
+    assert job.dead_letters() == dict.fromkeys(sorted(places), "unreadable_row")
+    with job.state() as state:
+        words = {letter.words for letter in state.open_dead_letters()}
+    assert all(one.startswith("source.where fails for the row: ") and "division by zero" in one for one in words)
+    assert job.run().books.sent == 0
+    run_sql(postgresql_url, "UPDATE t SET until = 1 WHERE until = 0")
+    assert job.retry().books.sent == len(places)
+
+
 def test_where_the_field_decides_what_the_event_is_it_costs_the_row(postgresql_url: str, make_job: Any) -> None:
     """An event without its time would be stamped with its arrival."""
     put(postgresql_url, "timestamptz", ["'infinity'", "'2024-01-01 10:00Z'"])

@@ -11,6 +11,11 @@ from etl.source.sentence import SHOWN, sentence_of
 
 # What the databases say (PostgreSQL 18, MariaDB 10.11 and 11, MySQL 8.4, SQLite 3, DuckDB 1), and what is shown of it.
 POSTGRESQL = {
+    "22003": ("integer out of range", "numeric field overflow"),
+    "22007": ("invalid input syntax for type date",),
+    "22008": ("date/time field value out of range",),
+    "22012": ("division by zero",),
+    "22P02": ("invalid input syntax for type integer", "invalid input value for enum mood"),
     "25006": ("cannot execute UPDATE in a read-only transaction",),
     "3F000": ('schema "shp" does not exist',),
     "40001": ("canceling statement due to conflict with recovery",),
