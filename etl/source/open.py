@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,7 +161,7 @@ def _try_conditions(database: Database, plan: ReadPlan, relation: Relation, chil
             continue
         statement = sa.select(sa.literal(1)).select_from(read.source(columns)).where(condition(where)).limit(0)
         try:
-            database.read_patiently(statement, purpose="try the condition")
+            database.patiently(partial(database.read, statement), purpose="try the condition")
         except (DatabaseFault, SourceMismatch) as error:
             # A value that cannot be decoded is one of the condition itself: it is read with no row.
             words = error.words if isinstance(error, DatabaseFault) else error.message

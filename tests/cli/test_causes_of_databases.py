@@ -80,6 +80,7 @@ CASES = [
     Case("a table of a query may not be read", url="SCHEME://causes_poor@HOST:PORT/NAME", changes=query("id")),
     Case("a text of a where without quotes", changes=((TABLE, f"{TABLE}\n  where: name = anna"),)),
     Case("the same by day", VALIDATE, changes=((TABLE, f"{TABLE}\n  where: name = anna"),)),
+    Case("a where that takes a word for a number", VALIDATE, changes=((TABLE, f"{TABLE}\n  where: points = 'hoog'"),)),
     Case("a where of lines", VALIDATE, changes=lines("order_id", "kind = gift")),
     Case("a match of a text with a number", VALIDATE, changes=lines("order_text")),
     Case("lines that may not be read", VALIDATE, url="SCHEME://causes_half@HOST:PORT/NAME", changes=lines("order_id")),
