@@ -16,6 +16,7 @@ from etl.commands.loading import load
 from etl.errors import StateUnusable, UsageProblem
 from etl.host.system_clock import SystemClock
 from etl.job.fingerprint import fingerprint_of
+from etl.mapping.model import parse_mapping_name
 from etl.mapping.nearest import nearest
 from etl.page import Window
 from etl.screen.layout import labelled, paint, plain
@@ -70,6 +71,10 @@ def rename_state(old: str, new: str, *, state: str, yes: bool) -> int:
         found = _known(store, old)
         if new == old:
             raise UsageProblem("both names are the same")
+        try:
+            parse_mapping_name(new)
+        except ValueError as problem:
+            raise UsageProblem(f"NEW is no name of a mapping: {problem}") from None
         other = store.mapping(new) if new in store.names() else None
         if other is not None and (other.checkpoint() is not None or other.ledger_size()):
             raise StateUnusable(

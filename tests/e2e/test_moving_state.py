@@ -51,6 +51,15 @@ def test_a_renamed_mapping_goes_on_where_the_old_one_stood(desk: Any) -> None:
     assert desk.call("state", "rename", "klanten", "klanten", "--yes").code == 2
 
 
+@pytest.mark.parametrize("name", ["", "bad name/../", "../x", "a" * 65, "-x", "a\n", "klänten"])
+def test_a_name_that_no_mapping_may_have_is_refused(desk: Any, name: str) -> None:
+    """No file could ever go on from there."""
+    refused = desk.call("state", "rename", "people", "--yes", "--", name) if name == "-x" else None
+    refused = refused or desk.call("state", "rename", "people", name, "--yes")
+    assert (refused.code, "NEW is no name of a mapping: " in refused.err) == (2, True)
+    assert desk.run().code == 0
+
+
 def test_a_name_with_a_checkpoint_is_not_overwritten(desk: Any) -> None:
     other = desk.folder / "other.yaml"
     other.write_text(desk.mapping.read_text().replace("name: people", "name: other"))
