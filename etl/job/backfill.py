@@ -177,7 +177,13 @@ def forecast_backfill(
     begun, source, pages = context.clock.monotonic(), context.source, context.pages
     context.confirm_fingerprint()
     prepare = context.preparer(compare=not options.resend, letters=not options.resend)
-    forecaster = Forecaster(context.mapping, prepare=prepare, fuse=context.fuse, change=context.mapping_change)
+    forecaster = Forecaster(
+        context.mapping,
+        prepare=prepare,
+        fuse=context.fuse,
+        letters=context.state.letters,
+        change=context.mapping_change,
+    )
     by_window: list[WindowForecast] = []
     if options.everything:
         bound = source.upper_bound()

@@ -19,7 +19,9 @@ def rows_that_differ(context: RunContext) -> int | None:
         rows = context.source.count_for_report(Window())
         if rows is None or rows > QUICKLY:
             return None
-        looked = Forecaster(context.mapping, prepare=context.preparer(compare=True), fuse=context.fuse)
+        looked = Forecaster(
+            context.mapping, prepare=context.preparer(compare=True), fuse=context.fuse, letters=context.state.letters
+        )
         looked.read(context.source, context.source.start_windows(None, context.source.upper_bound()))
     except EtlError:
         return None  # the work itself tells what is wrong

@@ -19,7 +19,7 @@ from etl.exact import key_text
 from etl.job.again import count_changes
 from etl.job.fuse import Fuse
 from etl.job.outcome import ExampleEvent, Forecast, Kind, Outcome, TrippedGuard
-from etl.job.ports import Pages
+from etl.job.ports import Letters, Pages
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import RowLimit
 from etl.mapping.change import MappingChange
@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 class Forecaster:
     """Counts what a run over some windows would do. Ask `books` and `forecast()` afterwards."""
 
-    def __init__(self, mapping: Mapping, *, prepare: Preparer, fuse: Fuse, change: MappingChange | None = None) -> None:
+    def __init__(
+        self, mapping: Mapping, *, prepare: Preparer, fuse: Fuse, letters: Letters, change: MappingChange | None = None
+    ) -> None:
         self.books = Books()
         self._mapping = mapping
         self._prepare = prepare
         self._fuse = fuse
+        self._letters = letters
         self._change = change
         # Of `changed` those that differ in nothing but what the mapping's own change explains.
         self.by_mapping = 0
@@ -72,6 +75,7 @@ class Forecaster:
                 self.books.read += prepared.rows
                 self._new_rows += prepared.rows if window.moves_checkpoint else 0
                 self.books.invalid += len(prepared.invalid)
+                self.books.acknowledged += self._letters.acknowledged((row.key, row.reason) for row in prepared.invalid)
                 self.books.unchanged += len(prepared.unchanged_keys) + prepared.given_up
                 self.books.suppressed += len(prepared.suppressed)
                 self.books.reasons.update(prepared.reasons)

@@ -315,7 +315,7 @@ class Delivery:
             now = line.clock.utc_now()
             letters = [row.letter(now=now, run_id=line.run_id, stamp=page.stamp) for row in page.invalid]
             line.state.bury(letters, tried_again=line.tries_again)
-            books.acknowledged += line.state.letters.acknowledged([row.key for row in page.invalid])
+            books.acknowledged += line.state.letters.acknowledged((row.key, row.reason) for row in page.invalid)
         books.unchanged += len(page.unchanged_keys) + page.given_up
         books.suppressed += len(page.suppressed)
         if page.suppressed:
@@ -358,8 +358,8 @@ class Delivery:
         books.rejected += len(settlement.rejected)
         books.suppressed += len(settlement.suppressed)
         if settlement.rejected:
-            keys = [rejected.event.key for rejected in settlement.rejected]
-            books.acknowledged += self._line.state.letters.acknowledged(keys)
+            refused = ((rejected.event.key, rejected.reason) for rejected in settlement.rejected)
+            books.acknowledged += self._line.state.letters.acknowledged(refused)
         books.unconfirmed += settlement.unconfirmed
         books.reasons.update(rejected.reason for rejected in settlement.rejected)
         self._failures.accepted(len(settlement.accepted), unnamed=settlement.taken_unnamed)

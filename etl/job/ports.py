@@ -141,8 +141,8 @@ class Letters(Protocol):
     def is_open(self, key: Key) -> bool:
         """Whether one of `key` is open."""
 
-    def acknowledged(self, keys: Iterable[Key]) -> int:
-        """How many of `keys` have an open one that a person has seen; next to nothing to ask when there are none."""
+    def acknowledged(self, found: Iterable[tuple[Key, str]]) -> int:
+        """How many keys have an open one of the reason beside them that a person has seen; quick where none is."""
 
 
 class JobState(Ledger, Doubts, OpenLetters, Protocol):

@@ -343,7 +343,13 @@ def _forecaster(context: RunContext, options: RunOptions) -> Forecaster:
     refreshing = context.state.checkpoint(REFRESH) is not None
     begins_anew = options.full_refresh and not refreshing
     prepare = context.preparer(compare=not begins_anew, letters=not (options.full_refresh or refreshing))
-    return Forecaster(context.mapping, prepare=prepare, fuse=context.fuse, change=context.mapping_change)
+    return Forecaster(
+        context.mapping,
+        prepare=prepare,
+        fuse=context.fuse,
+        letters=context.state.letters,
+        change=context.mapping_change,
+    )
 
 
 def _tripped(context: RunContext, forecaster: Forecaster, options: RunOptions) -> tuple[TrippedGuard, ...]:

@@ -214,15 +214,15 @@ class DeadLetters:
                 transaction.run(sql, (now.isoformat(), self._mapping_id))
         return new
 
-    def acknowledged(self, keys: Iterable[Key]) -> int:
-        """How many of `keys` have an open one that a person has seen; next to nothing to ask when there are none."""
+    def acknowledged(self, found: Iterable[tuple[Key, str]]) -> int:
+        """How many keys have an open one of the reason beside them that a person has seen; quick where none is."""
         where = "mapping_id = ? AND acknowledged_at IS NOT NULL AND closed_at IS NULL"
         any_sql = f"SELECT 1 FROM etl_dead_letter WHERE {where} LIMIT 1"  # noqa: S608 - constants
         if not self._database.rows(any_sql, (self._mapping_id,)):
             return 0
-        sql = f"SELECT 1 FROM etl_dead_letter WHERE {where} AND ledger_key = ?"  # noqa: S608 - constants
-        found = (self._database.rows(sql, (self._mapping_id, self.ledger_key(key))) for key in keys)
-        return sum(bool(rows) for rows in found)
+        sql = f"SELECT 1 FROM etl_dead_letter WHERE {where} AND ledger_key = ? AND reason = ?"  # noqa: S608 - constants
+        asked = (self._database.rows(sql, (self._mapping_id, self.ledger_key(key), reason)) for key, reason in found)
+        return sum(map(bool, asked))
 
     def acknowledged_counts(self) -> Counter[str]:
         """How many of the open ones a person has seen, by reason."""

@@ -93,6 +93,23 @@ def test_what_was_acknowledged_makes_no_alarm_and_what_is_new_does(desk: Any) ->
     assert "1 row could not be delivered: invalid_email 1; 2 more are known" in checked.out
 
 
+def test_dry_runs_know_what_was_acknowledged_as_the_run_does(desk: Any) -> None:
+    """They ended with 3 for letters that a person has seen, where the run ends with 0."""
+    backfill = ("backfill", str(desk.mapping), "--dry-run")
+    status(desk, "--acknowledge", "--yes")
+    assert [desk.run("--dry-run").code, desk.call(*backfill).code] == [0, 0]
+    spoil(desk, 7, 8)
+    dry = desk.run("--dry-run")
+    assert (dry.code, dry.summary["invalid"], dry.summary["acknowledged"]) == (0, 2, 2)
+    assert desk.call(*backfill).code == 0
+    spoil(desk, 9)
+    assert [desk.run("--dry-run").code, desk.call(*backfill).code, desk.run().code] == [3, 3, 3]
+    status(desk, "--acknowledge", "--yes")
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE people SET email = NULL, updated_at = datetime('now') WHERE id = 7"))
+    assert [desk.run("--dry-run").code, desk.run().code] == [3, 3]
+
+
 def test_a_known_row_that_fails_in_another_way_is_new(desk: Any) -> None:
     status(desk, "--acknowledge")
     with desk.engine().begin() as connection:

@@ -113,8 +113,8 @@ def test_a_letter_that_a_person_has_seen_is_new_again_when_it_says_otherwise(
     one.bury([letter((1,), reason, run_id="r2", at=clock.now)])
     same = reason == "invalid_email"
     assert [each.acknowledged for each in one.open_dead_letters()] == [same, True]
-    assert one.letters.acknowledged([(1,), (2,), (9,)]) == (2 if same else 1)
-    assert one.letters.acknowledged([(9,)]) == 0
+    assert one.letters.acknowledged([((1,), reason), ((2,), "rejected"), ((9,), reason)]) == (2 if same else 1)
+    assert one.letters.acknowledged([((9,), "rejected"), ((2,), "invalid_email")]) == 0
     assert [each.acknowledged for each in other.open_dead_letters()] == [False, False]
 
 

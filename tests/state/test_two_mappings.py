@@ -94,7 +94,10 @@ def observed(life: Life) -> dict[str, object]:
         ],
         "by attempt": (state.open_dead_letter_keys(limit=1), state.open_dead_letter_keys("rejected")),
         "by reason": (keys(state.open_dead_letters("rejected", limit=1)), state.dead_letter_counts()),
-        "seen": (state.letters.acknowledged((n,) for n in KEYS), state.letters.acknowledged_counts()),
+        "seen": (
+            state.letters.acknowledged(((n,), why) for n in KEYS for why in ("invalid_email", "rejected")),
+            state.letters.acknowledged_counts(),
+        ),
         "example": [shown and shown.key for shown in (state.letters.example("invalid_email", "r1"),)],
         "known": sorted(state.erasing.keys_with(lambda _: True)),
         "mapped": [
