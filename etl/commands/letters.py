@@ -6,21 +6,31 @@ nowhere.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import click
 
 from etl.clock import Clock
+from etl.commands.loading import load_good
 from etl.csv_line import csv_line
 from etl.dead_letter import DeadLetter
+from etl.errors import UsageProblem
 from etl.exact import printable, show
 from etl.mapping.model import Mapping
+from etl.mapping.nearest import nearest
+from etl.mapping.problem_codes import PROBLEMS
 from etl.page import Key
 from etl.screen.cell import readable
 from etl.screen.json_line import json_line
+from etl.screen.telling import tell
+from etl.screen.wording import by_reason
+from etl.secret import shown_value
 from etl.state.mapping_state import MappingState
+from etl.state.store import open_state
 
 FIELDS = ("mapping", "key", "reason", "words", "attempts", "opened_at", "last_at", "acknowledged")
 IDENTITY = ("email", "userid")
@@ -115,3 +125,28 @@ def _key_text(key: Key, names: Sequence[str]) -> str:
     if len(key) == 1 or len(names) != len(key):
         return ",".join(show(part) for part in key)
     return ",".join(f"{name}={show(part)}" for name, part in zip(names, key, strict=True))
+
+
+def require_reason(reason: str, paths: Sequence[Path], *, state: str, clock: Clock) -> None:
+    """Say so where no dead letter of the mappings in `paths` is open for `reason`; what else is open is named.
+
+    Raises:
+        UsageProblem: and the reason is none of ours, while others are open: it is most likely mistyped.
+
+    """
+    mappings, _ = load_good(paths)
+    counts: Counter[str] = Counter()
+    with open_state(state, clock=clock, write=False) as store:
+        known = frozenset(store.names())
+        for mapping in mappings:
+            if mapping.name in known:
+                counts += store.mapping(mapping.name).dead_letter_counts()
+    if reason in counts:
+        return
+    message = f"no dead letter is open for the reason {shown_value(reason)}"
+    there = f"there are {by_reason(counts)}" if counts else "none is open at all"
+    if counts and reason not in PROBLEMS:
+        near = nearest(reason, counts)
+        raise UsageProblem(f"{message}, so nothing was sent", hint=f"{f'did you mean {near}? ' if near else ''}{there}")
+    # As on a good night of a crontab that retries one reason.
+    tell(f"{message}; {there}")

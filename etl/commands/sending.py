@@ -150,6 +150,10 @@ def retry_all(paths: tuple[Path, ...], call: RetryCall, *, heard: Heard = None) 
     """
     call.check_options(paths)
     clock = SystemClock()
+    if call.reason is not None:
+        from etl.commands.letters import require_reason
+
+        require_reason(call.reason, paths, state=call.state, clock=clock)
 
     def work(context: RunContext, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
         from etl.job.retry import retry_mapping

@@ -93,6 +93,30 @@ def test_what_was_acknowledged_makes_no_alarm_and_what_is_new_does(desk: Any) ->
     assert "1 row could not be delivered: invalid_email 1; 2 more are known" in checked.out
 
 
+def test_a_reason_of_which_no_letter_is_open_is_told(desk: Any) -> None:
+    """A mistyped one ended with 0 and without a word."""
+    wrong = desk.call("retry", str(desk.mapping), "--reason", "invalid_emial")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert (
+        wrong.err
+        == (
+            'error: no dead letter is open for the reason "invalid_emial", so nothing was sent\n'
+            "hint: did you mean invalid_email? there are invalid_email 2\n"
+        )
+        or "what was given (not shown)" in wrong.err
+    )
+    assert "invalid_email 2" in wrong.err
+    # As each night of a crontab that retries one reason.
+    other = desk.call("retry", str(desk.mapping), "--reason", "http_400")
+    assert (other.code, "there are invalid_email 2" in other.err) == (0, True)
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("DELETE FROM people WHERE id IN (7, 8)"))
+    right = desk.call("retry", str(desk.mapping), "--reason", "invalid_email")
+    assert (right.code, right.err) == (0, "")
+    none = desk.call("retry", str(desk.mapping), "--reason", "invalid_emial")
+    assert (none.code, "none is open at all" in none.err) == (0, True)
+
+
 def test_dry_runs_know_what_was_acknowledged_as_the_run_does(desk: Any) -> None:
     """They ended with 3 for letters that a person has seen, where the run ends with 0."""
     backfill = ("backfill", str(desk.mapping), "--dry-run")
