@@ -245,8 +245,10 @@ def _decided(context: RunContext, options: RunOptions, call: RunCall, progress: 
     if ask and options.full_refresh and not call.yes and not call.dry_run and sys.stdin.isatty():
         progress.pause()
         click.confirm(f"{context.mapping.name}: send every row again?", abort=True, err=True)
+    from etl.job.start import has_begun
+
     before = context.state.checkpoint("run")
-    if before is not None and options.start_from is not None:
+    if before is not None and options.start_from is not None and has_begun(context, before):
         return _begun_already(context, options, call, progress, before, ask=ask)
     if options.start_from is not None or options.full_refresh or before is not None:
         return options

@@ -263,7 +263,7 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
     A full refresh is a piece of work with a beginning: stopped, the next runs go on with it until it is complete.
     """
     before = context.state.checkpoint("run")
-    require_start(context.mapping.name, before, options, place=context.state.place)
+    require_start(context, before, options)
     context.confirm_fingerprint()
     refreshing = options.full_refresh or context.state.checkpoint(REFRESH) is not None
 
@@ -327,7 +327,7 @@ def forecast_mapping(
     """The whole run but the sending; the state is only read."""
     begun = context.clock.monotonic()
     before = context.state.checkpoint("run")
-    require_start(context.mapping.name, before, options, place=context.state.place)
+    require_start(context, before, options)
     context.confirm_fingerprint()
     forecaster = _forecaster(context, options)
     windows = planned_windows(context, before, _bound(context, forecaster.books), options)

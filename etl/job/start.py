@@ -79,16 +79,27 @@ class RunOptions:
         return () if self.start_from is None else ("--start-from", self.start_from)
 
 
-def require_start(name: str, before: Checkpoint | None, options: RunOptions, *, place: str) -> None:
-    """Refuse to guess; `place` names the state.
+def has_begun(context: RunContext, before: Checkpoint | None) -> bool:
+    """Whether a first run did anything: not so while those that began ended before an event was accepted.
+
+    Then the checkpoint `before` stands at no position yet, and where to begin may be said anew.
+    """
+    if before is None or before.position is not None or not context.mapping.source.cursor_field:
+        return before is not None
+    return bool(context.state.ledger_size() or context.state.history.last_done(1))
+
+
+def require_start(context: RunContext, before: Checkpoint | None, options: RunOptions) -> None:
+    """Refuse to guess where the run of `options` begins, with the checkpoint `before`.
 
     Raises:
         FirstRunUndecided: there is no checkpoint, and nothing says where to begin.
         AlreadyBegun: there is one, and `start_from` would leave it.
     """
+    name, place = context.mapping.name, context.state.place
     if before is None and options.start_from is None and not options.full_refresh:
         raise first_run_undecided(f"{name}: there is no checkpoint in the state {place}, so this would be a first run")
-    if before is not None and options.start_from is not None and not options.move_checkpoint:
+    if options.start_from is not None and not options.move_checkpoint and has_begun(context, before):
         raise AlreadyBegun(
             f"{name}: there is a checkpoint already, and --start-from is for a first run",
             hint="leave --start-from out: the run goes on from the checkpoint; "
@@ -183,7 +194,7 @@ def _mark_begin(
 def next_windows(context: RunContext, bound: Bound) -> Sequence[Window]:
     """What the next run would read. Raises `FirstRunUndecided` when it has not been said yet where to begin."""
     before, options = context.state.checkpoint("run"), RunOptions(run_id="")
-    require_start(context.mapping.name, before, options, place=context.state.place)
+    require_start(context, before, options)
     return planned_windows(context, before, bound, options)
 
 

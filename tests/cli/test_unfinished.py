@@ -85,6 +85,33 @@ def test_a_second_first_run_is_refused_unless_a_person_insists(office: Any) -> N
     assert (skipped.code, json.loads(skipped.out)["read"]) == (0, 0)
 
 
+def test_where_to_begin_may_be_said_anew_while_nothing_was_accepted(office: Any) -> None:
+    """*none: the next run reads everything* stood beside *there is a checkpoint already*."""
+    office.fill(10)
+    with office.engine().begin() as connection:
+        connection.exec_driver_sql("UPDATE people SET email = 'nobody'")
+    first = office.call("run", "people.yaml", "--start-from", "beginning", columns=120)
+    assert first.code == 3
+    assert "  checkpoint     none: the next run reads everything, from the beginning\n" in first.out
+    with office.engine().begin() as connection:
+        connection.exec_driver_sql("UPDATE people SET email = 'person' || id || '@example.com'")
+    for _ in range(2):
+        again = office.call("run", "people.yaml", "--start-from", "beginning", "--dry-run")
+        assert again.code == 0, again.err
+    assert office.call("run", "people.yaml", "--start-from", "2000-01-01").code == 0
+    assert office.call("run", "people.yaml", "--start-from", "beginning").code == 8
+
+
+def test_a_first_run_that_found_nothing_is_done(office: Any) -> None:
+    """`--start-from now` in a crontab, above an empty table: what comes later is not passed over."""
+    office.fill(3)
+    with office.engine().begin() as connection:
+        connection.exec_driver_sql("DELETE FROM people")
+    assert office.call("run", "people.yaml", "--start-from", "now").code == 0
+    office.fill(3)
+    assert office.call("run", "people.yaml", "--start-from", "now").code == 8
+
+
 @pytest.mark.parametrize(
     ("start", "words"),
     [("beginning", "everything, from the beginning"), ("2030-01-02", "from 2030-01-02 00:00:00 on")],

@@ -97,15 +97,8 @@ def test_a_reason_of_which_no_letter_is_open_is_told(desk: Any) -> None:
     """A mistyped one ended with 0 and without a word."""
     wrong = desk.call("retry", str(desk.mapping), "--reason", "invalid_emial")
     assert (wrong.code, wrong.out) == (2, "")
-    assert (
-        wrong.err
-        == (
-            'error: no dead letter is open for the reason "invalid_emial", so nothing was sent\n'
-            "hint: did you mean invalid_email? there are invalid_email 2\n"
-        )
-        or "what was given (not shown)" in wrong.err
-    )
-    assert "invalid_email 2" in wrong.err
+    assert "no dead letter is open for the reason" in wrong.err
+    assert "hint: did you mean invalid_email? there are invalid_email 2" in wrong.err
     # As each night of a crontab that retries one reason.
     other = desk.call("retry", str(desk.mapping), "--reason", "http_400")
     assert (other.code, "there are invalid_email 2" in other.err) == (0, True)
