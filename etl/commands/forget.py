@@ -67,6 +67,7 @@ class Receipt:
     """What was done. `emails`, `userids`: how many identities of each sort; `new`: of these not suppressed before.
 
     rows_found, rows_unknown: of the keys, how many the source has, and how many neither it nor the state knows.
+    rows_nameless: of those found, how many hold no identity that can be read, so that nobody is suppressed by them.
     under_way: the runs that were at work then, as words.
     """
 
@@ -80,6 +81,7 @@ class Receipt:
     new: int
     rows_found: int
     rows_unknown: int
+    rows_nameless: int
     ledger_entries: int
     dead_letters: int
     hashes: tuple[str, ...]
@@ -96,6 +98,7 @@ class Receipt:
             "suppressed": {"email": self.emails, "userid": self.userids, "new": self.new},
             "rows_found": self.rows_found,
             "rows_unknown": self.rows_unknown,
+            "rows_nameless": self.rows_nameless,
             "ledger_entries": self.ledger_entries,
             "dead_letters": self.dead_letters,
             "hashes": list(self.hashes),
@@ -126,7 +129,8 @@ def forget(paths: tuple[Path, ...], call: ForgetCall) -> int:
         click.echo(json_line(receipt.as_dict()))
     else:
         click.echo(_text(receipt, call, asked_keys=len(set(call.keys))))
-    return 0
+    # Such a row is sent as soon as its address is corrected.
+    return 3 if receipt.rows_nameless and not (call.emails or call.userids) else 0
 
 
 def erase(
@@ -169,6 +173,7 @@ def erase(
             new=new,
             rows_found=rows.found,
             rows_unknown=unknown,
+            rows_nameless=rows.nameless,
             ledger_entries=entries,
             dead_letters=letters,
             hashes=tuple(sorted(one.hex()[:16] for one in of_accounts[0].hashes(identities))),
@@ -193,16 +198,23 @@ def _text(receipt: Receipt, call: ForgetCall, *, asked_keys: int) -> str:
     if receipt.rows_unknown:
         words = f"{counted(receipt.rows_unknown, 'key')} of no row that the source or the state knows"
         rows.insert(1, ("not forgotten", words))
+    if receipt.rows_nameless:
+        words = f"{counted(receipt.rows_nameless, 'row')} without an address or user id that can be read"
+        rows.insert(1, ("not suppressed", words))
     rows += [("under way", one) for one in receipt.under_way]
     steps = [Step(_IN_THE_ACCOUNT)]
     if gone := asked_keys - receipt.rows_found - receipt.rows_unknown:
         words = "the row is gone" if gone == 1 else f"{gone:,} rows are gone"
         steps.insert(0, Step(f"{words}, so the identities are not known: suppress them with --email or --userid"))
+    if receipt.rows_nameless:
+        words = "correct its address in the database and forget it again, or say whom: --email or --userid"
+        steps.insert(0, Step(f"by a row without an identity nobody is suppressed: {words}"))
     if receipt.under_way:
         steps.insert(0, Step("a request that was leaving at that moment may have arrived: delete the profile after it"))
     export = shell_line("forget", "--export", "suppressed.json", state=call.state)
     steps.append(Step("keep what is suppressed beside your backups of the state", export))
-    at = f"forgotten at {receipt.forgotten_at:%Y-%m-%d %H:%M:%S} UTC"
+    what_was_done = "forgotten" if sorts else "nobody was suppressed; what was known of the rows was removed"
+    at = f"{what_was_done} at {receipt.forgotten_at:%Y-%m-%d %H:%M:%S} UTC"
     return paint(plain(at, "bold"), labelled(*rows), *shown(steps))
 
 
@@ -211,12 +223,14 @@ class _Rows:
     """Rows that were named by their `keys`, and the identities of those that the source has.
 
     gone: the keys of the others. spelt: keys as the source has them, where they were named in another spelling.
+    nameless: how many of the rows hold no identity that can be read.
     """
 
     keys: tuple[Key, ...] = ()
     gone: tuple[Key, ...] = ()
     spelt: tuple[Key, ...] = ()
     identities: frozenset[str] = frozenset()
+    nameless: int = 0
 
     @property
     def found(self) -> int:
@@ -241,7 +255,8 @@ def _row(mapping: Mapping, keys: Sequence[str]) -> _Rows:
         )
     whom = identities_of(columns.get("email"), columns.get("userid"), len(page.rows))
     spelt = tuple(there.difference(wanted))
-    return _Rows(wanted, gone, spelt, frozenset(one for of_row in whom for one in of_row))
+    nameless = sum(not of_row for of_row in whom) + len(page.unreadable)
+    return _Rows(wanted, gone, spelt, frozenset(one for of_row in whom for one in of_row), nameless)
 
 
 def _unknown(mapping: Mapping, rows: _Rows, state: str) -> int:

@@ -143,6 +143,25 @@ def test_a_key_whose_row_is_gone_says_that_its_identities_are_not_known(desk: An
     assert "the row is gone" in ended.out
 
 
+def test_a_row_whose_identity_cannot_be_read_suppresses_nobody_and_says_so(desk: Any) -> None:
+    """Its person is sent as soon as the address is corrected, so a receipt with 0 was wrong."""
+    desk.fill(3)
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE people SET email = 'nobody-at-home' WHERE id = 2"))
+    assert desk.run("--start-from", "beginning").code == 3
+    ended = desk.call("forget", str(desk.mapping), "--yes", "--key", "2")
+    assert ended.code == 3, ended.err
+    assert ended.out.startswith("nobody was suppressed; what was known of the rows was removed at ")
+    assert re.search(
+        r"^  not suppressed +1 row without an address or user id that can be read$", ended.out, re.MULTILINE
+    )
+    assert re.search(r"^  removed +0 of the ledger, 1 dead letter$", ended.out, re.MULTILINE)
+    assert "correct its address in the database and forget it again" in " ".join(ended.out.split())
+    several = desk.call("forget", str(desk.mapping), "--yes", "--key", "2", "--key", "1", "-o", "json")
+    assert (several.code, json.loads(several.out)["rows_nameless"]) == (3, 1)
+    assert forget(desk, "--key", "2", "--email", "person2@example.com")["suppressed"]["email"] == 1
+
+
 def test_a_key_that_nothing_knows_forgets_nobody_and_says_so(desk: Any) -> None:
     """A mistyped key must not look like a person who was erased."""
     desk.fill(3)
