@@ -113,5 +113,12 @@ def holds_stray_at(url: str, *, has_user: bool) -> bool:
     return rest.count("@") > has_user or re.search(r"/[^@]*\?[^@]*=[^@]*@", rest) is not None
 
 
+def stray_words(url: str) -> str:
+    """What is wrong with a `url` that holds a stray `@`, as a part of a sentence."""
+    if url.partition("://")[2].count("@") > 1:
+        return "an @ too many, so that it is not clear where its password ends"
+    return "a / or ? before its @, so that it is not clear where user and password end"
+
+
 def _bytes(secret: Secret) -> bytes:
     return secret.reveal().encode("utf-8", "surrogatepass")

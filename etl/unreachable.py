@@ -193,6 +193,15 @@ _CAUSES: tuple[tuple[str, Cause], ...] = (
         ),
     ),
     (
+        # 1044 of MySQL and MariaDB, which say no more than that: there may be no such database.
+        r"Access denied for user .* to database",
+        Cause(
+            Refusal.LOGIN,
+            "user and password are right, but this user has no right on the database, or there is none of that name",
+            "check the database's name in {url}, or let the administrator GRANT SELECT ON it to the user",
+        ),
+    ),
+    (
         (
             r"password authentication failed|no password supplied|role .* does not exist|authentication failed"
             r"|is not permitted to log in|Access denied for user"
@@ -282,12 +291,16 @@ def repeated_option(query: Mapping[str, object], *, url: str, several: bool) -> 
     return None
 
 
+# How what has a meaning in a URL is written where it is part of a name or a password.
+ESCAPED = "in a user name, a password or an option write %40 for @, %2F for / and %3A for :"
+
+
 def url_hint(url: str, *, example: str) -> str:
-    """What to write instead of `url`, which cannot be read: `example`, or how several hosts are written."""
-    hosts = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    return (
-        "several hosts are written postgresql://user@/database?host=one:5432&host=two:5432" if "," in hosts else example
-    )
+    """What to write instead of `url`, which cannot be read: `example`, or how hosts or passwords are written."""
+    rest = url.partition("://")[2]
+    if "," in rest.partition("/")[0].rpartition("@")[2]:
+        return "several hosts are written postgresql://user@/database?host=one:5432&host=two:5432"
+    return ESCAPED if "@" in rest else example
 
 
 def quoted(name: str) -> str:

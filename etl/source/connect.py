@@ -16,13 +16,13 @@ import sqlalchemy.pool
 
 from etl.clock import Clock
 from etl.errors import SourceFailed, UsageProblem
-from etl.secret import holds_stray_at, shown_path
+from etl.secret import holds_stray_at, shown_path, stray_words
 from etl.source import drivers, session, tls
 from etl.source.database import FIRST_CONNECT_SECONDS, Database, Habits
 from etl.source.fault import DatabaseFault, Fault
 from etl.source.lenient import refuse_other_dates
 from etl.source.plan import Limits
-from etl.unreachable import STATEMENT_POOLER, url_hint
+from etl.unreachable import ESCAPED, STATEMENT_POOLER, url_hint
 
 _FILES = frozenset({"sqlite", "duckdb"})
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
@@ -71,8 +71,8 @@ def parse_database_url(url: str, *, what: str) -> sa.URL:
             raise UsageProblem(f"{what}: the URL of a file has three slashes and neither user nor host", hint=hint)
     elif holds_stray_at(url, has_user=has_user):
         raise UsageProblem(
-            f"{what} has an @ too many, so that it is not clear where its password ends",
-            hint="in a user name, a password or an option write %40 for @, %2F for / and %3A for :",
+            f"{what} has {stray_words(url)}",
+            hint=ESCAPED,
         )
     return parsed
 

@@ -16,14 +16,14 @@ from sqlalchemy.pool import NullPool
 
 from etl.errors import StateUnusable
 from etl.install import pip_install
-from etl.secret import holds_stray_at, shown_name
+from etl.secret import holds_stray_at, shown_name, stray_words
 from etl.state.database import Database
 from etl.state.pooler import refuse_transaction_pooler
 from etl.state.restored import distrust_restored
 from etl.state.schema import SCHEMA_VERSION, refuse_newer, refuse_older, upgrade
 from etl.state.server_trouble import SERVER_ERRORS, URL
 from etl.state.trouble import told_as_state
-from etl.unreachable import repeated_option, url_hint
+from etl.unreachable import ESCAPED, repeated_option, url_hint
 
 # What each connection tells the server, with the version that knows it. It looks within a minute whether a silent
 # holder of a lock still lives: two hours are its own habit. And the limits that an administrator sets for a user or a
@@ -176,8 +176,8 @@ def _server_url(location: str) -> sa.URL:
         ) from None
     if holds_stray_at(location, has_user=url.username is not None or url.password is not None):
         raise StateUnusable(
-            "the state's URL has an @ too many, so that it is not clear where its password ends",
-            hint="in a user name, a password or an option write %40 for @, %2F for / and %3A for :",
+            f"the state's URL has {stray_words(location)}",
+            hint=ESCAPED,
         )
     backend, _, driver = url.drivername.partition("+")
     # As `source.url` does: many shops write it so.
