@@ -161,7 +161,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
     if len(codes) > 1 and call.output == "text" and call.heard is None:
         from etl.commands.summary import closing_text
 
-        _print(closing_text(codes), call)
+        _print(closing_text(codes, stopped=reports.stopped_by_failures), call)
     if call.report is not None:
         call.report.write()
     return worst_exit_code(codes, fine=call.fine)

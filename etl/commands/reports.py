@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from etl.books import Books
-from etl.errors import EtlError, Interrupted, worst_exit_code
+from etl.errors import EtlError, Interrupted, TooManyFailures, worst_exit_code
 from etl.job.outcome import Outcome
 from etl.monitoring.addresses import PingUrl
 from etl.monitoring.ending import Ending
@@ -66,6 +66,8 @@ class Reports:
         self._endings: list[Ending] = []
         self._said: set[str] = set()
         self._refused: EtlError | None = None
+        # How many mappings `max_failure_rate` stopped.
+        self.stopped_by_failures = 0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -92,6 +94,7 @@ class Reports:
     def ended(self, mapping: Mapping, outcome: Outcome, store: StateStore | None) -> None:
         """Tell how the work on `mapping` ended; `store` is None when there is no state to ask."""
         if self._to == ReportTo():
+            self._count(outcome)
             return
         ending = _ending(mapping, outcome, store, now=self._clock.utc_now())
         self.heard(ending)
@@ -108,6 +111,7 @@ class Reports:
     def heard(self, ending: Ending) -> None:
         """Know how the work on a mapping ended, which another process may have done."""
         self._endings.append(ending)
+        self._count(ending.outcome)
         if self._pushgateway is None or not ending.ran:
             return
         from etl.monitoring.pushgateway import push_metrics
@@ -116,6 +120,9 @@ class Reports:
             # Not asked again, or one that is away would cost its time for every mapping.
             self._pushgateway = None
             self._say(f"the figures were not taken by the Pushgateway: {said}")
+
+    def _count(self, outcome: Outcome) -> None:
+        self.stopped_by_failures += isinstance(outcome.error, TooManyFailures)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -106,7 +106,7 @@ def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report |
     if len(codes) > 1 and call.output == "text":
         from etl.commands.summary import closing_text
 
-        say(closing_text(codes))
+        say(closing_text(codes, stopped=reports.stopped_by_failures))
     return worst_exit_code(codes, fine=call.exit_zero_on)
 
 

@@ -75,11 +75,17 @@ def summary_text(outcome: Outcome, steps: list[Step], *, begins: str) -> str:
     return paint(*parts, *shown(steps))
 
 
-def closing_text(codes: Sequence[int]) -> str:
-    """The last line of a call with several mappings: how many were done, and the process' exit code."""
+def closing_text(codes: Sequence[int], *, stopped: int) -> str:
+    """The last line of a call with several mappings: how many were done, and the process' exit code.
+
+    stopped: how many of them `max_failure_rate` stopped, whose code is that of rows that fail.
+    """
     worst = worst_exit_code(codes)
-    done = sum(code in (0, 3) for code in codes)
-    return paint(plain(f"{done} of {len(codes)} mappings done; exit code {worst}: {EXIT_CODES[worst].meaning}"))
+    done = sum(code in (0, 3) for code in codes) - stopped
+    meaning = EXIT_CODES[worst].meaning
+    if stopped and worst == TooManyFailures.exit_code:
+        meaning = f"max_failure_rate stopped {stopped:,}"
+    return paint(plain(f"{done} of {len(codes)} mappings done; exit code {worst}: {meaning}"))
 
 
 def position_text(position: Position | None) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from etl.commands.advice import Step, dead_letter_steps
 from etl.commands.hints import hint_of
 from etl.commands.standing import Lag, NoLag, Standing
-from etl.errors import EtlError, GuardTripped
+from etl.errors import EtlError, GuardTripped, TooManyFailures
 from etl.screen.wording import by_reason, counted, duration
 from etl.state.runs import RunRecord
 
@@ -120,16 +120,21 @@ def _age(standing: Standing, max_age: timedelta, now: datetime) -> Worry | None:
     return Worry("too_old", f"the last run that was done ended {duration(seconds)} ago", (_what_holds_up(runs),))
 
 
+_WHAT_STOPS: dict[int | None, str] = {
+    GuardTripped.exit_code: "a guard stops the runs: a person decides",
+    TooManyFailures.exit_code: "too many rows fail, which stops the runs: correct the mapping or the rows",
+}
+
+
 def _what_holds_up(runs: Sequence[RunRecord]) -> Step:
     match runs[0].outcome if runs else None:
         case None:
             return Step("the first run needs --start-from")
         case "running":
             return Step("a run is under way: wait for its end")
-        case "stopped" if runs[0].exit_code == GuardTripped.exit_code:
-            return Step("a guard stops the runs: a person decides")
         case "stopped":
-            return Step("the last runs stopped early: give them more time, or see why the API did not answer")
+            early = "the last runs stopped early: give them more time, or see why the API did not answer"
+            return Step(_WHAT_STOPS.get(runs[0].exit_code, early))
         case "failed" | "died":
             return Step("see why the last run ended")
         case _:

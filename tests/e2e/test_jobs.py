@@ -181,6 +181,21 @@ def test_summaries_are_whole_and_stderr_names_the_mapping(desk: Any) -> None:
     assert ended.out.splitlines()[-1] == '3 of 3 mappings done; exit code 0: done; also "nothing to do"'
 
 
+@pytest.mark.parametrize("jobs", [(), ("--jobs", "2")], ids=["in turn", "side by side"])
+def test_mappings_that_too_many_failures_stopped_are_not_done(desk: Any, jobs: tuple[str, ...]) -> None:
+    """*2 of 2 mappings done; exit code 3: done* stood below two runs that were stopped."""
+    desk.fill(300)
+    with desk.engine().begin() as connection:
+        connection.exec_driver_sql("UPDATE people SET email = 'nobody'")
+    prepare(desk, 2)
+    ended = desk.call("run", str(desk.folder), "--start-from", "beginning", *jobs)
+    assert ended.code == 3
+    assert ended.out.splitlines()[-1] == "0 of 2 mappings done; exit code 3: max_failure_rate stopped 2"
+    status = desk.call("status", str(desk.folder)).out
+    assert "too many rows fail, which stops the runs: correct the mapping or the rows" in " ".join(status.split())
+    assert "did not answer" not in status
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_every_process_cleanly(desk: Any, number: int) -> None:
     """The mappings that wait are not begun; what was sent is settled, and the next run goes on."""
