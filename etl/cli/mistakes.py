@@ -75,7 +75,7 @@ def show_mistake(error: click.ClickException) -> None:
         return
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "squeezely-etl"
-    hints = []
+    hints, about = [], ""
     if isinstance(error, click.NoSuchOption):
         message = f"`{command}` has no option {error.option_name}"
         known = [flag for parameter in context.command.params for flag in parameter.opts] if context else []
@@ -86,7 +86,11 @@ def show_mistake(error: click.ClickException) -> None:
         message = f"{_name_of(error.param)}: {error.message}"
     else:
         message = error.format_message()
+        about = message.partition(" ")[0]
     example = context.command.epilog if context else None
+    if about.startswith("--") and about not in (example or ""):
+        # Typed after a mistake with --key, an example of the whole would do more than was meant.
+        example = None
     if not any(hints) and example and example.startswith("Example: "):
         hints.append(f"for instance `{example.removeprefix('Example: ')}`;")
     hints.append(f"`{command} --help` lists the options")

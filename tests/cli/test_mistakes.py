@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from etl.cli.boundary import run
 
 CASES = {
     "rnu": """\
@@ -79,3 +82,16 @@ hint: such as 90m or 2h
 @pytest.mark.parametrize("call", CASES)
 def test_a_mistyped_call_names_the_nearest(office: Any, call: str) -> None:
     assert office.said(*call.split()) == CASES[call]
+
+
+@pytest.mark.parametrize("arguments", [("run", ".", "--key", "20"), ("run", "m.yaml", "--key", "1", "--limit", "2")])
+def test_a_mistake_with_a_key_offers_no_whole_run(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Typed as printed, the example after `run mappings --key 20` sent every row."""
+    monkeypatch.chdir(tmp_path)
+    Path("m.yaml").touch()
+    assert run(arguments) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("error: --key ")
+    assert said.endswith("hint: `squeezely-etl run --help` lists the options\n")
