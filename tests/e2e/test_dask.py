@@ -226,6 +226,8 @@ def test_no_secret_and_no_row_is_told_by_scheduler_and_workers(
     told: list[str] = []
     with ScriptedServer(credentials=CREDENTIALS, otherwise=slowly) as server:
         run = start(desk, server, cluster, "-v")
+        run.until_sent(100)
+        told += under_way(cluster)
         while run.process.poll() is None:
             told += pages_of(cluster)
             time.sleep(0.2)
@@ -239,12 +241,30 @@ def test_no_secret_and_no_row_is_told_by_scheduler_and_workers(
     assert [one for one in canaries if one in shown] == []
 
 
-def pages_of(cluster: Cluster) -> list[str]:
+def under_way(cluster: Cluster) -> list[str]:
+    """The same pages as of a moment in which tasks are under way: while the workers are stopped, they do not end."""
+    held = [cluster.computing(worker) for worker in cluster.workers]
+    for process in held:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: "squeezely_etl-" in "".join(pages_of(cluster, asking_workers=False)))
+        return pages_of(cluster, asking_workers=False)
+    finally:
+        for process in held:
+            process.send_signal(signal.SIGCONT)
+
+
+def pages_of(cluster: Cluster, *, asking_workers: bool = True) -> list[str]:
     """What the scheduler shows: figures, state, and the pages of workers and tasks that they link."""
     texts = [cluster.page(f"/{page}") for page in ("json/identity.json", "json/counts.json", "metrics")]
     texts += [cluster.page(f"/info/main/{page}.html") for page in ("workers", "logs", "exceptions")]
+    asked = ("call-stacks", "logs") if asking_workers else ()
     for worker in set(re.findall(r"tcp://[\d.:]+", "".join(texts))) - {cluster.address}:
         name = quote(worker, safe="")
-        texts += [cluster.page(f"/info/{kind}/{name}.html") for kind in ("worker", "call-stacks", "logs")]
+        texts += [cluster.page(f"/info/{kind}/{name}.html") for kind in ("worker", *asked)]
     tasks = set(re.findall(r"squeezely_etl-[0-9a-f-]{36}", "".join(texts)))
-    return texts + [cluster.page(f"/info/{kind}/{task}.html") for task in tasks for kind in ("task", "call-stack")]
+    return texts + [
+        cluster.page(f"/info/{kind}/{task}.html")
+        for task in tasks
+        for kind in ("task", *(("call-stack",) if asking_workers else ()))
+    ]

@@ -24,6 +24,8 @@ from tests.processes.forked_cli import Ended, ForkedCli
 
 SEED = os.environ.get("KILL_SWEEP_SEED") or str(secrets.randbelow(10**6))
 KILLS_A_LIFE = 12
+# Whatever comes by chance, a sweep is over by then.
+MOST_LIVES = 60
 # The command, the named points, and how many kills by chance.
 SWEEPS: dict[str, tuple[tuple[Mapping[str, points.Stages], ...], int]] = {
     "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 48),
@@ -166,5 +168,7 @@ def _sweep(
                 if ended.code == -SIGKILL:
                     left.remove(kill)
                 # By chance a run may also end before its kill, or by a torn write: another kill then takes its place.
-                assert ended.code == -SIGKILL or kill is None, life.told("survived")
+                # So it may where all answers come in one moment, and one settlement records them.
+                by_chance = kill is None or "second settlement" in kill.name
+                assert ended.code == -SIGKILL or (by_chance and number < MOST_LIVES), life.told("survived")
             finish(life)
