@@ -138,7 +138,9 @@ class Failures:
         causes = []
         hint = "the mapping is probably wrong: look at `preview --invalid`, then run again"
         if invalid:
-            causes.append(f"{invalid} by our own checks ({_common(self._ours)})")
+            # Reasons are known of whole pages, and a page may be passed in part.
+            of = "" if self._ours.total() == invalid else "of all that were read: "
+            causes.append(f"{invalid} by our own checks ({of}{_common(self._ours)})")
         if self._rejected:
             causes.append(f"{self._rejected} refused by the API ({_common(self._theirs)})")
         if self._rejected > invalid:

@@ -71,6 +71,15 @@ def test_invalid_rows_count_when_their_place_is_reached() -> None:
     assert failures.too_many(passed=5_000) is not None
 
 
+def test_where_a_page_is_passed_in_part_its_reasons_are_said_to_be_of_all_its_rows() -> None:
+    failures = Failures(Fuse(0.05, batch_size=100))
+    failures.page(0, rows=1_000, reasons=["invalid_email"] * 400, unchanged=0)
+    failures.accepted(300)
+    error = failures.too_many(passed=500)
+    assert error is not None
+    assert error.message.endswith("200 by our own checks (of all that were read: invalid_email 400)")
+
+
 def test_what_stopped_the_run_is_told_by_cause() -> None:
     failures = Failures(Fuse(0.05, batch_size=100))
     failures.page(0, rows=100, reasons=["invalid_email"] * 3, unchanged=0)
