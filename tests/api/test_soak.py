@@ -28,7 +28,7 @@ from tests.servers.scripted_server import Behaviour, Exchange, ScriptedServer, e
 
 SEEDS = range(8)
 FAULTS_A_SEED = 800
-EVENTS = 1700
+EVENTS = 2300
 IDENTITIES = 150
 BATCH = 4  # what the catalogue's counts are made for
 CONCURRENCY = 4
