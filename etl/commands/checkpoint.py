@@ -1,6 +1,6 @@
 """Moves checkpoints by hand, after showing what that will do.
 
-The rule: nothing moves while a run or a backfill holds the mapping, and nobody moves one without having seen the
+The rule: nothing moves while a run or a backfill holds the mapping, and none moves before the user has seen the
 consequence.
 """
 
@@ -178,9 +178,9 @@ def _as_dict(found: MappingState) -> dict[str, object]:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask a person on the terminal. Raises `UsageProblem` where nobody is there, and neither is `--yes`."""
+    """Ask a person on the terminal. Raises `UsageProblem` where there is no terminal, nor `--yes`."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageProblem("nothing was changed: nobody is there to confirm this", hint="add --yes")
+        raise UsageProblem("nothing was changed: there is no terminal to confirm this on", hint="add --yes")
     click.confirm(question, abort=True, err=True)

@@ -89,7 +89,7 @@ def shared_budget(
 
 
 def _say_where_to(destination: Destination) -> None:
-    # A mapping that somebody else wrote may send the events and the key to a host of theirs (F8).
+    # A mapping from another source may send the events and the key to a foreign host (F8).
     level = logging.INFO if is_expected_host(destination.url) else logging.WARNING
     proxy = proxy_name(destination.url, environment=os.environ) if destination.proxy else None
     where = {

@@ -90,7 +90,7 @@ class ServerBudget:
         # Nothing of it has to outlive the server's memory.
         self._connection.execute("SET synchronous_commit = off", ())
         if not database.writable:
-            # The state is only looked at; the account's row belongs to whoever asks the API.
+            # The state is only looked at; the account's row belongs to each process that asks the API.
             self._connection.execute("SET default_transaction_read_only = off", ())
 
     def take(self, *, events: int, now: float) -> float:  # noqa: ARG002 - the server's clock is asked
