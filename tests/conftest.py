@@ -36,16 +36,21 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Name the session before its workers start: they inherit the name."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        os.environ[SESSION] = uuid.uuid4().hex
-        if "TMPDIR" not in os.environ and _has_room(SHARED_MEMORY):
-            # Thousands of tests wait for the disk at each commit; that a file is synced is no test's to prove.
-            os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
-        _folder().mkdir(mode=0o755)
-        # PyMySQL reads all authorities anew for each connection: one takes a hundredth of the system's time.
-        authority = _folder() / "authority.pem"
-        trustme.CA().cert_pem.write_to_path(str(authority))
-        os.environ["SSL_CERT_FILE"] = str(authority)
+        begin_session(uuid.uuid4().hex)
     give_none_twice(os.environ[SESSION])
+
+
+def begin_session(name: str) -> None:
+    """Make the folder of a session of tests that is called `name`, and what makes its tests quicker."""
+    os.environ[SESSION] = name
+    if "TMPDIR" not in os.environ and _has_room(SHARED_MEMORY):
+        # Thousands of tests wait for the disk at each commit; that a file is synced is no test's to prove.
+        os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
+    _folder().mkdir(mode=0o755)
+    # PyMySQL reads all authorities anew for each connection: one takes a hundredth of the system's time.
+    authority = _folder() / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    os.environ["SSL_CERT_FILE"] = str(authority)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -22,6 +22,7 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zlib import crc32
 
 from tests.mutants.lines import Covered, gather
 from tests.mutants.places import Change, changes, only_tunes
@@ -75,21 +76,26 @@ def main() -> None:
     parser.add_argument("--second", action="store_true", help="survivors, against the slow proofs of their room")
     parser.add_argument("--tests", action="store_true", help="with the tests as they are now, not as they were copied")
     parser.add_argument("--again", nargs="+", default=[], metavar="FILE", help="survivors, against these test files")
+    parser.add_argument(
+        "--share", default="1/1", metavar="N/OF", help="of those chosen, every OF-th: a process for each"
+    )
     options = parser.parse_args()
+    share, shares = (int(number) for number in options.share.split("/"))
     tree = FOLDER / "tree"
     if not tree.exists():
         _copy(COPIED, tree)
     if options.gather:
         for room in QUICK:
-            if not (FOLDER / f"{room}.xml").exists():
-                gather(FOLDER, tree, room)
+            gather(FOLDER, tree, room)
         return
+    if options.tests:
+        _copy(("tests",), tree)
+    tree = FOLDER / f"tree{share}"  # whose files this process changes
+    shutil.copytree(FOLDER / "tree", tree, dirs_exist_ok=True)
     paths = [path for name in CORE for path in sorted((tree / "etl" / name).glob("*.py"))]
     found = [change for path in paths for change in changes(path, str(path.relative_to(tree)))]
     results = _Results(FOLDER / "results.jsonl")
     again = bool(options.again or options.second)
-    if options.tests:
-        _copy(("tests",), tree)
     if again:
         chosen = [
             change for change in found if results.fate(change) in UNNOTICED and re.search(options.only, str(change))
@@ -99,6 +105,7 @@ def main() -> None:
     else:
         chosen = _drawn(found, options.count, options.seed)
     chosen = [change for change in chosen if change.path.split("/")[1] in options.rooms]
+    chosen = [change for change in chosen if crc32(str(change).encode()) % shares == share - 1]
     covered = Covered(FOLDER, tree)
     os.chdir(tree)
     with trials(tree) as run:
@@ -219,8 +226,7 @@ def _copy(names: Sequence[str], into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     for name in names:
         if Path(name).is_dir():
-            shutil.rmtree(into / name, ignore_errors=True)
-            shutil.copytree(name, into / name)
+            shutil.copytree(name, into / name, dirs_exist_ok=True)
         else:
             shutil.copy(name, into / name)
 

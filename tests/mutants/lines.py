@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import subprocess
@@ -22,8 +24,18 @@ SLOW += ("api/test_faults.py", "source/test_late_commits.py", "state/test_kills.
 
 
 def gather(folder: Path, tree: Path, room: str) -> None:
-    """Run the tests of `room` in `tree`, and write into `folder` which lines each of them ran and how long it took."""
-    rules = folder / "coverage.ini"
+    """Run the tests of `room` in `tree`, and write into `folder` which lines each of them ran and how long it took.
+
+    Nothing where that is written already, or where another process is at it.
+    """
+    with (folder / f"{room}.lock").open("w") as lock, contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not (folder / f"{room}.xml").exists():
+            _gather(folder, tree, room)
+
+
+def _gather(folder: Path, tree: Path, room: str) -> None:
+    rules = folder / f"coverage.{room}.ini"
     rules.write_text(f"[run]\nsource = etl\nrelative_files = true\ndata_file = {folder / f'coverage.{room}'}\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cov=etl", f"--cov-config={rules}"]
     command += ["--cov-context=test", "--cov-report=", f"--junitxml={folder / f'{room}.xml'}", "--timeout=60"]
@@ -65,10 +77,20 @@ class Covered:
                 text = path.read_text().splitlines()
                 lines = [at for at, line in enumerate(text, 1) if re.search(rf"\b{change.constant}\b", line)]
                 found |= self._of_lines(str(path.relative_to(self._tree)), lines)
+            found |= self._naming(change.constant)
         if len(found) < _FEW:
             # A line that runs when the module is loaded: by a test only where that test was the first to load it.
             found |= self._of_lines(change.path, self._by_line.get(change.path, {}))
         return self._ordered(found, room, most_seconds)
+
+    def _naming(self, constant: str) -> set[str]:
+        """The tests of files that name `constant`: what compares it runs no line that does."""
+        names = {
+            str(path.relative_to(self._tree))
+            for path in (self._tree / "tests").rglob("test_*.py")
+            if re.search(rf"\b{constant}\b", path.read_text())
+        }
+        return {test for test in self._seconds if test.partition("::")[0] in names} - self._failed
 
     def _ordered(self, tests: Iterable[str], room: str, most_seconds: float) -> list[str]:
         """One example of each test, the quickest first, then a second of each: examples of one test notice the same."""

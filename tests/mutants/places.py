@@ -41,7 +41,9 @@ _TUNING = re.compile(
     r"|\b(pool_size|max_overflow|connect_timeout|keepalives\w*|digest_size|buffering|maxsize)\W+\d"
     r"|\bstrict=(True|False)"
 )
-_LOGGING = re.compile(r"_?log(ger)?\.|warnings\.")
+_LOGGING = re.compile(r"(?i:_?log(ger)?)\.|warnings\.")
+# What holds anyway: annotations' imports, and ends that are not reached.
+_ASSERTED = re.compile(r"if TYPE_CHECKING:|raise AssertionError\b")
 
 
 @dataclass(frozen=True, order=True)
@@ -204,6 +206,8 @@ def _meaningful(node: ast.AST) -> Iterator[ast.AST]:
             if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
                 continue
             if isinstance(child, ast.Expr) and _LOGGING.match(ast.unparse(child)):
+                continue
+            if isinstance(child, ast.If | ast.Raise) and _ASSERTED.match(ast.unparse(child)):
                 continue
             yield child
 

@@ -50,20 +50,16 @@ class Trial:
 @contextlib.contextmanager
 def trials(tree: Path) -> Iterator[Callable[[Change, Sequence[str]], Trial]]:
     """A function that tries a change with tests, each beside the same database servers."""
-    os.environ |= {
-        "PYTHONPATH": str(tree),
-        "PYTEST_XDIST_WORKER": "gw0",
-        "SQUEEZELY_ETL_TEST_SESSION": f"mutants{os.getpid()}",
-    }
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ |= {"PYTHONPATH": str(tree), "PYTEST_XDIST_WORKER": "gw0", "PYTHONDONTWRITEBYTECODE": "1"}
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(tree))
     for name in _HEAVY:
         importlib.import_module(name)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the file is put back
-    from tests.conftest import _folder, _worker  # noqa: PLC0415 - reads the session's name
+    from tests.conftest import _folder, _worker, begin_session  # noqa: PLC0415 - the copy's
     from tests.servers.databases import shared_server, stop_servers  # noqa: PLC0415
 
+    begin_session(f"mutants{os.getpid()}")
     try:
         with ExitStack() as servers:
             for kind in ("postgresql", "mariadb"):
