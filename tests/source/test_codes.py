@@ -9,7 +9,7 @@ import psycopg
 from psycopg.errors import lookup
 from pymysql.constants import CR, ER, FIELD_TYPE, FLAG
 
-from etl.source import drivers, fault, kinds
+from etl.source import drivers, fault, kinds, lenient
 from etl.source.fault import Fault
 
 # What pymysql has no name for: ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_SECURE_TRANSPORT_REQUIRED,
@@ -95,3 +95,10 @@ def test_types_of_postgresql() -> None:
     assert named == kinds._POSTGRESQL_OIDS
     assert {oid("json"), oid("jsonb")} == drivers._JSON
     assert {oid("bpchar"), psycopg.postgres.types["bpchar"].array_oid} == drivers._PADDED
+
+
+def test_types_of_postgresql_that_hold_what_python_does_not() -> None:
+    dates = "date time timestamp timestamptz timetz"
+    texts = '"char" name text json bpchar varchar jsonb'
+    assert set(lenient._DATES) == {oid(name) for name in dates.split()}
+    assert set(lenient._TEXTS) == {oid(name) for name in texts.split()} | {0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,6 +64,17 @@ def test_windows_of_a_counting_integer_are_of_time(database_url: str) -> None:
         start, end = source.parse_cursor("2024-01-03"), source.parse_cursor("2024-01-09")
         windows = source.backfill_windows(start, end, "1d", bound=source.upper_bound())
         assert [len(keys_of(source.pages(window))) for window in windows] == [24] * 6
+
+
+@pytest.mark.parametrize(
+    ("at", "is_time"),
+    [("1979-12-31 23:59:59", False), ("1980-01-01", True), ("2200-01-01", True), ("2200-01-01 00:00:01", False)],
+)
+def test_times_from_1980_to_2200_are_believed_to_be_in_the_unit(sqlite_url: str, at: str, *, is_time: bool) -> None:
+    make(sqlite_url, [int(datetime.fromisoformat(f"{at}+00:00").timestamp())], "BIGINT")
+    refused = nullcontext() if is_time else pytest.raises(UsageProblem, match="at does not count epoch_seconds")
+    with refused, opened(sqlite_url, cursor_field="at", cursor_unit="epoch_seconds"):
+        pass
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("epoch_seconds", 1000), ("epoch_milliseconds", 1)])
