@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from etl.errors import StateUnusable, UsageProblem
+from etl.job.loop import Delivery
+from etl.job.prepare import Prepared
+from etl.job.run import RunContext
 from etl.job.start import Limits
 from tests.servers.scripted_rules import unauthorized_from
 from tests.servers.scripted_server import Exchange, ScriptedServer, like_squeezely
@@ -219,7 +222,8 @@ def test_an_older_version_never_stays_the_last_one(sqlite_url: str, make_job: An
 
     with ScriptedServer([slow]) as api:
         job = make_job(sqlite_url, api, fields="userid: {column: id, type: text}, firstname: name")
-        backfill = threading.Thread(target=job.backfill, args=("2024-01-01", "2024-02-01"))
+        outcomes = []
+        backfill = threading.Thread(target=lambda: outcomes.append(job.backfill("2024-01-01", "2024-02-01")))
         backfill.start()
         asked.wait(30)
         run_sql(sqlite_url, "UPDATE t SET name = 'newer', at = '2024-03-01 00:00:00'")
@@ -227,6 +231,7 @@ def test_an_older_version_never_stays_the_last_one(sqlite_url: str, make_job: An
         newer_sent.set()
         backfill.join()
         assert [event["firstname"] for event in api.accepted] == ["newer", "older"]
+        assert outcomes[0].books.reasons == {"overtaken": 1}
         with job.state() as state:
             assert state.dead_letter_counts() == {"overtaken": 1}
         assert job.retry().books.sent == 1
@@ -234,3 +239,26 @@ def test_an_older_version_never_stays_the_last_one(sqlite_url: str, make_job: An
         with job.state() as state:
             assert state.dead_letter_counts() == {}
         assert job.run().books.sent == 0
+
+
+def test_a_row_that_was_read_before_its_letter_was_written_does_not_close_it(sqlite_url: str, make_job: Any) -> None:
+    """A run's page tells that the row is as the receiver has it; since it was read a backfill found it invalid."""
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT, email TEXT)")
+    run_sql(sqlite_url, "INSERT INTO t VALUES (1, '2024-01-01 00:00:00', 'a@shop.nl')")
+    job = make_job(sqlite_url, fields="email: email")
+    assert job.run("beginning").books.sent == 1
+
+    def invalid_meanwhile(delivery: Delivery, _: RunContext) -> None:
+        take_in = delivery._record
+
+        def record(page: Prepared) -> None:
+            run_sql(sqlite_url, "UPDATE t SET email = 'nothing'")
+            assert job.backfill("2024-01-01", "2024-02-01").books.invalid == 1
+            take_in(page)
+
+        delivery._record = record  # type: ignore[method-assign]
+
+    again = job.run("beginning", move_checkpoint=True, started=invalid_meanwhile)
+    assert (again.exit_code, again.books.unchanged) == (0, 1)
+    with job.state() as state:
+        assert state.dead_letter_counts() == {"invalid_email": 1}

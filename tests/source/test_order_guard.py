@@ -260,3 +260,31 @@ def test_a_row_that_the_spool_puts_behind_another_window_ends_the_run(sqlite_url
         windows = source.backfill_windows(0, 40, 10)
         with pytest.raises(SourceFailed, match=r"source\.primary_key: id of t: rows are missing"):
             list(source.pages(windows[0]))
+
+
+@pytest.mark.parametrize(("asked", "absent"), [((1, 98, 99), False), ((98, 99, 1), False), ((97, 98, 99), True)])
+def test_keys_are_gone_where_neither_the_first_nor_the_last_is_found_alone(
+    sqlite_url: str, asked: tuple[int, ...], *, absent: bool
+) -> None:
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    with opened(sqlite_url) as source:
+        assert source.parts.guard.absent([(key,) for key in asked]) is absent
+
+
+@pytest.mark.parametrize(("missed", "reads"), [(0, 1), (2, 3)])
+def test_rows_that_are_found_by_their_keys_at_the_third_reading_are_there(
+    sqlite_url: str, missed: int, reads: int
+) -> None:
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    answers: list[list[Any]] = [[]] * missed + [[(1,)]] * 9
+    with opened(sqlite_url) as source:
+        assert source.parts.guard.complete([(1,)], lambda: answers.pop(0)) == [(1,)]
+    assert len(answers) == missed + 9 - reads
+
+
+def test_rows_that_three_readings_do_not_find_by_their_keys_end_the_run(sqlite_url: str) -> None:
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    answers: list[list[Any]] = [[]] * 9
+    with opened(sqlite_url) as source, pytest.raises(SourceFailed, match="are not found by their keys"):
+        source.parts.guard.complete([(1,)], lambda: answers.pop(0))
+    assert len(answers) == 6
