@@ -76,6 +76,15 @@ def test_where_each_request_has_one_event_the_guilty_keep_no_other_back(
     assert carrier.courier.trouble is None
 
 
+def test_what_redirects_is_a_firewall_once_others_passed_and_the_wrong_address_before() -> None:
+    stop = Stop(CredentialsRefused("it redirects"), "HTTP 302", unless_others_pass=Refusal("http_302", "moved"))
+    later = carry(given(20), failing(stop, 12), batch_size=5, concurrency=1, span_events=400)
+    assert (later.courier.trouble, later.rejected) == (None, [(12, "http_302")])
+    assert delivered(later) == [seq for seq in rows(20) if seq != 12]
+    first = carry(given(20), failing(stop, 2), batch_size=5, concurrency=1, span_events=400)
+    assert (first.courier.trouble, delivered(first), first.rejected) == (stop.error, [], [])
+
+
 def test_a_row_that_fails_with_nothing_beside_it_is_named() -> None:
     """So that a person can take it out; whether it is at fault is not known."""
     carrier = carry(given(1), failing(BROKEN, 0), **LARGE)
