@@ -87,6 +87,8 @@ def test_older_news_does_not_close_a_dead_letter_and_news_of_the_same_reading_do
     state.bury([replace(letter((1,)), stamp=first)])
     (found,) = state.open_dead_letters()
     assert found.reason != "invalid_email", "what was read earlier does not replace it"
+    state.bury([replace(letter((1,)), stamp=second)])
+    assert [found.reason for found in state.open_dead_letters()] == ["invalid_email"]
     state.close_unchanged([before.ledger_key], stamp=second)
     assert state.open_dead_letters() == []
 
