@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,6 @@ def test_explain_tells_the_answer_to_an_accepted_event(
 ) -> None:
     """Its users are told to look at the answer first; the log of the night has none."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", os.fspath(tmp_path))
     url = f"sqlite:///{tmp_path}/shop.sqlite"
     run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, mail TEXT, name TEXT)")
     for number in range(1, 6):

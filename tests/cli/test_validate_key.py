@@ -48,7 +48,6 @@ def test_the_key_is_right_wrong_or_unclear(
     words: str,
 ) -> None:
     """The call links a shop, so that its no for a plain key may mean nothing: a deployment must not fail for it."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     url = f"sqlite:///{tmp_path}/shop.sqlite"
     run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, mail TEXT)", "CREATE INDEX n ON t (n)")
     run_sql(url, "INSERT INTO t VALUES (1, 1, 'p1@example.com')")

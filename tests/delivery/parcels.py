@@ -16,11 +16,23 @@ from etl.verdict.judge import Accepted, Refusal, TryAgain, Verdict
 EVA, EVAS_HASH = "e:eva@example.com", "e:cfc3a741cd240fc78f236edff0d7f5f98319bf992229dc1919833fbdb2e8cc55"
 REFUSAL = Refusal("TIMESTAMP_ERROR", "the timestamp cannot be read")
 DOWN = TryAgain(None, ambiguous=True, throttled=False, cause="HTTP 503")
+BROKEN = TryAgain(None, ambiguous=True, throttled=False, cause="HTTP 500", may_be_event=True, words="no such letter")
 LOGIN_PAGE = TryAgain(None, ambiguous=True, throttled=False, cause="answer is not the API's", unreadable=True)
 
 
 def throttled(after_seconds: float | None = None) -> TryAgain:
     return TryAgain(after_seconds, ambiguous=False, throttled=True, cause="HTTP 429")
+
+
+def steady() -> float:
+    """A jitter that is no chance."""
+    return 0.5
+
+
+def leaves_now(courier: Courier, now: float) -> list[int] | None:
+    """The rows of the request that may leave at `now`; None: none may."""
+    request = courier.next_request(now=now, jitter=steady)
+    return None if request is None else [item.seq for item in request.events]
 
 
 def event(seq: int, *identities: str, size: int = 10) -> Event:

@@ -13,10 +13,9 @@ from etl.delivery.courier import Request
 from etl.delivery.lanes import Batch
 from etl.delivery.slot import Slot
 from etl.errors import CredentialsRefused, StoppedEarly
-from etl.verdict.judge import Accepted, Refusal, Refused, Stop, TryAgain, Verdict
-from tests.delivery.parcels import DOWN, Api, Carrier, carry, event, make_courier, page, pages
+from etl.verdict.judge import Accepted, Refusal, Refused, Stop, Verdict
+from tests.delivery.parcels import BROKEN, DOWN, Api, Carrier, carry, event, make_courier, page, pages
 
-BROKEN = TryAgain(None, ambiguous=True, throttled=False, cause="HTTP 500", may_be_event=True, words="no such letter")
 WRONG_KEY = Refused(
     Refusal("http_403", "Forbidden"), Stop(CredentialsRefused("wrong key"), "HTTP 403"), stop_at_once=True
 )

@@ -8,34 +8,25 @@ from dataclasses import replace
 import pytest
 
 from etl.delivery.blame import Blame, Elsewhere, Trouble
-from etl.delivery.courier import Courier, Request
+from etl.delivery.courier import Request
 from etl.delivery.lanes import Batch
 from etl.delivery.slot import Piece, Slot
 from etl.errors import CredentialsRefused
 from etl.event.event import Event
 from etl.verdict.judge import Accepted, Partly, Refused, Stop, TryAgain, Verdict
 from tests.delivery.parcels import (
+    BROKEN,
     DOWN,
     REFUSAL,
     Carrier,
     accept_all,
     carry,
     event,
+    leaves_now,
     make_courier,
     page,
     throttled,
 )
-
-BROKEN = TryAgain(None, ambiguous=True, throttled=False, cause="HTTP 500", may_be_event=True, words="no such letter")
-
-
-def steady() -> float:
-    return 0.5
-
-
-def leaves_now(courier: Courier, now: float) -> list[int] | None:
-    request = courier.next_request(now=now, jitter=steady)
-    return None if request is None else [item.seq for item in request.events]
 
 
 @pytest.mark.parametrize("before", [(), (DOWN,), (DOWN, throttled()), (throttled(),)], ids=str)

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from etl.delivery.courier import Courier, Request
+from etl.delivery.courier import Request
 from etl.delivery.lanes import Lanes
 from etl.delivery.retry import Patience, RetrySettings
 from etl.delivery.settlement import Prefix
 from etl.delivery.throttle import BudgetState, MemoryBudget, Rates, recover, take
-from etl.verdict.judge import Accepted, Partly, Refused, TryAgain, Verdict
+from etl.verdict.judge import Accepted, Partly, Refused, Verdict
 from tests.delivery.parcels import (
+    BROKEN,
     DOWN,
     EVA,
     EVAS_HASH,
@@ -22,19 +23,9 @@ from tests.delivery.parcels import (
     event,
     make_courier,
     page,
+    steady,
     throttled,
 )
-
-BROKEN = TryAgain(None, ambiguous=True, throttled=False, cause="HTTP 500", may_be_event=True, words="no such letter")
-
-
-def steady() -> float:
-    return 0.5
-
-
-def leaves_now(courier: Courier, now: float) -> list[int] | None:
-    request = courier.next_request(now=now, jitter=steady)
-    return None if request is None else [item.seq for item in request.events]
 
 
 def test_a_flush_is_over_with_the_next_page() -> None:

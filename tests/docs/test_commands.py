@@ -55,7 +55,6 @@ class Reader:
         self.variables = {
             "PATH": f"{COMMANDS}:{os.environ['PATH']}",
             "HOME": str(folder),
-            "XDG_RUNTIME_DIR": str(folder),
             "SQUEEZELY_ETL_SANDBOX_PORT": "0",
         }
         self.done: list[str] = []

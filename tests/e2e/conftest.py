@@ -78,7 +78,6 @@ class Desk:
             "ACCOUNT": "shop-1",
             "API_KEY": "key-of-the-shop",
             "SQUEEZELY_ETL_STATE": str(self.state),
-            "XDG_RUNTIME_DIR": str(self.folder),
             **self.variables,
         }
 

@@ -104,7 +104,6 @@ def test_four_processes_that_share_nothing_but_the_state_keep_one_rate(
             mapping.write_text(text.replace("name: people", f"name: people{number}"))
             environment = {
                 **desk.environment(),
-                "XDG_RUNTIME_DIR": str(host),
                 "TMPDIR": str(host),
                 "SQUEEZELY_ETL_STATE": postgresql_url,
             }

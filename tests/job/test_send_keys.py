@@ -29,7 +29,6 @@ destination: {{url: "{api}", account: {account}, api_key: {key}}}
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     url = f"sqlite:///{tmp_path}/shop.sqlite"
     run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY, mail TEXT, name TEXT)")
     for number in range(1, 6):

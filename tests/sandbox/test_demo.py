@@ -21,7 +21,7 @@ def test_the_demo_shows_every_step_and_its_count_agrees(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "etl.sandbox.demo", "600"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -42,7 +42,7 @@ def test_the_demo_ends_well_when_the_terminals_input_is_closed(tmp_path: Path) -
     with subprocess.Popen(
         [sys.executable, "-m", "etl.sandbox.demo", "300"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "TERM": "dumb"},
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
