@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from etl.checkpoint import DEFAULT_STATE
 from etl.commands.advice import Step, shell_line, shown
 from etl.commands.loading import load
 from etl.commands.suppression_file import read_suppressions, refuse_to_lose, write_suppressions
@@ -36,18 +37,18 @@ TRACKS = ("run", "backfill")
 _IN_THE_ACCOUNT = "the receiver still has the profile: delete it in the account too"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetCall:
-    """The options of `forget`, as given."""
+    """The options of `forget`, each with the default of its option."""
 
-    emails: tuple[str, ...]
-    userids: tuple[str, ...]
-    keys: tuple[str, ...]
-    export_to: Path | None
-    import_from: Path | None
-    state: str
-    output: str
-    yes: bool
+    emails: tuple[str, ...] = ()
+    userids: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    export_to: Path | None = None
+    import_from: Path | None = None
+    state: str = DEFAULT_STATE
+    output: str = "text"
+    yes: bool = False
 
     def check(self, paths: Sequence[Path]) -> None:
         """Refuse options that do not go together. Raises `click.UsageError`."""

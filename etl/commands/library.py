@@ -189,7 +189,7 @@ def forget(
         raise ValueError("forget needs a mapping, and email, userid or key")
     files = tuple(map(Path, paths)) if key is None else (_file(*paths),)
     emails, userids, keys = (() if one is None else (one,) for one in (email, userid, key))
-    call = ForgetCall(emails, userids, keys, export_to=None, import_from=None, state=state, output="text", yes=True)
+    call = ForgetCall(emails=emails, userids=userids, keys=keys, state=state, yes=True)
     return erase(files, call)
 
 

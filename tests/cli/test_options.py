@@ -82,7 +82,7 @@ def test_no_command_is_left_out() -> None:
     assert commands == set(CALLS)
 
 
-@pytest.mark.parametrize("words", ["run", "backfill", "retry"])
+@pytest.mark.parametrize("words", ["run", "backfill", "retry", "forget"])
 def test_what_a_call_leaves_out_is_what_the_option_leaves_out(words: str, tmp_path: Path) -> None:
     """`etl.run` says only what it wants to differ."""
     mapping = tmp_path / "m.yaml"

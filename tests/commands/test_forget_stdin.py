@@ -16,7 +16,7 @@ NO_FILE = Path("no-such-mapping.yaml")
 def refusal(monkeypatch: pytest.MonkeyPatch, stdin: str, emails: tuple[str, ...], userids: tuple[str, ...]) -> str:
     """How a call ends that reads `stdin`: its mapping does not exist, so that it ends in any case."""
     monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-    call = ForgetCall(emails, userids, (), None, None, "state.sqlite", "text", yes=True)
+    call = ForgetCall(emails=emails, userids=userids, state="state.sqlite", yes=True)
     with pytest.raises(EtlError) as caught:
         forget((NO_FILE,), call)
     return str(caught.value)
