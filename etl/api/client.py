@@ -117,10 +117,10 @@ class ApiClient:
             reader.truncated = True
         finally:
             response.close()
-            # A response refers to its stream and that to it: without it the request's body is free at once.
+            # Response and stream refer to each other: without this the request's body would wait for the collector.
             response.stream = NO_STREAM
         if not reader.truncated and self._transport.surplus():
-            # Whose answer is it? On a kept connection the rest would count as the next request's.
+            # Bytes behind the answer: on a kept connection they would be read as the answer to the next request.
             return Failure.SURPLUS
         return Answer(
             status=response.status_code,

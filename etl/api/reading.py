@@ -42,7 +42,7 @@ def read_head(headers: Sequence[tuple[bytes, bytes]], *, now: datetime) -> Head:
     for raw_name, raw_value in headers:
         name = raw_name.lower()
         if name == b"retry-after" and "retry-after" in kept:
-            # Of a server and the proxies before it: which of them counts is not decided here.
+            # One from the server, others from proxies before it: `etl.verdict.retry_after` decides which counts.
             joined = kept["retry-after"] + SEPARATOR + raw_value[:_MAX_HEADER].decode("latin-1")
             if len(joined) <= _MAX_HEADERS:
                 kept["retry-after"] = joined

@@ -19,7 +19,7 @@ from etl.cli.mistakes import did_you_mean
 _MAPPING_FILES = (".yaml", ".yml")
 
 
-# Of a database, with what may be its password; also without its scheme.
+# The URL of a database, also without its scheme: it may hold a password.
 URL_LIKE = re.compile(r"://|:.*@", re.DOTALL)
 
 

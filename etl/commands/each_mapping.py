@@ -62,7 +62,7 @@ class Stopper:
     def signalled(self, number: int) -> None:
         """Ask for the clean stop. Safe in a signal handler: a SimpleQueue's put may interrupt itself."""
         self.error = Interrupted("stopped by a signal; the checkpoint is saved", signal_number=number)
-        # Waits for a lock or for the database end at once.
+        # Ends a wait for a lock or for the database at once.
         self._clock.interrupt()
         if self._delivery is not None:
             self._delivery.stop(self.error)
@@ -171,7 +171,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
 def _state(call: Call, clock: SystemClock) -> Iterator[StateStore]:
     looks = call.dry_run or (call.needs_state and not state_exists(call.state))
     with open_state(call.state, clock=clock, write=not looks) as store:
-        # A first run makes its state, which needs no words.
+        # That a first run makes its state is expected, and is not told.
         if call.command != "run" and call.heard is None:
             tell_if_new(store)
         yield store
@@ -332,7 +332,7 @@ def _rows_in(mapping: Mapping, windows: Sequence[Window], *, clock: Clock) -> in
 
 
 def _print(text: str, call: Call) -> None:
-    # It need not be read: the work of the other mappings goes on. A dry run has no other purpose, and ends.
+    # A dry run is there for its output, and ends when that cannot be written; a run that sends goes on.
     if call.dry_run:
         click.echo(text)
     else:

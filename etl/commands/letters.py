@@ -148,5 +148,5 @@ def require_reason(reason: str, paths: Sequence[Path], *, state: str, clock: Clo
     if counts and reason not in PROBLEMS:
         near = nearest(reason, counts)
         raise UsageProblem(f"{message}, so nothing was sent", hint=f"{f'did you mean {near}? ' if near else ''}{there}")
-    # As on a good night of a crontab that retries one reason.
+    # No mistake: a crontab retries one reason each night, and on most nights nothing is open for it.
     tell(f"{message}; {there}")

@@ -82,7 +82,7 @@ class Reports:
         self._expected = mappings
 
     def refused(self, error: EtlError) -> None:
-        """Know that mappings could not even be loaded, while others are worked on."""
+        """Report that some mappings could not be loaded; the others are worked on."""
         self._refused = error
 
     def begun(self) -> None:
@@ -117,7 +117,7 @@ class Reports:
         from etl.monitoring.pushgateway import push_metrics
 
         if (said := push_metrics(self._pushgateway, ending)) is not None:
-            # Not asked again, or one that is away would cost its time for every mapping.
+            # Not asked again: a Pushgateway that is away would cost its time-out for every mapping.
             self._pushgateway = None
             self._say(f"the figures were not taken by the Pushgateway: {said}")
 

@@ -15,7 +15,7 @@ from etl.deploy.plan import FINE_CODES, TOLD, File, Plan, comment, first_run, ow
 def render(plan: Plan) -> tuple[File, ...]:
     """The crontab's line, with its instructions as comments."""
     program, environment = join([*plan.command, *plan.run()]), with_environment(plan)
-    # Also what ends before there is a summary has its night in the log.
+    # The date comes before the program, so that a run that ends without a summary stands in the log with its date.
     dated = f"{environment}{{ date -u '+%F %T UTC'; {program}; }}"
     # Any code but these is for a person, and what a line prints cron mails.
     words = f"echo {quote(f'{plan.unit} ended with exit code')} $code, see {quote(str(plan.log))}"

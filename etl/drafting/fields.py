@@ -18,7 +18,7 @@ from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS, ReceiverField, on_inv
 from etl.transform.plausible import implausible
 
 _BY_LOOK = ("email", "currency", "country", "language")
-# Two letters are codes of much else: what is not called like a country or a language is none.
+# Two letters may be a code of anything: only a column with such a word in its name is a country or a language.
 _CALLED = {
     "country": ("land", "country", "ctry", "cntry", "iso"),
     "language": ("lang", "local", "taal", "sprach", "spras"),
@@ -28,7 +28,7 @@ _SHORT = 2
 _NAMELESS = ("field", "col", "column", "kolom", "spalte", "feld", "veld", "attr", "attribute", "value", "extra")
 _AMOUNTS = frozenset({"totalvalue", "price"})
 CENTS = "CHECK: whole numbers; if they are cents: {column: …, transform: [scale(0.01)]}"
-# Whose these are is said in the owner's own words only.
+# Fields of an order: before such a name only a word for an order may stand, as in `order_total`.
 _OWNERS_OF = {"orderid": ORDER_OWNERS, "totalvalue": ORDER_OWNERS}
 
 

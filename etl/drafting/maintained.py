@@ -56,7 +56,7 @@ def _column(database: Database, sql: str, table: TableShape) -> list[str]:
     try:
         return [str(row[0]) for row in database.read(statement).rows]
     except DatabaseFault:
-        return []  # not to be looked at: a hint less
+        return []  # no right to look: the draft has one hint less
 
 
 def _assigns(body: str, column: str, *, dialect: str) -> bool:

@@ -51,7 +51,7 @@ _WORDS = MappingProxyType(
         "note": "a note",
     }
 )
-# What says yes or no, or which of two: of anybody.
+# Words for yes and no, or for one of two: they tell no person from another.
 _HARMLESS_WORDS = """
 0 1 -1 yes no y n ja nee j true false t f on off m v x u w male female unknown none null
 """

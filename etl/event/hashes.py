@@ -100,7 +100,7 @@ class Marker:
         """
         width = len(self.names) * _MARK.itemsize
         told = [b"" if not old else old.ljust(width, b"\0")[:width] for old in before]
-        # What cannot be told differs from itself in nothing.
+        # An event without earlier marks is compared with itself, so that no field differs.
         old = np.frombuffer(b"".join(each or now for each, now in zip(told, after, strict=True)), dtype=_MARK)
         now = np.frombuffer(b"".join(after), dtype=_MARK)
         differs = (old != now).reshape(len(after), len(self.names))

@@ -29,7 +29,7 @@ def identities_of(
 ) -> list[tuple[str, ...]]:
     """The `identities` of `count` events, by column; None is a field that the mapping lacks."""
     if userids is None and emails is not None:
-        # Most mappings.
+        # As in most mappings.
         return [() if email is None else (f"e:{email}",) for email in emails]
     missing = [None] * count
     return list(map(identities, emails or missing, userids or missing))

@@ -264,7 +264,7 @@ class _Tasks(Executor):
         try:
             asked.set_result(given.result())
         except CancelledError:
-            # By the scheduler's end, or by who manages it.
+            # The scheduler ended, or a person cancelled its tasks.
             asked.set_exception(self._cluster.lost())
         except KilledWorker:
             asked.set_exception(BrokenExecutor("every worker died that a task was given to"))

@@ -76,7 +76,7 @@ def one_processor() -> Iterator[frozenset[int]]:
 
 
 def _keep(done: threading.Event) -> None:
-    # This thread alone is bound to none: where the kernel lets it wake up, there is room.
+    # This thread alone may run on any processor: the one on which the kernel wakes it up has room.
     with suppress(OSError):  # a system without /proc: then nothing is gained
         while True:
             _allow({_processor_now()}, but=threading.get_native_id())

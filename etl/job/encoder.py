@@ -55,7 +55,7 @@ class Columns:
         """For another process: numbers and bytes by `marshal`, which costs a fifth of what a pickle does."""
         fields = self.fields if self.bodies is None else {}
         columns: Any = (list(self.rows), fields, self.ledger_keys, self.digests, self.bodies, self.marks)
-        # Version 2: a later one remembers each object, to write it once.
+        # Version 2: later ones keep a table of all objects, so that each is written once, which takes longer.
         return _unpacked, (marshal.dumps(columns, 2),)
 
     def joined(self) -> Sequence[bytes]:
@@ -69,7 +69,7 @@ class Columns:
     def keep(self, wanted: Sequence[bool]) -> None:
         """Drop the rows that are not wanted."""
         if not any(wanted):
-            # Most pages of a nightly run.
+            # As in most pages of a nightly run: nothing changed.
             self.rows = self.ledger_keys = self.digests = ()
             self.fields = dict.fromkeys(self.fields, ())
             self.hashes = {}

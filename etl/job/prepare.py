@@ -279,7 +279,7 @@ def _kept(values: list[Any]) -> list[Any]:
     """
     if not {int, str}.issuperset(map(type, values)):
         return values
-    # Version 2: a later one remembers each object, to write it once.
+    # Version 2: later ones keep a table of all objects, so that each is written once, which takes longer.
     copies: list[Any] = marshal.loads(marshal.dumps(values, 2))  # noqa: S302 - of a moment ago
     return copies
 

@@ -32,7 +32,7 @@ def preview(
     if keys:
         left, pages = len(keys), source.pages_by_key(keys)
     else:
-        # How far to look for rows that fail is not known.
+        # Nothing tells how many rows have to be read until enough of them fail.
         left, pages = limit, source.pages(Window(), limit=None if only_invalid else limit)
     for page in pages:
         for row in _previewed(page, transform):

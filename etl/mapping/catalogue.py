@@ -35,7 +35,7 @@ __all__ = [
 
 CUSTOM_PREFIX = "custom_"
 IDENTITY_FIELDS = ("email", "userid")
-# One value is one profile, or one purchase: where it is pieced together, a piece that is missing would merge strangers.
+# Each value stands for one profile or one purchase: a template with a missing part would give several the same one.
 UNIQUE_FIELDS = frozenset({*IDENTITY_FIELDS, "sqzly_cookie", "orderid"})
 # Consent. An account shows what a back-end event said of it in the profile, never in the event.
 CONSENT_FIELDS = ("newsletter", "service", "marketing")

@@ -27,7 +27,7 @@ _MISSING: dict[Path, str] = {
     ("source", "primary_key"): "is missing; a unique column tells rows with one cursor apart",
 }
 
-# What is neither here nor in a test is the rule of a field.
+# The model of each section; any other place in the file, but those of `tests`, is the rule of a field.
 _SECTIONS: dict[Path, type[Section]] = {
     (): MappingFile,
     ("source",): Source,

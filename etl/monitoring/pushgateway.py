@@ -55,7 +55,7 @@ def _push(gateway: Secret, ending: Ending) -> None:
     of_run = {series: value for series, value in figures.items() if "command" in dict(series.labels)}
     of_mapping = {series: value for series, value in figures.items() if series not in of_run}
     if ending.dead_letters == {}:
-        # Nothing in its place would leave yesterday's letters open.
+        # Without this zero the Pushgateway would go on showing yesterday's letters as open.
         of_mapping[Series(DEAD_LETTERS, ())] = 0
     # When it is not known whether a run was ever done, what stands there is left: POST replaces figure by figure.
     send = pushadd_to_gateway if ending.last_done_at is None else push_to_gateway

@@ -1,7 +1,7 @@
 """One question about many rows, such as the highest cursor: also where `where` fails for one of them.
 
-The rule: such a row ends no question. What is asked then is asked of all rows, filtered out or not: an upper bound, a
-number of rows or a place that is taken so lies a little further, and the reading of pages finds the row itself.
+The rule: such a row makes no question fail. The question is asked again of all rows, without `where`: the upper bound,
+number or place that it finds lies a little further than needed, and the reading of pages meets the row itself.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def arguments(url: sa.URL, limits: Limits, instants: tzinfo) -> dict[str, Any]:
                     # As the other drivers of PostgreSQL: `charset` is its other name in a URL.
                     "client_encoding": url.query.get("client_encoding", url.query.get("charset", "utf8"))
                 },
-                # Until it is connected; see `wait_for_rows`.
+                # For connecting alone; `wait_for_rows` sets another one afterwards.
                 "timeout": limits.connect_seconds,
             }
         case "pymysql" | "mysqldb":

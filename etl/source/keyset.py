@@ -59,13 +59,13 @@ class Keyset:
         if len(plan.cursor_parts) > 1:
             self._row = [one.label(plan.cursor_field) if one is self._cursor else one for one in self._row]
         self._patterns = None if shape is None else (digits_as_zeros(self._cursor, dialect=dialect), shape)
-        # Made once, as the place below.
+        # Made once, as `_compared` below.
         self._alike = None if self._patterns is None else self._shaped()
         self._where = plan.where
         self._dialect = dialect
         self._row_values = dialect in ROW_VALUE_DIALECTS
-        # Made once: compared, it is in a cycle with its operators, and one a page would wait for the collector between
-        # the values of pages.
+        # Made once: a compared expression and its operators refer to each other, so that one made for each page would
+        # stay in memory, between the values of pages, until the collector runs.
         self._compared = self._comparable(relation, plan)
         self._place = sa.tuple_(*(column for column, _ in self._compared))
 
@@ -244,7 +244,7 @@ class Keyset:
         assert self._patterns is not None
         look, shape = self._patterns
         alike = look.in_(shape.patterns)
-        # With 0 for each digit +01:00 and +02:00 look alike.
+        # The pattern has 0 for each digit, so that +01:00 and +02:00 look alike: the zone is compared as well.
         return sa.and_(alike, self._cursor.like(f"%{shape.zone}")) if shape.zone[-1:].isdigit() else alike
 
     def _selected(self, columns: Sequence[Any], window: Window) -> sa.Select[Any]:

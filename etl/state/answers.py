@@ -28,7 +28,7 @@ class Answers:
         self._database: Final = database
         self._mapping_id: Final = mapping_id
         self._hasher: Final = KeyHasher(hash_key)
-        # The run before whose first answer the others of its track were dropped.
+        # The run for which the answers to earlier runs of its track were dropped already.
         self._emptied_for: int | None = None
 
     def record(
@@ -64,7 +64,7 @@ class Answers:
         return None
 
     def _keys(self, events: Sequence[Event]) -> list[bytes]:
-        # None has one with `resend: always`.
+        # With `resend: always` no event has a ledger key.
         if events[0].ledger_key:
             return [event.ledger_key for event in events]
         return self._hasher.ledger_keys([event.key for event in events])

@@ -36,7 +36,7 @@ class Binding:
         self._mapping_id: Final = mapping_id
         self._hash_key: Final = hash_key
         self._mapping: Final = mapping
-        # What a run works with, until it is stored: the names that are not yet.
+        # The parts of the fingerprint that are not stored yet, by name.
         self._unbound: dict[str, str] = {}
 
     def confirm(self, fingerprint: Mapping[str, str]) -> None:

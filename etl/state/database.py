@@ -153,7 +153,7 @@ class Database:
 
         Waits for a thread that is busy with one: SQLite would crash the process. Its next statement is refused.
         """
-        with self._writing, self._reading:  # in the order of a thread that reads within a transaction
+        with self._writing, self._reading:  # in the order in which a thread takes them that reads within a transaction
             with suppress(*self.errors.kinds):
                 self._reader.close()
             if self._writer is not None:

@@ -82,7 +82,7 @@ class DeadLetters:
                 continue
             if not tried_again and (reason, said, bytes(refused)) == (letter.reason, words, digest):
                 continue
-            if run_id != letter.run_id:  # one run tries a row once, however often it tells
+            if run_id != letter.run_id:  # several refusals of a row within one run are one attempt
                 attempts += 1
             last, by = letter.last_at.isoformat(), letter.run_id
             row = (text, letter.reason, words, attempts, opened, last, digest, by, letter.stamp)

@@ -369,7 +369,7 @@ class MappingState:
 
     def _trusted_after(self) -> int:
         if not self._writable and self.forgotten_run() is not None:
-            return self._stamp()  # as the next run will have it
+            return self._stamp()  # as it will be at the next run
         sql = "SELECT trusted_after FROM etl_mapping WHERE mapping_id = ?"
         rows = self._database.rows(sql, (self.mapping_id,))
         return int(rows[0][0]) if rows else -1

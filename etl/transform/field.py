@@ -250,7 +250,7 @@ def _trimmed(cells: Cells) -> Cells:
 
 
 def _without_outer_space(value: Any) -> Any:  # noqa: ANN401  # any value of a column
-    # Exactly a text: a broken JSON is one that remembers why.
+    # Not `isinstance`: broken JSON is a subclass of str that keeps what is wrong with it.
     if type(value) is str:
         return value.strip()
     if isinstance(value, list):

@@ -1,6 +1,6 @@
 """The rule of each type of the mapping language, for a column of a given kind.
 
-The rule of rules: one table, so that a type that the catalogue knows is a type that the transform has.
+The rule: every type of `etl.mapping.catalogue` stands in this one table.
 """
 
 from __future__ import annotations

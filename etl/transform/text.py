@@ -1,8 +1,9 @@
 r"""Text: what the receiver gets for fields such as names, ids and postal codes.
 
 The rule: a text passes without the white space around it, otherwise unchanged, or not at all. Lone surrogates, NUL and
-control characters other than tab, LF and CR
-(Unicode category Cc, U+0080 to U+009F included) are problems, because they break the request or the reader.
+control characters other than tab, LF and CR (Unicode category Cc, U+0080 to U+009F included) are problems, because they
+break the request or the reader.
+
 Other values have one form: integers and decimals their exact digits, floats the shortest that is read back the same
 (without `.0` when whole), true and false, dates and datetimes ISO 8601, UUIDs their canonical text.
 """
