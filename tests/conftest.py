@@ -82,9 +82,12 @@ def mariadb_server(servers_folder: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A Dask scheduler and two workers, which tests leave as they found them."""
+    """A Dask scheduler and two workers, which tests leave as they found them.
+
+    Not for the session: one that does nothing takes an eighth of a processor, and starts within 3 seconds of one.
+    """
     with dask_cluster(tmp_path_factory.mktemp("dask")) as cluster:
         yield cluster
 
