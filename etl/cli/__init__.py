@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
+
+DISTRIBUTION = "squeezely-etl"
 
 
 def main() -> None:
@@ -24,12 +27,41 @@ def _run() -> int:
 
     prepare_streams()
     from etl.cli.boundary import run
-    from etl.cli.origin import tell_if_another
     from etl.screen.telling import show_bug
 
     # Its text may quote a value of a row, which Python would print.
     threading.excepthook = lambda ended: show_bug(ended.exc_value) if ended.exc_value else None
-    tell_if_another()
+    _tell_if_another()
     code = run(sys.argv[1:])
     flush()
     return code
+
+
+def _tell_if_another() -> None:
+    """Say on stderr, in one line, that a folder `etl` beside a project was imported in place of the installed one."""
+    import etl
+    from etl.screen.streams import say
+
+    imported = Path(etl.__file__).resolve().parent
+    if imported.parent.name in {"site-packages", "dist-packages"}:
+        return
+    installed = _installed()
+    if installed is not None and installed != imported:
+        say(f"this is the etl of {imported}, not the installed one of {installed}", err=True)
+
+
+def _installed() -> Path | None:
+    """The package's folder as installed; None when it is not installed."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        found = distribution(DISTRIBUTION)
+    except PackageNotFoundError:
+        return None
+    # An editable install has its files elsewhere, and says where (PEP 610).
+    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        return Path(unquote(urlsplit(origin["url"]).path)).resolve() / "etl"
+    return Path(str(found.locate_file("etl"))).resolve()

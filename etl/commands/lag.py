@@ -179,7 +179,7 @@ def _differing(mapping: Mapping, store: StateStore, *, clock: Clock) -> int | No
         return None
     # It loads what maps rows.
     from etl.commands.wiring import run_context
-    from etl.job.changed_mapping import rows_that_differ
+    from etl.job.forecast import rows_that_differ
 
     try:
         with run_context(mapping, store, clock=clock) as context:

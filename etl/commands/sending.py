@@ -130,7 +130,7 @@ def run_all(
 def _with_differing(context: RunContext, outcome: Outcome) -> Outcome:
     if outcome.mapping_change is None or outcome.error is not None:
         return outcome
-    from etl.job.changed_mapping import rows_that_differ
+    from etl.job.forecast import rows_that_differ
 
     return replace(outcome, differing=rows_that_differ(context))
 

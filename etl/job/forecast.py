@@ -13,6 +13,7 @@ import orjson
 
 from etl.books import Books
 from etl.checkpoint import Checkpoint
+from etl.errors import EtlError
 from etl.event.encode import envelope
 from etl.event.event import Event
 from etl.exact import key_text
@@ -27,6 +28,8 @@ from etl.mapping.model import Mapping
 from etl.page import Window
 
 EXAMPLES = 3
+# So many rows are read and mapped in a second or two.
+QUICKLY = 20_000
 
 if TYPE_CHECKING:
     from etl.job.run import RunContext
@@ -166,3 +169,20 @@ def forecast_outcome(  # noqa: PLR0913 - what an outcome of a dry run is made of
         follows_clock=context.source.follows_clock,
         mapping_change=context.mapping_change,
     ).ended(context.clock.utc_now())
+
+
+def rows_that_differ(context: RunContext) -> int | None:
+    """How many accepted rows of the whole source would be sent as changed; None where that is not quickly counted."""
+    if context.mapping.resend == "always":
+        return None
+    try:
+        rows = context.source.count_for_report(Window())
+        if rows is None or rows > QUICKLY:
+            return None
+        looked = Forecaster(
+            context.mapping, prepare=context.preparer(compare=True), fuse=context.fuse, letters=context.state.letters
+        )
+        looked.read(context.source, context.source.start_windows(None, context.source.upper_bound()))
+    except EtlError:
+        return None  # the work itself tells what is wrong
+    return looked.books.changed

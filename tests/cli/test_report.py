@@ -112,7 +112,7 @@ def test_it_tells_what_changed_of_the_mapping_and_how_the_windows_balance(shop: 
 
 
 def test_a_change_that_takes_long_to_count_says_so(shop: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.job.changed_mapping.QUICKLY", 5)
+    monkeypatch.setattr("etl.job.forecast.QUICKLY", 5)
     shop.call("run", "people.yaml", "--start-from", "beginning")
     shop.mapping.write_text(shop.mapping.read_text().replace("custom_points: points", "custom_score: points"))
     shop.call("run", "people.yaml", "--dry-run", "--report", FOUND)

@@ -12,7 +12,7 @@ import pytest
 
 from etl.errors import StoppedEarly, UsageProblem
 from etl.host.dask_cluster import DaskCluster
-from tests.servers.dask import Cluster, dask_cluster
+from tests.servers.dask import dask_cluster
 from tests.servers.ports import LOOPBACK
 from tests.source.clocks import FakeClock
 
@@ -75,7 +75,7 @@ def test_a_port_that_takes_a_connection_and_never_answers_is_no_scheduler() -> N
     assert silent.value.message == f"no Dask scheduler answered at {address}"
 
 
-def test_a_cluster_whose_certificates_are_not_configured_is_told_which_variables_name_them(cluster: Cluster) -> None:
+def test_a_cluster_whose_certificates_are_not_configured_is_told_which_variables_name_them() -> None:
     with pytest.raises(UsageProblem) as refused:
-        DaskCluster(cluster.address.replace("tcp:", "tls:"), same=(), clock=FakeClock())
+        DaskCluster(f"tls://{LOOPBACK}:9", same=(), clock=FakeClock())
     assert "DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in str(refused.value.hint)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from etl.errors import UsageProblem
-from etl.job.changed_mapping import rows_that_differ
+from etl.job.forecast import rows_that_differ
 from etl.job.outcome import Outcome
 from etl.job.start import Limits
 from etl.mapping.change import MappingChange, compared
