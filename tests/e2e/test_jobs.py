@@ -61,12 +61,12 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_thirty_mappings_of_three_accounts_run_four_at_a_time_and_one_is_broken(desk: Any) -> None:
+def test_twelve_mappings_of_three_accounts_run_four_at_a_time_and_one_is_broken(desk: Any) -> None:
     """Each arrives whole, each has one summary, and the worst code is the process'."""
     desk.fill(12)
     with ScriptedServer(credentials=None) as server:
         desk.api_url = server.url
-        names = prepare(desk, 30)
+        names = prepare(desk, 12)
         for at, name in enumerate(names):
             file = desk.folder / f"{name}.yaml"
             file.write_text(file.read_text().replace("${ACCOUNT}", f"shop-{at % 3}"))
@@ -74,7 +74,7 @@ def test_thirty_mappings_of_three_accounts_run_four_at_a_time_and_one_is_broken(
         broken.write_text(broken.read_text().replace("table: people", "table: nowhere"))
         ended = desk.call("run", str(desk.folder), "--start-from", "beginning", "--jobs", "4", "-o", "json")
         summaries = {line["mapping"]: line for line in map(json.loads, ended.out.splitlines())}
-        assert (ended.code, len(ended.out.splitlines()), sorted(summaries)) == (2, 30, names), ended.err
+        assert (ended.code, len(ended.out.splitlines()), sorted(summaries)) == (2, 12, names), ended.err
         codes = {name: line["exit_code"] for name, line in summaries.items()}
         assert codes == dict.fromkeys(names, 0) | {names[7]: 2}
         assert Counter(event["event"] for event in server.accepted) == {

@@ -20,7 +20,7 @@ from tests.processes.forked_cli import Child, Ended, ForkedCli
 from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
 PROCESSES = 20
-ROUNDS = 25
+ROUNDS = 8
 CREDENTIALS = ("shop-1", "key-of-the-shop")
 HERE = re.escape(socket.gethostname())
 HELD = re.compile(
