@@ -3,44 +3,80 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from etl.delivery.endings import Endings
+from etl.delivery.settings import CourierSettings
 from etl.delivery.settlement import RejectedEvent
 from etl.delivery.slot import Slot
 from etl.errors import EtlError
+from etl.event.event import Event
 
 # So many batches may be under way beyond `concurrency` where all of them fail: as many as one may have questions.
 MOST_PROBES = 8
 
 
 class Further:
-    """How many events behind those that fail are asked.
+    """The questions that are asked after the run came to an end that may be the fault of rows.
 
-    probes: so many of them. end: why the run ends unless one of them is accepted; while it is not None no other event
-    leaves.
+    end: why the run ends unless one of them is accepted; None: none is asked. While there are questions, what is left
+    leaves in single events: those that failed in company, and as many that stand behind them; each once, without wait.
     """
 
     def __init__(self) -> None:
-        self.probes = MOST_PROBES
         self.end: EtlError | None = None
+        self._most = self._left = MOST_PROBES
+        self._accepted = False
 
-    def begin(self, slots: Iterable[Slot], *, probes: int, end: EtlError | None) -> None:
-        """From now on ask up to `probes` events, and let those in `slots` wait for what is said to them."""
-        self.probes, self.end = probes, end
+    @property
+    def more_span(self) -> int:
+        """So many events more may leave for the questions."""
+        return self._most - MOST_PROBES
+
+    def begin(self, slots: Iterable[Slot], *, most: int, end: EtlError | None) -> None:
+        """Ask about the events of `slots` and those behind; most: of each so many, until one is accepted."""
+        self._most = self._left = most
+        self.end, self._accepted = end, False
         for slot in slots:
-            slot.again(at=math.inf)
+            if not slot.flying:
+                slot.stand_alone()
+            self.turn(slot)
 
-    def accepted(self, slots: Iterable[Slot]) -> None:
-        """Something was accepted: those that failed have their turn."""
-        if self.end is not None:
-            self.end = None
-            for slot in slots:
-                slot.again(at=0.0)
+    def places(self, slots: Collection[Slot], settings: CourierSettings) -> int:
+        """How many events may leave in a new request; a parked slot's count, but must not keep all others out."""
+        size = settings.batch_size
+        free = settings.concurrency * size - sum(slot.left if slot.parked else size for slot in slots)
+        if free <= 0 and settings.wide and len(slots) < settings.concurrency + self._most:
+            # Another event tells whether those that fail are at fault, or the API; several of them may stand in a row.
+            return int(all(slot.stuck for slot in slots))
+        return min(size, free)
 
-    def again_at(self, moment: float) -> float:
-        """When an event that failed leaves again, which would be at `moment`."""
-        return moment if self.end is None else math.inf
+    def turn(self, slot: Slot) -> None:
+        """What leaves next of `slot` while there are questions: one that was not tried, or nothing."""
+        asks = self._left > 0 and slot.next_untried()
+        self._left -= asks
+        slot.again(at=0.0 if asks else math.inf)
+
+    def accepted(self) -> None:
+        """Something was accepted."""
+        self._accepted = True
+
+    def over(self, slots: Iterable[Slot]) -> EtlError | None:
+        """All was asked: why the run ends; None: something was accepted, those that failed have their turn again."""
+        end = None if self._accepted else self.end
+        self._most, self.end = MOST_PROBES, None
+        for slot in slots:
+            slot.again(at=0.0)
+        return end
+
+
+def failed_beside(slots: Iterable[Slot], accepted: int) -> list[Event]:
+    """The events of `slots` that failed, alone or in company, though others were accepted since they first left.
+
+    accepted: the run's accepted requests.
+    """
+    failed = (piece for slot in slots for piece in slot.pieces if piece.failed_beside(accepted))
+    return sorted((event for piece in failed for event in piece.events), key=lambda event: event.seq)
 
 
 def left_alone(slots: Iterable[Slot]) -> Sequence[RejectedEvent]:
@@ -59,16 +95,21 @@ def left_alone(slots: Iterable[Slot]) -> Sequence[RejectedEvent]:
     ]
 
 
-def give_up(slots: Iterable[Slot], endings: Endings) -> Iterator[Slot]:
-    """Give up what is left alone, and let what waited for it leave; yields the slots that held it."""
-    for slot in [slot for slot in slots if slot.pieces]:
-        for piece in slot.left_alone or ():
+def give_up(slots: Iterable[Slot], seqs: Collection[int], endings: Endings) -> Iterator[Slot]:
+    """Give up the events with these numbers that failed alone, and let what waited for them leave; yields their slots.
+
+    What of `slots` failed besides may leave again too.
+    """
+    for slot in slots:
+        over = [piece for piece in slot.pieces if piece.failed_alone and piece.events[0].seq in seqs]
+        for piece in over:
             assert piece.refusal is not None, "it failed alone"
             endings.reject(piece.events[0], piece.refusal, uncertain=slot.ambiguous)
             slot.pieces.remove(piece)
-        slot.gave_up = True
         slot.again(at=0.0)
-        yield slot
+        if over:
+            slot.gave_up = True
+            yield slot
 
 
 def something_beside(slot: Slot, slots: Iterable[Slot], *, more: bool) -> bool:

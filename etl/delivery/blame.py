@@ -102,6 +102,11 @@ class Blame:
         # Whether a refusal of the key or the account, and "too fast" again and again, may be for a row.
         self.rows = False
 
+    @property
+    def accepted_requests(self) -> int:
+        """How many requests of the run were accepted, at least in part."""
+        return self._accepted
+
     def leaves(self, slot: Slot, *, number: int) -> None:
         """Request `number` is about to leave, with the first piece of `slot`."""
         self._left = number
@@ -131,7 +136,7 @@ class Blame:
         """
         piece = slot.pieces[0]
         suspect = _trouble(piece).suspect_since is not None
-        if not (verdict.may_be_event or (self.rows and verdict.throttled)):
+        if not self.may_be_event(verdict):
             self._failed += not verdict.throttled
             self._throttled += verdict.throttled
             return None
@@ -156,6 +161,10 @@ class Blame:
             slot.undecided += piece.failures
             slot.failed_in_a_row = piece.failures = 0
         return self._next_step(slot, chance=True, elsewhere=elsewhere)
+
+    def may_be_event(self, verdict: TryAgain) -> bool:
+        """Whether an event of the request may be the reason of `verdict`."""
+        return verdict.may_be_event or (self.rows and verdict.throttled)
 
     def too_large(self, slot: Slot) -> None:
         """The first piece of `slot` is about to be halved for its size: a half that fails alone is tried as a suspect.

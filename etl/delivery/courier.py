@@ -19,7 +19,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from etl.delivery.alone import MOST_PROBES, Further, give_up, left_alone, something_beside
+from etl.delivery.alone import Further, failed_beside, give_up, left_alone, something_beside
 from etl.delivery.blame import Blame, Elsewhere, Step
 from etl.delivery.endings import Endings
 from etl.delivery.lanes import Lanes
@@ -29,6 +29,7 @@ from etl.delivery.settlement import AdmittedPage, Prefix, RejectedEvent, Settlem
 from etl.delivery.slot import Request, Slot, oldest_unsettled
 from etl.delivery.throttle import Budget
 from etl.errors import EtlError
+from etl.event.event import Event
 from etl.verdict.judge import Refusal, Refused, Stop, TooLarge, TryAgain, Verdict
 
 __all__ = ["AdmittedPage", "Courier", "CourierSettings", "CourierTally", "RejectedEvent", "Request", "Settlement"]
@@ -140,20 +141,32 @@ class Courier:
         others = self._more or self._flying or not self._lanes.only_followers
         return () if others else left_alone(self._slots)
 
-    def give_up_left_alone(self) -> None:
-        """Give up what is `left_alone`, and go on with what waited for it."""
-        for slot in give_up(self._slots, self._endings):
+    @property
+    def failed_beside(self) -> Sequence[Event]:
+        """The events that failed, alone or in company, though others were accepted since they first left."""
+        return failed_beside(self._slots, self._blame.accepted_requests)
+
+    def give_up(self, seqs: Collection[int]) -> bool:
+        """Give up the events of rows with these numbers that failed alone, and go on; False: there is none."""
+        given_up = list(give_up(self._slots, seqs, self._endings))
+        for slot in given_up:
             self._settled(slot)
-        self._go_on()
+        if given_up:
+            self._go_on()
+        return bool(given_up)
 
     def blame_rows(self) -> None:
         """Go on after `refused`: from now on such answers speak of the rows, if others are accepted besides."""
         self._blame.rows, self.refused = True, ()
         self._go_on()
 
-    def ask_further(self, probes: int) -> None:
-        """Go on after nothing was accepted: up to `probes` events behind those that fail are asked, and only they."""
-        self._further.begin(self._slots, probes=probes, end=self.trouble)
+    def ask_one_by_one(self, most: int) -> None:
+        """Go on: what failed in company is asked alone, and what stands behind; where none is accepted the run ends.
+
+        most: so many events. The API has just said that it is well, so the time without any success begins anew.
+        """
+        self._patience.went_well()
+        self._further.begin(self._slots, most=most, end=self.trouble)
         self._go_on()
 
     def seconds_to_turn(self, now: float) -> float:
@@ -183,7 +196,10 @@ class Courier:
             )
             more = self._more and not self._lanes and self.room
             if self._further.end is not None and self._wake_at == math.inf and not (more or self._flying):
-                self._stop(self._further.end)
+                end = self._further.over(self._slots)
+                self._changed = end is None
+                if end is not None:
+                    self._stop(end)
             return None
         wait = self._budget.take(events=len(slot.pieces[0].events), now=now)
         if wait > 0:
@@ -230,7 +246,7 @@ class Courier:
             self._blame.too_large(slot)
         else:
             self._blame.accepted(slot, number=request.number)
-            self._further.accepted(self._slots)
+            self._further.accepted()
         self._patience.went_well()
         self.tally.unconfirmed += self._endings.decide(slot, request, verdict)
         self._settled(slot)
@@ -250,6 +266,8 @@ class Courier:
 
     def _settled(self, slot: Slot) -> None:
         self._news = True
+        if self._further.end is not None:
+            self._further.turn(slot)
         if not slot.pieces:
             self._blame.ended(slot)
             self._endings.certain.slots.append(slot)
@@ -290,12 +308,12 @@ class Courier:
         return stuck
 
     def _new_slot(self) -> Slot | None:
-        most = self._free_places()
+        most = self._further.places(self._slots, self._settings)
         if not self._changed or most <= 0 or not self._lanes:
             return None
         oldest = min((slot.ordinal for slot in self._slots), default=self._lanes.first_ordinal)
         before = min(oldest, self._lanes.first_ordinal) + self._span
-        before += max((slot.more_span for slot in self._slots), default=0) + self._further.probes - MOST_PROBES
+        before += max((slot.more_span for slot in self._slots), default=0) + self._further.more_span
         # A request that is not full may leave when nothing could fill it: not more input, and no answer.
         partial = not self._more or self._flush or (not self._slots and not self.room)
         batch = self._lanes.take(before_ordinal=before, partial=partial, most=most)
@@ -305,16 +323,6 @@ class Courier:
         slot.probes = bool(self._slots) and all(other.stuck for other in self._slots)
         self._slots.append(slot)
         return slot
-
-    def _free_places(self) -> int:
-        """How many events may be in flight besides; a parked slot's still count, but must not keep all others out."""
-        size = self._settings.batch_size
-        taken = sum(slot.left if slot.parked else size for slot in self._slots)
-        free = self._settings.concurrency * size - taken
-        if free <= 0 and self._settings.wide and len(self._slots) < self._settings.concurrency + self._further.probes:
-            # Another event tells whether those that fail are at fault, or the API; several of them may stand in a row.
-            return int(all(slot.stuck for slot in self._slots))
-        return min(size, free)
 
     def _throttled(self, wait: float, *, now: float) -> None:
         self._changed = False
@@ -332,11 +340,11 @@ class Courier:
         slot.ambiguous |= verdict.ambiguous
         words = f"{verdict.cause}: {verdict.words}" if verdict.words else verdict.cause
         refusal = Refusal(verdict.code, words)
-        slot.pieces[0].refusal = refusal if verdict.may_be_event else None
+        slot.pieces[0].refusal = refusal if self._blame.may_be_event(verdict) else None
         if verdict.after_seconds is not None:
             self._budget.pause_until(now + verdict.after_seconds)
         used_up = self._patience.used_up(verdict, attempt=request.attempt)
-        used_up |= slot.probes and request.attempt >= _ATTEMPTS_OF_A_PROBE
+        used_up |= self._further.end is not None or (slot.probes and request.attempt >= _ATTEMPTS_OF_A_PROBE)
         suspect = slot.is_suspect
         step = self._blame.failed(slot, verdict, used_up=used_up, elsewhere=Elsewhere.than(slot, self._slots))
         if slot.is_suspect and not suspect:
@@ -353,31 +361,18 @@ class Courier:
         if step is None:
             slot.again(at=now + wait)
             return
-        if step is Step.STOP:
+        if step is Step.STOP and self._further.end is None:
             self._stop(nothing_else_accepted(slot.pieces[0].events, words, unreadable=verdict.unreadable))
             return
-        self._take_step(slot, step, refusal, at=self._further.again_at(now + wait))
+        self._take_step(slot, step, refusal, at=now + wait)
 
     def _take_step(self, slot: Slot, step: Step, refusal: Refusal, *, at: float) -> None:
-        match step:
-            case Step.GIVE_UP:
-                self._endings.reject(slot.pieces[0].events[0], refusal, uncertain=slot.ambiguous)
-                slot.gave_up = True
-                slot.next_piece()
-                self._settled(slot)
-            case Step.HALVE:
-                slot.halve()
-                slot.again(at=at)
-            case Step.HALVE_AND_OTHERS_FIRST:
-                slot.halve()
-                if slot.has_untried_behind(2):
-                    slot.step_back()
-                    slot.step_back()
-                slot.again(at=at)
-            case Step.OTHERS_FIRST if slot.step_back() and not slot.pieces[0].attempts:
-                pass
-            case _:
-                slot.again(at=at)
+        if self._further.end is not None and step is not Step.GIVE_UP:
+            self._further.turn(slot)
+            return
+        self._endings.follow(slot, step, refusal, at=at)
+        if step is Step.GIVE_UP:
+            self._settled(slot)
 
     def _doubt(self, slot: Slot, verdict: Refused, stop: Stop, *, now: float, jitter: Callable[[], float]) -> None:
         """Refused in a way that may mean the key, the account or a firewall: the events only if others are accepted."""
@@ -385,7 +380,7 @@ class Courier:
         step = self._blame.refused(slot, verdict, elsewhere=Elsewhere.than(slot, self._slots))
         if step is Step.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1:
             step = step if something_beside(slot, self._slots, more=bool(self._more or self._lanes)) else Step.STOP
-        if step is Step.STOP:
+        if step is Step.STOP and not (self._further.end is not None and self._blame.rows):
             self._stop(stop.error, slot, verdict.refusal)
             return
         attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF)

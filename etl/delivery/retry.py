@@ -58,11 +58,11 @@ def nothing_else_accepted(events: Sequence[Event], words: str, *, unreadable: bo
         hint += "; check destination.url, and ask who runs the firewall or proxy between here and the API"
     if len(events) == 1:
         hint += (
-            f"; if the API is well otherwise, the row with key {show_key(events[0].key)} makes it fail: it becomes a "
-            "dead letter once another event is accepted in the same run; correct it, or leave it out with source.where"
+            f"; if the API is well otherwise, the row with key {show_key(events[0].key)} makes it fail: "
+            "correct it, or leave it out with source.where"
         )
     return StoppedEarly(
-        f"sending events to {{api}}: a request failed again and again, and nothing else is accepted ({words})",
+        f"sending events to {{api}}: a request failed again and again, and nothing is accepted any more ({words})",
         hint=hint,
     )
 

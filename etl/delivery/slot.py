@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from etl.delivery.lanes import Batch
@@ -61,6 +61,30 @@ class Piece:
         self.spared = self.named = False
         self.refusal: Refusal | None = None
         self.body: bytes | None = None
+
+    @property
+    def failed_alone(self) -> bool:
+        """Whether it is one event that failed, and may be at fault."""
+        return len(self.events) == 1 and self.failed_since > 0 and self.refusal is not None
+
+    def failed_beside(self, accepted: int) -> bool:
+        """Whether requests with its events failed, and others were accepted since it first left.
+
+        accepted: the run's accepted requests.
+        """
+        trouble = self.trouble
+        if trouble is None or accepted <= trouble.accepted_before:
+            return False
+        return trouble.failures > 0 or trouble.suspect_since is not None
+
+    def one_by_one(self) -> list[Piece]:
+        """A piece for each of its events; itself where it has one."""
+        if len(self.events) == 1:
+            return [self]
+        pieces = [Piece((event,), self.trouble) for event in self.events]
+        for piece in pieces:
+            piece.spared, piece.named = self.spared, self.named
+        return pieces
 
 
 class Slot:
@@ -150,7 +174,7 @@ class Slot:
         alone: list[Piece] = []
         held: set[str] = set()
         for piece in self.pieces:
-            if len(piece.events) == 1 and piece.failed_since and piece.refusal is not None:
+            if piece.failed_alone:
                 alone.append(piece)
                 held.update(piece.events[0].identities)
             elif any(_is_free(event, held) for event in piece.events):
@@ -188,6 +212,22 @@ class Slot:
             self.pieces.appendleft(Piece(events, done.trouble))
             self.pieces[0].named = done.named
         self.ready_at = 0.0
+
+    def stand_alone(self) -> None:
+        """Cut what is left into single events."""
+        self.pieces = deque(chain.from_iterable(piece.one_by_one() for piece in self.pieces))
+
+    def next_untried(self) -> bool:
+        """Put the first piece that was not tried in front, unless it has to follow another; False: there is none."""
+        held: set[str] = set()
+        for at, piece in enumerate(self.pieces):
+            if all(_is_free(event, held) for event in piece.events) and not piece.attempts:
+                del self.pieces[at]
+                self.pieces.appendleft(piece)
+                self._in_order = False
+                return True
+            held.update(chain.from_iterable(event.identities for event in piece.events))
+        return False
 
     def halve(self) -> None:
         """Cut the first piece, of at least two events, in two."""

@@ -1,13 +1,17 @@
-"""What becomes of rows beside which nothing is accepted, or that make the API refuse the account.
+"""What becomes of rows that end the run: they fail, and nothing else is left, or the account seems to be refused.
 
 The rule: a run alone cannot tell such rows from an API that is down or a key that is wrong. So nights are counted, 20
-hours apart, that ended with the same answer although the API said right afterwards of the account what only a working
-one can say (`verifyAuth`). Until then the run stops, and the next one goes on.
+hours apart, that ended with the same rows or the same answer although the API said right afterwards of the account
+what only a working one can say (`verifyAuth`). Until then the run stops, and the next one goes on.
 
-* The same few rows make the API fail with nothing beside them: in the fifth night they are given up, as `server_error`.
-  No outage is like that: it answers nothing, lets others fail too, or is over in five nights.
-* More than a few do, one after the other: from the second night on events that stand further behind are asked as well,
-  each night twice as many. Nothing is given up unless one of them is accepted.
+* Rows failed though others were accepted in the same night after they first left, however many: each has its own
+  count, whatever else failed with it. From the second night on those that failed in company are asked alone, so that
+  the innocent among them are sent. What fails alone in the fifth night or later is given up. An outage never lets the
+  same rows fail beside others night after night: they are the first to leave in the next one.
+* The same few rows fail with nothing beside them: in the fifth night they are given up, as `server_error`. No outage
+  is like that: it answers nothing, lets others fail too, or is over in five nights.
+* More than a few do, or in company: from the second night on events are asked alone, those that failed in company and
+  those that stand behind, each night twice as many. Nothing is given up unless one of them is accepted.
 * Account, key or address seem to be refused, or one request is "too fast" again and again, and the API calls the key
   right: in the fifth night a guilty row is looked for, as after a 5xx. Nothing is given up unless others are accepted.
 """
@@ -22,16 +26,19 @@ from etl.errors import EtlError
 
 if TYPE_CHECKING:
     from etl.delivery.settlement import RejectedEvent
+    from etl.event.event import Event
     from etl.job.loop import Line
     from etl.job.ports import NightsAlone
     from etl.page import Key
 
 NIGHTS = 5
-# Where more rows are left alone, the API is taken to be at fault, however often.
+# Where more rows are left alone with nothing accepted beside them, the API is taken to be at fault, however often.
 MOST_ROWS = 8
 # So often the number of events to ask is doubled: more are not asked in the ten minutes in which a run may fail.
 MOST_DOUBLINGS = 5
 LONGEST_WAIT_SECONDS = 10.0
+# So many rows are counted one by one; the state holds a line for each.
+MOST_COUNTED = 1000
 
 
 class LeftAlone:
@@ -39,15 +46,19 @@ class LeftAlone:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._blamed = self._asked_further = False
+        self._blamed = self._asked_further = self._asked_each = False
 
     def lets_go_on(self, end: EtlError) -> bool:
         """Whether the run that ended with `end` goes on; if not, what is known of its rows stands in the hint."""
         courier, lone = self._line.courier, self._line.lone
-        if lone is None or self._blamed:
+        if lone is None:
             return False
-        if courier.refused:
+        if courier.refused and not self._blamed:
             return self._says(key_is_right=True) and self._blames_rows(lone, courier.refused[0], end)
+        if beside := courier.failed_beside[:MOST_COUNTED]:
+            return self._says(key_is_right=self._blamed) and self._ends_those(lone, beside, end)
+        if self._blamed:
+            return False
         left = courier.left_alone
         if 0 < len(left) <= MOST_ROWS:
             return self._says(key_is_right=False) and self._gives_up(lone, left, end)
@@ -55,13 +66,32 @@ class LeftAlone:
             courier.held_up and not self._asked_further and self._says(key_is_right=False) and self._asks_further(lone)
         )
 
+    def _ends_those(self, lone: NightsAlone, beside: Sequence[Event], end: EtlError) -> bool:
+        counts = lone.nights_of([[(event.key, "beside others")] for event in beside])
+        if not self._asked_each and any(is_new and nights > 1 for nights, is_new in counts):
+            self._asked_each = True
+            self._line.courier.ask_one_by_one(max(len(beside), MOST_PROBES))
+            return True
+        over = {event.seq for event, (nights, _) in zip(beside, counts, strict=True) if nights >= NIGHTS}
+        if self._asked_each and self._line.courier.give_up(over):
+            return True
+        most = min(max(nights for nights, _ in counts), NIGHTS)
+        _add(
+            end,
+            f"though others were accepted in the same run, {_rows(len(beside))} failed so in {most} of {NIGHTS} nights,"
+            " and the last one ends it",
+        )
+        return False
+
     def _gives_up(self, lone: NightsAlone, left: Sequence[RejectedEvent], end: EtlError) -> bool:
         nights = lone.nights((each.event.key, each.words) for each in left)
         if nights >= NIGHTS:
-            self._line.courier.give_up_left_alone()
-            return True
-        rows = "this row" if len(left) == 1 else f"{len(left)} such rows"
-        _add(end, f"with nothing beside it, {rows} failed so in {nights} of {NIGHTS} nights, and the last one ends it")
+            return self._line.courier.give_up({each.event.seq for each in left})
+        _add(
+            end,
+            f"with nothing beside it, {_rows(len(left))} failed so in {nights} of {NIGHTS} nights, and the last one"
+            " ends it",
+        )
         return False
 
     def _blames_rows(self, lone: NightsAlone, refused: RejectedEvent, end: EtlError) -> bool:
@@ -80,7 +110,7 @@ class LeftAlone:
         self._asked_further = True
         nights = lone.nights(_no_row("nothing else accepted"))
         if nights > 1:
-            self._line.courier.ask_further(MOST_PROBES << min(nights - 1, MOST_DOUBLINGS))
+            self._line.courier.ask_one_by_one(MOST_PROBES << min(nights - 1, MOST_DOUBLINGS))
         return nights > 1
 
     def _says(self, *, key_is_right: bool) -> bool:
@@ -96,6 +126,10 @@ class LeftAlone:
             return client.knows_key() if key_is_right else client.is_well()
         finally:
             client.close()
+
+
+def _rows(count: int) -> str:
+    return "this row" if count == 1 else f"{count} such rows"
 
 
 def _no_row(words: str) -> Iterable[tuple[Key, str]]:

@@ -114,6 +114,9 @@ class NightsAlone(Protocol):
     def nights(self, failures: Iterable[tuple[Key, str]]) -> int:
         """Remember that the rows of these keys (empty: any) failed with these words; in how many nights they did."""
 
+    def nights_of(self, groups: Sequence[Iterable[tuple[Key, str]]]) -> Sequence[tuple[int, bool]]:
+        """The same of each of several such groups, and whether this is the first time in a night."""
+
     def forget(self) -> None:
         """A run was done."""
 

@@ -1,16 +1,16 @@
-"""In how many nights the same rows were all that a run had left, and made the API fail, so that it ends one day.
+"""In how many nights the same rows made the API fail and ended a run, so that it ends one day.
 
-The rule: the keys and what was answered stand here as one keyed hash. Nights count that lie 20 hours apart; other rows,
-another answer, or a week without one begin anew.
+The rule: each group of rows that is counted together, or one row, stands here as one keyed hash of its keys and of what
+was answered, with a count of its own. Nights count that lie 20 hours apart; a week without one begins anew.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from etl.clock import Clock
 from etl.exact import key_text
@@ -20,6 +20,15 @@ from etl.state.database import Database
 # A run each hour sees one outage many times.
 A_NIGHT = timedelta(hours=20)
 FORGOTTEN_AFTER = timedelta(days=7)
+# More are not remembered; those that failed last are.
+MOST_GROUPS = 2000
+
+
+class Count(NamedTuple):
+    """In how many nights a group failed so far; is_new: this call is the first one of a night."""
+
+    nights: int
+    is_new: bool
 
 
 class LoneFailures:
@@ -33,28 +42,46 @@ class LoneFailures:
 
     def nights(self, failures: Iterable[tuple[Key, str]]) -> int:
         """Remember that the rows of these keys failed with these words; in how many nights they did so far."""
-        text = "\n".join(sorted(f"{key_text(key)} {words}" for key, words in failures))
-        rows = blake2b(text.encode(errors="surrogatepass"), digest_size=16, key=self._hash_key).hexdigest()
-        now, before = self._clock.utc_now(), self._noted()
-        last = datetime.fromisoformat(before["last_at"]) if before.get("rows") == rows else None
-        if last is None or not last <= now <= last + FORGOTTEN_AFTER:
-            nights = 1
-        elif now - last < A_NIGHT:
-            return int(before["nights"])
-        else:
-            nights = int(before["nights"]) + 1
-        self._note(json.dumps({"rows": rows, "nights": nights, "last_at": now.isoformat()}))
-        return nights
+        return self.nights_of([failures])[0].nights
+
+    def nights_of(self, groups: Sequence[Iterable[tuple[Key, str]]]) -> list[Count]:
+        """The same of several groups of rows, each by itself."""
+        now = self._clock.utc_now()
+        noted = {
+            group: (nights, last)
+            for group, (nights, last) in self._noted().items()
+            if last <= now <= last + FORGOTTEN_AFTER
+        }
+        counts = []
+        for group in map(self._hash, groups):
+            nights, last = noted.pop(group, (0, None))
+            is_new = last is None or now - last >= A_NIGHT
+            noted[group] = (nights + is_new, now if is_new or last is None else last)
+            counts.append(Count(nights + is_new, is_new))
+        if any(count.is_new for count in counts):
+            newest = list(noted.items())[-MOST_GROUPS:]
+            self._note(json.dumps({group: [nights, last.isoformat()] for group, (nights, last) in newest}))
+        return counts
 
     def forget(self) -> None:
         """A run was done: nothing fails any more. Writes nothing where nothing is remembered."""
         if self._noted():
             self._note(None)
 
-    def _noted(self) -> dict[str, str]:
+    def _hash(self, failures: Iterable[tuple[Key, str]]) -> str:
+        text = "\n".join(sorted(f"{key_text(key)} {words}" for key, words in failures))
+        return blake2b(text.encode(errors="surrogatepass"), digest_size=16, key=self._hash_key).hexdigest()
+
+    def _noted(self) -> dict[str, tuple[int, datetime]]:
         sql = "SELECT lone_failures FROM etl_mapping WHERE mapping_id = ?"
         rows = self._database.rows(sql, (self._mapping_id,))
-        return dict(json.loads(rows[0][0])) if rows and rows[0][0] else {}
+        noted = json.loads(rows[0][0]) if rows and rows[0][0] else {}
+        # An earlier version counted one group alone, in another form.
+        return {
+            group: (count[0], datetime.fromisoformat(count[1]))
+            for group, count in noted.items()
+            if isinstance(count, list)
+        }
 
     def _note(self, text: str | None) -> None:
         with self._database.transaction("save progress in") as transaction:

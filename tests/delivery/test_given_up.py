@@ -80,7 +80,7 @@ def test_what_made_requests_fail_is_uncertain_where_one_of_them_was(*, how: str,
     courier = carrier.courier
     if how == "left alone":
         assert [each.uncertain for each in courier.left_alone] == [ambiguous]
-        courier.give_up_left_alone()
+        assert courier.give_up({each.event.seq for each in courier.left_alone})
         carrier.commit()
     [rejected] = [each for settlement in carrier.settlements for each in settlement.rejected]
     assert (rejected.event.seq, rejected.uncertain) == (0, ambiguous)
@@ -94,7 +94,7 @@ def test_what_waited_for_the_one_that_was_left_alone_leaves_at_once() -> None:
     )
     courier = carrier.courier
     assert courier.trouble is not None
-    courier.give_up_left_alone()
+    assert courier.give_up({each.event.seq for each in courier.left_alone})
     assert courier.wake_at == 0.0
     assert leaves_now(courier, carrier.now) == [1]
 
@@ -140,7 +140,7 @@ def test_those_left_alone_in_two_batches_hold_none_of_their_followers_back() -> 
     for slot in courier._slots:
         slot.again(at=carrier.now + 50.0)
     assert [each.event.seq for each in courier.left_alone] == [0, 2]
-    courier.give_up_left_alone()
+    assert courier.give_up({each.event.seq for each in courier.left_alone})
     assert [leaves_now(courier, carrier.now) for _ in range(3)] == [[1], [3], None]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,7 +160,8 @@ class Alone:
         self.given_up = self.closed = self.asked = False
         self.courier = SimpleNamespace(
             left_alone=[RejectedEvent(event(seq), REFUSAL.code, REFUSAL.words) for seq in range(count)],
-            give_up_left_alone=lambda: setattr(self, "given_up", True),
+            failed_beside=[],
+            give_up=self._give_up,
             refused=(),
             held_up=False,
             seconds_to_turn=lambda _: 0.0,
@@ -168,6 +169,10 @@ class Alone:
         self.clock = SimpleNamespace(monotonic=lambda: 0.0)
         self.lone = SimpleNamespace(nights=lambda failures: nights if list(failures) else 0)
         self._well = well
+
+    def _give_up(self, seqs: Collection[int]) -> bool:
+        self.given_up = set(seqs) == {each.event.seq for each in self.courier.left_alone}
+        return True
 
     def open_client(self) -> Any:
         self.asked = True

@@ -52,6 +52,7 @@ class Life:
         """One more run; its exit code."""
         self.count += 1
         ended = self.nights.run("beginning" if self.count == 1 else None, run_id=f"night {self.count}")
+        self.last = ended
         self.hint = (ended.error.hint or "") if ended.error else ""
         self.clock.now += timedelta(days=1)
         return ended.exit_code

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from etl.host.system_clock import SystemClock
+from etl.state import lone_failures
 from etl.state.lone_failures import LoneFailures
 from etl.state.store import StateStore, open_state
 
@@ -53,7 +54,9 @@ def test_a_night_counts_that_lies_apart(store: StateStore, calendar: Calendar) -
         (((1,), "HTTP 502"), ((2,), "HTTP 500: no")),
     ],
 )
-def test_other_rows_and_other_answers_begin_anew(store: StateStore, calendar: Calendar, other: tuple) -> None:
+def test_other_rows_and_other_answers_have_a_count_of_their_own(
+    store: StateStore, calendar: Calendar, other: tuple
+) -> None:
     lone = of(store, "people", calendar)
     assert lone.nights(FAILED) == 1
     calendar.now += 24 * HOURS
@@ -61,7 +64,21 @@ def test_other_rows_and_other_answers_begin_anew(store: StateStore, calendar: Ca
     calendar.now += 24 * HOURS
     assert lone.nights(other) == 1
     calendar.now += 24 * HOURS
-    assert lone.nights(FAILED) == 1
+    assert lone.nights(FAILED) == 3
+    assert lone.nights_of([other, FAILED, [((7,), "")]]) == [(2, True), (3, False), (1, True)]
+
+
+def test_what_was_not_seen_for_longest_is_forgotten_first(
+    store: StateStore, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows fail, the state keeps a bounded number of counts."""
+    monkeypatch.setattr(lone_failures, "MOST_GROUPS", 3)
+    lone = of(store, "people", calendar)
+    rows = [[((number,), "")] for number in range(4)]
+    for counted in ([0, 1], [0, 2], [0, 3]):
+        lone.nights_of([rows[number] for number in counted])
+        calendar.now += 24 * HOURS
+    assert lone.nights_of(rows) == [(4, True), (1, True), (2, True), (2, True)]
 
 
 def test_the_last_moment_of_a_week_counts_and_the_first_after_it_does_not(
