@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -85,12 +86,27 @@ class UsageProblem(EtlError):
     exit_code = 2
 
 
-class MappingInvalid(UsageProblem):
-    """The mapping file has problems. `problems` holds one printable line each: `file:line:column  path: what; hint`."""
+@dataclass(frozen=True, slots=True)
+class WrongFile:
+    """A file that gave no mapping. `mapping`: the name that it would have, None where that is not known."""
 
-    def __init__(self, message: str, *, problems: Sequence[str], hint: str | None = None) -> None:
+    path: Path
+    mapping: str | None
+    problems: tuple[str, ...]
+
+
+class MappingInvalid(UsageProblem):
+    """Mapping files have problems. `problems` holds one printable line each: `file:line:column  path: what; hint`.
+
+    `files`: those that are wrong by themselves; none where it lies at the files beside them, such as one name for two.
+    """
+
+    def __init__(
+        self, message: str, *, problems: Sequence[str], files: Sequence[WrongFile] = (), hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
+        self.files = tuple(files)
 
 
 class SourceMismatch(UsageProblem):

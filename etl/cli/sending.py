@@ -23,7 +23,7 @@ from etl.cli.options import (
     workers_option,
     yes_option,
 )
-from etl.errors import EtlError
+from etl.errors import EtlError, UsageProblem
 from etl.screen.telling import show_error
 
 if TYPE_CHECKING:
@@ -52,7 +52,23 @@ def _excused(work: Callable[[], int], fine: frozenset[int]) -> int:
         return 0
 
 
-@click.command(cls=Described, epilog="Example: squeezely-etl run mappings --start-from beginning")
+class Nightly(Described):
+    """Leaves a note in the state of a call that cannot be read: a scheduler's would be refused each night, unseen."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the call."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except (click.UsageError, UsageProblem) as error:
+            from etl.commands.not_started import note_mistyped
+
+            if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+                note_mistyped(given, error)
+            raise
+
+
+@click.command(cls=Nightly, epilog="Example: squeezely-etl run mappings --start-from beginning")
 @mappings_argument
 @click.option("--dry-run", is_flag=True, help="The whole run but the sending: counts, reasons, requests, duration.")
 @click.option("--check", is_flag=True, help="With --dry-run: exit code 3 when there is something to send.")

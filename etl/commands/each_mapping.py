@@ -23,6 +23,7 @@ from etl.commands.advice import Place, next_steps
 from etl.commands.hints import hint_of, name_api
 from etl.commands.loading import Shard, load_good
 from etl.commands.new_state import tell_if_new
+from etl.commands.not_started import note_begun
 from etl.commands.reports import Calls, Reports, ReportTo
 from etl.errors import EtlError, Interrupted, MappingInvalid, MappingLocked, StateUnusable, worst_exit_code
 from etl.host.refusal import refusal_of
@@ -153,6 +154,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
         if call.heard is None:
             stack.enter_context(on_signals(stopper.signalled))
         store = stack.enter_context(_state(call, clock))
+        _note_begun(store, paths, call, mappings, invalid)
         for mapping in mappings:
             if stopper.error is not None:
                 codes.append(stopper.error.exit_code)
@@ -165,6 +167,14 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
     if call.report is not None:
         call.report.write()
     return worst_exit_code(codes, fine=call.fine)
+
+
+def _note_begun(
+    store: StateStore, paths: Sequence[Path], call: Call, mappings: Sequence[Mapping], invalid: MappingInvalid | None
+) -> None:
+    # As a scheduler calls: a dry run and rows by their keys are a person's.
+    if call.command == "run" and store.writable and not (call.dry_run or call.of_keys):
+        note_begun(store, paths, mappings, invalid)
 
 
 @contextmanager

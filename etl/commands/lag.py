@@ -14,15 +14,16 @@ from pathlib import Path
 from etl.checkpoint import Checkpoint
 from etl.clock import Clock
 from etl.commands.advice import Place
-from etl.commands.loading import load, load_each, load_good
+from etl.commands.loading import first_of, load, load_each, load_good
 from etl.commands.standing import Answer, Lag, NoLag, Standing, standing_of
-from etl.errors import EtlError, MappingInvalid, StateUnusable
+from etl.errors import EtlError, MappingInvalid, StateUnusable, WrongFile
 from etl.job.fingerprint import fingerprint_of
 from etl.job.start import FLOOR, START
 from etl.mapping.model import Mapping
 from etl.page import Window
 from etl.source.open import open_source
 from etl.source.plan import GLANCE
+from etl.state.not_started import NotStarted
 from etl.state.store import StateStore
 
 ASK_SECONDS = 12.0
@@ -119,6 +120,11 @@ class MappingFiles:
         """The names of the mappings that are right."""
         return [mapping.name for mapping in self._mappings]
 
+    @property
+    def named(self) -> list[str]:
+        """The names of all of them, as `standings` has them."""
+        return [*self.names, *self.wrong]
+
     def gone(self, store: StateStore) -> list[str]:
         """The names in the state that no file of a named folder has; none where that is not known."""
         if self.invalid is not None or not any(path.is_dir() for path in self._paths):
@@ -129,8 +135,25 @@ class MappingFiles:
         """The mappings with their variables, by name. Raises `MappingInvalid` when one is not set."""
         return {mapping.name: mapping for mapping in load(self._paths) if mapping.name in self.names}
 
-    def standings(self, store: StateStore, *, state_path: str, count_ledger: bool, clock: Clock) -> list[Standing]:
-        """The standing of each mapping that is right; `state_path` is for commands to copy."""
+    @property
+    def wrong(self) -> dict[str, WrongFile]:
+        """The files that give no mapping, by the name that it would have, or else by their path."""
+        files = () if self.invalid is None else self.invalid.files
+        return {file.mapping or str(file.path): file for file in files}
+
+    def standings(
+        self,
+        store: StateStore,
+        *,
+        state_path: str,
+        count_ledger: bool,
+        refused: abc.Mapping[str, NotStarted],
+        clock: Clock,
+    ) -> list[Standing]:
+        """The standing of each mapping, also of those whose file is wrong; `state_path` is for commands to copy.
+
+        `refused`: the calls that did not start, by mapping.
+        """
         answers: dict[str, Answer] = {}
         questions = {}
         accounts: dict[str, str] = {}
@@ -157,7 +180,7 @@ class MappingFiles:
             for mapping in by_path.values()
             if isinstance(mapping, Mapping) and isinstance(answers.get(mapping.name), Lag)
         }
-        return [
+        right = [
             standing_of(
                 store.mapping(mapping.name),
                 lag=answers[mapping.name],
@@ -166,9 +189,23 @@ class MappingFiles:
                 suppressed=store.suppressions(accounts.get(mapping.name), mapping.name).count(),
                 count_ledger=count_ledger,
                 differing=differing.get(mapping.name),
+                refused=refused.get(mapping.name),
             )
             for mapping in self._mappings
         ]
+        wrong = [
+            standing_of(
+                store.mapping(name),
+                lag=NoLag("its file gives no mapping"),
+                place=Place(file.path, (), state_path),
+                suppressed=store.suppressions(None, name).count(),
+                count_ledger=count_ledger,
+                refused=refused.get(name),
+                wrong_file=first_of(file.problems),
+            )
+            for name, file in self.wrong.items()
+        ]
+        return right + wrong
 
 
 def _differing(mapping: Mapping, store: StateStore, *, clock: Clock) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -118,7 +118,19 @@ def load_good(
     if problems:
         wrong = len(errors) + sum(len(files) for files in files_of.values() if len(files) > 1)
         where = f"{wrong} of {counted(len(loaded), 'mapping file')}" if len(loaded) > 1 else "the mapping file"
-        invalid = MappingInvalid(f"{counted(len(problems), 'problem')} in {where}", problems=problems)
+        # A name that another file has already is not known to be this one's.
+        files = [
+            replace(file, mapping=None) if file.mapping in files_of else file
+            for error in errors
+            for file in error.files
+        ]
+        invalid = MappingInvalid(f"{counted(len(problems), 'problem')} in {where}", problems=problems, files=files)
     if twice and invalid is not None:
         raise invalid
     return mappings, invalid
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """The first of `problems`, and how many more there are; "" for none."""
+    more = len(problems) - 1
+    return f"{problems[0]}{f' (and {more} more)' if more else ''}" if problems else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from etl.checkpoint import Checkpoint
 from etl.clock import Clock
 from etl.commands.calls import BackfillCall, RetryCall, RunCall
 from etl.commands.each_mapping import Call, Reported, Stopper, each
+from etl.commands.not_started import refusals_noted
 from etl.commands.reports import ReportTo
 from etl.errors import FirstRunUndecided, UsageProblem
 from etl.host.system_clock import SystemClock
@@ -50,6 +52,19 @@ def run_all(
 
     Returns the worst exit code. Raises `click.UsageError` for options that do not go together.
     """
+    # A dry run and rows by their keys are no nights.
+    with nullcontext() if call.dry_run or call.keys else refusals_noted(paths, call.state):
+        return _run_all(paths, call, heard=heard, ended=ended, reported=reported)
+
+
+def _run_all(
+    paths: tuple[Path, ...],
+    call: RunCall,
+    *,
+    heard: Heard,
+    ended: Callable[[Ending], None] | None,
+    reported: Reported | None,
+) -> int:
     call.check_options(paths)
     clock = SystemClock()
     deadline, until = running_end(call.max_runtime, clock=clock), clock_end(call.deadline, clock=clock)

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from etl.books import Books
 from etl.commands.loading import load_good
+from etl.commands.not_started import note_begun_in
 from etl.commands.reports import Calls, Reports, ReportTo
 from etl.errors import EtlError, Interrupted, MappingInvalid, worst_exit_code
 from etl.host.refusal import refusal_of
@@ -95,6 +96,8 @@ def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report |
             if report is not None:
                 report.refused(invalid)
             codes.append(invalid.exit_code)
+        if not call.dry_run:
+            note_begun_in(call.state, paths, mappings, invalid)
         jobs = _Jobs(call, reports)
         stack.enter_context(on_signals(jobs.signalled))
         codes += jobs.run(mappings)

@@ -16,6 +16,7 @@ from etl.mapping.change import MappingChange
 from etl.page import Key
 from etl.state.lock import Holder
 from etl.state.mapping_state import MappingState
+from etl.state.not_started import NotStarted
 from etl.state.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Standing:
     mapping_change: since the last run that was done. earlier: since rows were accepted that no run has sent since;
     differing: so many accepted rows have another event now, None where that was not counted.
     suppressed: how many identities are forgotten in its account. known: those of `dead_letters` that a person has seen.
+    refused: a call since the last run that did not begin. wrong_file: why its file gives no mapping now, "" if it does.
     """
 
     name: str
@@ -114,6 +116,8 @@ class Standing:
     mapping_change: MappingChange | None
     earlier: MappingChange | None = None
     differing: int | None = None
+    refused: NotStarted | None = None
+    wrong_file: str = ""
 
     @property
     def new_letters(self) -> Counter[str]:
@@ -150,6 +154,8 @@ def standing_of(  # noqa: PLR0913 - what is known
     suppressed: int = 0,
     count_ledger: bool = False,
     differing: int | None = None,
+    refused: NotStarted | None = None,
+    wrong_file: str = "",
 ) -> Standing:
     """What `found` knows, together with the answer of the database. Raises `StateUnusable` for a damaged state.
 
@@ -185,6 +191,8 @@ def standing_of(  # noqa: PLR0913 - what is known
         mapping_change=None if parts is None else found.mapped.change_to(parts),
         earlier=None if parts is None else found.mapped.earlier(parts),
         differing=differing,
+        refused=refused,
+        wrong_file=wrong_file,
     )
 
 

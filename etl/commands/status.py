@@ -14,7 +14,7 @@ from etl.clock import Clock
 from etl.commands.advice import Step, shell_line, shown_steps
 from etl.commands.new_state import tell_if_new
 from etl.commands.standing import Standing, standing_of
-from etl.commands.status_text import status_dict, status_text, verdict_text
+from etl.commands.status_text import paths_from_here, refused_dict, refused_text, status_dict, status_text, verdict_text
 from etl.commands.worries import Patience, Worry, worries_about
 from etl.errors import UsageProblem, worst_exit_code
 from etl.host.system_clock import SystemClock
@@ -24,6 +24,7 @@ from etl.screen.layout import paint, plain
 from etl.screen.logs import is_quiet
 from etl.screen.telling import show_error, tell
 from etl.screen.wording import counted
+from etl.state.not_started import NotStarted
 from etl.state.store import StateStore, open_state
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def show_status(paths: tuple[Path, ...], call: StatusCall) -> int:
             show_error(files.invalid)
             codes.append(files.invalid.exit_code)
     if call.acknowledge:
-        _acknowledge(call, files, clock)
+        _acknowledge(paths, call, files, clock)
     with open_state(call.state, clock=clock, write=False) as store:
         tell_if_new(store)
         if call.dead_letters:
@@ -90,8 +91,9 @@ def show_status(paths: tuple[Path, ...], call: StatusCall) -> int:
             new = show_letters(listed, output=call.output, with_identity=call.with_identity, clock=clock)
             return worst_exit_code([*codes, 3 if call.check and new else 0])
         found = _standings(store, files, call, clock=clock)
+        refused = _refused_calls(store, paths)
         gone = [] if files is None else files.gone(store)
-        if not found and call.output == "text" and not codes:
+        if not found and not refused and call.output == "text" and not codes:
             # A URL may hold a password.
             which = "of this URL" if "://" in call.state else call.state
             click.echo(f"no mapping has run with the state {which} yet")
@@ -99,24 +101,31 @@ def show_status(paths: tuple[Path, ...], call: StatusCall) -> int:
             codes.append(3 if call.check else 0)
         judged = [(one, worries_about(one, patience=patience, now=clock.utc_now())) for one in found]
         codes += [3 if worries and call.check else 0 for _, worries in judged]
+        codes += [3 if refused and call.check else 0]
         if call.output == "json":
-            _print_json(judged, [standing_of(store.mapping(name)) for name in gone], history=call.history)
-        elif judged:
-            _print_text(judged, gone, call, now=clock.utc_now())
+            _print_json(judged, refused, [standing_of(store.mapping(name)) for name in gone], history=call.history)
+        elif judged or refused:
+            _print_text(judged, refused, gone, call, now=clock.utc_now())
     return worst_exit_code(codes)
 
 
-def _print_json(judged: Judged, gone: Sequence[Standing], *, history: int) -> None:
+def _print_json(judged: Judged, refused: Sequence[NotStarted], gone: Sequence[Standing], *, history: int) -> None:
     for standing, worries in judged:
         click.echo(json_line(status_dict(standing, worries, history=history)))
+    for one in refused:
+        click.echo(json_line(refused_dict(one)))
     for standing in gone:
         click.echo(json_line(status_dict(standing, (), history=history, in_folder=False)))
 
 
-def _print_text(judged: Judged, gone: Sequence[str], call: StatusCall, *, now: datetime) -> None:
-    click.echo(paint(verdict_text(judged)))
+def _print_text(
+    judged: Judged, refused: Sequence[NotStarted], gone: Sequence[str], call: StatusCall, *, now: datetime
+) -> None:
+    click.echo(paint(verdict_text(judged, refused)))
     if is_quiet():
         return
+    for one in refused:
+        click.echo("\n" + paint(*refused_text(one, _seen(one, call.state))))
     for standing, worries in judged:
         click.echo("\n" + paint(*status_text(standing, worries, history=call.history, now=now)))
     if gone:
@@ -127,13 +136,28 @@ def _print_text(judged: Judged, gone: Sequence[str], call: StatusCall, *, now: d
         )
 
 
-def _acknowledge(call: StatusCall, files: MappingFiles | None, clock: Clock) -> None:
+def _seen(refused: NotStarted, state: str) -> list[Step]:
+    # What is not there cannot be named, and without a name all dead letters would be acknowledged.
+    if not refused.paths or not all(Path(path).exists() for path in refused.paths):
+        return []
+    command = shell_line("status", *paths_from_here(refused), "--acknowledge", state=state)
+    return [Step("or say that you have seen it", command)]
+
+
+def _acknowledge(paths: Sequence[Path], call: StatusCall, files: MappingFiles | None, clock: Clock) -> None:
     with open_state(call.state, clock=clock, write=False) as store:
         known = store.names()
-    names = known if files is None else [name for name in files.names if name in known]
-    if not names:
+        # Of mappings that the state does not know yet, too.
+        listed = store.not_started.listed()
+    ours = (
+        listed if files is None else [*(one for one in listed if one.mapping in files.named), *_related(listed, paths)]
+    )
+    names = known if files is None else [name for name in files.named if name in known]
+    if not names and not ours:
         return
     with open_state(call.state, clock=clock, write=True) as store:
+        if seen := store.not_started.forget(one.subject for one in ours):
+            tell(f"{counted(seen, 'call')} that did not start: seen")
         for name in names:
             new = store.mapping(name).letters.acknowledge(clock.utc_now())
             tell(f"{name}: {counted(new, 'dead letter')} acknowledged", mapping=name, acknowledged=new)
@@ -169,14 +193,36 @@ def standings_with_worries(paths: tuple[Path, ...], *, state: str) -> list[tuple
         return [(one, worries_about(one, patience=Patience(_USUAL_AGE, None), now=now)) for one in found]
 
 
+def _refused_calls(store: StateStore, paths: Sequence[Path]) -> list[NotStarted]:
+    """The calls that were refused as a whole: all of them, or those that named something of `paths`."""
+    return _related(store.not_started.listed(), paths)
+
+
+def _related(refused: Sequence[NotStarted], paths: Sequence[Path]) -> list[NotStarted]:
+    asked = [path.absolute() for path in paths]
+
+    def named(one: NotStarted) -> bool:
+        theirs = [Path(path) for path in one.paths]
+        return not asked or not theirs or any(a.is_relative_to(b) or b.is_relative_to(a) for a in asked for b in theirs)
+
+    return [one for one in refused if not one.mapping and named(one)]
+
+
 def _standings(store: StateStore, files: MappingFiles | None, call: StatusCall, *, clock: Clock) -> list[Standing]:
     # A large ledger takes a moment to be counted.
     count_ledger = call.output == "json"
+    refused = {one.mapping: one for one in store.not_started.listed() if one.mapping}
     if files is not None:
-        return files.standings(store, state_path=call.state, count_ledger=count_ledger, clock=clock)
+        return files.standings(store, state_path=call.state, count_ledger=count_ledger, refused=refused, clock=clock)
+    names = store.names()
     return [
-        standing_of(store.mapping(name), suppressed=store.suppressions(None, name).count(), count_ledger=count_ledger)
-        for name in store.names()
+        standing_of(
+            store.mapping(name),
+            suppressed=store.suppressions(None, name).count(),
+            count_ledger=count_ledger,
+            refused=refused.get(name),
+        )
+        for name in [*names, *(name for name in refused if name not in names)]
     ]
 
 

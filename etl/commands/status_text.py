@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, assert_never
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from etl.checkpoint import Backfill, Checkpoint
-from etl.commands.advice import shown_steps
+from etl.commands.advice import Step, shown_steps
 from etl.commands.standing import Lag, NoLag, Standing, Usual
 from etl.commands.summary import NO_CLOCK, position_text
-from etl.commands.worries import Worry
+from etl.commands.worries import Worry, worry_of_call
 from etl.exact import encode, show
 from etl.job.outcome import checkpoint_dict
 from etl.screen.layout import Column, indented, labelled, plain, table
 from etl.screen.wording import by_reason, counted, duration, estimated
 from etl.state.lock import Holder
+from etl.state.not_started import NotStarted
 from etl.state.runs import RunRecord
 
 NEEDS, WELL = "needs a person", "all is well"
@@ -29,9 +31,9 @@ COLOURS = {"done": "green", "running": "cyan", "stopped": "yellow", "failed": "r
 BOOKS = ("read", "sent", "unchanged", "invalid", "rejected", "suppressed", "unsent")
 
 
-def verdict_text(found: Sequence[tuple[Standing, Sequence[Worry]]]) -> Text:
-    """The verdict over all mappings in one line: which need a person, which are well."""
-    needing = [standing.name for standing, worries in found if worries]
+def verdict_text(found: Sequence[tuple[Standing, Sequence[Worry]]], refused: Sequence[NotStarted] = ()) -> Text:
+    """The verdict over all mappings in one line: which need a person, which are well; `refused` calls need one too."""
+    needing = [*map(_call, refused), *(standing.name for standing, worries in found if worries)]
     well = [standing.name for standing, worries in found if not worries and standing.follows_clock]
     unknown = [standing.name for standing, worries in found if not worries and not standing.follows_clock]
     parts = [
@@ -61,6 +63,40 @@ def status_text(standing: Standing, worries: Sequence[Worry], *, history: int, n
     if history and standing.runs:
         parts.append(indented(_runs(standing.runs[:history])))
     return parts
+
+
+def paths_from_here(refused: NotStarted) -> list[str]:
+    """What the call named, as it is to be called from this folder."""
+    here = Path.cwd()
+    paths = map(Path, refused.paths)
+    return [str(path.relative_to(here) if path.is_relative_to(here) else path) for path in paths]
+
+
+def _call(refused: NotStarted) -> str:
+    return " ".join(["run", *paths_from_here(refused)])
+
+
+def refused_text(refused: NotStarted, seen: Sequence[Step]) -> list[RenderableType]:
+    """The same for a call that was refused as a whole; `seen` is how it is ended by hand."""
+    worry = worry_of_call(refused, None)
+    return [
+        Text.assemble(plain(_call(refused), "bold"), "  ", plain(NEEDS, "bold red")),
+        indented(plain(f"! {worry.message}", "red")),
+        *shown_steps([*worry.steps, *seen]),
+    ]
+
+
+def refused_dict(refused: NotStarted) -> dict[str, object]:
+    """The same as JSON-ready values."""
+    return {"mapping": None, "call": list(refused.paths), "worries": [_worry_dict(worry_of_call(refused, None))]}
+
+
+def _worry_dict(worry: Worry) -> dict[str, object]:
+    return {
+        "code": worry.code,
+        "message": worry.message,
+        "todo": [{"what": step.text, "command": step.command or None} for step in worry.steps],
+    }
 
 
 def _well(standing: Standing) -> Text:
@@ -262,14 +298,7 @@ def status_dict(
             "sent": forgotten.sent,
         },
         "runs": [_run_dict(run) for run in standing.runs[:history]],
-        "worries": [
-            {
-                "code": worry.code,
-                "message": worry.message,
-                "todo": [{"what": step.text, "command": step.command or None} for step in worry.steps],
-            }
-            for worry in worries
-        ],
+        "worries": [_worry_dict(worry) for worry in worries],
     }
 
 

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from etl.commands.advice import Step, dead_letter_steps
+from etl.commands.advice import Place, Step, dead_letter_steps
 from etl.commands.hints import hint_of
 from etl.commands.standing import Lag, NoLag, Standing
 from etl.errors import EtlError, GuardTripped, TooManyFailures
 from etl.screen.wording import by_reason, counted, duration
+from etl.state.not_started import NotStarted
 from etl.state.runs import RunRecord
 
 
@@ -43,6 +44,8 @@ _FAILED = "the last run failed: "
 def worries_about(standing: Standing, *, patience: Patience, now: datetime) -> list[Worry]:
     """Why a person should look at the mapping; empty when all is well."""
     found = [
+        _not_started(standing),
+        _wrong_file(standing),
         _other_source(standing),
         _went_back(standing),
         _forgotten(standing),
@@ -58,6 +61,29 @@ def worries_about(standing: Standing, *, patience: Patience, now: datetime) -> l
     # The last run may have failed for what the database says now: it is told once.
     said = {worry.message for worry in worries}
     return [worry for worry in worries if worry.message.removeprefix(_FAILED) not in said - {worry.message}]
+
+
+def _not_started(standing: Standing) -> Worry | None:
+    return None if standing.refused is None else worry_of_call(standing.refused, standing.place)
+
+
+def worry_of_call(refused: NotStarted, place: Place | None) -> Worry:
+    """The worry that a call of `run` did not begin; `place`: of the mapping that it is about, if that is known."""
+    message = f"the last call, of {refused.at:%Y-%m-%d %H:%M} UTC, did not start: {refused.message}"
+    steps = [Step(refused.hint)] if refused.hint else []
+    if place is not None:
+        steps.append(Step("correct it, and see that it is right", place.command("validate")))
+    steps.append(Step("a later call that starts ends this"))
+    return Worry("not_started", message, tuple(steps))
+
+
+def _wrong_file(standing: Standing) -> Worry | None:
+    # Mostly it is what the last call was refused for: `file:line:column  what`, whatever the file was called by.
+    refused = "" if standing.refused is None else standing.refused.message
+    if not standing.wrong_file or standing.wrong_file.partition("  ")[2] == refused.partition("  ")[2]:
+        return None
+    steps = [] if standing.place is None else [Step("see all of it", standing.place.command("validate"))]
+    return Worry("wrong_file", f"its file gives no mapping: {standing.wrong_file}", tuple(steps))
 
 
 def _other_source(standing: Standing) -> Worry | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Environment
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from etl.errors import MappingInvalid
+from etl.errors import MappingInvalid, WrongFile
 from etl.mapping import checks
 from etl.mapping.document import Document, Finding, lines
 from etl.mapping.document import Path as KeyPath
@@ -28,6 +29,8 @@ from etl.secret import is_plain_name
 ReadFile = Callable[[Path], bytes]
 
 _LEFT_OUT = "…"
+# The line of the name, in a file that is no YAML.
+_NAME = re.compile(rb"^name:[ \t]*[\"']?([A-Za-z0-9_.-]+)[\"']?[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _WORDS = re.compile(r"(?!.*://)[\w$ ./,:(){}%!'-]{0,60}")
 _ACCESS: frozenset[KeyPath] = frozenset({("destination", "account"), ("destination", "api_key")})
 _DEFAULT_ACCESS = {"account": "${SQUEEZELY_ACCOUNT}", "api_key": "${SQUEEZELY_API_KEY}"}
@@ -53,9 +56,11 @@ def load_mapping(
         content = read_file(path)
     except OSError as error:
         cause = error.strerror or "unknown cause"
+        problems = (f"{path}:1:1  cannot be read: {cause}",)
         raise MappingInvalid(
             f"the mapping {path} cannot be read: {cause}",
-            problems=(f"{path}:1:1  cannot be read: {cause}",),
+            problems=problems,
+            files=(WrongFile(path, _name_of(path, None, b""), problems),),
             hint="give the path of a mapping file, such as mappings/customers.yaml",
         ) from error
     return parse_mapping(
@@ -79,12 +84,13 @@ def parse_mapping(  # noqa: PLR0913 - what decides how a file is read
 ) -> Mapping:
     """The mapping in `content`, read before from `path`; otherwise as `load_mapping`."""
     document = read_yaml(content)
+    name = _name_of(path, document.data, content)
     if document.data is None and document.findings:
-        raise _invalid(path, document, document.findings)
+        raise _invalid(path, document, document.findings, name)
     if not isinstance(document.data, dict):
         words = "the file is empty" if document.data is None else "the file is not a section of keys"
         wanted = Finding((), f"{words}; a mapping has version, source, event and fields")
-        raise _invalid(path, document, [*document.findings, wanted])
+        raise _invalid(path, document, [*document.findings, wanted], name)
     _add_default_access(document.data)
     resolved = resolve(
         document.data,
@@ -102,7 +108,7 @@ def parse_mapping(  # noqa: PLR0913 - what decides how a file is read
     found = [*document.findings, *resolved.findings, *(_without_secrets(one, resolved) for one in checked)]
     found = [one for one in found if one.path not in resolved.unset]
     if model is None or found:
-        raise _invalid(path, document, found)
+        raise _invalid(path, document, found, name)
     warned = [
         _without_secrets(one, resolved)
         for one in checks.warnings(resolved.data, filled=resolved.filled | resolved.unset)
@@ -114,10 +120,20 @@ def parse_mapping(  # noqa: PLR0913 - what decides how a file is read
     return Mapping.model_construct(**keys, path=path, warnings=warnings, own_steps=own_steps, steps_text=steps_text)
 
 
-def _invalid(path: Path, document: Document, found: list[Finding]) -> MappingInvalid:
+def _invalid(path: Path, document: Document, found: list[Finding], name: str | None) -> MappingInvalid:
     printed = lines(document, found, file=str(path))
     count = "1 problem" if len(printed) == 1 else f"{len(printed)} problems"
-    return MappingInvalid(f"the mapping {path} has {count}", problems=printed)
+    return MappingInvalid(f"the mapping {path} has {count}", problems=printed, files=(WrongFile(path, name, printed),))
+
+
+def _name_of(path: Path, data: object, content: bytes) -> str | None:
+    """The name of the mapping that the file was meant to be: as it is written, also where the rest cannot be read."""
+    written = _NAME.search(content)
+    said = data.get("name") if isinstance(data, dict) else written and written[1].decode("ascii")
+    for name in (said, path.stem):
+        with suppress(ValueError):
+            return parse_mapping_name(name)
+    return None
 
 
 def _add_default_access(data: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from etl.errors import StateUnusable
 from etl.state.database import Database, Row, Transaction
+from etl.state.not_started import drop_notes
 
 # Each table with the columns that order it; the mapping's number is among the columns of all but the suppressions.
 _KEYS: dict[str, tuple[str, ...]] = {
@@ -34,11 +35,13 @@ def rename(database: Database, old: str, new: str) -> None:
     """Give the mapping `old` the name `new`, which none has."""
     with database.transaction("rename a mapping in") as transaction:
         transaction.run("UPDATE etl_mapping SET name = ? WHERE name = ?", (new, old))
+        drop_notes(transaction, old)
 
 
-def drop(database: Database, mapping_id: int) -> None:
+def drop(database: Database, mapping_id: int, name: str) -> None:
     """Remove all that the state holds of one mapping, its runs and its name included."""
     with database.transaction("drop a mapping from") as transaction:
+        drop_notes(transaction, name)
         for table in (*OF_MAPPINGS, "etl_holder"):
             transaction.run(f"DELETE FROM {table} WHERE mapping_id = ?", (mapping_id,))  # noqa: S608 - ours
 

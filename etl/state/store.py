@@ -25,6 +25,7 @@ from etl.state.database import Database, Transaction
 from etl.state.last_run import read_note, write_note
 from etl.state.lock import FileLock, Holder, Lock, Locks, file_holder, lock_path, note_path
 from etl.state.mapping_state import MappingState
+from etl.state.not_started import NotStartedCalls
 from etl.state.safe_file import check_file, make_folder, open_private
 from etl.state.schema import SCHEMA_VERSION, refuse_newer, upgrade
 from etl.state.server_lock import ServerLock, server_holder
@@ -163,6 +164,11 @@ class StateStore:
         """Who was forgotten in every account."""
         return SuppressedPeople(self._database, self._hash_key)
 
+    @property
+    def not_started(self) -> NotStartedCalls:
+        """Calls that were refused before any run began."""
+        return NotStartedCalls(self._database, self._clock)
+
     def rename(self, old: str, new: str) -> None:
         """Give what is known of the mapping `old` the name `new`, under which nothing is known."""
         noted = self.mapping(old).locks.noted_run()
@@ -172,7 +178,7 @@ class StateStore:
 
     def drop(self, name: str) -> None:
         """Remove all that is known of the mapping `name`."""
-        moving.drop(self._database, self.mapping(name).mapping_id)
+        moving.drop(self._database, self.mapping(name).mapping_id, name)
 
     def copy_to(self, target: StateStore) -> dict[str, int]:
         """Copy everything into `target`, which is empty and must be opened anew afterwards; the rows by table."""

@@ -1,0 +1,111 @@
+"""Calls of `run` that were refused before any run began: of one mapping, or of all that a call names.
+
+The rule: one note for each, the latest, until such a call begins. It holds what was wrong, and no value of a row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final
+
+from etl.clock import Clock
+from etl.state.database import Database, Transaction
+
+_BEGINS = "not_started:"
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """One refused call. `at`: when, aware, UTC. `message` says what was wrong, `hint` what to do ("": no more to say).
+
+    mapping: its name; "" for a call that was refused as a whole. paths: what the call named, absolute.
+    """
+
+    mapping: str
+    paths: tuple[str, ...]
+    message: str
+    hint: str
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        """What a later call has to begin for this one to be forgotten."""
+        return subject_of_mapping(self.mapping) if self.mapping else subject_of_call(self.paths)
+
+
+def subject_of_mapping(name: str) -> str:
+    """The subject of a call's part that is about the mapping `name`."""
+    return f"mapping {name}"
+
+
+def subject_of_call(paths: Sequence[str]) -> str:
+    """The subject of a call as a whole."""
+    return "call " + json.dumps(sorted(paths))
+
+
+class NotStartedCalls:
+    """The notes of one state. Raises `StateUnusable` as the database does."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database: Final = database
+        self._clock: Final = clock
+
+    def listed(self) -> list[NotStarted]:
+        """Every note, the oldest first; one that cannot be read is left out."""
+        rows = self._database.rows("SELECT value FROM etl_meta WHERE name LIKE ?", (f"{_BEGINS}%",))
+        found = [note for (text,) in rows if (note := _read(text)) is not None]
+        return sorted(found, key=lambda one: (one.at, one.subject))
+
+    def note(self, refused: Iterable[NotStarted]) -> None:
+        """Keep each of `refused`, in place of an earlier one of its subject."""
+        sql = "INSERT INTO etl_meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        with self._database.transaction("write") as transaction:
+            transaction.many(sql, [(_named(one.subject), _written(one)) for one in refused])
+
+    def forget(self, subjects: Iterable[str]) -> int:
+        """Forget the notes of `subjects`, those that there are; how many."""
+        known = {one.subject for one in self.listed()}.intersection(subjects)
+        if known:
+            with self._database.transaction("write") as transaction:
+                transaction.many("DELETE FROM etl_meta WHERE name = ?", [(_named(one),) for one in known])
+        return len(known)
+
+    def refusal(self, mapping: str, paths: Iterable[str], *, message: str, hint: str) -> NotStarted:
+        """A note of now."""
+        return NotStarted(mapping, tuple(paths), message, hint, self._clock.utc_now())
+
+
+def drop_notes(transaction: Transaction, mapping: str) -> None:
+    """Forget the note of `mapping`, which is gone or has another name now."""
+    transaction.run("DELETE FROM etl_meta WHERE name = ?", (_named(subject_of_mapping(mapping)),))
+
+
+def _named(subject: str) -> str:
+    # Of one length, however many paths there are: a server's index takes no long texts.
+    return _BEGINS + blake2b(subject.encode(), digest_size=16).hexdigest()
+
+
+def _written(one: NotStarted) -> str:
+    return json.dumps(
+        {
+            "mapping": one.mapping,
+            "paths": one.paths,
+            "message": one.message,
+            "hint": one.hint,
+            "at": one.at.isoformat(),
+        }
+    )
+
+
+def _read(text: str) -> NotStarted | None:
+    try:
+        found = json.loads(text)
+        at = datetime.fromisoformat(found["at"])
+        paths = tuple(map(str, found["paths"]))
+        return NotStarted(str(found["mapping"]), paths, str(found["message"]), str(found["hint"]), at)
+    except (ValueError, LookupError, TypeError):
+        return None
