@@ -79,6 +79,7 @@ def set_state(path: Path, *, cursor: str, state: str, yes: bool) -> int:
         click.echo(paint(plain(found.name, "bold"), labelled(*rows), err=True), err=True)
         confirm("move it?", yes=yes)
         found.set_checkpoint("run", position, fingerprint=fingerprint)
+        found.decisions.note(found.name)
     click.echo(f"{mapping.name}: the checkpoint was moved")
     return 0
 
@@ -107,6 +108,7 @@ def reset_state(path: Path, *, keep_ledger: bool, state: str, yes: bool) -> int:
         click.echo(paint(plain(found.name, "bold"), labelled(*rows), err=True), err=True)
         confirm("forget it?", yes=yes)
         found.reset(keep_ledger=keep_ledger)
+        found.decisions.note(found.name)
     command = Place(path, (), state).command("run", "--start-from", "beginning")
     step = Step("the next run has to be told where to begin", command)
     click.echo(paint(plain(f"{mapping.name}: forgotten"), *shown_steps([step])))

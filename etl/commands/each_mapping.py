@@ -25,7 +25,15 @@ from etl.commands.loading import Shard, load_good
 from etl.commands.new_state import tell_if_new
 from etl.commands.not_started import note_begun
 from etl.commands.reports import Calls, Reports, ReportTo
-from etl.errors import EtlError, Interrupted, MappingInvalid, MappingLocked, StateUnusable, worst_exit_code
+from etl.errors import (
+    EtlError,
+    FirstRunUndecided,
+    Interrupted,
+    MappingInvalid,
+    MappingLocked,
+    StateUnusable,
+    worst_exit_code,
+)
 from etl.host.refusal import refusal_of
 from etl.host.signals import on_signals
 from etl.host.system_clock import SystemClock
@@ -243,7 +251,7 @@ def _one(  # noqa: PLR0913 - what all mappings share
             outcome = _recorded(outcome, store)
         outcome = outcome.ended(clock.utc_now())
     outcome = replace(outcome, destination=_where_to(mapping), check=call.check)
-    _complete_hint(outcome, mapping, call)
+    _complete_hint(outcome, mapping, call, store)
     reports.ended(mapping, outcome, store)
     if call.heard is not None:
         call.heard(outcome)
@@ -266,12 +274,26 @@ def _where_to(mapping: Mapping) -> dict[str, str | None]:
     return {"host": destination.host, "account": shown_account(destination.account)}
 
 
-def _complete_hint(outcome: Outcome, mapping: Mapping, call: Call) -> None:
+def _complete_hint(outcome: Outcome, mapping: Mapping, call: Call, store: StateStore) -> None:
     """An error gets the address and the commands that only this place knows whole."""
-    if outcome.error is not None:
-        name_api(outcome.error, mapping.destination)
-        place = Place(mapping.path, (), call.state)
+    if outcome.error is None:
+        return
+    name_api(outcome.error, mapping.destination)
+    place = Place(mapping.path, (), call.state)
+    new_name = _new_name(mapping.name, store) if isinstance(outcome.error, FirstRunUndecided) else None
+    if new_name is not None:
+        # To begin anew would send all again.
+        words = f"what was known as {mapping.name} is called {new_name} since `state rename`"
+        outcome.error.hint = f"{words}: write `name: {new_name}` into {mapping.path}"
+    else:
         outcome.error.hint = hint_of(outcome.error, place, command=call.command, again=call.again)
+
+
+def _new_name(name: str, store: StateStore) -> str | None:
+    try:
+        return store.mapping(name).decisions.new_name(name)
+    except StateUnusable:
+        return None
 
 
 def _told_error(problem: Exception) -> EtlError:

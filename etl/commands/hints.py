@@ -10,17 +10,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etl.commands.advice import Place
-from etl.errors import (
-    AlreadyBegun,
-    AnotherSource,
-    ApiTrouble,
-    EtlError,
-    FirstRunUndecided,
-    GuardTripped,
-    MappingLocked,
-    TableWentBack,
-)
+from etl.commands.advice import Place, Step
+from etl.errors import ApiTrouble, EtlError, GuardTripped
 
 if TYPE_CHECKING:
     from etl.mapping.destination import Destination
@@ -45,29 +36,41 @@ def hint_of(error: EtlError, place: Place, *, command: str, again: Sequence[str]
 
     again: the options of a run that say what it sends. Without them the command that is printed would send more.
     """
-    more: list[str] = []
-    match error:
-        case AnotherSource():
-            more = [
-                f"the same rows and account under another address: {place.command('state adopt')}",
-                f"to begin anew: {place.command('state reset')}",
+    given = again or (error.again if isinstance(error, GuardTripped) else ())
+    more = [f"{step.text}: {step.command}" for step in more_steps(kind_of(error), place, command=command, again=given)]
+    return "; ".join([*([error.hint] if error.hint else []), *more]) or None
+
+
+def kind_of(error: EtlError) -> str:
+    """What `more_steps` knows it by, and what the state keeps of it."""
+    return type(error).__name__
+
+
+def more_steps(kind: str, place: Place, *, command: str, again: Sequence[str] = ()) -> list[Step]:
+    """What to type after an error of `kind`, beside its own hint; otherwise as `hint_of`."""
+    steps: list[Step] = []
+    match kind:
+        case "AnotherSource":
+            steps = [
+                Step("the same rows and account under another address", place.command("state adopt")),
+                Step("to begin anew", place.command("state reset")),
             ]
-        case FirstRunUndecided():
-            more = [f"to send all: {place.command('run', '--start-from', 'beginning', *again)}"]
-        case AlreadyBegun():
-            more = [f"to go on: {place.command('run', *_without_start(again))}"]
-        case TableWentBack():
-            more = [place.command("state set", "CURSOR")]
-        case GuardTripped():
-            more = [
-                f"to look: {place.command('run', '--dry-run', *(again or error.again))}",
-                f"to send it all the same: {place.command('run', '--ignore-guards', *(again or error.again))}",
+        case "FirstRunUndecided":
+            steps = [Step("to send all", place.command("run", "--start-from", "beginning", *again))]
+        case "AlreadyBegun":
+            steps = [Step("to go on", place.command("run", *_without_start(again)))]
+        case "TableWentBack":
+            steps = [Step("to move it", place.command("state set", "CURSOR"))]
+        case "GuardTripped":
+            steps = [
+                Step("to look", place.command("run", "--dry-run", *again)),
+                Step("to send it all the same", place.command("run", "--ignore-guards", *again)),
             ]
-        case MappingLocked() if command == "run":
-            more = [f"to wait: {place.command('run', '--if-locked', 'wait', *again)}"]
+        case "MappingLocked" if command == "run":
+            steps = [Step("to wait", place.command("run", "--if-locked", "wait", *again))]
         case _:
             pass
-    return "; ".join([*([error.hint] if error.hint else []), *more]) or None
+    return steps
 
 
 def _without_start(again: Sequence[str]) -> list[str]:

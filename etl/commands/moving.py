@@ -60,6 +60,7 @@ def adopt_state(path: Path, *, state: str, yes: bool) -> int:
         click.echo(paint(plain(mapping.name, "bold"), labelled(*rows), err=True), err=True)
         confirm("are rows and account the same as before?", yes=yes)
         found.binding.adopt(fingerprint)
+        found.decisions.note(found.name)
     click.echo(f"{mapping.name}: adopted; the state belongs to this source and account from now on")
     return 0
 

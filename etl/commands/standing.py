@@ -94,6 +94,7 @@ class Standing:
     differing: so many accepted rows have another event now, None where that was not counted.
     suppressed: how many identities are forgotten in its account. known: those of `dead_letters` that a person has seen.
     refused: a call since the last run that did not begin. wrong_file: why its file gives no mapping now, "" if it does.
+    decided_at: when a person last moved what is known of it. new_name: what that is called now, if no longer so.
     """
 
     name: str
@@ -118,6 +119,8 @@ class Standing:
     differing: int | None = None
     refused: NotStarted | None = None
     wrong_file: str = ""
+    decided_at: datetime | None = None
+    new_name: str | None = None
 
     @property
     def new_letters(self) -> Counter[str]:
@@ -193,6 +196,8 @@ def standing_of(  # noqa: PLR0913 - what is known
         differing=differing,
         refused=refused,
         wrong_file=wrong_file,
+        decided_at=found.decisions.decided_at(found.name),
+        new_name=None if found.checkpoint() is not None else found.decisions.new_name(found.name),
     )
 
 

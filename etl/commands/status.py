@@ -92,7 +92,9 @@ def show_status(paths: tuple[Path, ...], call: StatusCall) -> int:
             return worst_exit_code([*codes, 3 if call.check and new else 0])
         found = _standings(store, files, call, clock=clock)
         refused = _refused_calls(store, paths)
-        gone = [] if files is None else files.gone(store)
+        # What waits for its file to say the new name is not gone.
+        waiting = {one.new_name for one in found}
+        gone = [] if files is None else [name for name in files.gone(store) if name not in waiting]
         if not found and not refused and call.output == "text" and not codes:
             # A URL may hold a password.
             which = "of this URL" if "://" in call.state else call.state

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from etl.commands.advice import Place, Step, dead_letter_steps
-from etl.commands.hints import hint_of
+from etl.commands.hints import kind_of, more_steps
 from etl.commands.standing import Lag, NoLag, Standing
-from etl.errors import EtlError, GuardTripped, TooManyFailures
+from etl.errors import EtlError, GuardTripped, StateUnusable, TooManyFailures
 from etl.screen.wording import by_reason, counted, duration
 from etl.state.not_started import NotStarted
 from etl.state.runs import RunRecord
@@ -49,7 +49,9 @@ def worries_about(standing: Standing, *, patience: Patience, now: datetime) -> l
         _other_source(standing),
         _went_back(standing),
         _forgotten(standing),
+        _renamed(standing),
         _last_run(standing),
+        _no_checkpoint(standing),
         _age(standing, patience.max_age, now),
         _dead_letters(standing),
         _omitted(standing),
@@ -99,8 +101,13 @@ def _went_back(standing: Standing) -> Worry | None:
 
 
 def _steps_of(error: EtlError, standing: Standing) -> tuple[Step, ...]:
-    hint = error.hint if standing.place is None else hint_of(error, standing.place, command="run")
-    return (Step(hint),) if hint else ()
+    return _what_to_type(error.hint or "", kind_of(error), standing)
+
+
+def _what_to_type(hint: str, kind: str, standing: Standing, *, again: Sequence[str] = ()) -> tuple[Step, ...]:
+    """After an error of `kind`: its own hint, and the commands where the mapping's file is known."""
+    more = [] if standing.place is None else more_steps(kind, standing.place, command="run", again=again)
+    return (*([Step(hint)] if hint else []), *more)
 
 
 def _forgotten(standing: Standing) -> Worry | None:
@@ -115,31 +122,71 @@ def _forgotten(standing: Standing) -> Worry | None:
 
 def _last_run(standing: Standing) -> Worry | None:
     runs = standing.nightly
-    if not runs:
+    if not runs or _answered(standing, runs[0]):
         return None
     run = runs[0]
-    said = (run.summary or {}).get("error", "")
-    hint = (run.summary or {}).get("hint") or ""
+    summary = run.summary or {}
+    said, kind, again = summary.get("error", ""), summary.get("error_kind", ""), summary.get("again", ())
+    todo = _what_to_type(summary.get("hint") or "", kind, standing, again=again)
     if run.outcome == "died":
         again = Step("nothing is lost: the next run goes on; was the process killed, or the machine restarted?")
         return Worry("last_run_died", f"the last run, of {_started(run)}, died without a word", (again,))
     if run.outcome == "failed":
-        return Worry("last_run_failed", f"{_FAILED}{said}", (Step(hint),) if hint else ())
+        return Worry("last_run_failed", f"{_FAILED}{said}", todo)
     if run.outcome == "stopped" and run.exit_code == 3:
         step = Step("see the rows that fail, and correct the mapping")
         if standing.place is not None:
             step = Step(step.text, standing.place.command("preview", "--invalid"))
         return Worry("too_many_failures", f"the last run stopped itself: {said}", (step,))
     if run.outcome == "stopped" and run.exit_code == GuardTripped.exit_code:
-        return Worry("guard_tripped", f"a guard stopped the last run: {said}", (Step(hint),) if hint else ())
+        return Worry("guard_tripped", f"a guard stopped the last run: {said}", todo)
     return None
+
+
+def _answered(standing: Standing, run: RunRecord) -> bool:
+    """Whether `run` failed for a question to a person that was answered since, or is told in another way."""
+    if run.outcome != "failed":
+        return False
+    return standing.new_name is not None or (run.exit_code == StateUnusable.exit_code and _decided_since(standing, run))
+
+
+def _decided_since(standing: Standing, run: RunRecord) -> bool:
+    """Whether a person moved what is known of the mapping after `run`: then its question has its answer."""
+    return standing.decided_at is not None and standing.decided_at >= (run.finished_at or run.started_at)
+
+
+def _renamed(standing: Standing) -> Worry | None:
+    if standing.new_name is None:
+        return None
+    file = "its file" if standing.place is None else str(standing.place.path)
+    message = f"what was known as {standing.name} is called {standing.new_name} since `state rename`"
+    return Worry("renamed", message, (Step(f"write `name: {standing.new_name}` into {file}"),))
+
+
+def _no_checkpoint(standing: Standing) -> Worry | None:
+    """There was one, so that the next run does not go on by itself."""
+    runs = standing.nightly
+    if standing.checkpoint is not None or standing.new_name or not runs:
+        return None
+    asked = runs[0].outcome == "running" or (runs[0].summary or {}).get("error_kind") == "FirstRunUndecided"
+    if asked or not any((run.summary or {}).get("checkpoint") for run in runs):
+        return None
+    steps = [Step("the next run needs --start-from")]
+    if standing.place is not None:
+        steps = more_steps("FirstRunUndecided", standing.place, command="run")
+    return Worry("no_checkpoint", "there is no checkpoint: the next run has to be told where to begin", tuple(steps))
 
 
 def _age(standing: Standing, max_age: timedelta, now: datetime) -> Worry | None:
     runs = standing.nightly
     good = next((run for run in runs if run.outcome == "done"), None)
     if good is None:
-        return Worry("never_done", "no run was ever done", (_what_holds_up(runs),))
+        if standing.new_name or (runs and (runs[0].summary or {}).get("error_kind") == "FirstRunUndecided"):
+            return None  # told by itself
+        steps = [_what_holds_up(runs)]
+        if not runs and standing.place is not None:
+            steps += more_steps("FirstRunUndecided", standing.place, command="run")
+        return Worry("never_done", "no run was ever done", tuple(steps))
     seconds = (now - (good.finished_at or good.started_at)).total_seconds()
     if seconds <= max_age.total_seconds():
         return None

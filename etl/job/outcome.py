@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from etl.books import Books
 from etl.checkpoint import Checkpoint
-from etl.errors import EtlError
+from etl.errors import EtlError, GuardTripped
 from etl.event.masking import masked_event
 from etl.exact import encode
 from etl.mapping.change import MappingChange
@@ -171,8 +171,11 @@ class Outcome:
 
     def to_keep(self) -> dict[str, object]:
         """The summary for the state, without what a person typed."""
-        error = {} if self.error is None else {"error": self.error.message_to_keep}
-        return {**self.as_dict(), **error}
+        if self.error is None:
+            return self.as_dict()
+        again = {"again": list(self.error.again)} if isinstance(self.error, GuardTripped) else {}
+        kept = {"error": self.error.message_to_keep, "error_kind": type(self.error).__name__}
+        return {**self.as_dict(), **kept, **again}
 
     def as_dict(self) -> dict[str, object]:
         """The summary, in the order of print; what does not apply (`windows`, `forecast`, `error`) is left out."""

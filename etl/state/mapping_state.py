@@ -20,6 +20,7 @@ from etl.state.answers import Answers
 from etl.state.checkpoints import Binding, Checkpoints
 from etl.state.database import Database, Transaction
 from etl.state.dead_letters import NOW, DeadLetters
+from etl.state.decisions import Decisions
 from etl.state.doubts import Doubts
 from etl.state.erasing import Erasing
 from etl.state.ledger import Ledger
@@ -61,6 +62,7 @@ class MappingState:
         self.answers: Final = Answers(database, mapping_id, hash_key)
         self.history: Final = Runs(database, mapping_id, clock)
         self.mapped: Final = Mapped(database, mapping_id, hash_key)
+        self.decisions: Final = Decisions(database, clock)
         self.lone: Final = LoneFailures(database, mapping_id, hash_key, clock)
         self.erasing: Final = Erasing(database, mapping_id, self.letters.ledger_key)
         self.memory: Final = Memory(self._ledger, self.history, ledger_key=self.letters.ledger_key, holder=self.holder)

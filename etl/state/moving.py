@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from etl.errors import StateUnusable
 from etl.state.database import Database, Row, Transaction
+from etl.state.decisions import drop_decisions, note_new_name
 from etl.state.not_started import drop_notes
 
 # Each table with the columns that order it; the mapping's number is among the columns of all but the suppressions.
@@ -36,12 +37,14 @@ def rename(database: Database, old: str, new: str) -> None:
     with database.transaction("rename a mapping in") as transaction:
         transaction.run("UPDATE etl_mapping SET name = ? WHERE name = ?", (new, old))
         drop_notes(transaction, old)
+        note_new_name(transaction, old, new)
 
 
 def drop(database: Database, mapping_id: int, name: str) -> None:
     """Remove all that the state holds of one mapping, its runs and its name included."""
     with database.transaction("drop a mapping from") as transaction:
         drop_notes(transaction, name)
+        drop_decisions(transaction, name)
         for table in (*OF_MAPPINGS, "etl_holder"):
             transaction.run(f"DELETE FROM {table} WHERE mapping_id = ?", (mapping_id,))  # noqa: S608 - ours
 

@@ -226,7 +226,7 @@ def reset(life: Life) -> None:
 
 
 def dropped(life: Life) -> None:
-    moving.drop(life.state._database, life.state.mapping_id)
+    moving.drop(life.state._database, life.state.mapping_id, life.state.name)
 
 
 LIFE: tuple[Step, ...] = (
