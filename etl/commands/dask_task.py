@@ -1,4 +1,4 @@
-"""`--workers tcp://…`: what a process of a Dask cluster does with a range.
+"""`--workers tcp://…`: what a process of a Dask cluster does with what it is asked.
 
 The rule: it serves any number of runs in any number of threads, and what it opens for one is closed soon after the
 last task of that.
@@ -14,14 +14,14 @@ from etl.errors import EtlError, MappingInvalid, UsageProblem
 
 if TYPE_CHECKING:
     from etl.commands.workers import Assignment, Worker
-    from etl.job.spread import Range, RangeEncoded
+    from etl.job.spread import Asked, RangeEncoded
 
 # After so long without a task a worker's connection to the database is closed.
 IDLE_SECONDS = 30.0
 
 
-def prepare_page(assignment: Assignment, wanted: Range) -> RangeEncoded | EtlError:
-    """What a Dask worker does with one range, in one of its threads; what it meets is a value."""
+def prepare_page(assignment: Assignment, wanted: Asked) -> RangeEncoded | EtlError:
+    """What a Dask worker does with what it is asked, in one of its threads; what it meets is a value."""
     from etl.commands.workers import Worker, outcome_of
 
     worker = _IDLE.take(assignment) or Worker(assignment)

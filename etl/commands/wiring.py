@@ -65,8 +65,11 @@ def run_context(
             courier=courier,
             open_client=lambda: ApiClient(destination, clock=clock),
         )
-        if workers is not None and source.ranges is None:
-            LOG.warning("one process reads all rows, since no index gives them in order: --workers changes nothing")
+        if workers is not None and source.ranges is None and source.places is None:
+            LOG.warning(
+                "one process reads and prepares all rows, since no index gives them in order or finds them by key: "
+                "--workers changes nothing"
+            )
         elif workers is not None:
             others, used = workers_of(context, workers, today=today)
             stack.enter_context(used)

@@ -25,7 +25,7 @@ from etl.host.system_clock import SystemClock
 from etl.host.tuning import eased_interpreter
 from etl.host.worker_pool import WorkerPool, at_exit_of_worker, live_as_worker
 from etl.install import pip_install
-from etl.job.spread import Range, RangeEncoded, Workers
+from etl.job.spread import Asked, RangeEncoded, RowsAt, Workers
 from etl.mapping.model import Mapping
 from etl.screen.logs import LogChoice, configure_logs, log_choice, log_context, take_over_logs
 from etl.screen.streams import prepare_streams
@@ -92,7 +92,7 @@ def workers_of(
         return workers_of_cluster(context, cluster, today=today), closing(cluster)
     told = partial(_beginning, context, wanted.processors, today=today)
     pool = WorkerPool(wanted.where, begin, told)
-    return Workers(pool.open, encode_range, count=wanted.where), closing(pool)
+    return Workers(pool.open, encode_asked, count=wanted.where), closing(pool)
 
 
 def _beginning(context: RunContext, processors: frozenset[int], *, today: date) -> Beginning:
@@ -142,11 +142,15 @@ class Worker:
         self._assignment = assignment
         self._opened: tuple[Source, Encoder] | None = None
 
-    def encode(self, wanted: Range) -> RangeEncoded:
+    def encode(self, wanted: Asked) -> RangeEncoded:
         """Read and encode `wanted`. Raises what the source does, and `UsageProblem` where something was changed."""
         source, encoder = self._opened or self._open()
-        assert source.ranges is not None, "a source without was refused"
-        read = source.ranges.read(wanted.window, rows=wanted.rows, limit=wanted.limit)
+        if isinstance(wanted, RowsAt):
+            assert source.places is not None, "a source without was refused"
+            read = source.places.read(wanted.places)
+        else:
+            assert source.ranges is not None, "a source without was refused"
+            read = source.ranges.read(wanted.window, rows=wanted.rows, limit=wanted.limit)
         page = None if read.page is None else encoder(read.page)
         if page is not None and not (self._assignment.hashes and encoder.hashers is None):
             page = page.packed(encoder.hashers)
@@ -196,8 +200,8 @@ def begin(told: Beginning) -> None:
     _WORKER[:] = [worker]
 
 
-def encode_range(wanted: Range) -> RangeEncoded | EtlError:
-    """What a process of this machine does with one range."""
+def encode_asked(wanted: Asked) -> RangeEncoded | EtlError:
+    """What a process of this machine does with what it is asked."""
     return outcome_of(lambda: _WORKER[0].encode(wanted))
 
 

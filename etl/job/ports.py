@@ -16,7 +16,7 @@ from etl.delivery.courier import Settlement
 from etl.event.event import Event
 from etl.job.fingerprint import Fingerprinted
 from etl.mapping.change import MappingChange
-from etl.page import Bound, Key, Page, Position, Scalar, Window
+from etl.page import Bound, Key, Page, Position, RangeRead, Scalar, Window
 from etl.transform.transformer import Transformed
 from etl.verdict.answer import Answer, Failure
 
@@ -53,6 +53,16 @@ class Ranges(Protocol):
 
     def end(self, window: Window, *, rows: int) -> Position | None:
         """The position of row number `rows` (from 1) of `window`; None: it holds fewer."""
+
+
+class Places(Protocol):
+    """The places of one mapping's rows, for several processes, where no index gives them in order."""
+
+    def of(self, window: Window, *, limit: int | None = None) -> Iterator[Sequence[Position]] | None:
+        """The places of the first `limit` rows of `window` (None: all), in order; None: only pages can be had."""
+
+    def read(self, places: Sequence[Position]) -> RangeRead:
+        """The rows that are still at the first of `places`, as many as memory should hold."""
 
 
 class Transform(Protocol):
@@ -203,7 +213,11 @@ class RunSource(PageSource, Fingerprinted, Protocol):
 
     @property
     def ranges(self) -> Ranges | None:
-        """Finds ranges; None where no index gives the order, so that one process has to read all."""
+        """Finds ranges; None where no index gives the order."""
+
+    @property
+    def places(self) -> Places | None:
+        """Finds places where no index gives the order; None where only one process can read the rows."""
 
     def upper_bound(self) -> Bound:
         """The bound of this run."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from etl.books import Books
 from etl.clock import Clock
@@ -25,7 +25,9 @@ from etl.job.loop import Delivery, Line
 from etl.job.outcome import Forecast, Outcome, TrippedGuard, checkpoint_dict
 from etl.job.ports import Pages, RunSource, RunState, Sender, Suppressions, Transform
 from etl.job.prepare import Preparer
-from etl.job.spread import Spread, Workers
+from etl.job.spread import Workers
+from etl.job.spread_places import SpreadPlaces
+from etl.job.spread_ranges import SpreadRanges
 from etl.job.start import NO_LIMITS, REFRESH, Limits, RunOptions, planned_windows, require_start, windows_to_read
 from etl.mapping.change import MappingChange
 from etl.mapping.mapped import mapped_parts
@@ -93,18 +95,16 @@ class RunContext:
 
     @property
     def pages(self) -> Pages:
-        """Where the pages of windows come from: from workers where there are some and an index gives the order."""
-        ranges = self.source.ranges
-        if self.workers is None or ranges is None:
-            return self.source
-        return Spread(
-            self.source,
-            ranges,
-            self.workers,
-            encode=self.encoder(),
-            page_rows=self.mapping.source.page_size,
-            clock=self.clock,
-        )
+        """Where the pages of windows come from: from workers, where there are some that can have them."""
+        workers, source = self.workers, self.source
+        if workers is None:
+            return source
+        how: Any = {"encode": self.encoder(), "page_rows": self.mapping.source.page_size, "clock": self.clock}
+        if source.ranges is not None:
+            return SpreadRanges(source, source.ranges, workers, **how)
+        if source.places is not None:
+            return SpreadPlaces(source, source.places, workers, **how)
+        return source
 
     def marked_fields(self) -> Sequence[str]:
         """The fields whose marks the ledger keeps, so that it can tell later which of them changed; in their order."""

@@ -46,3 +46,14 @@ def weight_of(rows: Sequence[tuple[Any, ...]]) -> int:
     if not _NESTED.isdisjoint(map(type, values)):
         total += sum(2 * len(str(value)) for value in values if type(value) in _NESTED)
     return total * len(rows) // len(sample) + len(rows)
+
+
+def joined(first: Found, second: Found) -> Found:
+    """Two neighbours as one; unreadable rows stand behind the others, as in any page."""
+    return Found(
+        [*first.rows, *second.rows],
+        first.unreadable + second.unreadable,
+        second.last,
+        complete=second.complete,
+        children={**first.children, **{len(first.rows) + at: rows for at, rows in second.children.items()}},
+    )

@@ -11,7 +11,7 @@ from functools import partial
 
 from etl.page import Page, Position, RangeRead, Window
 from etl.source.database import Database
-from etl.source.found import PAGE_BYTES, Found, weight_of
+from etl.source.found import PAGE_BYTES, Found, joined, weight_of
 from etl.source.order_guard import OrderGuard
 from etl.source.pages import PageReader
 
@@ -58,7 +58,7 @@ class Ranges:
         weight = count = 0
         cut = False
         for found in self._reader.pages(window, limit=asked):
-            whole = found if whole is None else _joined(whole, found)
+            whole = found if whole is None else joined(whole, found)
             count += len(found.rows) + len(found.unreadable)
             weight += weight_of(found.rows) + sum(map(weight_of, found.children.values()))
             cut = weight >= PAGE_BYTES // 2 and not found.complete
@@ -67,14 +67,3 @@ class Ranges:
         if whole is None:
             return RangeRead(None, None, 0)
         return RangeRead(self._page_of(whole), whole.last if cut or count == asked else None, -(-weight // count))
-
-
-def _joined(first: Found, second: Found) -> Found:
-    """Two neighbours as one; unreadable rows stand behind the others, as in any page."""
-    return Found(
-        [*first.rows, *second.rows],
-        first.unreadable + second.unreadable,
-        second.last,
-        complete=second.complete,
-        children={**first.children, **{len(first.rows) + at: rows for at, rows in second.children.items()}},
-    )

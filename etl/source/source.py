@@ -25,6 +25,7 @@ from etl.source.found import Found
 from etl.source.key_text import parse_key
 from etl.source.keyset import Keyset, PositionForm
 from etl.source.parts import Finding, Parts, fingerprint_of
+from etl.source.places import Places
 from etl.source.preflight import find_problems
 from etl.source.ranges import Ranges
 from etl.source.spelling import misshaped_cursors
@@ -51,12 +52,15 @@ class Source:
         self._surveyed: Survey | None = None
         self.columns: tuple[Column, ...] = tuple(parts.relation.column(name) for name in parts.layout.names)
         self.child_columns: tuple[Column, ...] = () if parts.children is None else parts.children.columns
-        # None where no index gives the order, so that one process has to read all.
+        # For several processes: by an index, otherwise by their keys; without either (both None) one has to read all.
         self.ranges: Ranges | None = None
+        self.places: Places | None = None
         if parts.spooled is None:
             self.ranges = Ranges(
                 parts.database, parts.guard, parts.reader, subject=parts.plan.subject, page_of=self._page
             )
+        elif parts.access.way == "positions":
+            self.places = Places(parts.spooled, page_of=self._page)
         self.dialect: str = parts.database.dialect
         self.place: str = parts.database.place
 

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+# So many are proved together.
+PLACES_AT_ONCE = 500
+
 
 class SpooledReader:
     """The pages of windows, as `PageReader` gives them; `plain` reads the windows that cannot be spooled.
@@ -71,6 +74,53 @@ class SpooledReader:
         """
         if limit == 0:
             return
+        pieces = self._pieces_of(window, limit)
+        if pieces is None:
+            yield from self._plain.pages(window, limit=limit)
+            return
+        yield from (
+            self._from_positions(window, pieces, limit) if self._by_key else self._from_rows(window, pieces, limit)
+        )
+
+    def places(self, window: Window, *, limit: int | None = None) -> Iterator[list[Position]] | None:
+        """The places of the rows that `pages` would give, proved; None where these are not read by their places.
+
+        Raises:
+            SourceFailed: as for `pages`.
+        """
+        if not self._by_key:
+            return None
+        pieces = iter(()) if limit == 0 else self._pieces_of(window, limit)
+        return None if pieces is None else self._proved_places(window, pieces, limit)
+
+    def rows_at(self, places: Sequence[Position]) -> tuple[list[Found], int]:
+        """The rows that are still at the first of `places`, as many as memory should hold; how many were looked for.
+
+        Raises:
+            SourceFailed, SourceMismatch: as for `pages`.
+        """
+        done: list[Found] = []
+        at = weight = 0
+        while at < len(places) and weight < PAGE_BYTES // 2:
+            wanted = places[at : at + min(self._ahead, self._most_rows)]
+            found = self._at(wanted)
+            if found is None:
+                self._ahead = max(1, len(wanted) // 8)
+                continue
+            at += len(wanted)
+            if found.rows or found.unreadable:
+                done.append(found)
+                weight += weight_of(found.rows) + sum(map(weight_of, found.children.values()))
+        return done, at
+
+    def close(self) -> None:
+        """Give up what was read ahead."""
+        if self._range is not None:
+            self._range.close()
+            self._range = None
+
+    def _pieces_of(self, window: Window, limit: int | None) -> Iterator[Piece] | None:
+        """What is spooled of `window`; None: it cannot be spooled."""
         pieces = None if self._range is None else self._range.take(window)
         if pieces is None:
             self.close()
@@ -80,27 +130,20 @@ class SpooledReader:
                 log.warning(
                     "Not spooled, read page by page. subject=%s cause=%s", self._parts.plan.subject, fault.words
                 )
-                yield from self._plain.pages(window, limit=limit)
-                return
+                return None
             pieces = self._range.take(window)
             assert pieces is not None, "a range begins with the window that it was made for"
-        own = self._range
-        assert own is not None, "the pieces come from it"
+        assert self._range is not None, "the pieces come from it"
+        return self._to_its_end(self._range, pieces)
+
+    def _to_its_end(self, own: SpoolRange, pieces: Iterator[Piece]) -> Iterator[Piece]:
         try:
-            yield from (
-                self._from_positions(window, pieces, limit) if self._by_key else self._from_rows(window, pieces, limit)
-            )
+            yield from pieces
         except WindowIncomplete:
             raise self._parts.guard.rows_left_out() from None
         finally:
             if own.is_empty:
                 own.close()
-
-    def close(self) -> None:
-        """Give up what was read ahead."""
-        if self._range is not None:
-            self._range.close()
-            self._range = None
 
     def _spooled(self, window: Window, limit: int | None) -> SpoolRange:
         """`window` in a spool, with those that are expected behind it, since the database sorts everything anyway."""
@@ -237,6 +280,21 @@ class SpooledReader:
             if found.rows or found.unreadable:
                 yield found
             del found
+
+    def _proved_places(self, window: Window, pieces: Iterator[Piece], limit: int | None) -> Iterator[list[Position]]:
+        left = limit
+        while left is None or left > 0:
+            places: list[Position] = []
+            while len(places) < PLACES_AT_ONCE and (piece := next(pieces, None)) is not None:
+                places += map(self._position, piece[0])
+            if left is not None:
+                places = places[:left]
+                left -= len(places)
+            if not places:
+                return
+            self._parts.guard.check_positions(window, places, again=False)
+            window = replace(window, after=places[-1])
+            yield places
 
     def _position(self, row: Row) -> Position:
         width = len(self._parts.layout.key_at)

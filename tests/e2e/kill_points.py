@@ -114,6 +114,15 @@ WORKERS: dict[str, Stages] = {
     **_around("the workers are ended", "etl.host.worker_pool:WorkerPool.close"),
 }
 
+# The same, with a cursor that has no index.
+PLACES: dict[str, Stages] = {
+    **_around("places of rows are found", "etl.source.spooled:SpooledReader._proved_places"),
+    **_around("rows are handed out", "etl.job.spread:Workers.submit"),
+    **_around("rows are taken back", "etl.job.spread:Spread._done"),
+    "before the second rows are taken back": [{"call": "etl.job.spread:Spread._done", "nth": 2}],
+    "before the commit of a settlement": [{"call": f"{_STATE}.settle"}, {"before": "COMMIT"}],
+}
+
 BACKFILL: dict[str, Stages] = {
     **_around("the backfill is looked up", f"{_STATE}.backfill"),
     **_written("a window is entered", f"{_STATE}.enter_window"),
@@ -142,4 +151,4 @@ FORGET: dict[str, Stages] = {
 LOCK = "etl.state.lock:FileLock.__enter__"
 SERVER = ("before the events are accepted", "after the events are accepted", "in the middle of the answer")
 
-TABLES = (MAKING, ANY, LEDGER, DOUBT, BROKEN, PAGES, SPOOL, WORKERS, BACKFILL, BACKFILL_END, RETRY, FORGET)
+TABLES = (MAKING, ANY, LEDGER, DOUBT, BROKEN, PAGES, SPOOL, WORKERS, PLACES, BACKFILL, BACKFILL_END, RETRY, FORGET)

@@ -31,6 +31,7 @@ SWEEPS: dict[str, tuple[tuple[Mapping[str, points.Stages], ...], int]] = {
     "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 48),
     "run without a ledger": ((points.ANY, points.BROKEN, points.PAGES), 24),
     "run with workers": ((points.WORKERS,), 0),
+    "run with workers, without an index": ((points.PLACES,), 0),
     "run without an index": ((points.ANY, points.LEDGER, points.BROKEN, points.SPOOL), 24),
     "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 12),
     "retry": ((points.ANY, points.RETRY), 12),
@@ -50,12 +51,11 @@ def test_every_named_point_is_there() -> None:
     assert all(code_of(place) for stage in stages for when, place in stage.items() if when in ("call", "return"))
 
 
-@pytest.mark.parametrize("name", ["run", "run without a ledger", "run without an index", "run with workers"])
+@pytest.mark.parametrize("name", [name for name in SWEEPS if name.startswith("run")])
 def test_a_run_killed_anywhere_loses_nothing(name: str, tmp_path: Path, forked_cli: ForkedCli) -> None:
     resend = "always" if name == "run without a ledger" else "changed"
-    indexed = name != "run without an index"
-
-    workers = ("--workers", "2") if name == "run with workers" else ()
+    indexed = "without an index" not in name
+    workers = ("--workers", "2") if "with workers" in name else ()
 
     def step(life: Life, kill: Kill) -> Ended:
         life.insert(14 if not workers else 40, broken=4)

@@ -48,6 +48,12 @@ def with_index(desk: Any) -> None:
         connection.exec_driver_sql("CREATE INDEX people_at ON people (updated_at)")
 
 
+def without_index(desk: Any) -> None:
+    """Its rows are found by their key, in an order that no index gives."""
+    with desk.engine().begin() as connection:
+        connection.exec_driver_sql("DROP INDEX people_at")
+
+
 class Run:
     """A run with workers that is under way."""
 

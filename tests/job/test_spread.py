@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from etl.commands.workers import assignment_of, workers_of_cluster
 from etl.errors import StoppedEarly
 from etl.host.system_clock import SystemClock
 from etl.job.outcome import Outcome
 from etl.job.run import RunContext
-from etl.job.spread import MOST_ROWS, Spread, Workers
+from etl.job.spread import MOST_ROWS, Workers
+from etl.job.spread_ranges import SpreadRanges
 from etl.job.start import Limits
+from etl.source import spooled
 from etl.state.store import open_state
 from tests.job.in_process import InProcess
-from tests.job.working import ScriptedExecutor, encode_for, workers_in
-from tests.servers.scripted_server import API_KEY, ScriptedServer
+from tests.job.working import ScriptedExecutor, workers_by, workers_in
+from tests.servers.scripted_server import ScriptedServer
 from tests.source.clocks import FakeClock
 from tests.source.tables import insert, run_sql
 
@@ -40,6 +38,12 @@ TOLD = (
     "SELECT ledger_key, key, reason, words, attempts, digest FROM etl_dead_letter ORDER BY letter_id",
     "SELECT command, outcome, exit_code FROM etl_run ORDER BY run_no",
 )
+
+# What makes of a table one that is read so.
+WAYS = {
+    "ranges": ("CREATE INDEX t_at ON t (at)",),
+    "places": (),
+}
 
 
 @pytest.fixture(scope="module")
@@ -210,12 +214,35 @@ def test_workers_change_nothing_of_what_is_sent_and_recorded(seed: int, tmp_path
     assert ranges > 30
 
 
+class Unordered(Shop):
+    """A shop whose rows no index gives in order, of which the places are handed out."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.cursor = "at"
+        run_sql(self.url, "DROP INDEX t_at")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_workers_change_nothing_where_no_index_gives_the_order(seed: int, tmp_path: Path, processes: Executor) -> None:
+    asked = 0
+    open_state(str(tmp_path / "made" / "state.sqlite"), clock=SystemClock(), write=True).close()
+    with ScriptedServer() as server:
+        for number in range(16):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            chance = Random(f"unordered {seed} {number}")
+            asked += same_as_alone(folder, workers_in(processes), chance=chance, server=server, begin=Unordered)
+            shutil.rmtree(folder)
+    assert asked > 30
+
+
 class Moving:
     """A table of people that changes while it is read."""
 
-    def __init__(self, folder: Path, server: ScriptedServer, **sections: str) -> None:
+    def __init__(self, folder: Path, server: ScriptedServer, *, read: str = "ranges", **sections: str) -> None:
         self.url = f"sqlite:///{folder}/t.sqlite"
-        run_sql(self.url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER)", "CREATE INDEX t_at ON t (at)")
+        run_sql(self.url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER)", *WAYS[read])
         self.job = InProcess(folder, server, self.url, **SECTIONS | sections)
         self.executors: list[ScriptedExecutor] = []
 
@@ -228,11 +255,7 @@ class Moving:
             self.executors.append(ScriptedExecutor(**shifted))
             return self.executors[-1]
 
-        def made(context: RunContext) -> Workers:
-            task = partial(encode_for, assignment_of(context, today=date(2026, 1, 1)))
-            return Workers(opened, task, count=2)
-
-        self.job.workers = made
+        self.job.workers = partial(workers_by, opened)
 
 
 SECTIONS = {
@@ -245,7 +268,7 @@ SECTIONS = {
 def test_rows_that_come_and_go_between_ranges_cost_no_other_row(seed: int, tmp_path: Path, api: ScriptedServer) -> None:
     """What was there all the time arrives once, in its order; workers die meanwhile."""
     chance = Random(seed)
-    table = Moving(tmp_path, api)
+    table = Moving(tmp_path, api, read=list(WAYS)[seed % 2])
     stable = set(range(0, 200, 2))
     insert(table.url, "t", [{"id": number, "at": number // 7 * 10} for number in range(0, 200, 2)])
 
@@ -267,8 +290,22 @@ def test_rows_that_come_and_go_between_ranges_cost_no_other_row(seed: int, tmp_p
     assert stable <= set(sent)
 
 
-def test_the_fourth_death_ends_the_run_and_the_next_one_goes_on(tmp_path: Path, api: ScriptedServer) -> None:
-    table = Moving(tmp_path, api)
+def test_rows_too_large_for_what_was_asked_are_asked_for_again(
+    tmp_path: Path, api: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time what lies behind them, which was handed out already."""
+    monkeypatch.setattr(spooled, "PAGE_BYTES", 600)
+    table = Moving(tmp_path, api, read="places")
+    insert(table.url, "t", [{"id": number, "at": number // 7} for number in range(60)])
+    table.spread(early=lambda number: number % 2 == 0)
+    assert table.job.run("beginning").exit_code == 0
+    assert [int(one) for one in table.job.sent()] == list(range(60))
+    assert sum(executor.count for executor in table.executors) > 25
+
+
+@pytest.mark.parametrize("read", WAYS)
+def test_the_fourth_death_ends_the_run_and_the_next_one_goes_on(read: str, tmp_path: Path, api: ScriptedServer) -> None:
+    table = Moving(tmp_path, api, read=read)
     insert(table.url, "t", [{"id": number, "at": number} for number in range(60)])
     table.spread(dies=lambda number: number % 3 == 0)
     ended = table.job.run("beginning")
@@ -280,20 +317,19 @@ def test_the_fourth_death_ends_the_run_and_the_next_one_goes_on(tmp_path: Path, 
     assert [int(one) for one in table.job.sent()] == list(range(60))
 
 
-def test_a_worker_that_is_stopped_does_not_keep_a_run_beyond_its_time(tmp_path: Path, api: ScriptedServer) -> None:
+@pytest.mark.parametrize("read", WAYS)
+def test_a_worker_that_is_stopped_does_not_keep_a_run_beyond_its_time(
+    read: str, tmp_path: Path, api: ScriptedServer
+) -> None:
     """Nothing is settled that it holds, and the next run goes on."""
-    table = Moving(tmp_path, api)
+    table = Moving(tmp_path, api, read=read)
     insert(table.url, "t", [{"id": number, "at": number} for number in range(60)])
 
     class Stopped(ScriptedExecutor):
         def submit(self, task: Callable[..., Any], /, *arguments: Any, **_: Any) -> Any:
             return super().submit(task, *arguments) if self.count < 3 else Future()
 
-    def made(context: RunContext) -> Workers:
-        task = partial(encode_for, assignment_of(context, today=date(2026, 1, 1)))
-        return Workers(Stopped, task, count=2)
-
-    table.job.workers = made
+    table.job.workers = partial(workers_by, Stopped)
     ended = table.job.run("beginning", limits=Limits(deadline=time.monotonic() + 2))
     assert isinstance(ended.error, StoppedEarly)
     assert 0 < ended.books.sent < 60
@@ -302,71 +338,10 @@ def test_a_worker_that_is_stopped_does_not_keep_a_run_beyond_its_time(tmp_path: 
     assert [int(one) for one in table.job.sent()] == list(range(60))
 
 
-def test_what_is_handed_out_holds_keys_and_cursors_and_nothing_else_of_a_row(
-    tmp_path: Path, api: ScriptedServer
-) -> None:
-    """F2, F3: it may be kept and shown by whatever carries it."""
-    table = Moving(tmp_path, api, fields="userid: {column: note, type: text}")
-    run_sql(table.url, "ALTER TABLE t ADD COLUMN note TEXT")
-    insert(table.url, "t", [{"id": number, "at": number, "note": "canary of a row"} for number in range(60)])
-    table.spread()
-    assert table.job.run("beginning").books.sent == 60
-    ranges = [arguments for executor in table.executors for arguments in executor.asked]
-    assert len(ranges) > 10
-    told = b"".join(map(pickle.dumps, ranges))
-    assert not [word for word in (b"canary", API_KEY.encode(), b"sqlite", b"t.yaml") if word in told]
-
-
-def test_the_key_of_the_hashes_is_not_shown(tmp_path: Path, api: ScriptedServer) -> None:
-    table = Moving(tmp_path, api)
-    shown: list[str] = []
-
-    def made(context: RunContext) -> Workers:
-        assignment = assignment_of(context, today=date(2026, 1, 1))
-        assert assignment.hash_key == context.state.hash_key
-        shown.append(repr(assignment))
-        return Workers(ScriptedExecutor, partial(encode_for, assignment), count=2)
-
-    table.job.workers = made
-    table.job.run("beginning")
-    assert "hash_key" not in shown[0]
-
-
-def test_the_key_of_the_hashes_does_not_go_to_a_cluster(tmp_path: Path, api: ScriptedServer) -> None:
-    """It would pass the scheduler, and stay in the memory of each worker."""
-    table = Moving(tmp_path, api)
-    insert(table.url, "t", [{"id": number, "at": number} for number in range(60)])
-    given: list[Any] = []
-
-    class Keeping(ScriptedExecutor):
-        def submit(self, task: Callable[..., Any], /, *arguments: Any, **_: Any) -> Any:
-            given.append((task, arguments))
-            return super().submit(task, *arguments)
-
-    def made(context: RunContext) -> Workers:
-        given.append(context.state.hash_key)
-        cluster: Any = SimpleNamespace(open=Keeping, count=2, look=lambda: None)
-        return workers_of_cluster(context, cluster, today=date(2026, 1, 1))
-
-    table.job.workers = made
-    assert table.job.run("beginning").books.sent == 60
-    key, *tasks = given
-    assert len(tasks) > 10
-    assert key not in b"".join(map(pickle.dumps, tasks))
-
-
-def test_no_more_rows_are_under_way_than_memory_should_hold_whatever_the_number_of_workers(
-    tmp_path: Path, api: ScriptedServer
-) -> None:
+def test_no_more_rows_are_under_way_than_memory_should_hold_whatever_the_number_of_workers() -> None:
     """Rows are counted, not ranges: 64 workers have smaller ones."""
-    spread = Spread(
-        NO_SOURCE,
-        NO_SOURCE,
-        Workers(ScriptedExecutor, NO_SOURCE, count=64),
-        encode=NO_SOURCE,
-        page_rows=5000,
-        clock=FakeClock(),
-    )
+    workers = Workers(ScriptedExecutor, NO_SOURCE, count=64)
+    spread = SpreadRanges(NO_SOURCE, NO_SOURCE, workers, encode=NO_SOURCE, page_rows=5000, clock=FakeClock())
     spread._learn(100)
     assert spread._rows * spread._most_ahead <= MOST_ROWS
     spread._learn(10**6)

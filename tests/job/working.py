@@ -6,19 +6,20 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
+from datetime import date
 from functools import partial
 from typing import Any
 
 from etl.commands.workers import Assignment, Worker, assignment_of
 from etl.errors import EtlError
 from etl.job.run import RunContext
-from etl.job.spread import Range, RangeEncoded, Workers
+from etl.job.spread import Asked, RangeEncoded, Workers
 
 # The last mapping of this process.
 _LAST: list[tuple[Assignment, Worker]] = []
 
 
-def encode_for(assignment: Assignment, wanted: Range) -> RangeEncoded | EtlError:
+def encode_for(assignment: Assignment, wanted: Asked) -> RangeEncoded | EtlError:
     """A worker's task, with what its pool would have told it at the beginning."""
     if not _LAST or _LAST[0][0] != assignment:
         for _, worker in _LAST:
@@ -34,10 +35,16 @@ def workers_in(executor: Executor, *, count: int = 2) -> Callable[[RunContext], 
     """Workers whose processes are those of `executor`."""
 
     def made(context: RunContext) -> Workers:
-        assignment = assignment_of(context, today=context.clock.utc_now().date())
-        return Workers(lambda: executor, partial(encode_for, assignment), count=count)
+        return workers_by(lambda: executor, context, today=context.clock.utc_now().date(), count=count)
 
     return made
+
+
+def workers_by(
+    opened: Callable[[], Executor], context: RunContext, *, today: date = date(2026, 1, 1), count: int = 2
+) -> Workers:
+    """Workers whose tasks are done by executors that `opened` gives."""
+    return Workers(opened, partial(encode_for, assignment_of(context, today=today)), count=count)
 
 
 class ScriptedExecutor(Executor):

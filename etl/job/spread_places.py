@@ -1,0 +1,126 @@
+"""The pages of windows that no index gives in order, but whose rows can be read by their key: other processes do.
+
+The rule: this process finds the places, once; a worker is told places and nothing else of a row. One that dies, or
+that finds rows too large for one page, costs that what lies ahead is read again, from the places that are kept here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from etl.job.ports import PageSource, Places
+from etl.job.spread import EncodedLater, RangeEncoded, RowsAt, Spread, Workers
+from etl.page import Position, Window
+
+if TYPE_CHECKING:
+    from etl.clock import Clock
+    from etl.job.encoder import Encoded, Encoder
+
+
+class SpreadPlaces(Spread):
+    """Pages of `page_rows` rows at most.
+
+    A window of a page or less is read and encoded by this process: to start others for it would take longer.
+    """
+
+    def __init__(  # noqa: PLR0913 - where rows come from, and what is made of them
+        self,
+        source: PageSource,
+        places: Places,
+        workers: Workers,
+        *,
+        encode: Encoder,
+        page_rows: int,
+        clock: Clock,
+    ) -> None:
+        super().__init__(source, workers, encode=encode, page_rows=page_rows, clock=clock)
+        self._places = places
+
+    def stamped(
+        self, window: Window, *, limit: int | None, next_stamp: Callable[[], int]
+    ) -> Iterator[tuple[int, Encoded]]:
+        """As `pages`, each with a number that `next_stamp` gave before it was read."""
+        places = self._places.of(window, limit=limit)
+        if places is None:
+            yield from self._here(window, limit, next_stamp)
+            return
+        handed_out = _HandedOut(places, self._workers, next_stamp)
+        few = handed_out.whole(self._rows)
+        if few is None:
+            yield from self._there(handed_out)
+            return
+        while few:
+            stamp = next_stamp()
+            read = self._places.read(few)
+            few = [] if read.reached is None else few[few.index(read.reached) + 1 :]
+            if read.page is not None:
+                yield stamp, self._encode(read.page)
+
+
+class _HandedOut:
+    """The places of one window that are under way, and those that are left of it."""
+
+    def __init__(self, places: Iterator[Sequence[Position]], workers: Workers, next_stamp: Callable[[], int]) -> None:
+        self._coming = places
+        self._waiting: deque[Position] = deque()
+        self._workers = workers
+        self._next_stamp = next_stamp
+        self._ahead: deque[tuple[Sequence[Position], int, EncodedLater]] = deque()
+
+    @property
+    def count(self) -> int:
+        """How many are under way."""
+        return len(self._ahead)
+
+    def whole(self, rows: int) -> Sequence[Position] | None:
+        """All places of the window, which has less than `rows`; None: it has not."""
+        self._await(rows)
+        return list(self._waiting) if len(self._waiting) < rows else None
+
+    def more(self, rows: int) -> bool:
+        """Hand out the places of `rows` more, if there are any; whether there were."""
+        self._await(rows)
+        places = [self._waiting.popleft() for _ in range(min(rows, len(self._waiting)))]
+        if not places:
+            return False
+        stamp = self._next_stamp()
+        self._ahead.append((places, stamp, self._workers.submit(RowsAt(places))))
+        self._workers.under_way = len(self._ahead)
+        return True
+
+    def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
+        """The stamp and the `result` of the first one; None when it is lost with its worker, and will be read again."""
+        places, stamp, future = self._ahead[0]
+        try:
+            done = result(future)
+        except (BrokenExecutor, CancelledError):
+            self._workers.renew()
+            self._take_back(0)
+            return stamp, None
+        if done.reached is None:
+            self._ahead.popleft()
+        else:
+            # So that stamps rise with the places, what lies behind is read again.
+            self._take_back(places.index(done.reached) + 1)
+        return stamp, done
+
+    def drop(self) -> None:
+        """Give up what is under way: each ends by itself, and is not kept."""
+        for _, _, future in self._ahead:
+            future.cancel()
+        self._ahead.clear()
+        self._workers.under_way = 0
+
+    def _await(self, rows: int) -> None:
+        while len(self._waiting) < rows and (places := next(self._coming, None)) is not None:
+            self._waiting += places
+
+    def _take_back(self, done: int) -> None:
+        """Let all that is under way wait again but the first `done` places."""
+        ahead = [place for places, _, _ in self._ahead for place in places]
+        self.drop()
+        self._waiting.extendleft(reversed(list(islice(ahead, done, None))))

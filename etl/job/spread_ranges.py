@@ -1,0 +1,120 @@
+"""The pages of windows, read and encoded by other processes from an index.
+
+The rule: what is handed out is a range of places. A process that dies, or a range that holds other rows than were
+expected, costs that what lies ahead is read again: nothing is skipped and nothing comes twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from etl.job.ports import PageSource, Ranges
+from etl.job.spread import EncodedLater, Range, RangeEncoded, Spread, Workers
+from etl.page import Position, Window
+
+if TYPE_CHECKING:
+    from etl.clock import Clock
+    from etl.job.encoder import Encoded, Encoder
+
+
+class SpreadRanges(Spread):
+    """Pages of `page_rows` rows at most.
+
+    A window of a page or less is read and encoded by this process: to start others for it would take longer.
+    """
+
+    def __init__(  # noqa: PLR0913 - where rows come from, and what is made of them
+        self,
+        source: PageSource,
+        ranges: Ranges,
+        workers: Workers,
+        *,
+        encode: Encoder,
+        page_rows: int,
+        clock: Clock,
+    ) -> None:
+        super().__init__(source, workers, encode=encode, page_rows=page_rows, clock=clock)
+        self._ranges = ranges
+
+    def stamped(
+        self, window: Window, *, limit: int | None, next_stamp: Callable[[], int]
+    ) -> Iterator[tuple[int, Encoded]]:
+        """As `pages`, each with a number that `next_stamp` gave before it was read."""
+        handed_out = _HandedOut(window, limit, self._ranges, self._workers, next_stamp)
+        if (limit is not None and limit <= self._rows) or handed_out.is_whole(self._rows):
+            return self._here(window, limit, next_stamp)
+        return self._there(handed_out)
+
+
+class _HandedOut:
+    """The ranges of one window that are under way, and what is left of it."""
+
+    def __init__(
+        self, window: Window, limit: int | None, ranges: Ranges, workers: Workers, next_stamp: Callable[[], int]
+    ) -> None:
+        self._window = window
+        self._rest: Window | None = window
+        self._left = limit
+        self._ranges = ranges
+        self._workers = workers
+        self._next_stamp = next_stamp
+        self._ahead: deque[tuple[Range, int, EncodedLater]] = deque()
+
+    @property
+    def count(self) -> int:
+        """How many are under way."""
+        return len(self._ahead)
+
+    def is_whole(self, rows: int) -> bool:
+        """Whether the whole window has less than `rows`."""
+        return self._ranges.end(self._window, rows=rows) is None
+
+    def more(self, rows: int) -> bool:
+        """Hand out `rows` more, if there are any; whether there were."""
+        wanted = None if self._left is None else self._left - sum(one.rows for one, _, _ in self._ahead)
+        rest = self._rest
+        if rest is None or wanted == 0:
+            return False
+        rows = rows if wanted is None else min(rows, wanted)
+        end = self._ranges.end(rest, rows=rows)
+        self._rest = None if end is None else replace(rest, after=end, start=None)
+        # Without the window's end, up to which SQLite would look for rows behind those of the range.
+        own = rest if end is None else replace(rest, upto=end, until=None, until_open=False)
+        asked = Range(own, rows, wanted)
+        stamp = self._next_stamp()
+        self._ahead.append((asked, stamp, self._workers.submit(asked)))
+        self._workers.under_way = len(self._ahead)
+        return True
+
+    def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
+        """The stamp and the `result` of the first one; None when it is lost with its worker, and will be read again."""
+        asked, stamp, future = self._ahead[0]
+        try:
+            done = result(future)
+        except (BrokenExecutor, CancelledError):
+            self._workers.renew()
+            self._go_on_at(asked.window.after)
+            return stamp, None
+        self._ahead.popleft()
+        if done.reached is not None:
+            # Other rows than were expected: what was handed out behind it begins elsewhere now.
+            self._go_on_at(done.reached)
+        if self._left is not None and done.page is not None:
+            self._left -= done.page.count
+        return stamp, done
+
+    def drop(self) -> None:
+        """Give up what is under way: each ends by itself, and is not kept."""
+        for _, _, future in self._ahead:
+            future.cancel()
+        self._ahead.clear()
+        self._workers.under_way = 0
+
+    def _go_on_at(self, after: Position | None) -> None:
+        self.drop()
+        first = after == self._window.after
+        self._rest = replace(self._window, after=after, start=self._window.start if first else None)
