@@ -30,8 +30,15 @@ LOADED = (
     "encodings.idna",
     "encodings.utf_8_sig",
     "etl.cli.boundary",
+    "etl.commands.explain",
+    "etl.commands.forget",
     "etl.commands.sending",
+    "etl.commands.status",
+    "etl.commands.summary",
+    "etl.commands.validate",
     "etl.commands.wiring",
+    "etl.job.backfill",
+    "etl.job.retry",
     "etl.monitoring.addresses",
     "sqlalchemy.dialects.sqlite",
 )
@@ -92,8 +99,8 @@ def run() -> None:
 if __name__ == "__main__":
     for module in LOADED:
         import_module(module)
+    # Not frozen: the program asks how much is, and a hundred thousand objects are counted for a hundredth of a second.
     gc.collect()
-    gc.freeze()
     called = serve(socket.socket(fileno=int(sys.argv[1])))
     if called is not None:
         become(called)
