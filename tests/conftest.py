@@ -103,7 +103,9 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def postgresql_url(postgresql_server: Server) -> Iterator[str]:
     """The URL of an empty PostgreSQL database, dropped after the test."""
-    yield from _fresh_database(postgresql_server, "CREATE DATABASE {}", "DROP DATABASE {} WITH (FORCE)")
+    yield from _fresh_database(
+        postgresql_server, "CREATE DATABASE {} STRATEGY FILE_COPY", "DROP DATABASE {} WITH (FORCE)"
+    )
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import signal
 import time
@@ -53,12 +54,12 @@ def test_a_killed_run_loses_nothing_and_repeats_at_most_what_was_in_flight(any_d
     kills = 5
     for _ in range(kills):
         target = desk.stats()["accepted"] + chance.randint(200, 900)
-        process = desk.start("run", str(desk.mapping), *options)
+        process = desk.fork("run", str(desk.mapping), *options)
         while desk.stats()["accepted"] < target:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+            assert process.alive(), process.wait()
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
         options = ()
     desk.mapping.write_text(desk.mapping.read_text().replace("events_per_second: 1500", "events_per_second: 1000000"))
     ended = desk.run()

@@ -126,20 +126,19 @@ def test_a_run_stopped_after_any_page_and_resumed_reads_each_row_once(database_u
 
 
 @pytest.mark.parametrize("ties", CURSOR_TIES, ids=str)
-def test_every_kind_of_cursor_is_paged_whole_from_every_stop(ties: Ties, request: pytest.FixtureRequest) -> None:
-    """A8, A20, A28: pages of one row to more than the ties, stopped after each; the order is the database's."""
+def test_every_kind_of_cursor_is_paged_whole_from_every_row(ties: Ties, request: pytest.FixtureRequest) -> None:
+    """A8, A20, A28: pages of one row to more than the ties, continued after each row; the order is the database's."""
     url = request.getfixturevalue(f"{ties.server}_url")
     expected = ties.make(url)
-    for page_size in (*range(1, 14), len(expected) + 1):
+    for page_size in (1, 2, 4, 7, 12, 13, len(expected) + 1):
         with opened(url, primary_key=ties.key, cursor_field="at", page_size=page_size) as source:
             pages = list(source.pages(Window()))
             assert keys_of(pages) == expected
-            if page_size not in {1, 4, 12}:
+            if page_size not in {4, 12}:
                 continue
-            for stop in range(1, len(pages)):
-                stored = pages[stop - 1].position(-1)
+            for stop, stored in enumerate(positions_of(pages)[:-1], 1):
                 after = Position(decode(encode(stored.cursor)), tuple(decode(encode(part)) for part in stored.key))
-                assert keys_of(pages[:stop]) + keys_of(source.pages(Window(after=after))) == expected
+                assert keys_of(source.pages(Window(after=after))) == expected[stop:]
 
 
 def test_composite_keys_page_in_their_own_order(database_url: str) -> None:
