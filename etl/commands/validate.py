@@ -14,10 +14,10 @@ import click
 from etl.checkpoint import DEFAULT_STATE
 from etl.commands.changed_files import ChangedFiles, Reading
 from etl.commands.loading import load_each
-from etl.errors import MappingInvalid, worst_exit_code
+from etl.errors import MappingInvalid, UsageProblem, worst_exit_code
 from etl.exact import printable
 from etl.mapping.destination import Destination
-from etl.mapping.document import lines
+from etl.mapping.document import Finding, lines
 from etl.mapping.model import Mapping
 from etl.mapping.yaml_reader import read_yaml
 from etl.screen.json_line import json_line
@@ -102,6 +102,7 @@ def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, stat
     found.extend(Remark("warning", warning) for warning in loaded.warnings)
     unset = list(unset_access(loaded.destination))
     if not connect:
+        found.extend(_address(loaded))
         found.extend(
             Remark("warning", f"{one} is not set here; a run needs it, and so does --connect") for one in unset
         )
@@ -143,6 +144,27 @@ def _constants(mapping: Mapping) -> tuple[str, ...]:
     return lines(read_yaml(mapping.path.read_bytes()), found, file=str(mapping.path)) if found else ()
 
 
+# A URL in which nothing can be wrong without a connection; to see more takes as long as all other checks together.
+_PLAIN_URL = re.compile(
+    r"(?:postgres(?:ql)?|mysql|mariadb)://(?:[^@/?#:]+(?::[^@/?#:]*)?@)?[\w.-]*(?::\d{1,5})?(?:/[\w.-]*)?|sqlite:///[^?@]*"
+)
+
+
+def _address(mapping: Mapping) -> Iterator[Remark]:
+    """What is wrong with the database's URL, where it is known here."""
+    url = mapping.source.url.reveal()
+    if url.startswith("${") or _PLAIN_URL.fullmatch(url):
+        return
+    from etl.source.address import check_address
+
+    try:
+        check_address(url)
+    except UsageProblem as error:
+        words = error.message.removeprefix("source.url").removeprefix(":").strip()
+        place = lines(read_yaml(mapping.path.read_bytes()), [Finding(("source", "url"), words)], file=str(mapping.path))
+        yield from (Remark("error", line, error.hint, code=2) for line in place)
+
+
 def _as_dict(report: Report) -> dict[str, object]:
     return {
         "mapping": report.subject,
@@ -174,7 +196,7 @@ def _show(report: Report) -> None:
         for one in report.to_create:
             click.echo(f"  {one.field:<{widest}}  {one.kind:<6}  such as {one.example}")
     if report.key:
-        click.echo(f"{report.path}: the key is {report.key}")
+        click.echo(f"{report.path}: the API key is {report.key}")
     errors = sum(remark.level == "error" for remark in report.remarks)
     warnings = len(report.remarks) - errors
     if errors:

@@ -252,7 +252,7 @@ def without_renamed(url: sa.URL) -> sa.URL:
     return url
 
 
-_REFUSED = re.compile(r"unexpected keyword argument|invalid keyword argument")
+_REFUSED = re.compile(r"unexpected keyword argument|invalid keyword argument|invalid connection option")
 
 
 def refuse_repeated(url: sa.URL) -> None:

@@ -59,7 +59,7 @@ def test_the_key_is_right_wrong_or_unclear(
         assert run(["validate", str(path), "--connect", "-o", "json"]) == code
     told = json.loads(capfd.readouterr().out)
     assert told.get("key") == said
-    assert (f"the key is {said}" in shown) == (said is not None)
+    assert (f"the API key is {said}" in shown) == (said is not None)
     found = [one for one in told["errors" if code else "warnings"] if words and words in one["message"]]
     assert len(found) == bool(words)
     assert told["valid"] == (code == 0)
