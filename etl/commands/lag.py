@@ -14,13 +14,14 @@ from pathlib import Path
 from etl.checkpoint import Checkpoint
 from etl.clock import Clock
 from etl.commands.advice import Place
-from etl.commands.loading import first_of, load, load_each, load_good
+from etl.commands.loading import load, load_each, load_good
 from etl.commands.standing import Answer, Lag, NoLag, Standing, standing_of
 from etl.errors import EtlError, MappingInvalid, StateUnusable, WrongFile
 from etl.job.fingerprint import fingerprint_of
 from etl.job.start import FLOOR, START
 from etl.mapping.model import Mapping
 from etl.page import Window
+from etl.screen.wording import first_of
 from etl.source.open import open_source
 from etl.source.plan import GLANCE
 from etl.state.not_started import NotStarted

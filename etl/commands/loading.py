@@ -128,9 +128,3 @@ def load_good(
     if twice and invalid is not None:
         raise invalid
     return mappings, invalid
-
-
-def first_of(problems: Sequence[str]) -> str:
-    """The first of `problems`, and how many more there are; "" for none."""
-    more = len(problems) - 1
-    return f"{problems[0]}{f' (and {more} more)' if more else ''}" if problems else ""

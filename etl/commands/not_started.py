@@ -11,16 +11,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from etl.checkpoint import DEFAULT_STATE
-from etl.commands.loading import first_of
 from etl.errors import EtlError, MappingInvalid, StateUnusable, UsageProblem
 from etl.host.system_clock import SystemClock
-from etl.mapping.model import Mapping
+from etl.screen.wording import first_of
 from etl.state.not_started import subject_of_call, subject_of_mapping
 from etl.state.store import StateStore, open_state, state_exists
+
+if TYPE_CHECKING:
+    from etl.mapping.model import Mapping
 
 LOG = logging.getLogger(__name__)
 _MAPPING_FILES = (".yaml", ".yml")

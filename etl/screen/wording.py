@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 # More reasons would not fit on a screen.
 MOST_REASONS = 8
@@ -37,3 +38,9 @@ def by_reason(counts: Counter[str]) -> str:
     listed = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common(most))
     more = len(counts) - most
     return f"{listed} and of {counted(more, 'other reason')}" if more else listed
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """The first of `problems`, and how many more there are; "" for none."""
+    more = len(problems) - 1
+    return f"{problems[0]}{f' (and {more} more)' if more else ''}" if problems else ""
