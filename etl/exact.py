@@ -102,6 +102,11 @@ def show(value: Scalar | None) -> str:
     return printable(_writer(value)[1](value))
 
 
+def typed(value: Scalar) -> str:
+    """The value as `--key` takes it, whatever characters it holds."""
+    return f"0x{value.hex()}" if type(value) is bytes else _writer(value)[1](value)
+
+
 def show_key(key: Key) -> str:
     """A key for people: its values, joined by commas."""
     return ",".join(map(show, key))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.errors import GuardTripped, StoppedEarly, TooManyFailures
-from etl.exact import show
+from etl.exact import printable, typed
 from etl.job.outcome import Outcome
 from etl.page import Key
 from etl.secret import is_plain_name
@@ -51,9 +51,11 @@ class Place:
 
     def key_argument(self, key: Key) -> str:
         """A key as `explain` and `preview --key` take it."""
-        if len(key) == 1:
-            return show(key[0])
-        return ",".join(f"{name}={show(part)}" for name, part in zip(self.primary_key, key, strict=True))
+        parts = [typed(part) for part in key]
+        # With its name where the value alone would pass for an option, or for a name and a value.
+        if len(key) == 1 and not (self.primary_key and parts[0].startswith(("-", f"{self.primary_key[0]}="))):
+            return parts[0]
+        return ",".join(f"{name}={part}" for name, part in zip(self.primary_key, parts, strict=True))
 
 
 # Commands that look at no state, and have no `--state`.
@@ -67,7 +69,22 @@ def shell_line(name: str, *arguments: str, state: str) -> str:
     if given and "://" in state:
         # It may hold a password.
         given = ["--state", "URL"]
-    return shlex.join(["squeezely-etl", *name.split(), *arguments, *given])
+    return " ".join(map(_quoted, ["squeezely-etl", *name.split(), *arguments, *given]))
+
+
+def _quoted(word: str) -> str:
+    """`word` as a shell reads it back; one with a character that would break or steer the line as $'…'."""
+    if printable(word) == word:
+        return shlex.quote(word)
+    plain = "".join(
+        f"\\{char}"
+        if char in "\\'"
+        else char
+        if " " <= char <= "~"
+        else "".join(f"\\x{one:02x}" for one in char.encode())
+        for char in word
+    )
+    return f"$'{plain}'"
 
 
 def dead_letter_steps(place: Place, reasons: Iterable[str], example: Callable[[str], Key | None]) -> list[Step]:

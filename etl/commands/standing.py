@@ -87,9 +87,9 @@ class Standing:
     """One mapping. `lag` is None when the database was not asked; `runs` are the latest, newest first.
 
     other_source: the state belongs to another source or account than the mapping names now.
-    examples: a key of an open dead letter, by reason. ledger: its keys, None when they were not counted. place: for
-    commands; None when no mapping file was named. refresh: a full refresh that is not complete. in_doubt: keys of which
-    the receiver may have another event than the ledger knows.
+    examples: a key of an open dead letter, by reason, of the last run if it has one. ledger: its keys, None when they
+    were not counted. place: for commands; None when no mapping file was named. refresh: a full refresh that is not
+    complete. in_doubt: keys of which the receiver may have another event than the ledger knows.
     mapping_change: since the last run that was done. earlier: since rows were accepted that no run has sent since;
     differing: so many accepted rows have another event now, None where that was not counted.
     suppressed: how many identities are forgotten in its account. known: those of `dead_letters` that a person has seen.
@@ -167,6 +167,7 @@ def standing_of(  # noqa: PLR0913 - what is known
     runs = found.runs(LATEST_RUNS)
     parts = None if mapping is None else _parts_of(mapping)
     letters = found.dead_letter_counts()
+    last = runs[0].run_id if runs else ""
     other_source = None
     if isinstance(lag, Lag):
         try:
@@ -181,7 +182,7 @@ def standing_of(  # noqa: PLR0913 - what is known
         runs=runs,
         dead_letters=letters,
         known=found.letters.acknowledged_counts(),
-        examples={reason: letter.key for reason in letters if (letter := found.letters.example(reason))},
+        examples={reason: letter.key for reason in letters if (letter := found.letters.example(reason, last))},
         ledger=found.ledger_size() if count_ledger else None,
         holders={track: found.holder(track) for track in TRACKS},
         backfills=[backfill for backfill in found.backfills() if backfill.finished_at is None],

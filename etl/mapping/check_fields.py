@@ -181,5 +181,6 @@ def _column(rule: object) -> str | None:
 
 
 def _meant(name: str, known: Mapping[str, ReceiverField]) -> str:
-    found = nearest(name, known)
-    return f'; did you mean "{found}"?' if found else f"; known: {', '.join(known)}"
+    if found := nearest(name, known):
+        return f'; did you mean "{found}"?'
+    return f"; known: {', '.join(known)}" if known else ""

@@ -16,11 +16,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "…"?`, or nothing when no name is near, or the whole list when it is short."""
+    """`; did you mean "…"?`, or the whole list when no name is near and it is short, or else nothing."""
     names = tuple(known)
     if found := nearest(name, names):
         return f'; did you mean "{found}"?'
-    return f"; known: {', '.join(names)}" if len(names) <= 20 else ""
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= 20 else ""
 
 
 def _folded(name: str) -> str:

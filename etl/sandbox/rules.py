@@ -128,7 +128,7 @@ class Rules:
         if self._several_currencies and "currency" not in event and _has_amounts(event):
             refusals.append(Refusal("MISSING_CURRENCY", "currency", "amounts need it: the account has several"))
         if self._rejected and str(event.get("email")).lower() in self._rejected:
-            refusals.append(Refusal("REJECTED", "email", "this address is refused, because --fault reject asks for it"))
+            refusals.append(Refusal("REJECTED", "email", "this address is refused, as requested by the option reject"))
         return tuple(refusals)
 
     def _check_products(self, products: object) -> list[Refusal]:

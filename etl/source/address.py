@@ -17,20 +17,19 @@ import sqlalchemy.exc
 from etl.errors import UsageProblem
 from etl.mapping.nearest import nearest
 from etl.source import drivers
-from etl.source.connect import parse_database_url
+from etl.source.connect import FILES, parse_database_url
 
 # What the drivers of PostgreSQL take beside the options of libpq.
 _BESIDE_LIBPQ = frozenset(
     {"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "connection_factory"}
 )
-_FILES = frozenset({"sqlite", "duckdb"})
-_NAMES = ("postgresql", "mysql", "mariadb", "sqlite", "duckdb", "mssql", "oracle")
+_NAMES = (*drivers.TESTED, "sqlite", "mssql", "oracle")
 
 
 def check_address(url: str) -> None:
     """Raise `UsageProblem` where `url` cannot be right. A driver that is not installed here may be so elsewhere."""
     parsed = parse_database_url(url, what="source.url")
-    if parsed.get_backend_name() in _FILES:
+    if parsed.get_backend_name() in FILES:
         return
     full = drivers.with_driver(parsed)
     drivers.refuse_repeated(full)

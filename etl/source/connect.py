@@ -24,7 +24,7 @@ from etl.source.lenient import refuse_other_dates
 from etl.source.plan import Limits
 from etl.unreachable import ESCAPED, STATEMENT_POOLER, url_hint
 
-_FILES = frozenset({"sqlite", "duckdb"})
+FILES = frozenset({"sqlite", "duckdb"})
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
 
@@ -65,7 +65,7 @@ def parse_database_url(url: str, *, what: str) -> sa.URL:
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise UsageProblem(f"{what} is not a database URL", hint=url_hint(url, example=hint)) from None
     has_user = parsed.username is not None or parsed.password is not None
-    if parsed.get_backend_name() in _FILES:
+    if parsed.get_backend_name() in FILES:
         # An @ in a path is part of the path.
         if has_user or parsed.host:
             raise UsageProblem(f"{what}: the URL of a file has three slashes and neither user nor host", hint=hint)
@@ -84,7 +84,7 @@ def place_of(url: sa.URL) -> str:
     """
     url = _with_host(url)
     backend = "postgresql" if url.drivername == "postgres" else url.get_backend_name()
-    if backend in _FILES:
+    if backend in FILES:
         return f"{backend}:///{Path(url.database or '').absolute()}"
     host = url.host or "localhost"
     hosts = url.query.get("host") or url.query.get("unix_socket") or url.query.get("unix_sock")

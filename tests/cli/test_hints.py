@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from etl.errors import (
     MappingInvalid,
     MappingLocked,
 )
+from etl.exact import printable
+from etl.page import Column
+from etl.source.key_text import parse_key
 
 PACKAGE = Path(etl.__file__).parent
 FUNCTIONS = ("command", "shell_line")
@@ -169,3 +173,27 @@ def test_a_state_is_given_to_the_commands_that_take_one_and_to_no_other() -> Non
         shell_line("preview", "m.yaml", "--invalid", state="other.sqlite") == "squeezely-etl preview m.yaml --invalid"
     )
     assert shell_line("run", "m.yaml", state="other.sqlite") == "squeezely-etl run m.yaml --state other.sqlite"
+
+
+ODD_KEYS = (
+    *("4711", "two\nlines", "it's \\ a\ttab", "a b;rm -rf $HOME`id`", "é\u202e\x1b[31m", "\U0001f600\n", "-9", "id=7"),
+    b"\x00\xff",
+)
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "of two"])
+@pytest.mark.parametrize("value", ODD_KEYS, ids=repr)
+def test_a_key_that_is_printed_is_the_key_that_a_shell_gives_back(value: str | bytes, *, alone: bool) -> None:
+    """On one line, without a character that could steer the terminal, and never read as an option."""
+    kind = "bytes" if isinstance(value, bytes) else "text"
+    columns = [Column("id", kind), *([] if alone else [Column("shop", "integer")])]
+    key = (value,) if alone else (value, 3)
+    place = Place(Path("m.yaml"), tuple(column.name for column in columns))
+    line = place.command("explain", place.key_argument(key))
+    assert printable(line) == line
+    script = line.replace("squeezely-etl", "printf '%s\\0'", 1)
+    printed = subprocess.run(["bash", "-c", script], capture_output=True, check=True).stdout
+    *before, last = printed.removesuffix(b"\0").split(b"\0")
+    assert before == [b"explain", b"m.yaml"]
+    assert not last.startswith(b"-")
+    assert parse_key(last.decode(), columns)[0] == key

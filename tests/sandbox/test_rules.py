@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from etl.mapping.catalogue import FIELDS, PRODUCT_FIELDS
 from etl.sandbox.rules import Rules
+from etl.verdict.redaction import Sent, redact
 
 RULES = Rules()
 HASH = hashlib.sha256(b"eva@example.com").hexdigest()
@@ -137,6 +138,12 @@ def test_wrong_values_are_refused_by_their_code(field: str, code: str, values: l
 )
 def test_events_as_a_whole(event: object, expected: list[str]) -> None:
     assert codes(event) == expected
+
+
+def test_what_a_rehearsal_refuses_is_shown_by_the_job_as_it_is_written() -> None:
+    """An answer's words are shown where they are of a closed list, since any other may be about a person."""
+    (refusal,) = Rules(rejected_addresses=["eva@example.com"]).check(EVA)
+    assert redact(refusal.words, sent=Sent(b"")) == refusal.words
 
 
 def test_reject_means_the_address_in_any_case_and_its_hash() -> None:
