@@ -67,8 +67,11 @@ _KEY = re.compile(
 )
 _TROUBLE = re.compile(
     r"\binternal (?:server )?error\b|\bserver error\b|\bdeadlock\b|\block wait timeout\b|\bdatabase (?:error|is down)\b"
-    r"|\bsomething went wrong\b|\bunexpected error\b|\bbad gateway\b|\bconnection refused\b"
-    r"|\b(?:gateway|request|query) timed? ?-?out\b"
+    r"|\bsomething went wrong\b|\bunexpected error\b|\bbad gateway\b|\bfatal error\b|\bserver has gone away\b"
+    r"|\bconnection (?:was )?(?:refused|reset|lost|closed|aborted)\b|\bsqlstate\b|\bserialization failure\b"
+    r"|\b(?:gateway|request|query|connection) timed? ?-?out\b|\bmaximum execution time\b"
+    r"|\bout of memory\b|\bmemory size\b[^.;!?]{0,40}\bexhausted\b|\bno space left\b"
+    r"|\b(?:unhandled|uncaught) (?:exception|error)\b|\b(?:query|pdo|database) exception\b"
 )
 _BREAK_IN_CODE = re.compile(r"[_-]+|(?<=[a-z])(?=[A-Z])")
 

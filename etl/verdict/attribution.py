@@ -16,6 +16,22 @@ from etl.verdict.refusal import Refusal, read_refusal
 
 _INDEX_FIELDS = ("index", "event_index", "key", "position")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
+# What an answer calls the list that was sent, and where it says of which place in it an error is: `events.6.email`,
+# `events[6].email`, `/events/6/email`.
+_LISTS = ("events", "items", "records", "entries")
+_PATH_FIELDS = (
+    "field",
+    "path",
+    "pointer",
+    "property",
+    "propertypath",
+    "instancepath",
+    "loc",
+    "source",
+    "target",
+    "param",
+)
+_PATH = re.compile(rf"(?:^|[./$])(?:{'|'.join(_LISTS)})(?:[./]|\[)(0|[1-9][0-9]{{0,8}})(?:[\]./]|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +50,8 @@ def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> Att
 
     errors: the non-empty value of `errors`; events: how many were sent. The rest is as in `read_refusal`.
     """
-    counted = _by_field(errors) or _by_key(errors)
+    errors = _without_the_name_of_the_list(errors)
+    counted = _by_field(errors) or _by_key(errors) or _by_path(errors)
     named = counted or _by_place(errors, events=events) or _by_identity(errors, sent=sent)
     if not named:
         return None
@@ -94,6 +111,51 @@ def _by_key(errors: object) -> dict[int, list[object]] | None:
     if not isinstance(errors, dict) or not all(_DECIMAL.match(key) for key in errors):
         return None
     return {int(key): [value] for key, value in errors.items() if value is not None}
+
+
+def _without_the_name_of_the_list(errors: object) -> object:
+    """What stands in `{"events": …}`, where that is all."""
+    if isinstance(errors, dict) and len(errors) == 1:
+        [(name, inner)] = errors.items()
+        if name.lower() in _LISTS and isinstance(inner, dict | list):
+            return inner
+    return errors
+
+
+def _by_path(errors: object) -> dict[int, list[object]] | None:
+    """A mapping whose keys are paths into what was sent, or objects with such a path in a field."""
+    if isinstance(errors, dict):
+        found = [(_index_in_path(name), value) for name, value in errors.items() if value is not None]
+    elif isinstance(errors, list):
+        found = [(_index_in_paths(item), item) for item in errors]
+    else:
+        return None
+    named: dict[int, list[object]] = {}
+    for index, error in found:
+        if index is None:
+            return None
+        named.setdefault(index, []).append(error)
+    return named
+
+
+def _index_in_paths(item: object) -> int | None:
+    if not isinstance(item, dict):
+        return None
+    indexes = (_index_in_path(value) for name, value in item.items() if name.lower() in _PATH_FIELDS)
+    return next((index for index in indexes if index is not None), None)
+
+
+def _index_in_path(path: object) -> int | None:
+    match path:
+        case str():
+            found = _PATH.search(path)
+            return int(found[1]) if found else None
+        case list():
+            return _index_in_path(".".join(map(str, path)))
+        case dict():
+            return _index_in_path(path.get("pointer"))
+        case _:
+            return None
 
 
 def _by_place(errors: object, *, events: int) -> dict[int, list[object]] | None:

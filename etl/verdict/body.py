@@ -46,10 +46,13 @@ _YES_OR_NO = {
     **dict.fromkeys(("true", "1", "yes", "ok", "success"), True),
     **dict.fromkeys(("false", "0", "no", *_NO), False),
 }
+# What a list of errors is called where the status says that it is one.
+_DETAILS = ("detail", "details", "violations", "messages")
 # What an answer may be wrapped in.
 _WRAPPERS = ("data", "result", "response")
 # Where an answer may have one entry for each event.
-_ENTRIES = (*_WRAPPERS, "results", "responses", "events", "items")
+_RESULTS = "results"
+_ENTRIES = (*_WRAPPERS, _RESULTS, "responses", "events", "items")
 _WORDS = ("status", "result", "outcome", "state")
 _READ = ("success", "ok", "code", *_WORDS, *_OBJECTIONS, *COUNTS, *_ACCEPTED, *_THERE_ALREADY)
 
@@ -61,7 +64,8 @@ class Body:
     count: how many events were taken: the sum of all counts. errors: the value of `errors`; else of `error`, or of what
     else names refusals; else the whole answer, where `status` or `code` says no. only_number: `errors` is a number.
     whole: with its names in lower case; what is wrapped, where the wrapping says nothing or only what is wrapped says
-    no. status: the HTTP status, 400 to 599, that the answer repeats in its body.
+    no. status: the HTTP status, 400 to 599, that the answer repeats in its body. entries: where the answer is a
+    list of objects, how many: it speaks of the batch if it has one for each event.
     """
 
     success: bool | None
@@ -70,6 +74,20 @@ class Body:
     whole: Mapping[str, object]
     only_number: bool = False
     status: int | None = None
+    entries: int | None = None
+
+    @property
+    def about(self) -> object:
+        """Where its words about a refusal stand: in the errors, or beside them where those are a word or a number."""
+        mere = self.errors is None or isinstance(self.errors, str) or self.only_number
+        return dict(self.whole) if mere else self.errors
+
+    def of_refusal(self) -> Body:
+        """The same of a status that refuses: a list that is all of it holds the errors, and so does one of details."""
+        if self.entries is not None:
+            return replace(self, success=False, count=None, errors=self.errors or self.whole[_RESULTS])
+        lists = (value for name in _DETAILS if isinstance(value := self.whole.get(name), list) and value)
+        return self if self.errors is not None else replace(self, errors=next(lists, None))
 
     @property
     def counts_no_errors(self) -> bool:
@@ -81,7 +99,7 @@ NO_BODY = Body(None, None, None, {})
 
 
 def read_body(body: bytes) -> Body | None:
-    """The body as JSON object, or None, also where it says two things of one name.
+    """The body as JSON object or as list of objects, or None, also where it says two things of one name.
 
     A byte order mark is allowed: PHP files often begin with one. So are UTF-16, texts in Latin-1 and NaN: what the
     answer says can be read, and to send again would change nothing.
@@ -95,9 +113,14 @@ def read_body(body: bytes) -> Body | None:
             whole = json.loads(body)
         except (ValueError, RecursionError):
             return None
-    if not isinstance(whole, dict) or _contradicts_itself(body):
+    a_list = isinstance(whole, list) and bool(whole) and all(isinstance(entry, dict) for entry in whole)
+    if not (a_list or isinstance(whole, dict)) or _contradicts_itself(body):
         return None
-    return _read(whole)
+    if not a_list:
+        return _read(whole)
+    read = _read({_RESULTS: whole})
+    taken = read.errors is None and all(_read(entry).success for entry in whole)
+    return replace(read, count=len(whole) if taken else None, entries=len(whole))
 
 
 def _as_utf_8(body: bytes) -> bytes:
@@ -125,7 +148,7 @@ def _read(whole: Mapping[str, object]) -> Body:
         only_number=name is not None and _count(whole[name]) is not None,
         status=_status_inside(whole),
     )
-    if errors is not None or outer.success is False:
+    if errors is not None:
         return outer
     for inner in (_read(value) for value in map(whole.get, _WRAPPERS) if isinstance(value, dict)):
         if not said and not counts:
@@ -209,8 +232,8 @@ def _contradicts_itself(body: bytes) -> bool:
     except (ValueError, RecursionError):
         # A number or a depth that only the faster parser takes.
         return True
-    # The outermost object comes last.
-    return twice[-1]
+    # The outermost object comes last; in a list each is one.
+    return any(twice) if body.lstrip()[:1] == b"[" else twice[-1]
 
 
 def _errors(value: object) -> object | None:

@@ -12,7 +12,7 @@ class Case(Enum):
     """One row of the table, as the README prints it."""
 
     CONFIRMED = (
-        "2xx, `success: true`, or counts whose sum is the batch",
+        "2xx, `success: true`, or counts whose sum is the batch, or a list that says so of each event",
         "accepted",
         "the body says so; created, updated, inserted, merged, verified, processed and unchanged are added up",
     )
@@ -42,7 +42,7 @@ class Case(Enum):
         "nothing says that the others were taken",
     )
     PARTLY_ACCEPTED = (
-        "counts, not 0, below the batch in sum; no `success: true`, no `errors: 0`; no errors or only their number",
+        "counts, not 0, below the batch in sum; and a number of errors, or neither `success: true` nor `errors: 0`",
         "dead letters `partly_accepted`, for a person to decide",
         "halving would send the accepted ones twice",
     )
@@ -57,7 +57,7 @@ class Case(Enum):
         "the limit is not published",
     )
     UNREADABLE = (
-        "2xx with a body that is empty, longer than 1 MiB, or not a whole JSON object; 1xx; 600 and above",
+        "2xx whose body is empty, above 1 MiB, no whole JSON object, or a list without an object for each event; 1xx",
         "sent again later, ambiguous; after three in a row halved as after 5xx; where nothing passes, exit 6",
         "a proxy or a login page answered, or the answer was lost on its way",
     )

@@ -163,10 +163,10 @@ def _decide(answer: Answer | Failure, *, events: int, sent: Sent) -> tuple[Case,
         return case, _verdict_by_status(case, answer, words=_words(body, sent))
     if status == 403:
         return _decide_forbidden(answer, body, events=events, sent=sent)
-    if status // 100 == 2 and body is not None:
+    if status // 100 == 2 and body is not None and body.entries in (None, events):
         return _decide_answered(status, body, events=events, sent=sent)
     if status // 100 == 4:
-        return _decide_refused(status, body or NO_BODY, events=events, sent=sent)
+        return _decide_refused(status, (body or NO_BODY).of_refusal(), events=events, sent=sent)
     cause = (
         "answer is too long, or cannot be decoded" if answer.truncated else f"answer is not the API's (HTTP {status})"
     )
@@ -231,8 +231,7 @@ def _decide_refused(status: int, body: Body, *, events: int, sent: Sent) -> tupl
         return Case.ATTRIBUTED_OTHERS_RESENT, Partly(errors, "resend", counts_from)
     if (body.errors is None or body.only_number) and body.count is not None and 0 < body.count < events:
         return Case.PARTLY_ACCEPTED, PartlyAccepted(body.count)
-    about = body.errors if body.errors is not None else dict(body.whole)
-    refusal = read_refusal(about, otherwise=_code(status), sent=sent)
+    refusal = read_refusal(body.about, otherwise=_code(status), sent=sent)
     return _decide_opaque(status, replace(refusal, account=refusal.account or trouble_of_status(body.status)))
 
 
@@ -271,8 +270,7 @@ def _words(body: Body | None, sent: Sent) -> str:
     """What a body says, for people."""
     if body is None:
         return ""
-    about = body.errors if body.errors is not None else dict(body.whole)
-    return read_refusal(about, otherwise="", sent=sent).words
+    return read_refusal(body.about, otherwise="", sent=sent).words
 
 
 def _decide_failure(failure: Failure) -> tuple[Case, Verdict]:

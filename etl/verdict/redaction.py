@@ -33,6 +33,9 @@ _SENSITIVE = re.compile(
     r"[^\s@\"<>(),;:=]{1,64}(?:@|%40|&#64;)[^\s@\"<>(),;:=]{1,255}(?<![.!?'])"  # an e-mail address
     r"|(?<!\w)[0-9A-Fa-f]{16,}(?!\w)"  # a hash or a key
     r"|(?<!\w)(?=[A-Za-z+/_-]*\d)[A-Za-z0-9+/_-]{32,}"  # a token
+    r"|(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w)"  # an address of the internet: IPv4
+    r"|(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){3,7}[0-9A-Fa-f]{1,4}(?!\w)"  # IPv6, whole and shortened
+    r"|(?<![\w:])(?:(?:[0-9A-Fa-f]{1,4}:){1,7}|:)(?::[0-9A-Fa-f]{1,4}){1,7}(?!\w)"
     r"|(?<!\w)\+?\d[\d .()-]{7,}\d"  # a telephone number, a card
 )
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -46,8 +49,11 @@ _SHORT = re.compile(r"[0-9]{1,3}|[A-Za-z]", re.ASCII)
 # A number in a text, also with a decimal point or thousands set apart; no part of a word.
 _NUMBER = re.compile(r"(?<!\w)[0-9]+(?:[.,][0-9]+)*(?!\w)", re.ASCII)
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
-# How many events an answer counts, as it stands in JSON, is no echo.
-_A_COUNT = re.compile(rf'"(?:{"|".join(NUMBERS_OF_EVENTS)})" ?: ?$')
+_NUMBERS_BESIDE = ("index", "event_index", "position", "total", "count", "status", "code")
+# How many events an answer counts, which of them it means and its status, as it stands in JSON, is no echo.
+_A_COUNT = re.compile(rf'"(?:{"|".join((*NUMBERS_OF_EVENTS, *_NUMBERS_BESIDE))})" ?: ?$')
+# The same where it is the name of something: "6":
+_A_NAME = re.compile(r'" ?:')
 # What an address or a user id may hold, in a text or between quotes.
 _WORD_OF_ID = re.compile(r"[^\s\"'<>(),;:=\\]+")
 IDENTITIES = ("email", "userid")
@@ -101,6 +107,11 @@ class Sent:
         """The indexes of the events with this address or user id, in any case."""
         return {at for at, each in enumerate(self._identities()) if identity.strip().casefold() in each}
 
+    @property
+    def events(self) -> int:
+        """How many events were sent; 0 where the request is not at hand."""
+        return len(self._identities())
+
     def _identities(self) -> list[set[str]]:
         """The address and the user id of each event, in lower case."""
         if self._ids is None:
@@ -137,6 +148,13 @@ def is_code(word: str, *, sent: Sent) -> bool:
     return _SNAKE.fullmatch(word) is not None or (bool(parts) and all(part.lower() in VOCABULARY for part in parts))
 
 
+def _is_made_of_known(word: str, sent: Sent) -> bool:
+    """Whether it is like QueryException or invalid_email."""
+    parts = _PART.findall(word)
+    known = len(parts) > 1 and all(part.lower() in VOCABULARY for part in parts)
+    return known and len("".join(parts)) == len(word.replace("_", "")) and is_code(word, sent=sent)
+
+
 def _pieces(line: str, sent: Sent, *, mask_unknown: bool = True) -> Iterator[str]:
     def known(found: re.Match[str]) -> str:
         word = found[0]
@@ -146,6 +164,7 @@ def _pieces(line: str, sent: Sent, *, mask_unknown: bool = True) -> Iterator[str
             word.lower() in VOCABULARY
             or any(one.fullmatch(word) for one in (_CUSTOM, _SHORT))
             or (_CODE.fullmatch(word) is not None and is_code(word, sent=sent))
+            or _is_made_of_known(word, sent)
         )
         return word if kept else REDACTED
 
@@ -181,7 +200,7 @@ def _one_line(text: str) -> str:
 def _numbers(line: str, sent: Sent) -> Iterator[tuple[int, int]]:
     """Where the line repeats a number that was sent, however short it is."""
     for found in _NUMBER.finditer(line):
-        if _A_COUNT.search(line[: found.start()][-_KEPT:]):
+        if _A_COUNT.search(line[: found.start()][-_KEPT:]) or _is_place(line, *found.span(), sent=sent):
             continue
         if sent.has_number(found[0]):
             yield found.span()
@@ -190,6 +209,12 @@ def _numbers(line: str, sent: Sent) -> Iterator[tuple[int, int]]:
         for part in _DIGITS.finditer(line, *found.span()):
             if sent.has_number(part[0]):
                 yield part.span()
+
+
+def _is_place(line: str, start: int, end: int, *, sent: Sent) -> bool:
+    """Whether a number is the name of something in JSON, and may be the place of an event in the request."""
+    named = line[:start].endswith('"') and _A_NAME.match(line, end) is not None
+    return named and line[start:end].isdigit() and int(line[start:end]) <= sent.events
 
 
 def _numbers_in(text: str) -> set[Decimal]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from etl.verdict.account_words import AccountTrouble, account_trouble
 from etl.verdict.redaction import Sent, is_code, redact, without_sent
 
 _CODE_FIELDS = ("code", "error_code", "errorCode", "type")
-_TEXT_FIELDS = ("message", "error", "description", "detail", "reason", "text", "title", "msg")
+_TEXT_FIELDS = ("message", "error", "exception", "description", "detail", "reason", "text", "title", "msg")
 _NOT_WORDS = (*_CODE_FIELDS, "success")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*\Z")
 _CODE_IN_TEXT = re.compile(r"\s*([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![A-Za-z0-9_])")
 _MAX_CODE = 40
 _MAX_ITEMS = 10
-_MAX_DEPTH = 3
+_MAX_DEPTH = 6
+_MAX_TEXTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def read_refusal(error: object, *, otherwise: str, sent: Sent) -> Refusal:
     otherwise: the code when the answer gives none that looks like one (`TIMESTAMP_ERROR` does).
     sent: what the request held; it is taken out of the words, and is no code either.
     """
-    text = "; ".join(text[:1000] for text in _texts(error) if text.strip())
+    text = "; ".join(text[:1000] for text in islice(filter(str.strip, _texts(error)), _MAX_TEXTS))
     found = _CODE_IN_TEXT.match(text)
     codes = [*_declared_codes(error), *([found[1]] if found else [])]
     code = next((code for code in codes if _is_code(code, sent)), otherwise)

@@ -37,6 +37,12 @@ SENT = orjson.dumps(
         ({"p1@example.com": "no", "p2@example.com": None, "10003": ["no"]}, {1, 3}, 0),
         ([{"email": "p1@example.com", "message": "no"}, {"userid": 10002}], {1, 2}, 0),
         ({"email": "p1@example.com", "message": "no"}, {1}, 0),
+        ({"events": {"0": "no", "2": {"message": "no"}}}, {0, 2}, 0),
+        ({"events": [None, "no", None, None]}, {1}, 0),
+        ({"events.0.email": ["no"], "events.2.phone": ["no"], "events.2.city": ["no"]}, {0, 2}, 0),
+        ({"events[2].email": "no"}, {2}, None),
+        ([{"field": "events.0.email"}, {"propertyPath": "events[3].email", "message": "no"}], {0, 3}, 0),
+        ([{"source": {"pointer": "/events/0/email"}}, {"loc": ["body", "events", 3, "email"]}], {0, 3}, 0),
     ],
 )
 def test_an_answer_may_tell_what_its_indexes_count_from(
@@ -58,6 +64,11 @@ def test_an_answer_may_tell_what_its_indexes_count_from(
         {"email": "p1@example.com is no address"},
         [{"email": "p1@example.com"}, {"message": "no"}],
         [{"index": "first"}],
+        {"events.0.email": "no", "message": "no"},
+        [{"field": "events.0.email"}, "no"],
+        [{"field": "events.0.email"}, {"field": "email"}],
+        {"previents.0.email": "no"},
+        {"events": "no"},
     ],
 )
 def test_indexes_that_fit_no_way_of_counting_name_nothing(errors: object) -> None:

@@ -199,3 +199,69 @@ def test_an_answer_that_says_two_things_of_one_name_says_nothing(body: bytes) ->
 )
 def test_what_is_repeated_elsewhere_or_alike_changes_nothing(body: bytes) -> None:
     assert judge(Answer(200, {}, body), events=3) == Accepted()
+
+
+SERVER_WORDS = [
+    {"success": False, "exception": "RuntimeException", "message": "Internal Server Error"},
+    {"success": False, "exception": "QueryException", "message": "SQLSTATE[HY000] [2002] Connection refused"},
+    {"errors": ["SQLSTATE[40001]: Serialization failure: 1213 Deadlock found"]},
+    {"error": "Fatal error", "detail": "Allowed memory size of 134217728 bytes exhausted"},
+    {"message": "Maximum execution time of 30 seconds exceeded", "success": False},
+    {"errors": [{"message": "Uncaught exception"}]},
+    {"error": "MySQL server has gone away"},
+]
+
+
+@pytest.mark.parametrize("status", [200, 400, 422])
+@pytest.mark.parametrize("body", SERVER_WORDS, ids=str)
+def test_words_of_a_server_in_trouble_are_as_a_500(status: int, body: object) -> None:
+    """Whichever field they stand in, and also beside a mere name of the error: one row may be the reason, or none."""
+    verdict = judge(answer(body, status=status), events=3)
+    assert isinstance(verdict, TryAgain)
+    assert (verdict.may_be_event, verdict.throttled, verdict.code) == (True, False, "server_error")
+
+
+def test_the_name_of_an_exception_beside_words_about_the_event_is_a_refusal() -> None:
+    body = {"success": False, "exception": "RuntimeException", "message": "The timestamp is invalid"}
+    verdict = judge(answer(body), events=3)
+    assert verdict == Refused(Refusal("refused", "The timestamp is invalid; RuntimeException"))
+
+
+YES, NO = {"success": True}, {"success": False, "message": "a"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict"),
+    [
+        (200, [YES, YES, YES], Accepted()),
+        (201, [{"id": 1}, {"id": 2}, {"id": 3}], Accepted(unconfirmed=True)),
+        (200, [YES, {"id": 2}, YES], Accepted(unconfirmed=True)),
+        (200, [YES, NO, YES], Partly({1: Refusal("refused", "a")}, "accepted")),
+        (200, [YES, {"error": "a"}, {"id": 3}], Partly({1: Refusal("refused", "a")}, "accepted")),
+        (200, [NO, NO, NO], Refused(Refusal("refused", "a; a; a"))),
+        (422, [None, {"message": "a"}, None], Refused(Refusal("http_422", ""))),
+        (400, [{"index": 0, "message": "a"}], Partly({0: Refusal("http_400", "a")}, "resend")),
+        (400, [{"message": "a"}], Refused(Refusal("http_400", "a"))),
+        (400, [YES, NO, YES], Partly({1: Refusal("http_400", "a")}, "resend")),
+        (422, {"detail": [{"loc": ["events", 0], "msg": "a"}]}, Partly({0: Refusal("http_422", "a")}, "resend")),
+        (422, {"success": False, "data": {"errors": [{"text": "a"}]}}, Refused(Refusal("http_422", "a"))),
+    ],
+    ids=str,
+)
+def test_an_answer_that_is_a_list_has_an_entry_for_each_event(status: int, body: object, verdict: Verdict) -> None:
+    assert judge(answer(body, status=status), events=3) == verdict
+
+
+@pytest.mark.parametrize(
+    "body", [[YES, YES], [YES] * 4, [YES], [], ["ok", "ok", "ok"], [YES, YES, None], True, "ok", None]
+)
+def test_any_other_list_or_value_is_no_answer_of_the_api(body: object) -> None:
+    """C15: nothing says of each event that it was taken, and to send it again loses nothing."""
+    verdict = judge(answer(body), events=3)
+    assert isinstance(verdict, TryAgain)
+    assert verdict.unreadable
+
+
+def test_a_list_that_says_two_things_of_one_event_is_no_answer() -> None:
+    body = b'[{"success":true},{"success":true,"success":false},{"success":true}]'
+    assert isinstance(judge(Answer(200, {}, body), events=3), TryAgain)

@@ -59,6 +59,12 @@ SENT = json.dumps(
         ("INVALID_EMAIL at index 3 of 100", "INVALID_EMAIL at index 3 of 100"),
         ("NO_EDE is wrong", "[redacted] is wrong"),
         ("veld firstname is niet geldig", "veld firstname is niet geldig"),
+        ("Unavailable For Legal Reasons", "Unavailable For Legal Reasons"),
+        ("I am a teapot, throttled", "I am a teapot, throttled"),
+        ("QueryException: invalid_email", "QueryException: invalid_email"),
+        ("JanJansen and jan_jansen are unknown", "[redacted] and [redacted] are unknown"),
+        ("blocked for 1.2.3.4 and 10.20.30.40, 12:30:45", "blocked for [redacted] and [redacted], 12:30:45"),
+        ("from fe80::1 or 2001:db8:0:0:0:0:0:1 or ::1", "from [redacted] or [redacted] or [redacted]"),
         ("", ""),
     ],
 )
@@ -73,6 +79,7 @@ NUMBERS = {
     "custom_x": -3,
     "totalvalue": 1234,
     "quantity": 2,
+    "custom_y": 1,
 }
 
 
@@ -89,6 +96,9 @@ NUMBERS = {
             '{"created":2,"updated":12,"errors":2,"limit":[redacted]}',
         ),
         ("HTTP status 422 at index 3 of 100", "HTTP status 422 at index [redacted] of 100"),
+        # Which event an answer means is no echo; a name above the number of events may be a user id.
+        ('{"errors":[{"index":12,"position":3}]}', '{"errors":[{"index":12,"position":3}]}'),
+        ('{"errors":{"1":"no","12":"no"}}', '{"errors":{"1":"no","[redacted]":"no"}}'),
         ("HTTP status 422 at index 4 of 100", "HTTP status 422 at index 4 of 100"),
     ],
 )
@@ -133,7 +143,13 @@ def test_a_request_that_is_not_at_hand_is_no_obstacle(sent: bytes) -> None:
         ({"code": "x" * 41, "message": "no"}, Refusal("otherwise", "no")),
         ({"error": {"code": "A_B", "message": "no"}}, Refusal("A_B", "no")),
         ({"error": {"first": {"code": "A_B"}}, "message": "no"}, Refusal("A_B", "no")),
-        ({"error": {"first": {"second": {"code": "A_B"}}}, "message": "no"}, Refusal("otherwise", "no")),
+        ({"error": {"first": {"second": {"code": "A_B"}}}, "message": "no"}, Refusal("A_B", "no")),
+        ([{"error": {"messages": [{"text": "is not valid"}]}}], Refusal("otherwise", "is not valid")),
+        (
+            {"exception": "QueryException", "message": "Server Error"},
+            Refusal("otherwise", "Server Error; QueryException"),
+        ),
+        ({"message": [str(number) for number in range(30)]}, Refusal("otherwise", "0; 1; 2; 3; 4; 5; 6; 7; 8; 9")),
         ({"message": {"en": "no", "nl": "nee"}}, Refusal("otherwise", "no; nee")),
         ([["not"], [["valid"]]], Refusal("otherwise", "not; valid")),
         (17, Refusal("otherwise", "")),
