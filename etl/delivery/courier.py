@@ -195,11 +195,10 @@ class Courier:
                 (slot.ready_at for slot in self._slots if slot.pieces and not slot.flying), default=None
             )
             more = self._more and not self._lanes and self.room
-            if self._further.end is not None and self._wake_at == math.inf and not (more or self._flying):
-                end = self._further.over(self._slots)
-                self._changed = end is None
-                if end is not None:
-                    self._stop(end)
+            if self._wake_at == math.inf:
+                self._wake_at = None
+                if not (more or self._flying):
+                    self._all_asked()
             return None
         wait = self._budget.take(events=len(slot.pieces[0].events), now=now)
         if wait > 0:
@@ -323,6 +322,12 @@ class Courier:
         slot.probes = bool(self._slots) and all(other.stuck for other in self._slots)
         self._slots.append(slot)
         return slot
+
+    def _all_asked(self) -> None:
+        end = self._further.over(self._slots)
+        self._changed = True
+        if end is not None:
+            self._stop(end)
 
     def _throttled(self, wait: float, *, now: float) -> None:
         self._changed = False

@@ -60,6 +60,10 @@ class Api:
             return self._faulty(request)
         return self._sober(request)
 
+    def is_well(self, now: float) -> bool:
+        """Whether it says anything of an account at `now`."""
+        return now >= self._down_until and self._chance.random() >= self.badness
+
     def _sober(self, request: Request) -> tuple[Reply, list[Event]]:  # noqa: PLR0911  # one return an answer
         """What a healthy receiver says."""
         events, chance = request.events, self._chance

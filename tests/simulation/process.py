@@ -6,13 +6,13 @@ import hashlib
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
-from etl.delivery.courier import MOST_PROBES, Courier, CourierSettings, Request
+from etl.delivery.courier import Courier, CourierSettings, Request
 from etl.delivery.throttle import Budget, Rates
 from etl.errors import EtlError, StoppedEarly
 from etl.event.event import Event
@@ -20,6 +20,7 @@ from etl.event.hashes import hashers
 from etl.host.shared_budget import SharedBudget
 from etl.job.encoder import Encoder
 from etl.job.fuse import Fuse
+from etl.job.left_alone import LeftAlone
 from etl.job.loop import Delivery, Line, StopRequest
 from etl.job.prepare import Preparer
 from etl.job.reading import InputDone, PageReady, RowLimit, WindowDone
@@ -61,7 +62,7 @@ class SimulatedClock:
         self._world = world
 
     def utc_now(self) -> datetime:
-        return NOON
+        return NOON + timedelta(days=self._world.nights)
 
     def monotonic(self) -> float:
         return self._world.now
@@ -70,7 +71,23 @@ class SimulatedClock:
         return self._world.chance.random()
 
     def wait(self, seconds: float) -> bool:
-        raise NotImplementedError
+        return True
+
+
+class Verifier:
+    """What the receiver says of the account: nothing while it is down, and by chance nothing besides."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def is_well(self) -> bool:
+        return self._world.api.is_well(self._world.now)
+
+    def knows_key(self) -> bool:
+        return self.is_well()
+
+    def close(self) -> None:
+        pass
 
 
 class Process:
@@ -134,16 +151,18 @@ class Process:
                 suppressions=NobodyForgotten(),
                 fuse=Fuse(1.0, 10**6),
                 clock=SimulatedClock(world),
-                open_client=lambda: None,  # type: ignore[arg-type, return-value]  # `submit` is the sender
+                open_client=lambda: Verifier(world),  # type: ignore[arg-type, return-value]  # `submit` is the sender
                 concurrency=settings.concurrency,
                 ledger=world.ledger,
                 tries_again=tries_again,
                 track=self.track,
                 run_no=1,
                 run_id="run",
+                lone=state.real.lone if command == "run" else None,
             ),
             limits=Limits(),
         )
+        self._left_alone = LeftAlone(self.delivery._line)
         self._pages: Iterator[object] = iter(())
         self._places = PAGES_AHEAD
         self._input_open = True
@@ -205,6 +224,9 @@ class Process:
                 delivery._commit()
             if delivery._end is not None:
                 # In the end a process waits no longer than its grace for what is out.
+                if delivery._in_flight == 0 and self._goes_on(delivery._end):
+                    delivery._end = None
+                    continue
                 if delivery._in_flight == 0 or not self.world.patient:
                     self._end(delivery._end)
                 return
@@ -214,6 +236,9 @@ class Process:
             if courier.wake_at is None or courier.wake_at > self.world.now:
                 return
         require(holds=False, law="the loop comes to rest")
+
+    def _goes_on(self, end: EtlError) -> bool:
+        return end is self.courier.trouble and self._left_alone.lets_go_on(end)
 
     def arrives(self, events: Sequence[Event]) -> None:
         """The receiver accepted `events` of ours."""
@@ -229,7 +254,7 @@ class Process:
                 self.arrived.add(event.seq)
             self.unrecorded.add(event.seq)
         # A few more beside those that failed and are sent again anyway: they tell whether those are at fault.
-        waiting = MOST_PROBES * any(slot.stuck for slot in self.courier._slots)
+        waiting = self.courier._further._most * any(slot.stuck for slot in self.courier._slots)
         bound = self.world.settings.concurrency * self.world.settings.batch_size + waiting
         require(len(self.unrecorded) <= bound, "a kill repeats no more than what is in flight", len(self.unrecorded))
 
@@ -237,6 +262,8 @@ class Process:
         books = self.delivery.books
         if error is None and not self.delivery.limited and self.state.checkpoint(REFRESH) and self.command == "run":
             self.state.end_anew(REFRESH)
+        if error is None and self.command == "run":
+            self.state.real.lone.forget()
         self.state.finish_run(self._run_no, {"outcome": "done"}, all_answered=self.delivery.all_answered)
         self.over = True
         self.error = error

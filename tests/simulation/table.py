@@ -173,6 +173,19 @@ class Shop:
             commits_at = now + (chance.uniform(0, self._latest_commit) if late else 0.0)
             self._table.write(self._row(key, int(now)), commits_at=commits_at)
 
+    def add_poisonous(self, now: float, *, most: int) -> None:
+        """Write neighbours that each make the API fail, up to `most`: more than a request may hold."""
+        poison = self._chance.choice([SERVER_ERROR, FORBIDDEN])
+        self.add(now, count=self._chance.randrange(2, most), poison=poison)
+
+    def add(self, now: float, *, count: int, poison: str = "") -> None:
+        """Write `count` new rows, neighbours; poison: what each makes the API do, "" = take it."""
+        for _ in range(count):
+            self._version += 1
+            self._keys += 1
+            key, cursor, version, email, userid, _, padding = self._row(self._keys, int(now))
+            self._table.write((key, cursor, version, email, userid, poison, padding), commits_at=now)
+
     def _row(self, key: int, cursor: int) -> Row:
         chance = self._chance
         # The person of a row is drawn from its key, so that a row keeps its identity unless it moves.
