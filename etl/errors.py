@@ -75,6 +75,11 @@ class ApiTrouble(EtlError):
         self.unreached = unreached
         self._words = message
 
+    def happened_while(self, doing: str) -> None:
+        """Say that it was another call of the API, such as `checking the credentials at`, that met the trouble."""
+        self._words = self._words.replace("sending events to", doing, 1)
+        self.message = self._words.replace("{api}", "the API")
+
     def name_api(self, address: str) -> None:
         """Say `address` wherever the words speak of the API's."""
         self.message = self._words.replace("{api}", address)

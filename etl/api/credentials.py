@@ -1,7 +1,7 @@
 """What `v1/verifyAuth` says of an account and its key, for `validate --connect`: right, wrong, or unclear.
 
-Only `"verified": true` is a yes, and only a refusal of the request itself a no: the call links a shop, so that
-`"verified": false` for a plain key may mean nothing.
+Only `"verified": true`, in whichever form (`"true"`, 1, `"yes"`), is a yes, and only a refusal of the request itself a
+no: the call links a shop, so that `"verified": false` for a plain key may mean nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from enum import Enum, unique
 
 import orjson
 
-from etl.errors import CredentialsRefused, EtlError, StoppedEarly
+from etl.errors import ApiTrouble, CredentialsRefused, EtlError, StoppedEarly
 from etl.verdict.account_words import AccountTrouble, account_trouble
 from etl.verdict.answer import Answer, Failure
+from etl.verdict.body import yes_or_no
 from etl.verdict.judge import Refusal, Refused, Stop, TryAgain, judge
 
 _FIND_OUT = "a first `run --limit 1` tells: a wrong key ends it with exit code 5"
@@ -57,13 +58,13 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
         ):
             return _refused(words)
         case Stop(error=StoppedEarly() as error):
-            return CredentialCheck(CredentialOutcome.UNCLEAR, error)
+            return CredentialCheck(CredentialOutcome.UNCLEAR, _of_this_call(error))
         case Stop(cause="HTTP 404", unless_others_pass=Refusal(words=words)) if words:
             # The API's own no, not that of a wrong address: the shop that this call links may be what it does not find.
             key = account_trouble(words) is AccountTrouble.KEY
             return _refused(words) if key else _unclear(f"the API answered HTTP 404 ({words})")
         case Stop(error=error):
-            return CredentialCheck(CredentialOutcome.MISCONFIGURED, error)
+            return CredentialCheck(CredentialOutcome.MISCONFIGURED, _of_this_call(error))
         case TryAgain(unreadable=False, cause=cause, after_seconds=after, unreached=unreached):
             error = StoppedEarly(f"checking the credentials at {{api}}: {cause}", unreached=unreached)
             return CredentialCheck(CredentialOutcome.UNREACHABLE, error, after)
@@ -72,6 +73,12 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
         return CredentialCheck(CredentialOutcome.VERIFIED, said=True)
     unclear = "the API answered `verified: false`" if said is False else "the answer says neither yes nor no"
     return _unclear(unclear, said=said is not None)
+
+
+def _of_this_call(error: EtlError) -> EtlError:
+    if isinstance(error, ApiTrouble):
+        error.happened_while("checking the credentials at")
+    return error
 
 
 def _unclear(why: str, *, said: bool = False) -> CredentialCheck:
@@ -97,5 +104,4 @@ def _verified(answer: Answer) -> bool | None:
         said = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         return None
-    verified = said.get("verified") if isinstance(said, dict) else None
-    return verified if isinstance(verified, bool) else None
+    return yes_or_no(said.get("verified")) if isinstance(said, dict) else None

@@ -15,6 +15,7 @@ from etl.transform.transformer import Transformed
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_WHOLE_NUMBER = "12"
 _EXAMPLES = {"text": "blue", "number": "12.5", "date": "2024-01-31", "yes/no": "yes", "list": '["a", "b"]'}
 _KIND_OF_TYPE = {
     **dict.fromkeys(("integer", "number", "decimal"), "number"),
@@ -47,7 +48,8 @@ def fields_to_create(mapping: MappingModel, sampled: Transformed) -> list[FieldT
         if name.startswith(CUSTOM_PREFIX) and name not in mapping.extra_fields:
             values = [value for value in sampled.columns.get(name, ()) if value is not None]
             kind = _KIND_OF_TYPE.get(rule.type or "") or ("text" if rule.type == "text" else _kind(values))
-            found.append(FieldToCreate(name, kind, _EXAMPLES[kind]))
+            whole = kind == "number" and _are_whole(values, declared=rule.type)
+            found.append(FieldToCreate(name, kind, _WHOLE_NUMBER if whole else _EXAMPLES[kind]))
     return found
 
 
@@ -89,6 +91,11 @@ def _amounts(columns: Mapping[str, Sequence[Any]]) -> bool:
 
 def _distinct(columns: Mapping[str, Sequence[Any]], name: str) -> set[str]:
     return {value for value in columns.get(name, ()) if isinstance(value, str)}
+
+
+def _are_whole(values: Sequence[object], *, declared: str | None) -> bool:
+    """Whether a field of numbers holds whole ones: by its declared type, or by the values of the sample."""
+    return declared == "integer" or (bool(values) and all(isinstance(value, int) for value in values))
 
 
 def _kind(values: Sequence[object]) -> str:

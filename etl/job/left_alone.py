@@ -100,10 +100,11 @@ class LeftAlone:
             self._blamed = True
             self._line.courier.blame_rows()
             return True
-        words = (
-            f"a row may be the reason: in {nights} of {NIGHTS} nights it ended so, and in the last one it is looked for"
+        _add(
+            end,
+            f"yet `verifyAuth` calls account and key right, so a row may be the reason instead: in {nights} of {NIGHTS}"
+            " nights it ended so, and in the last one the row is looked for",
         )
-        _add(end, f"the API calls account and key right, so {words}")
         return False
 
     def _asks_further(self, lone: NightsAlone) -> bool:

@@ -154,6 +154,18 @@ _WHOLE_ROW = {
 _ANSWERS = {
     "refused": ProblemCode("the API refused the event", "read the API's words in `explain`, correct, then `retry`"),
     "http_400": ProblemCode("the API answered 400 for the event, without a code", "read its words in `explain`"),
+    "http_401": ProblemCode(
+        "the API answered this event alone as it answers a wrong key, in five nights, while it calls the key right",
+        "look in the row for odd text, correct it; or ask who runs the firewall between here and the API",
+    ),
+    "http_402": ProblemCode(
+        "the API answered this event alone as one above the account's quota, in five nights, while others passed",
+        "read its words in `explain`; `retry` once the account has room",
+    ),
+    "http_404": ProblemCode(
+        "the API or a firewall answered 404 for this event alone, while others passed; so do 302, 405, 406, 410 … 501",
+        "look in the row for text that looks like code or an attack, correct it, or ask who runs the firewall",
+    ),
     "http_409": ProblemCode("the API answered 409 for the event, without a code", "read its words in `explain`"),
     "http_422": ProblemCode("the API answered 422 for the event, without a code", "read its words in `explain`"),
     "http_403": ProblemCode(

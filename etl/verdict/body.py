@@ -135,7 +135,7 @@ def _read(whole: Mapping[str, object]) -> Body:
     whole = {name.lower(): value for name, value in whole.items()}
     counts = _counts(whole, COUNTS) or _counts(whole, _ACCEPTED)[:1]
     counts += _counts(whole, _THERE_ALREADY) if counts else []
-    said = [one for one in (_success(whole.get(name)) for name in ("success", "ok")) if one is not None]
+    said = [one for one in (yes_or_no(whole.get(name)) for name in ("success", "ok")) if one is not None]
     name, errors = _objection(whole)
     if name is None and isinstance(errors, list):
         # Its entries speak of one event each, of those that do not say no as well.
@@ -164,7 +164,8 @@ def _counts(whole: Mapping[str, object], names: Iterable[str]) -> list[int]:
     return [count for count in (_count(whole.get(name)) for name in names) if count is not None]
 
 
-def _success(value: object) -> bool | None:
+def yes_or_no(value: object) -> bool | None:
+    """A yes or a no in one of the forms in which answers have it (true, 1, "yes", "ok"); None: neither."""
     if isinstance(value, str):
         return _YES_OR_NO.get(value.strip().casefold())
     return bool(value) if value in (True, False) else None

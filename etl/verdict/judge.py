@@ -337,7 +337,7 @@ def _credentials_refused(cause: str, *, words: str) -> Stop:
 
 
 def _suspended(cause: str, *, words: str) -> Stop:
-    hint = "nothing is wrong with the rows, and none was given up: once the account is open, the next run goes on"
+    hint = "no row was given up: once the account is open, the next run goes on"
     message = f"sending events to {{api}}: the API refuses the account ({_said(cause, words)})"
     return Stop(CredentialsRefused(message, hint=hint), cause)
 

@@ -59,7 +59,10 @@ def test_a_wrong_key(open_client: Any) -> None:
         (answering(403, {"message": "Account suspended"}), CredentialOutcome.REFUSED, 5),
         (answering(403, b"<html>", headers={"Content-Type": "text/html"}), CredentialOutcome.UNCLEAR, 6),
         (answering(400, {"verified": False}), CredentialOutcome.UNCLEAR, 6),
-        (answering(200, {"verified": "yes"}), CredentialOutcome.UNCLEAR, 6),
+        (answering(200, {"verified": "perhaps"}), CredentialOutcome.UNCLEAR, 6),
+        (answering(200, {"verified": "false"}), CredentialOutcome.UNCLEAR, 6),
+        (answering(200, {"verified": 0}), CredentialOutcome.UNCLEAR, 6),
+        (answering(200, {"verified": None}), CredentialOutcome.UNCLEAR, 6),
         (answering(200, {"success": True}), CredentialOutcome.UNCLEAR, 6),
         (answering(200, b"<html>"), CredentialOutcome.UNCLEAR, 6),
         (answering(200, [True]), CredentialOutcome.UNCLEAR, 6),
@@ -82,6 +85,14 @@ def test_other_answers(open_client: Any, behaviour: Any, outcome: CredentialOutc
     assert check.outcome is outcome
     assert check.error is not None
     assert check.error.exit_code == exit_code
+    assert check.error.message.startswith("checking the credentials at the API: ")
+
+
+@pytest.mark.parametrize("verified", ["true", " True ", "yes", 1, "1"])
+def test_a_yes_in_another_form_is_one(open_client: Any, verified: object) -> None:
+    with ScriptedServer([answering(200, {"verified": verified})]) as server:
+        check = open_client(server.url).verify_credentials()
+    assert check == CredentialCheck(CredentialOutcome.VERIFIED, said=True)
 
 
 def test_nobody_there(open_client: Any) -> None:

@@ -83,7 +83,7 @@ def test_json_is_for_programs(shop: Office) -> None:
     assert mapping["summary"]["forecast"]["example_events"] == {"new": [{"event": masked}] * 3}
     assert mapping["destination"]["account"] == "shop-1"
     assert {line["field"]: line["origin"] for line in mapping["fields"]}["firstname"] == "column `name`"
-    assert mapping["to_create"] == [{"field": "custom_points", "kind": "number", "example": "12.5"}]
+    assert mapping["to_create"] == [{"field": "custom_points", "kind": "number", "example": "12"}]
     shop.call("preview", "people.yaml", "--limit", "1", "--report", "found.json")
     (row,) = json.loads(Path("found.json").read_text())["mappings"][0]["rows"]
     assert row["event"]["email"] == row["key"]["id"] == "•••"

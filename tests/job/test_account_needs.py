@@ -63,7 +63,16 @@ def test_the_fields_to_create_have_a_kind_and_an_invented_example() -> None:
         "custom_tags": "list",
         "custom_size": "number",
     }
+    examples = {one.field: one.example for one in found}
+    assert (examples["custom_points"], examples["custom_size"]) == ("12", "12")
     assert "Quintessa" not in str(found)
+
+
+@pytest.mark.parametrize(("values", "example"), [((7, 8), "12"), ((7, 8.5), "12.5"), ((None, None), "blue")])
+def test_the_example_of_whole_numbers_is_one(values: tuple[object, ...], example: str) -> None:
+    mapping = mapping_of({"email": "mail", "custom_points": "points"})
+    rows = sampled(mapping, "mail points:number", *((ADDRESS, value) for value in values))
+    assert [one.example for one in fields_to_create(mapping, rows)] == [example]
 
 
 PRODUCTS = {"fields": {"id": "sku"}}

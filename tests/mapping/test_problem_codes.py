@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2] / "etl"
 ROOMS = ("transform", "job", "delivery", "verdict", "source", "api")
 CARRIERS = {"RefusedValueError", "DoubtfulValueError", "Problem", "Refusal", "InvalidRow"}
 # Made from a status: the list explains the usual ones.
-MADE_FROM_A_STATUS = {"http_400", "http_403", "http_409", "http_422"}
+MADE_FROM_A_STATUS = {f"http_{status}" for status in (400, 401, 402, 403, 404, 409, 422)}
 
 
 def trees() -> Iterator[ast.AST]:
