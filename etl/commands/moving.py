@@ -27,6 +27,15 @@ from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
 
 TRACKS = ("run", "backfill")
+# What a copy names of all that it counts.
+_COPIED = {
+    "etl_mapping": "mappings",
+    "etl_checkpoint": "checkpoints",
+    "etl_ledger": "ledger keys",
+    "etl_dead_letter": "dead letters",
+    "etl_suppression": "suppressed",
+    "etl_run": "runs",
+}
 # What the positions of a checkpoint mean: with another of these they mean nothing.
 _MEANING = ("cursor", "key")
 
@@ -115,7 +124,7 @@ def drop_state(name: str, *, state: str, yes: bool) -> int:
 def copy_state(source: str, target: str, *, yes: bool) -> int:
     """Copy a whole state into an empty one."""
     with ExitStack() as stack:
-        from_store = stack.enter_context(_existing(source))
+        from_store = stack.enter_context(_existing(source, hint="FROM is a path, or the URL of a database"))
         for name in from_store.names():
             _hold(stack, from_store.mapping(name))
         to_store = stack.enter_context(open_state(target, clock=SystemClock(), write=True))
@@ -129,18 +138,19 @@ def copy_state(source: str, target: str, *, yes: bool) -> int:
         click.echo(f"from {from_store.place} to {to_store.named}", err=True)
         confirm("copy it?", yes=yes)
         copied = from_store.copy_to(to_store)
-    rows = [(table.removeprefix("etl_").replace("_", " "), f"{count:,}") for table, count in copied.items() if count]
+    rows = [(words, f"{copied[table]:,}") for table, words in _COPIED.items()]
+    rows.append(("all rows", f"{sum(copied.values()):,}, as many as the old state has"))
     step = Step("from now on give --state, or SQUEEZELY_ETL_STATE, the new place; then put the old state away")
     click.echo(paint(plain("copied and counted", "bold"), labelled(*rows), *shown_steps([step])))
     return 0
 
 
-def _existing(state: str) -> StateStore:
+def _existing(state: str, *, hint: str = "name it: --state PATH-OR-URL") -> StateStore:
     """The state, open for writing. Raises `StateUnusable` where there is none: nothing is made."""
     clock = SystemClock()
     with open_state(state, clock=clock, write=False) as looked:
         if not looked.found:
-            raise StateUnusable(f"there is no state at {looked.place}", hint="name it: --state PATH-OR-URL")
+            raise StateUnusable(f"there is no state at {looked.place}", hint=hint)
     return open_state(state, clock=clock, write=True)
 
 

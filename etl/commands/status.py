@@ -130,6 +130,11 @@ def _print_text(
         click.echo("\n" + paint(*refused_text(one, _seen(one, call.state))))
     for standing, worries in judged:
         click.echo("\n" + paint(*status_text(standing, worries, history=call.history, now=now)))
+    if any(worries and standing.place is None for standing, worries in judged):
+        click.echo(
+            "\n"
+            + paint(plain("name the mapping files too, as in `status mappings`, and each has its commands to type"))
+        )
     if gone:
         drop = shell_line("state drop", gone[0], state=call.state)
         words = f"in the state, but in no file of the folder: {', '.join(gone)}"

@@ -17,6 +17,8 @@ from etl.exact import printable
 from etl.screen.json_line import json_line
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# The warnings of this process that were told: once each.
+_TOLD: set[tuple[type[Warning], str, int]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ def configure_logs(*, level: str, form: Literal["text", "json"]) -> None:
     logging.getLogger("etl").setLevel(level.upper())
     root.setLevel(max(logging.WARNING, logging.getLogger("etl").level))
     warnings.showwarning = _log_warning
+    _TOLD.clear()
     logging.raiseExceptions = False
 
 
@@ -52,6 +55,10 @@ def _log_warning(
 ) -> None:
     # Its text may quote an option of a URL, or a value of a row.
     del message
+    # Python's own memory of what it told is lost whenever a library changes the filters: a log would fill up.
+    if (category, filename, lineno) in _TOLD:
+        return
+    _TOLD.add((category, filename, lineno))
     logging.getLogger("py.warnings").warning("%s at %s:%d", category.__name__, filename, lineno)
 
 

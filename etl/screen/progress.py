@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
@@ -59,6 +60,7 @@ class Progress:
         silent: bool = False,
         workers: Workers | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._mapping = mapping
         self._count = count
@@ -67,6 +69,7 @@ class Progress:
         self._stopping = stopping
         self._workers = workers
         self._monotonic = monotonic
+        self._now = now
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not in_json()
         self._quiet = silent or is_quiet()
         self._begun = self._told = monotonic()
@@ -107,7 +110,9 @@ class Progress:
             values = books.as_dict()
             if self._workers is not None:
                 values |= {"workers": self._workers.count, "pages_under_way": self._workers.under_way}
-            tell(f"{self._mapping}: {', '.join([self.rows(), *self.figures()])}", **values)
+            # A record has its time anyway; a line in cron's log needs one.
+            at = "" if in_json() else f"{self._now():%Y-%m-%d %H:%M:%S} UTC "
+            tell(f"{at}{self._mapping}: {', '.join([self.rows(), *self.figures()])}", **values)
 
     def pause(self) -> None:
         """Clear the bar, so that something else can be printed; the next report brings it back."""

@@ -29,6 +29,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "etl_run": ("run_no",),
 }
 OF_MAPPINGS = tuple(table for table in _KEYS if table != "etl_suppression")
+# What else people are told by: refused calls, their own decisions, and to whom trouble was told.
+_NOTES = ("not_started:%", "decided:%", "renamed:%", "needs_person:%")
 _AT_ONCE = 5000
 
 
@@ -57,6 +59,9 @@ def copy(source: Database, target: Database) -> dict[str, int]:
     with target.transaction("copy a state into", synced=True) as transaction:
         (key,) = source.rows("SELECT value FROM etl_meta WHERE name = 'hash_key'")[0]
         transaction.run("UPDATE etl_meta SET value = ? WHERE name = 'hash_key'", (key,))
+        for likeness in _NOTES:
+            notes = source.rows("SELECT name, value FROM etl_meta WHERE name LIKE ?", (likeness,))
+            transaction.many("INSERT INTO etl_meta VALUES (?, ?)", [tuple(row) for row in notes])
         copied = {table: _copy_table(source, transaction, table) for table in _KEYS}
         for table, expected in copied.items():
             sql = f"SELECT count(*) FROM {table}"  # noqa: S608 - ours

@@ -48,6 +48,18 @@ def test_every_record_has_the_five_keys_whoever_speaks(office: Any, capsys: Any)
     assert found[3]["event"] == "two | lines"
 
 
+def test_a_warning_is_told_once_though_libraries_change_the_filters(office: Any, capsys: Any) -> None:
+    """Each change makes Python forget what it told: a source's warning stood in the log once a page."""
+    configure_logs(level="warning", form="text")
+    warnings.simplefilter("default")
+    for _ in range(3):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)
+        warnings.warn("a type that is not known", UserWarning, stacklevel=1)
+    warnings.warn("another place", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err.count("UserWarning at ") == 2
+
+
 def test_a_whole_run_says_nothing_but_json_on_stderr(office: Any) -> None:
     """Errors, hints and notes too; stdout has the results."""
     office.fill(200)

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import termios
 import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,14 +193,20 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds_at_most(
 ) -> None:
     """Nothing in it moves a cursor: cron mails it."""
     configure_logs(level="warning", form="text")
-    with Progress("people", monotonic=now) as progress:
+    at = datetime(2026, 3, 29, 1, 59, 50, tzinfo=UTC)
+    clock = partial(next, (at + timedelta(seconds=10 * number) for number in range(3)))
+    with Progress("people", monotonic=now, now=clock) as progress:
         progress.planned(2_259)
         for _ in range(35):
             now.seconds += 1
             progress.report(books())
     assert capsys.readouterr().err.splitlines() == [
-        f"people: 753 of 2,259 rows, {left} left, 700 sent, {rate} events/s, {REST}"
-        for rate, left in ((70, "20.0 s"), (35, "40.0 s"), (23, "1 min 00 s"))
+        f"2026-03-29 {time} UTC people: 753 of 2,259 rows, {left} left, 700 sent, {rate} events/s, {REST}"
+        for time, rate, left in (
+            ("01:59:50", 70, "20.0 s"),
+            ("02:00:00", 35, "40.0 s"),
+            ("02:00:10", 23, "1 min 00 s"),
+        )
     ]
 
 
@@ -233,7 +241,7 @@ def test_workers_are_told_with_what_is_under_way_and_how_fast_rows_are_read(
             progress.report(books())
     plain_line, line = capsys.readouterr().err.splitlines()
     told = "753 rows, 700 sent, 70 events/s, 8 requests, 100 rows/s, 2 workers with 3 pages under way"
-    assert plain_line == f"people: {told}, 3 rows failed, 3 requests repeated, 4.2 s waited"
+    assert plain_line.partition(" UTC ")[2] == f"people: {told}, 3 rows failed, 3 requests repeated, 4.2 s waited"
     record = json.loads(line)
     assert (record["workers"], record["pages_under_way"], record["read"]) == (2, 3, 1000)
 

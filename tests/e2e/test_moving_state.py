@@ -90,8 +90,13 @@ def test_nothing_is_moved_from_a_state_that_does_not_exist(desk: Any) -> None:
 
 def test_a_state_moves_to_postgresql_and_back(desk: Any, postgresql_url: str) -> None:
     desk.call("forget", str(desk.mapping), "--email", "person3@example.com", "--yes")
+    assert desk.run("--deadline", "99").code == 2
     copied = desk.call("state", "copy", str(desk.state), postgresql_url, "--yes")
     assert copied.code == 0, copied.err
+    words = ("mappings 1", "ledger keys 20", "suppressed 1", "runs 1")
+    assert all(one in " ".join(copied.out.split()) for one in words), copied.out
+    told = desk.call("status", "--state", postgresql_url).out
+    assert "--deadline: not a time of the day" in told, "what is to be told goes along"
     desk.variables["SQUEEZELY_ETL_STATE"] = postgresql_url
     desk.fill(5, first=100, minutes=1)
     on_server = desk.run().summary

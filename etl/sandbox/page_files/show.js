@@ -29,7 +29,6 @@ const utc = (date) => `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`
 
 function moment(sent) {
   // The one form of all times here. The receiver reads a time without offset as Central European Time: it keeps its digits.
-  if (sent === null) return "–";
   if (typeof sent === "string" && /^\d{1,12}$/.test(sent)) return moment(Number(sent));
   if (typeof sent === "string" && !/(Z|[+-]\d\d:?\d\d)$/.test(sent)) return /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/.test(sent) ? `${sent.replace("T", " ")} CET` : sent;
   const date = new Date(typeof sent === "number" ? sent * 1000 : sent);
@@ -47,7 +46,8 @@ function rowFor(event) {
   row.setAttribute("role", "row"); // said aloud, because a narrow screen lays rows out as a grid
   row.setAttribute("aria-selected", "false");
   const cells = [
-    ["time when", moment(event.time), event.time === null ? "the event has no timestamp" : String(event.time)],
+    // Without a timestamp an event happened, for the account, when it arrived.
+    ["time when", moment(event.time ?? event.created_at), event.time === null ? "no timestamp was sent: the time of arrival" : String(event.time)],
     ["name", event.event || "(no name)", event.event],
     ["identity", event.identity || "(nobody)", event.identity],
     ["created when", moment(event.created_at), event.created_at],
