@@ -95,7 +95,7 @@ def test_a_state_moves_to_postgresql_and_back(desk: Any, postgresql_url: str) ->
     assert copied.code == 0, copied.err
     words = ("mappings 1", "ledger keys 20", "suppressed 1", "runs 1")
     assert all(one in " ".join(copied.out.split()) for one in words), copied.out
-    told = desk.call("status", "--state", postgresql_url).out
+    told = " ".join(desk.call("status", "--state", postgresql_url).out.split())
     assert "--deadline: not a time of the day" in told, "what is to be told goes along"
     desk.variables["SQUEEZELY_ETL_STATE"] = postgresql_url
     desk.fill(5, first=100, minutes=1)
