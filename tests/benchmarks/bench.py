@@ -44,6 +44,7 @@ class Sizes:
     runs: int
     latency_rows: int
     workers_rows: int
+    sender_rows: int
     throttled_rows: int
     growth_rows: tuple[int, int]
     growth_runs: int
@@ -51,8 +52,8 @@ class Sizes:
     starts: int
 
 
-FULL = Sizes(500_000, 5, 700_000, 2_000_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000), 21)
-QUICK = Sizes(10_000, 1, 10_000, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000), 1)
+FULL = Sizes(500_000, 5, 700_000, 2_000_000, 250_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000), 21)
+QUICK = Sizes(10_000, 1, 10_000, 10_000, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000), 1)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,25 @@ def workers(bench: Bench, peers: tuple[str, ...]) -> str:
         data.fill(url, bench.sizes.workers_rows)
         task = bench.task(source, BATCH_SIZES[0], rows=bench.sizes.workers_rows)
         results.append(compete(task, [LEDGER, WORKERS], bench.sink, runs=bench.sizes.runs))
-    return report.workers_table(results)
+    return f"{report.workers_table(results)}\n\n{sender(bench)}"
+
+
+def sender(bench: Bench) -> str:
+    """The process that sends, alone: all pages are prepared before it begins, and handed out at once."""
+    found = {}
+    rows = bench.sizes.sender_rows
+    for source, url in bench.sources.items():
+        data.fill(url, rows)
+        mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=BATCH_SIZES[0], concurrency=4)
+        costs = []
+        for _ in range(bench.sizes.runs):
+            bench.sink.begin()
+            with ours.fresh_state(bench.folder) as state:
+                command = [sys.executable, "-m", "tests.benchmarks.sender", str(mapping), str(state)]
+                costs.append(json.loads(measure(command, environment=ours.environment(url, bench.sink.url)).output))
+            print(f"  the sender alone {rows / costs[-1]['cpu']:>9,.0f} events a second of processor", flush=True)
+        found[f"{source}, {BATCH_SIZES[0]:,} a batch, {rows:,} rows"] = costs
+    return report.sender_table(found)
 
 
 def profile(bench: Bench, peers: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -148,6 +148,19 @@ def workers_table(results: Sequence[Results]) -> str:
     ]
     head = ["rows/s", "one process", "two workers", "target", "ratio", "ratio once started", "peak MiB"]
     return markdown(head, rows)
+
+
+def sender_table(found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Events a second of the process that sends, alone, by its processor and by the clock on the wall."""
+    rows = [
+        [
+            name,
+            "≥ 200,000",
+            *(f"{statistics.median(cost['rows'] / cost[kind] for cost in costs):,.0f}" for kind in ("cpu", "wall")),
+        ]
+        for name, costs in found.items()
+    ]
+    return markdown(["pages prepared before, events/s", "target", "of the processor", "on the wall"], rows)
 
 
 def latency_targets(results: Sequence[Results]) -> str:

@@ -26,6 +26,7 @@ def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
         "| naive script | 250 |",
         "ours / what the delay allows",
         "ratio once started",
+        "| SQLite, 1,000 a batch, 10,000 rows | ≥ 200,000 |",
         "encode: the JSON texts",
         "SQLite, nothing changed, 20,000 rows",
         "| 20,000 rows over 10,000 |",
