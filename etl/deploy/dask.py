@@ -10,6 +10,7 @@ from pathlib import PurePath
 from shlex import join, quote
 
 from etl.deploy.cron import with_environment
+from etl.deploy.docker import IMAGE_BIN
 from etl.deploy.plan import File, Plan, comment
 
 _ADDRESS = '"${SCHEDULER:-tcp://127.0.0.1:8786}"'
@@ -40,6 +41,7 @@ def _before(plan: Plan) -> list[str]:
     return [
         f"{plan.title}: a Dask scheduler and workers that prepare its rows. Each command goes on until it is ended.",
         "Every host has the same versions of Python, squeezely-etl and distributed: one image, or one lock file.",
+        f"The image of `deploy docker` has them: docker run --network host --entrypoint {IMAGE_BIN}/dask …",
         "Between hosts, SCHEDULER is its address, and TLS is on: events go through it, and without TLS each program",
         "that reaches it can have the workers run anything. On every host, before the command:",
         "  export SCHEDULER=tls://10.0.0.5:8786 DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=True",

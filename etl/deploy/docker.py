@@ -14,6 +14,8 @@ from etl.deploy.plan import TOLD, File, Plan, comment, own_folder
 
 # By digest, so that it is the same image on every day; the tag beside it is for people and for tools that raise both.
 _BASE = "python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
+# Where the image has the program, and what it is installed with.
+IMAGE_BIN = "/opt/squeezely-etl/bin"
 _FIRST = ("requirements.lock", "pyproject.toml", "README.md", "LICENSE")
 # A folder of its own for each: COPY puts the content of folders side by side.
 _THEN = ("mappings/README.md", "etl")
@@ -34,7 +36,7 @@ ENV SQUEEZELY_ETL_STATE={STATE} PYTHONUNBUFFERED=1
 USER {USER_ID}:{USER_ID}
 VOLUME {VOLUME}
 WORKDIR {VOLUME}
-ENTRYPOINT ["/opt/squeezely-etl/bin/squeezely-etl"]
+ENTRYPOINT ["{IMAGE_BIN}/squeezely-etl"]
 CMD ["run", "/mappings", "--if-locked", "skip"]
 """
 # Everything but what is copied: neither mappings nor secrets nor a state that lie in the checkout get near the image.

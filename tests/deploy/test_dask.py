@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -110,3 +111,16 @@ def test_scheduler_workers_and_run_work_as_printed(scheme: str, office: Office, 
             time.sleep(1)
         assert ended.returncode == 0, ended.stderr
         assert json.loads(ended.stdout)["new"] == 3000
+
+
+def test_the_printed_image_has_what_scheduler_and_workers_need(office: Office) -> None:
+    """It is not built here, for want of a registry: what it installs is looked at, and where."""
+    printed = office.deploy("docker", "mappings").out
+    assert "bin/pip install --no-cache-dir --require-hashes -r requirements.lock" in printed
+    locked = (Path(__file__).parents[2] / "requirements.lock").read_text().splitlines()
+    assert [line.split("==")[0] for line in locked if line.startswith(("dask==", "distributed=="))] == [
+        "dask",
+        "distributed",
+    ]
+    (program,) = re.findall(r'ENTRYPOINT \["(\S+)/squeezely-etl"\]', printed)
+    assert f"--entrypoint {program}/dask" in office.deploy("dask", "mappings").out
