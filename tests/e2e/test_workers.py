@@ -96,9 +96,11 @@ def test_ctrl_c_ends_workers_too_also_one_that_is_stopped(slow_desk: Any) -> Non
         run = Run(slow_desk, server, "--start-from", "beginning")
         workers = run.until(200)
         os.kill(workers[0], signal.SIGSTOP)
+        begun = time.monotonic()
         for pid in (*workers, run.process.pid):
             os.kill(pid, signal.SIGINT)
         assert run.ended(130)["outcome"] == "stopped"
+        assert time.monotonic() - begun < 5
         assert run.err.splitlines()[-1] == "error: people: stopped by a signal; the checkpoint is saved"
         assert slow_desk.run().code == 0
         assert arrived(server) == EVERYBODY
