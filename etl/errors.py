@@ -16,7 +16,7 @@
     │   ├── FirstRunUndecided   8   no checkpoint yet, and no --start-from
     │   ├── AlreadyBegun        8   --start-from, though there is a checkpoint
     │   ├── AnotherSource       8   the state belongs to another source or account
-    │   ├── TableWentBack       8   the table ends below the checkpoint
+    │   ├── TableWentBack       8   the table was restored below the checkpoint
     │   ├── StateAway           6   its server is away or was restarted: the next run goes on
     │   └── StateRefused        6   the operating system refuses its file space or descriptors: the next run goes on
     └── Interrupted       130/143/129   a signal; the checkpoint is saved
@@ -188,7 +188,7 @@ class AnotherSource(StateUnusable):
 
 
 class TableWentBack(StateUnusable):
-    """The highest cursor of the table lies below the checkpoint, and nothing shows that a run may go on."""
+    """The table, or its keys, end below the checkpoint, and nothing shows that a run may go on."""
 
 
 class StateAway(StateUnusable):

@@ -1,8 +1,9 @@
-"""Whether a table that ends below a checkpoint was restored, or has merely lost its newest rows (A13, A35).
+"""Whether a table was restored below a checkpoint, or has merely lost its newest rows (A13, A35).
 
 The rule: where a clock bounds the cursor, whatever is written from now on lies above the checkpoint, so a run may go
-on. An integer may be given out again after a restore; a run goes on only where the database shows that it was not: the
-checkpoint's own row is gone, and the sequence of its key has not gone back.
+on. An integer may be given out again after a restore, and by the next night the table may end above the checkpoint
+again: then every key lies below the checkpoint's own. A run goes on only where the database shows that nothing was
+given out again: the checkpoint's own row is gone, and the sequence of its key has not gone back.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from etl.source.fault import DatabaseFault
 from etl.source.parts import Parts
 
 
-def check_not_backwards(parts: Parts, position: Position) -> str | None:
+def check_not_backwards(parts: Parts, position: Position, *, reaches: bool = False) -> str | None:
     """A sentence of warning when the table ends below a checkpoint's `position`, but a run may go on; mostly None.
+
+    reaches: the table is known to hold cursors at the checkpoint or above it.
 
     Raises:
         TableWentBack: nothing shows that a run may go on.
@@ -29,7 +32,9 @@ def check_not_backwards(parts: Parts, position: Position) -> str | None:
     subject, name, database = parts.plan.subject, parts.domain.name, parts.database
     purpose = f"compare the checkpoint with {subject}"
     statement = parts.keyset.any_from(position.cursor)
-    if database.read_patiently(statement, purpose=purpose).rows:
+    if reaches or database.read_patiently(statement, purpose=purpose).rows:
+        if not parts.domain.is_time:
+            _check_keys(parts, position, purpose)
         return None
     if not database.read_patiently(parts.keyset.count(Window()), purpose=purpose).rows[0][0]:
         return None
@@ -41,14 +46,37 @@ def check_not_backwards(parts: Parts, position: Position) -> str | None:
         )
     if _own_row_is_gone(parts, position, purpose):
         return f"{words}: its newest rows were deleted, and the key's sequence goes on above them; so does the run"
-    raise TableWentBack(
+    raise _went_back(words)
+
+
+def _went_back(words: str) -> TableWentBack:
+    return TableWentBack(
         f"{words}: the table went back",
         hint="after a restore, or when its newest rows were deleted, move the checkpoint back; the ledger keeps rows "
         "that did not change from being sent again",
     )
 
 
+def _check_keys(parts: Parts, position: Position, purpose: str) -> None:
+    """Raise `TableWentBack` where the table reaches the checkpoint, but with numbers that were given out once more.
+
+    Then the checkpoint's row is gone, every key lies below its key, and so does the sequence of the key, if it has one.
+    One look by index; keys that are no numbers, or of several columns, tell nothing.
+    """
+    plan, relation = parts.plan, parts.relation
+    if plan.primary_key == (plan.cursor_field,) or not relation.is_table:
+        return
+    if len(position.key) != 1 or type(position.key[0]) is not int or plan.primary_key[0] not in relation.indexed:
+        return
+    if parts.database.read_patiently(parts.keyset.any_from_key(position.key[0]), purpose=purpose).rows:
+        return
+    if not _own_row_is_gone(parts, position, purpose):
+        key = plan.primary_key[0]
+        raise _went_back(f"the row of the checkpoint is gone from {plan.subject}, and every {key} lies below its own")
+
+
 def _own_row_is_gone(parts: Parts, position: Position, purpose: str) -> bool:
+    """Whether the row of `position` was deleted, and the sequence of its key goes on above it."""
     key = position.key
     if not key and position.cursor is not None and parts.plan.primary_key == (parts.plan.cursor_field,):
         key = (position.cursor,)

@@ -218,6 +218,10 @@ class Keyset:
         found = self._lookup.among([key])
         return sa.select(sa.literal(1)).select_from(self._from).where(found).limit(1)
 
+    def any_from_key(self, number: int) -> sa.Select[Any]:
+        """One row when any row, filtered out or not, has a first column of the key of `number` or above."""
+        return sa.select(sa.literal(1)).select_from(self._from).where(self._key[0] >= _bound(number)).limit(1)
+
     def _ordered(self, columns: Sequence[Any], window: Window) -> sa.Select[Any]:
         return self._selected(columns, window).order_by(*self._order())
 

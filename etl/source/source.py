@@ -349,16 +349,15 @@ class Source:
         """
         highest = None if self._surveyed is None else self._surveyed.highest
         # Texts are the database's to compare, and so is NaN.
-        if (
+        reaches = (
             position.cursor is not None
             and type(highest) is type(position.cursor)
             and not isinstance(highest, str)
             and highest == highest  # noqa: PLR0124
             and position.cursor == position.cursor
             and operator.ge(highest, position.cursor)
-        ):
-            return None
-        return check_not_backwards(self.parts, position)
+        )
+        return check_not_backwards(self.parts, position, reaches=reaches)
 
     def last_position(self, cursor: Scalar | None) -> Position | None:
         """The place behind every row of the cursor value `cursor`, for a run that starts from now; None for None."""

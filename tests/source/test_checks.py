@@ -1,4 +1,4 @@
-"""What is refused before a run: cursors that cannot order, tables that went back, rows that no window holds."""
+"""What is refused before a run: cursors that cannot order, rows that no window holds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from etl.errors import SourceFailed, SourceMismatch, StateUnusable, UsageProblem
-from etl.page import Position, Window
+from etl.errors import SourceFailed, SourceMismatch, UsageProblem
+from etl.page import Window
 from etl.source.parts import Finding
 from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql
 
@@ -82,85 +82,6 @@ def test_a_key_is_required(sqlite_url: str) -> None:
     """A9."""
     with pytest.raises(UsageProblem, match=r"source\.primary_key is required"), opened(sqlite_url, primary_key=()):
         pass
-
-
-def test_a_table_that_went_back_is_refused_with_advice(database_url: str) -> None:
-    """A13, A35, D16: a restore would otherwise mean 0 rows and success for ever."""
-    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)", "INSERT INTO t VALUES (1, 5)")
-    with opened(database_url, cursor_field="n") as source:
-        assert source.check_not_backwards(Position(5, (1,))) is None
-        assert source.check_not_backwards(Position(None, ())) is None
-        later = Position(6, (1,))
-        with pytest.raises(StateUnusable) as error:
-            source.check_not_backwards(later)
-        assert error.value.message == "the highest n of t lies below the checkpoint: the table went back"
-        run_sql(database_url, "DELETE FROM t")
-        # An empty table has not gone back; there is nothing to miss either.
-        assert source.check_not_backwards(later) is None
-
-
-def test_a_clocks_table_whose_newest_rows_are_gone_goes_on(database_url: str) -> None:
-    """A quiet table loses its newest row: what is written from now on lies above the checkpoint, whatever happened."""
-    column = {"postgresql": "timestamp", "mysql": "DATETIME(6)", "sqlite": "TEXT"}[dialect_of(database_url)]
-    run_sql(
-        database_url,
-        f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {column})",
-        "INSERT INTO t VALUES (1, '2024-01-02 00:00:00')",
-    )
-    with opened(database_url, cursor_field="at") as source:
-        (position,) = [page.position(0) for page in source.pages(Window())]
-        assert source.check_not_backwards(position) is None
-        warning = source.check_not_backwards(Position(source.parse_cursor("2024-01-02T00:00:01"), (1,)))
-        assert warning is not None
-        assert warning.startswith("the highest at of t lies below the checkpoint: its newest rows were deleted, or ")
-
-
-@pytest.mark.parametrize("cursor", ["id", "n"])
-def test_an_integer_goes_on_only_where_the_keys_sequence_shows_that_nothing_was_restored(
-    database_url: str, cursor: str
-) -> None:
-    """The number of a deleted row is not given out again; that of a row which a restore took back is."""
-    column = {
-        "postgresql": "serial PRIMARY KEY",
-        "mysql": "INTEGER AUTO_INCREMENT PRIMARY KEY",
-        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
-    }[dialect_of(database_url)]
-    run_sql(database_url, f"CREATE TABLE t (id {column}, n INTEGER)")
-    for n in (11, 12, 13):
-        run_sql(database_url, f"INSERT INTO t (n) VALUES ({n})")
-    run_sql(database_url, "DELETE FROM t WHERE id = 3")
-    own = Position({"id": 3, "n": 13}[cursor], (3,))
-    with opened(database_url, cursor_field=cursor) as source:
-        warning = source.check_not_backwards(own)
-        assert warning is not None
-        assert "the key's sequence goes on above them" in warning
-        with pytest.raises(StateUnusable):
-            source.check_not_backwards(Position(14, (4,)))
-        with pytest.raises(StateUnusable, match="went back"):
-            source.check_not_backwards(Position(14, (2,)))  # its own row is there, as it was before
-        if cursor == "id":
-            assert source.check_not_backwards(Position(3, ())) is not None
-        else:
-            with pytest.raises(StateUnusable):
-                source.check_not_backwards(Position(13, ()))
-
-
-def test_a_number_that_may_be_given_out_again_stops_the_run(sqlite_url: str) -> None:
-    """A32: without AUTOINCREMENT the next row of SQLite gets the number of the deleted one, below the checkpoint."""
-    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)")
-    run_sql(sqlite_url, "DELETE FROM t WHERE id = 2")
-    with opened(sqlite_url, cursor_field="id") as source, pytest.raises(StateUnusable):
-        source.check_not_backwards(Position(2, (2,)))
-
-
-def test_rows_that_where_leaves_out_show_that_the_table_did_not_go_back(database_url: str) -> None:
-    """A13: a row marked as deleted after it was sent is no restore."""
-    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, gone INTEGER)")
-    insert(database_url, "t", [{"id": 1, "n": 1, "gone": 0}, {"id": 2, "n": 9, "gone": 1}])
-    with opened(database_url, cursor_field="n", where="gone = 0") as source:
-        source.check_not_backwards(Position(9, (2,)))
-        with pytest.raises(StateUnusable):
-            source.check_not_backwards(Position(10, (2,)))
 
 
 def test_the_fingerprint_names_what_gives_a_checkpoint_its_meaning(database_url: str) -> None:
