@@ -34,6 +34,8 @@ def eased_interpreter() -> Iterator[None]:
 
     For a process that works through tables: what it imports makes many objects too. A second time changes nothing.
     """
+    # Not by `gc.get_freeze_count`, which goes through all of them.
+    first = gc.get_threshold()[0] != _YOUNG_OBJECTS
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
     # What is loaded stays: to look through it is a twentieth of a run's start.
     gc.disable()
@@ -46,7 +48,7 @@ def eased_interpreter() -> Iterator[None]:
         gc.enable()
     if sys.modules[_HTTPX_PROGRAM] is None:
         del sys.modules[_HTTPX_PROGRAM]
-    if not gc.get_freeze_count():
+    if first:
         # Once only: later there may be garbage of an earlier mapping, which would be kept for good.
         gc.freeze()
 
