@@ -13,7 +13,11 @@ what only a working one can say (`verifyAuth`). Until then the run stops, and th
 * More than a few do, or in company: from the second night on events are asked alone, those that failed in company and
   those that stand behind, each night twice as many. Nothing is given up unless one of them is accepted.
 * Account, key or address seem to be refused, or one request is "too fast" again and again, and the API calls the key
-  right: in the fifth night a guilty row is looked for, as after a 5xx. Nothing is given up unless others are accepted.
+  right: in the fifth night, and in each of the next five, a guilty row is looked for as after a 5xx; then in each fifth
+  one, so that a quota that stays used up is not asked a hundred times a night. Nothing is given up unless others are
+  accepted.
+
+Whatever is asked in addition is asked once a night, however many runs it has.
 """
 
 from __future__ import annotations
@@ -58,6 +62,7 @@ class LeftAlone:
         if beside := courier.failed_beside[:MOST_COUNTED]:
             return self._says(key_is_right=self._blamed) and self._ends_those(lone, beside, end)
         if self._blamed:
+            _add(end, "a row that may be the reason instead was looked for in vain, since nothing else is accepted")
             return False
         left = courier.left_alone
         if 0 < len(left) <= MOST_ROWS:
@@ -95,24 +100,23 @@ class LeftAlone:
         return False
 
     def _blames_rows(self, lone: NightsAlone, refused: RejectedEvent, end: EtlError) -> bool:
-        nights = lone.nights(_no_row(f"{refused.reason} {refused.words}"))
-        if nights >= NIGHTS:
+        [(nights, is_new)] = lone.nights_of([_no_row(f"{refused.reason} {refused.words}")])
+        if is_new and nights >= NIGHTS and (nights <= 2 * NIGHTS or nights % NIGHTS == 0):
             self._blamed = True
             self._line.courier.blame_rows()
             return True
         _add(
-            end,
-            f"yet `verifyAuth` calls account and key right, so a row may be the reason instead: in {nights} of {NIGHTS}"
-            " nights it ended so, and in the last one the row is looked for",
+            end, "yet `verifyAuth` calls account and key right, so a row may be the reason instead: " + _looked(nights)
         )
         return False
 
     def _asks_further(self, lone: NightsAlone) -> bool:
         self._asked_further = True
-        nights = lone.nights(_no_row("nothing else accepted"))
-        if nights > 1:
+        [(nights, is_new)] = lone.nights_of([_no_row("nothing else accepted")])
+        asks = is_new and nights > 1
+        if asks:
             self._line.courier.ask_one_by_one(MOST_PROBES << min(nights - 1, MOST_DOUBLINGS))
-        return nights > 1
+        return asks
 
     def _says(self, *, key_is_right: bool) -> bool:
         """Whether the API says that the key is right, or else anything of it; not asked where it wants silence."""
@@ -127,6 +131,12 @@ class LeftAlone:
             return client.knows_key() if key_is_right else client.is_well()
         finally:
             client.close()
+
+
+def _looked(nights: int) -> str:
+    if nights < NIGHTS:
+        return f"in {nights} of {NIGHTS} nights it ended so, and in the last one the row is looked for"
+    return f"it ended so in {nights} nights, and the row was looked for in vain, since nothing else is accepted"
 
 
 def _rows(count: int) -> str:

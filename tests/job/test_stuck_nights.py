@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from etl.delivery import retry
 from etl.job.left_alone import NIGHTS
 from tests.job.test_guilty_rows import by_content
-from tests.job.test_left_alone import VERIFY, life
+from tests.job.test_left_alone import VERIFY, life, track_fails
 from tests.servers.scripted_faults import answering
 from tests.servers.scripted_server import Behaviour, Recorded, ScriptedServer
 
@@ -56,6 +58,7 @@ def test_an_account_that_is_refused_for_all_its_rows_loses_none(tmp_path: Path, 
         assert [shop.night() for _ in range(NIGHTS + 2)] == [code] * (NIGHTS + 2)
         assert shop.nights.letters() == []
         assert len(server.requests) < 200
+        assert "looked for in vain" in shop.hint or code == 2
         server.script = ()
         assert shop.night() == 0
         assert len(server.accepted) == 30
@@ -74,6 +77,28 @@ def test_with_nothing_beside_it_such_a_row_is_kept_until_another_is_accepted(tmp
         assert shop.night() == 3
         assert shop.nights.letters() == [(1, reason, 1)]
         assert len(server.accepted) == 5
+
+
+@pytest.mark.parametrize("kind", ["402", "quota"])
+def test_a_shut_account_costs_few_requests(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run stops at once; a guilty row is looked for from the fifth night to the tenth, once in each."""
+    monkeypatch.setattr(retry, "MINIMUM_BACKOFF_SECONDS", 0.001)
+    quota = answering(200, {"success": False, "message": "Monthly quota exceeded"})
+    with ScriptedServer(track_fails(quota if kind == "quota" else answering(402))) as server:
+        shop = life(tmp_path, server, rows=100, destination=ONE_BY_ONE.replace("concurrency: 1", "concurrency: 4"))
+
+        def cost() -> int:
+            before = len(server.requests)
+            assert shop.night() == 6
+            return len(server.requests) - before
+
+        looked = [cost() > 4 + 1 for _ in range(2 * NIGHTS)]
+        assert looked == [False] * (NIGHTS - 1) + [True] * (NIGHTS + 1)
+        shop.clock.now -= timedelta(hours=23)
+        assert cost() <= 5, "an hour later"
+        shop.clock.now += timedelta(hours=23)
+        assert cost() <= 5, "the eleventh night"
+        assert shop.nights.letters() == []
 
 
 def test_nothing_is_asked_of_the_account_while_the_api_wants_silence(tmp_path: Path) -> None:
