@@ -6,6 +6,7 @@ The rule: `decode(encode(value)) == value` with the same type, to the last digit
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
@@ -15,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from etl.page import Key, Position, Scalar, findable
+from etl.secret import HIDDEN
 
 # The name is what the state holds, so it never changes; the order does not matter because types are matched exactly.
 _WRITERS: dict[type, tuple[str, Callable[[Any], str]]] = {
@@ -39,6 +41,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "bool": {"False": False, "True": True}.__getitem__,
     "float": float,
 }
+
+# Also where its slashes or its scheme were forgotten.
+_URL_OF_A_USER = re.compile(r":[^@]*@")
 
 
 def encode(value: Scalar) -> list[str]:
@@ -108,8 +113,13 @@ def typed(value: Scalar) -> str:
 
 
 def show_key(key: Key) -> str:
-    """A key for people: its values, joined by commas."""
-    return ",".join(map(show, key))
+    """A key for people: its values, joined by commas; what `is_misplaced` is not shown."""
+    return ",".join(HIDDEN if is_misplaced(part) else show(part) for part in key)
+
+
+def is_misplaced(value: Scalar) -> bool:
+    """Whether it is a URL with a user in it: most likely that of a database, given where a key belongs."""
+    return type(value) is str and _URL_OF_A_USER.search(value) is not None
 
 
 def printable(text: str) -> str:

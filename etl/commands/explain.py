@@ -6,7 +6,7 @@ The rule: values appear on stdout only, because the person asked for them; `--ma
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import fill
 
@@ -19,10 +19,10 @@ from etl.commands.summary import position_text
 from etl.commands.wiring import run_context
 from etl.event.encode import encode_event
 from etl.event.masking import MASK, masked, masked_event
-from etl.exact import show_key
 from etl.host.system_clock import SystemClock
 from etl.job.explain import DECISIONS, Memory, Sending, Story, tell
-from etl.page import Key
+from etl.job.named_key import named_key, shown_parts
+from etl.page import Key, Scalar
 from etl.screen.cell import cell, readable
 from etl.screen.json_line import harmless_json
 from etl.source.open import open_source
@@ -46,10 +46,10 @@ def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) ->
         with run_context(mapping, store, clock=clock) as context:
             story = tell(context, transformer, wanted, _memory(store.mapping(mapping.name), wanted))
     if output == "json":
-        click.echo(harmless_json(encode_event(_as_dict(story, mask=mask)).decode()))
+        click.echo(harmless_json(encode_event(_as_dict(story, shown_parts(story.key, mapping), mask=mask)).decode()))
     else:
         width = shutil.get_terminal_size().columns
-        for line in _lines(mapping.name, story, mask=mask):
+        for line in _lines(mapping.name, named_key(story.key, mapping), story, mask=mask):
             click.echo(_wrapped(line, width))
     return 0
 
@@ -70,11 +70,11 @@ def _sending(run: RunRecord) -> Sending:
     return Sending(run.run_id, run.command, run.started_at)
 
 
-def _as_dict(story: Story, *, mask: bool) -> dict[str, object]:
+def _as_dict(story: Story, key: Sequence[Scalar], *, mask: bool) -> dict[str, object]:
     hide = masked if mask else readable
     memory = story.memory
     return {
-        "key": [readable(part) for part in story.key],
+        "key": [readable(part) for part in key],
         "decision": story.decision,
         "changed": list(story.changed),
         "in_doubt": memory.in_doubt,
@@ -128,8 +128,8 @@ def _run_as_dict(sending: Sending | None) -> dict[str, str | None]:
     }
 
 
-def _lines(name: str, story: Story, *, mask: bool) -> Iterator[str]:
-    yield click.style(f"{name}, row {show_key(story.key)}", bold=True)
+def _lines(name: str, named: str, story: Story, *, mask: bool) -> Iterator[str]:
+    yield click.style(f"{name}, row {named}", bold=True)
     yield from _pairs(_verdict(story))
     if story.row:
         yield "\nthe row"

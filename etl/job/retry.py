@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from etl.books import Books
 from etl.errors import UsageProblem
-from etl.exact import show_key
 from etl.job.fuse import NEVER
 from etl.job.loop import Delivery
+from etl.job.named_key import named_key
 from etl.job.outcome import Outcome
 from etl.job.ports import DeadLetters, PageSource, RunSource
 from etl.job.run import Job, Plan, RunContext, do
 from etl.job.start import NO_LIMITS, Limits
+from etl.mapping.model import Mapping
 from etl.page import Key, Page, Scalar, Window
 
 KEYS_A_PAGE = 500
@@ -48,7 +49,11 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
 
     """
     context.confirm_fingerprint()
-    letters = dead_letters.open_dead_letter_keys(reason, limit) if keys is None else _open(keys, dead_letters)
+    letters = (
+        dead_letters.open_dead_letter_keys(reason, limit)
+        if keys is None
+        else _open(keys, dead_letters, context.mapping)
+    )
     gone = Books()
     in_turn: list[Key] = []
 
@@ -77,11 +82,12 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
     return do(context, job, report=report, started=started, planned=planned)
 
 
-def _open(keys: Sequence[Key], dead_letters: DeadLetters) -> Sequence[Key]:
+def _open(keys: Sequence[Key], dead_letters: DeadLetters, mapping: Mapping) -> Sequence[Key]:
     wanted = list(dict.fromkeys(keys))
     if lost := [key for key in wanted if not dead_letters.letters.is_open(key)]:
+        names = ", ".join(named_key(key, mapping) for key in lost)
         raise UsageProblem(
-            f"no dead letter is open for key {', '.join(map(show_key, lost))}, so nothing was sent",
+            f"no dead letter is open for key {names}, so nothing was sent",
             hint="the status lists them with --dead-letters; a run with --key sends a row whatever is known of it",
             to_keep="no dead letter is open for a key that was given, so nothing was sent",
         )
@@ -107,7 +113,7 @@ def send_keys(  # noqa: PLR0913 - the call's options
     context.confirm_fingerprint()
     keys = in_order(list(dict.fromkeys(wanted)), context.source)
     if lost := missing(keys, context.source.pages_by_key(keys)):
-        names = ", ".join(show_key(key) for key in lost)
+        names = ", ".join(named_key(key, context.mapping) for key in lost)
         raise UsageProblem(
             f"no row with key {names}, so nothing was sent",
             hint="look at the spelling of the key; a row that source.where leaves out is not found either",

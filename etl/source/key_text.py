@@ -29,7 +29,7 @@ def parse_key(text: str, columns: Sequence[Column]) -> list[Key]:
     if set(parts) != set(names):
         example = ",".join(f"{name}=…" for name in names)
         raise UsageProblem(
-            f'"{text[:80]}" is not a key of this mapping',
+            f"{shown_value(text)} is not a key of this mapping",
             hint=f"write {example}",
             to_keep="what was given is not a key of this mapping",
         )

@@ -205,6 +205,31 @@ def test_in_an_argument(office: Any, command: tuple[str, ...]) -> None:
         silent(office, *(url if word == "URL" else word for word in command), *DEBUG)
 
 
+@pytest.mark.parametrize("key", ["email", "id, email"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "people.yaml", "--key", "URL"),
+        ("run", "people.yaml", "--key", "URL", "-o", "json"),
+        ("retry", "people.yaml", "--key", "URL"),
+        ("preview", "people.yaml", "--key", "URL"),
+        ("preview", "people.yaml", "--key", "URL", "--as-test"),
+        ("explain", "people.yaml", "URL"),
+        ("explain", "people.yaml", "URL", "-o", "json"),
+        ("forget", "people.yaml", "--key", "URL", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_in_a_key(office: Any, command: tuple[str, ...], key: str) -> None:
+    office.fill(1)
+    office.variables["API_KEY"] = leaks.API_KEY
+    office.write_mapping(destination=IMPATIENT)
+    office.mapping.write_text(office.mapping.read_text().replace("primary_key: id", f"primary_key: [{key}]"))
+    assert office.call("run", "people.yaml", "--start-from", "now").code == 0
+    for url in [*MISTAKEN[:2], *MISTAKEN[-2:], leaks.API_KEY]:
+        silent(office, *(url if word == "URL" else word for word in command))
+
+
 WRONG = [
     S,
     f"postgresql://reader:{S}@db.example/shop",
