@@ -110,10 +110,14 @@ def make_wide(desk: Any, *, narrow: int, wide: int, size: int) -> None:
                 connection.execute(insert, rows)
 
 
-def test_wide_rows_that_many_workers_prepare(make_desk: Any) -> None:
+@pytest.mark.parametrize("indexed", ["by an index", "by key"])
+def test_wide_rows_that_many_workers_prepare(indexed: str, make_desk: Any) -> None:
     """The process that sends, and each of the others: what is under way together is bounded, not the pages."""
     desk = make_desk()
     make_wide(desk, narrow=20_000, wide=600, size=KIB_256)
+    if indexed == "by key":
+        with desk.engine().begin() as connection:
+            connection.execute(sa.text("DROP INDEX wide_at"))
     summary, peak = measured(desk, "run", str(desk.mapping), "--start-from", "beginning", "--workers", "6")
     assert summary["sent"] == 20_600
     assert peak < BOUND
