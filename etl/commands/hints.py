@@ -1,7 +1,7 @@
 """What an error cannot know where it is raised: the API's address, and the whole command to type next.
 
-The rule: an error knows neither the mapping's file nor the state as it was given, so the command is added here. CURSOR
-stands for what only a person knows.
+The rule: an error knows neither the mapping's file nor the state as it was given, so the command is added here. It
+works as it is printed: where a person has to put something in, the words of the error name the command.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def more_steps(kind: str, place: Place, *, command: str, again: Sequence[str] = 
         case "AlreadyBegun":
             steps = [Step("to go on", place.command("run", *_without_start(again)))]
         case "TableWentBack":
-            steps = [Step("to move it", place.command("state set", "CURSOR"))]
+            steps = [
+                Step("to read all rows again and send those that differ", place.command("state reset", "--keep-ledger"))
+            ]
         case "GuardTripped":
             steps = [
                 Step("to look", place.command("run", "--dry-run", *again)),

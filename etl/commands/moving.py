@@ -57,8 +57,7 @@ def adopt_state(path: Path, *, state: str, yes: bool) -> int:
         if other := [differences[name] for name in _MEANING if name in differences and _renamed(differences[name])]:
             raise StateUnusable(
                 f"the checkpoint of {mapping.name} says nothing about this source: {'; '.join(other)}",
-                hint=f"say where to go on, {place.command('state set', 'CURSOR')}, or begin anew, "
-                f"{place.command('state reset')}",
+                hint=f"say where to go on with `state set`, or begin anew: {place.command('state reset')}",
             )
         rows = [
             *(("now", words) for words in differences.values()),

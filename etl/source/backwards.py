@@ -52,8 +52,8 @@ def check_not_backwards(parts: Parts, position: Position, *, reaches: bool = Fal
 def _went_back(words: str) -> TableWentBack:
     return TableWentBack(
         f"{words}: the table went back",
-        hint="after a restore, or when its newest rows were deleted, move the checkpoint back; the ledger keeps rows "
-        "that did not change from being sent again",
+        hint="after a restore, or when its newest rows were deleted, move the checkpoint back with `state set`; the "
+        "ledger keeps rows that did not change from being sent again",
     )
 
 

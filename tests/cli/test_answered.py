@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.cli.test_not_started import edit, verdict
 
@@ -65,6 +66,23 @@ def test_another_source_is_answered_by_what_is_printed(office: Any, answer: str)
         assert typed(office, command) == 0
     assert verdict(office) == verdict(office, ".") == (0, "all is well: people")
     assert office.call("run", "people.yaml").code == 0
+
+
+def test_a_table_that_went_back_is_answered_by_what_is_printed(office: Any) -> None:
+    """A restore took twelve rows away: all are read again, and the ledger sends the one that differs."""
+    edit(office, "cursor_field: updated_at", "cursor_field: id")
+    begun(office)
+    with office.engine().begin() as connection:
+        connection.execute(sa.text("DELETE FROM people WHERE id > (SELECT min(id) + 7 FROM people)"))
+        connection.execute(sa.text("UPDATE people SET name = 'Other' WHERE id = (SELECT min(id) FROM people)"))
+    assert office.call("run", "people.yaml").code == 8
+    (command,) = commands(office, "people.yaml")
+    assert command == "squeezely-etl state reset people.yaml --keep-ledger"
+    assert typed(office, command, "--yes") == 0
+    (command,) = commands(office, "people.yaml")
+    sent = json.loads(office.call(*shlex.split(command)[1:], "-o", "json").out)
+    assert (sent["read"], sent["changed"], sent["unchanged"]) == (8, 1, 7)
+    assert verdict(office, ".") == (0, "no worry is known, but no clock bounds the cursor: people")
 
 
 def test_an_answer_of_before_answers_nothing_of_later(office: Any) -> None:
