@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import ssl
+from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 import httpcore
@@ -26,6 +27,7 @@ from etl.clock import Clock
 from etl.errors import DestinationMisconfigured
 from etl.mapping.destination import Destination
 from etl.verdict.answer import Answer, Failure
+from etl.verdict.retry_after import silence_seconds
 
 TRACK_PATH = "/v1/track"
 VERIFY_PATH = "/v1/verifyAuth?channel=2"
@@ -41,12 +43,16 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\Z")
 class ApiClient:
     """Sends requests over one kept-alive connection. One a thread: it is not to be shared.
 
+    keep_silent: told for how many seconds an answer about the credentials wants no request of this account.
     Raises DestinationMisconfigured when the address, account, key, CA file or proxy cannot be used.
     """
 
-    def __init__(self, destination: Destination, *, clock: Clock) -> None:
+    def __init__(
+        self, destination: Destination, *, clock: Clock, keep_silent: Callable[[float], None] = lambda _: None
+    ) -> None:
         quiet_loggers()
         self._clock = clock
+        self._keep_silent = keep_silent
         self._timeout_seconds = destination.timeout.total_seconds()
         self._attempt = Attempt(clock)
         address = _address(destination.url)
@@ -77,7 +83,10 @@ class ApiClient:
 
     def verify_credentials(self) -> CredentialCheck:
         """Ask the API whether it knows this account and key."""
-        return read_verification(self._post(VERIFY_PATH, b"{}"))
+        answer = self._post(VERIFY_PATH, b"{}")
+        if (silence := silence_seconds(answer)) is not None:
+            self._keep_silent(silence)
+        return read_verification(answer)
 
     def is_well(self) -> bool:
         """Whether the API says yes or no of this account and key: one that is down says neither."""

@@ -35,13 +35,11 @@ class CredentialOutcome(Enum):
 class CredentialCheck:
     """The outcome; `error` says why it is not VERIFIED. UNCLEAR is a warning; else it has the exit code of a run.
 
-    after_seconds: the silence that the API asks for; None when it asks for none. said: the API answered yes or no, so
-    that it works, whatever the answer means for the key.
+    said: the API answered yes or no, so that it works, whatever the answer means for the key.
     """
 
     outcome: CredentialOutcome
     error: EtlError | None = None
-    after_seconds: float | None = None
     said: bool = False
 
 
@@ -65,9 +63,9 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
             return _refused(words) if key else _unclear(f"the API answered HTTP 404 ({words})")
         case Stop(error=error):
             return CredentialCheck(CredentialOutcome.MISCONFIGURED, _of_this_call(error))
-        case TryAgain(unreadable=False, cause=cause, after_seconds=after, unreached=unreached):
+        case TryAgain(unreadable=False, cause=cause, unreached=unreached):
             error = StoppedEarly(f"checking the credentials at {{api}}: {cause}", unreached=unreached)
-            return CredentialCheck(CredentialOutcome.UNREACHABLE, error, after)
+            return CredentialCheck(CredentialOutcome.UNREACHABLE, error)
     said = _verified(answer) if isinstance(answer, Answer) else None
     if said:
         return CredentialCheck(CredentialOutcome.VERIFIED, said=True)

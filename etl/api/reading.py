@@ -17,7 +17,7 @@ from etl.verdict.retry_after import SEPARATOR
 
 MAX_ANSWER_BYTES = 1024 * 1024
 
-_KEPT = (b"retry-after", b"date", b"content-type")
+_KEPT = (b"date", b"content-type")
 _MAX_HEADER = 200
 _MAX_HEADERS = 2000
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}\Z")
@@ -41,9 +41,10 @@ def read_head(headers: Sequence[tuple[bytes, bytes]], *, now: datetime) -> Head:
     encoding = ""
     for raw_name, raw_value in headers:
         name = raw_name.lower()
-        if name == b"retry-after" and "retry-after" in kept:
+        if name == b"retry-after":
             # One from the server, others from proxies before it: `etl.verdict.retry_after` decides which counts.
-            joined = kept["retry-after"] + SEPARATOR + raw_value[:_MAX_HEADER].decode("latin-1")
+            said = raw_value[:_MAX_HEADERS].decode("latin-1")
+            joined = kept["retry-after"] + SEPARATOR + said if "retry-after" in kept else said
             if len(joined) <= _MAX_HEADERS:
                 kept["retry-after"] = joined
         elif name in _KEPT:

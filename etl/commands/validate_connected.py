@@ -128,11 +128,13 @@ def _credentials(mapping: Mapping, state: str) -> tuple[str, list[Remark]]:
             # Only looked at: it is neither made nor brought up to date here.
             store = stack.enter_context(open_state(state, clock=clock, write=False)) if on_server(state) else None
             budget = stack.enter_context(closing(shared_budget(mapping.destination, store, clock=clock)))
-            client = stack.enter_context(closing(ApiClient(mapping.destination, clock=clock)))
+
+            def keep_silent(seconds: float) -> None:
+                budget.pause_until(clock.monotonic() + seconds)
+
+            client = stack.enter_context(closing(ApiClient(mapping.destination, clock=clock, keep_silent=keep_silent)))
             _wait_for_turn(budget, clock)
             check = client.verify_credentials()
-            if check.after_seconds is not None:
-                budget.pause_until(clock.monotonic() + check.after_seconds)
     except EtlError as error:
         name_api(error, mapping.destination)
         return "", [Remark("error", error.message, error.hint, code=error.exit_code)]

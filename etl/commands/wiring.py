@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import cache
 
 from etl.api.client import ApiClient
 from etl.api.proxy import proxy_name
@@ -48,11 +49,16 @@ def run_context(
         source = open_source(mapping, clock=clock, spool_folder=store.folder)
         stack.callback(source.close)
 
+        @cache
+        def budget() -> SharedBudget | ServerBudget:
+            return stack.enter_context(closing(shared_budget(destination, store, clock=clock, patient=patient)))
+
         def courier() -> Courier:
             _say_where_to(destination)
-            budget = shared_budget(destination, store, clock=clock, patient=patient)
-            stack.callback(budget.close)
-            return Courier(settings=courier_settings(mapping), budget=budget)
+            return Courier(settings=courier_settings(mapping), budget=budget())
+
+        def keep_silent(seconds: float) -> None:
+            budget().pause_until(clock.monotonic() + seconds)
 
         today = clock.utc_now().date()
         context = RunContext(
@@ -63,7 +69,7 @@ def run_context(
             clock=clock,
             suppressions=store.suppressions(destination.account),
             courier=courier,
-            open_client=lambda: ApiClient(destination, clock=clock),
+            open_client=lambda: ApiClient(destination, clock=clock, keep_silent=keep_silent),
         )
         if workers is not None and source.ranges is None and source.places is None:
             LOG.warning(

@@ -50,7 +50,7 @@ class Courier:
         self.refused: Sequence[RejectedEvent] = ()
         self._settings = settings
         self._span = max(settings.span_events, settings.batch_size)
-        self._budget = budget
+        self.budget = budget
         self._patience = Patience(settings.retry)
         self._blame = Blame(more_span=settings.batch_size if settings.wide else 0)
         self._lanes = Lanes(batch_size=settings.batch_size, max_batch_bytes=settings.max_batch_bytes)
@@ -171,7 +171,7 @@ class Courier:
 
     def seconds_to_turn(self, now: float) -> float:
         """How long another question to the API has to wait; 0: it may be asked, and counts as a request."""
-        return self._budget.take(events=0, now=now)
+        return self.budget.take(events=0, now=now)
 
     def _go_on(self) -> None:
         self.trouble, self._halted, self._changed = None, False, True
@@ -200,7 +200,7 @@ class Courier:
                 if not (more or self._flying):
                     self._all_asked()
             return None
-        wait = self._budget.take(events=len(slot.pieces[0].events), now=now)
+        wait = self.budget.take(events=len(slot.pieces[0].events), now=now)
         if wait > 0:
             self._throttled(wait, now=now)
             return None
@@ -250,7 +250,7 @@ class Courier:
         self.tally.unconfirmed += self._endings.decide(slot, request, verdict)
         self._settled(slot)
         # Last: where the host refuses to note it, what the API said is taken already.
-        self._budget.went_well(now)
+        self.budget.went_well(now)
 
     def withhold(self, request: Request, suppressed: Collection[int]) -> None:
         """Take back `request`, which was not sent: of its events those `suppressed` end here, the others may leave."""
@@ -346,8 +346,6 @@ class Courier:
         words = f"{verdict.cause}: {verdict.words}" if verdict.words else verdict.cause
         refusal = Refusal(verdict.code, words)
         slot.pieces[0].refusal = refusal if self._blame.may_be_event(verdict) else None
-        if verdict.after_seconds is not None:
-            self._budget.pause_until(now + verdict.after_seconds)
         used_up = self._patience.used_up(verdict, attempt=request.attempt)
         used_up |= self._further.end is not None or (slot.probes and request.attempt >= _ATTEMPTS_OF_A_PROBE)
         suspect = slot.is_suspect
@@ -359,7 +357,7 @@ class Courier:
         attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF) if soon else request.attempt
         wait = self._patience.after(verdict, attempt=attempt, now=now, jitter=jitter, suspect=step is not None)
         if step is None and (verdict.throttled or self._patience.repeated_trouble):
-            self._budget.slow_down(now)
+            self.budget.slow_down(now)
         if isinstance(wait, EtlError):
             self._stop(wait, slot, refusal if used_up and verdict.throttled else None)
             return

@@ -28,7 +28,8 @@ from etl.job.senders import Answered, Crashed, Senders
 from etl.job.start import Limits
 from etl.job.turns import Turns
 from etl.page import Window
-from etl.verdict.judge import Accepted, Answer, Partly, judge
+from etl.verdict.judge import judge
+from etl.verdict.retry_after import silence_seconds
 from etl.verdict.said import Said
 
 LOG = logging.getLogger(__name__)
@@ -221,17 +222,15 @@ class Delivery:
             case Answered(request=request, answer=answer):
                 self._in_flight -= 1
                 verdict = judge(answer, events=len(request.events), sent=request.body)
-                said = ""
                 self._last_failure.note(verdict)
-                if isinstance(answer, Answer) and isinstance(verdict, Accepted | Partly):
-                    said = self._said.of(answer, sent=request.body)
-                clock = self._line.clock
+                said = self._said.if_accepted(answer, verdict, sent=request.body)
+                clock, courier = self._line.clock, self._line.courier
                 now = clock.monotonic()
-                self._line.courier.answered(request, verdict, now=now, jitter=clock.jitter, said=said)
-            case PageReady(prepared=prepared):
-                self._waiting.append(prepared)
-            case WindowDone(window=window):
-                self._waiting.append(window)
+                courier.answered(request, verdict, now=now, jitter=clock.jitter, said=said)
+                if (silence := silence_seconds(answer)) is not None:
+                    courier.budget.pause_until(now + silence)
+            case PageReady(prepared=waits) | WindowDone(window=waits):
+                self._waiting.append(waits)
             case InputDone(error=error, limited=limited):
                 self._input_open = False
                 self.limited = limited

@@ -17,7 +17,7 @@ from etl.verdict.body import NO_BODY, Body, read_body
 from etl.verdict.cases import BY_HUNDRED, BY_STATUS, VERDICTS, Case
 from etl.verdict.redaction import Sent
 from etl.verdict.refusal import Refusal, read_refusal
-from etl.verdict.retry_after import retry_after_seconds
+from etl.verdict.retry_after import silence_seconds
 
 __all__ = [
     "VERDICTS",
@@ -99,7 +99,7 @@ class TooLarge:
 class TryAgain:
     """The same bytes again later.
 
-    after_seconds: the server's Retry-After: nothing is sent before; None = the sender's own backoff.
+    after_seconds: the server's Retry-After: the request waits at least so long; None = the sender's own backoff.
     ambiguous: the events may have been accepted, so the next attempt may repeat them.
     throttled: the answer was 429: slow down.
     cause: a constant text for people and logs.
@@ -145,7 +145,8 @@ def judge(answer: Answer | Failure, *, events: int, sent: bytes = b"") -> Verdic
 
     sent: the request's body; its values are taken out of the API's words, because servers echo what they got (F3).
     """
-    return _decide(answer, events=events, sent=Sent(sent))[1]
+    verdict = _decide(answer, events=events, sent=Sent(sent))[1]
+    return replace(verdict, after_seconds=silence_seconds(answer)) if isinstance(verdict, TryAgain) else verdict
 
 
 def case_of(answer: Answer | Failure, *, events: int) -> Case:
@@ -302,12 +303,10 @@ def _verdict_by_status(case: Case, answer: Answer, *, words: str) -> Verdict:  #
         case Case.TOO_LARGE:
             return TooLarge()
         case Case.THROTTLED:
-            return TryAgain(retry_after_seconds(answer.headers), ambiguous=False, throttled=True, cause=cause)
+            return TryAgain(None, ambiguous=False, throttled=True, cause=cause)
         case Case.SERVER_TROUBLE:
-            # Also where it says when to come again: some caches add that to every failure of the API behind them.
-            after = retry_after_seconds(answer.headers)
             return TryAgain(
-                after, ambiguous=answer.request_sent, throttled=False, cause=cause, may_be_event=True, words=words
+                None, ambiguous=answer.request_sent, throttled=False, cause=cause, may_be_event=True, words=words
             )
         case Case.CREDENTIALS:
             return replace(_credentials_refused(cause, words=words), if_key_is_right=refusal)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from etl.verdict.answer import Answer, Failure
+
 # One day: longer than any run waits (`give_up_after`), so a larger value only says "not in this run".
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 
@@ -19,23 +21,32 @@ _SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z")
 _MAX_LENGTH = 100
 # What joins the values of several such headers; none can hold it.
 SEPARATOR = "\n"
+# A comma between two values, as proxies join them; not the one behind a date's day of the week: `Sun,` or `Sunday,`.
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "day")
+_COMMA = re.compile("".join(f"(?<!{end})" for end in _DAYS) + ",", re.IGNORECASE)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait from now on, capped at one day; None when nothing usable is said, or the moment has passed.
 
-    The header's values stand one a line; one value may hold several counts, as proxies join them.
+    The header's values stand one a line; one line may hold several, as proxies join them.
     """
-    said = [_value(text.strip(" \t"), headers) for text in headers.get("retry-after", "").split(SEPARATOR)]
+    lines = headers.get("retry-after", "").split(SEPARATOR)
+    said = [_value(text.strip(" \t"), headers) for line in lines for text in _COMMA.split(line)]
     return max((seconds for seconds in said if seconds is not None), default=None)
+
+
+def silence_seconds(answer: Answer | Failure) -> float | None:
+    """The same of what came back, whatever its status says and means: so long no request of the account may leave."""
+    return retry_after_seconds(answer.headers) if isinstance(answer, Answer) else None
 
 
 def _value(text: str, headers: Mapping[str, str]) -> float | None:
     if not text or len(text) > _MAX_LENGTH:
         return None
-    counts = [count for part in text.split(",") if (count := _count(part.strip(" \t"))) is not None]
-    if counts:
-        return _positive(max(counts))
+    count = _count(text)
+    if count is not None:
+        return _positive(count)
     moment, now = _http_date(text), _http_date(headers.get("date", ""))
     if moment is None or now is None:
         return None

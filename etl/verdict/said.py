@@ -6,7 +6,8 @@ nothing; and an echo of what was sent is never kept.
 
 from __future__ import annotations
 
-from etl.verdict.answer import Answer
+from etl.verdict.answer import Answer, Failure
+from etl.verdict.judge import Accepted, Partly, Verdict
 from etl.verdict.redaction import Sent, redact
 
 # A receiver that answers each request otherwise must not fill the memory.
@@ -30,6 +31,12 @@ class Said:
             if len(self._by_body) < MOST_WORDINGS and len(answer.body) <= _LONGEST_REMEMBERED:
                 self._by_body[exact] = found
         return found
+
+    def if_accepted(self, answer: Answer | Failure, verdict: Verdict, *, sent: bytes) -> str:
+        """The same of an answer by which something was accepted; "" of any other."""
+        if isinstance(answer, Answer) and isinstance(verdict, Accepted | Partly):
+            return self.of(answer, sent=sent)
+        return ""
 
     def _worded(self, answer: Answer, sent: bytes) -> str:
         text = answer.body.decode("utf-8", "replace")

@@ -127,3 +127,10 @@ def test_several_waits_are_all_kept() -> None:
     head = read_head(raw_headers, now=NOON)
     assert retry_after_seconds(head.kept) == 120.5
     assert len(head.kept["retry-after"]) <= 2000
+
+
+def test_several_waits_in_one_header_are_all_kept() -> None:
+    """As a proxy joins them: a date has a comma of its own, and is long."""
+    date = b"Wed, 01 May 2024 12:00:09 GMT"
+    head = read_head([(b"Retry-After", b", ".join([b"1", *[date] * 9, b"120.5"]))], now=NOON)
+    assert retry_after_seconds(head.kept) == 120.5

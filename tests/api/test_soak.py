@@ -23,6 +23,7 @@ from etl.event.event import Event
 from etl.job.senders import Answered, Senders
 from etl.page import Position
 from etl.verdict.judge import judge
+from etl.verdict.retry_after import silence_seconds
 from tests.servers.scripted_faults import FAULTS, Fault
 from tests.servers.scripted_server import Behaviour, Exchange, ScriptedServer, early, like_squeezely
 
@@ -161,6 +162,8 @@ class Life:
                 in_flight -= 1
                 verdict = judge(message.answer, events=len(message.request.events), sent=message.request.body)
                 courier.answered(message.request, verdict, now=time.monotonic() + skipped, jitter=random.random)
+                if (silence := silence_seconds(message.answer)) is not None:
+                    courier.budget.pause_until(time.monotonic() + skipped + silence)
             elif courier.trouble is not None:
                 break
             else:

@@ -156,6 +156,8 @@ class Carrier:
         request = self.in_flight.pop(at)
         verdict = verdict or self.api(request)
         self.courier.answered(request, verdict, now=self.now, jitter=self.chance.random)
+        if isinstance(verdict, TryAgain) and verdict.after_seconds is not None:
+            self.courier.budget.pause_until(self.now + verdict.after_seconds)
         certain = self.courier._endings.certain
         self.certain.update(item.seq for events in certain.accepted for item in events)
         self.certain.update(rejected.event.seq for rejected in certain.rejected)

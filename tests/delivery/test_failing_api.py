@@ -103,7 +103,7 @@ def test_a_retry_after_longer_than_our_patience_stops_the_run() -> None:
 
 def test_a_pause_that_another_process_was_told_stops_the_run_too() -> None:
     courier = make_courier()
-    courier._budget.pause_until(90_000.0)
+    courier.budget.pause_until(90_000.0)
     carrier = Carrier(courier, courier._settings).run(ten())
     assert isinstance(courier.trouble, StoppedEarly)
     assert carrier.requests == []

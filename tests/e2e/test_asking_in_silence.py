@@ -40,3 +40,38 @@ def test_validate_keeps_the_silence_that_it_or_a_run_was_asked_for(desk: Any, po
             assert again.code == 6
             assert "not asked, because the API wants 1" in again.out
             assert len(api.requests) == 1
+
+
+LATER = {"Retry-After": "1, 120"}
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "body", "code"),
+    [
+        (1, 200, {"success": True}, 6),
+        (2, 200, {"success": False, "errors": ["too many requests, try again later"]}, 6),
+        (3, 200, {"code": 429, "message": "slow down"}, 6),
+        (4, 400, {"success": False, "error": "too many requests"}, 6),
+        (5, 401, {"message": "wrong key"}, 5),
+        (6, 403, {"error": "under maintenance"}, 6),
+        (7, 404, {"message": "no such path"}, 2),
+        (8, 422, {"success": False, "errors": {"0": "bad"}}, 6),
+        (9, 200, b"<html>busy</html>", 6),
+    ],
+)
+def test_silence_is_kept_whatever_else_the_answer_says(
+    desk: Any, number: int, status: int, body: object, code: int
+) -> None:
+    """The next request of the same run, and the next question of another process, to both kinds of question."""
+    desk.fill(5)
+    for first in (("run", "--start-from", "beginning"), ("validate", "--connect")):
+        account = f"silent-{first[0]}-{number}"
+        with ScriptedServer([answering(status, body, headers=LATER)], credentials=(account, "key-of-the-shop")) as api:
+            desk.api_url = api.url
+            desk.write_mapping(destination="  batch_size: 2\n  concurrency: 1\n  retry: {give_up_after: 2s}")
+            desk.mapping.write_text(desk.mapping.read_text().replace("${ACCOUNT}", account))
+            asked = desk.call(first[0], str(desk.mapping), *first[1:])
+            assert first[0] == "validate" or asked.code == code, asked.err
+            assert len(api.requests) == 1
+            assert "not asked, because the API wants 1" in desk.call("validate", str(desk.mapping), "--connect").out
+            assert len(api.requests) == 1

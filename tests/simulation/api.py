@@ -169,7 +169,11 @@ class Api:
     def _throttling(self, seconds: float) -> Reply:
         chance = self._chance
         wait = chance.choice([1, 2, 5])
-        match chance.randrange(4):
+        match chance.randrange(5):
+            case 4:
+                busy = chance.choice([200, 400, 403])
+                headers = {**JSON, "retry-after": f"0, {wait}"}
+                return Reply(Answer(busy, headers, b'{"errors":["too many requests"]}'), seconds, float(wait))
             case 0:
                 return Reply(Answer(429, {"retry-after": str(wait)}, b""), seconds, float(wait))
             case 1:
