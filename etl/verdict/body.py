@@ -65,7 +65,8 @@ class Body:
     else names refusals; else the whole answer, where `status` or `code` says no. only_number: `errors` is a number.
     whole: with its names in lower case; what is wrapped, where the wrapping says nothing or only what is wrapped says
     no. status: the HTTP status, 400 to 599, that the answer repeats in its body. entries: where the answer is a
-    list of objects, how many: it speaks of the batch if it has one for each event.
+    list of objects that each say yes or no, how many: it speaks of the batch if it has one for each event; 0: a list
+    in which one says neither.
     """
 
     success: bool | None
@@ -118,9 +119,24 @@ def read_body(body: bytes) -> Body | None:
         return None
     if not a_list:
         return _read(whole)
-    read = _read({_RESULTS: whole})
-    taken = read.errors is None and all(_read(entry).success for entry in whole)
-    return replace(read, count=len(whole) if taken else None, entries=len(whole))
+    return _read_list(whole)
+
+
+def _read_list(entries: list[Mapping[str, object]]) -> Body:
+    """A list of objects; one that is all of it and says no means the whole request, as it would without the list."""
+    alone = _read(entries[0])
+    if len(entries) == 1 and (alone.errors is not None or alone.success is False):
+        return alone
+    read = _read({_RESULTS: entries})
+    refused = read.errors if isinstance(read.errors, list) else [None] * len(entries)
+    taken = [_entry_says_yes(entry) for entry in entries]
+    clear = all(yes or no is not None for yes, no in zip(taken, refused, strict=True))
+    return replace(read, count=len(entries) if all(taken) else None, entries=len(entries) if clear else 0)
+
+
+def _entry_says_yes(entry: Mapping[str, object]) -> bool:
+    status = _count(entry.get("status"))
+    return _read(entry).success is True or (status is not None and 200 <= status < 300)
 
 
 def _as_utf_8(body: bytes) -> bytes:

@@ -57,7 +57,7 @@ class Case(Enum):
         "the limit is not published",
     )
     UNREADABLE = (
-        "2xx whose body is empty, above 1 MiB, no whole JSON object, or a list without an object for each event; 1xx",
+        "2xx whose body is empty, above 1 MiB, no whole JSON object, or a list without a yes or no for each event; 1xx",
         "sent again later, ambiguous; after three in a row halved as after 5xx; where nothing passes, exit 6",
         "a proxy or a login page answered, or the answer was lost on its way",
     )

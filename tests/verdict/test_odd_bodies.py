@@ -234,10 +234,10 @@ YES, NO = {"success": True}, {"success": False, "message": "a"}
     ("status", "body", "verdict"),
     [
         (200, [YES, YES, YES], Accepted()),
-        (201, [{"id": 1}, {"id": 2}, {"id": 3}], Accepted(unconfirmed=True)),
-        (200, [YES, {"id": 2}, YES], Accepted(unconfirmed=True)),
+        (201, [{"status": 201}, YES, {"status": "200"}], Accepted()),
         (200, [YES, NO, YES], Partly({1: Refusal("refused", "a")}, "accepted")),
-        (200, [YES, {"error": "a"}, {"id": 3}], Partly({1: Refusal("refused", "a")}, "accepted")),
+        (200, [YES, {"error": "a"}, {"status": 201}], Partly({1: Refusal("refused", "a")}, "accepted")),
+        (200, [NO], Refused(Refusal("refused", "a"))),
         (200, [NO, NO, NO], Refused(Refusal("refused", "a; a; a"))),
         (422, [None, {"message": "a"}, None], Refused(Refusal("http_422", ""))),
         (400, [{"index": 0, "message": "a"}], Partly({0: Refusal("http_400", "a")}, "resend")),
@@ -253,7 +253,22 @@ def test_an_answer_that_is_a_list_has_an_entry_for_each_event(status: int, body:
 
 
 @pytest.mark.parametrize(
-    "body", [[YES, YES], [YES] * 4, [YES], [], ["ok", "ok", "ok"], [YES, YES, None], True, "ok", None]
+    "body",
+    [
+        [YES, YES],
+        [YES] * 4,
+        [YES],
+        [NO, NO],
+        [{"id": 1}] * 3,
+        [YES, {"id": 2}, YES],
+        [YES, NO, {"id": 3}],
+        [],
+        ["ok", "ok", "ok"],
+        [YES, YES, None],
+        True,
+        "ok",
+        None,
+    ],
 )
 def test_any_other_list_or_value_is_no_answer_of_the_api(body: object) -> None:
     """C15: nothing says of each event that it was taken, and to send it again loses nothing."""
