@@ -81,6 +81,9 @@ class Covered:
         if len(found) < _FEW:
             # A line that runs when the module is loaded: by a test only where that test was the first to load it.
             found |= self._of_lines(change.path, self._by_line.get(change.path, {}))
+        if not found:
+            # It runs only when the module is loaded, before the first test.
+            found = {test for test in self._seconds if test.startswith(f"tests/{room}/")} - self._failed
         return self._ordered(found, room, most_seconds)
 
     def _naming(self, constant: str) -> set[str]:

@@ -35,7 +35,7 @@ _HEAVY = (
     "pymysql",
 )
 _HEAVY += ("phonenumbers", "email_validator", "pycountry", "trustme")
-TIMEOUT_SECONDS = 150.0
+TIMEOUT_SECONDS = 400.0
 
 
 @dataclass(frozen=True)
