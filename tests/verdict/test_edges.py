@@ -105,6 +105,11 @@ def test_a_status_in_the_body_says_no_from_400_to_599(status: int, *, says_no: b
     assert isinstance(judged(200, success=True, status=status), Accepted) is not says_no
 
 
+@pytest.mark.parametrize(("status", "verdict"), [(499, Refused), (500, TryAgain), (599, TryAgain)])
+def test_a_status_in_the_body_is_the_servers_trouble_from_500_on(status: int, verdict: type[Verdict]) -> None:
+    assert isinstance(judged(200, success=False, status=status), verdict)
+
+
 def test_what_the_words_say_of_the_account_goes_before_a_status_in_the_body() -> None:
     """402 alone would be the quota."""
     assert isinstance(judged(200, status=402, message="slow down"), TryAgain)

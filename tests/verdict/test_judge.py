@@ -192,6 +192,30 @@ def test_what_is_tried_again_says_whether_it_may_have_been_taken(came: Answer | 
     assert judge(came, events=3) == verdict
 
 
+@pytest.mark.parametrize("failure", [Failure.ADDRESS, Failure.HEADERS, Failure.PROXY_REFUSED])
+def test_a_request_that_cannot_be_made_is_the_settings_fault(failure: Failure) -> None:
+    verdict = judge(failure, events=3)
+    assert isinstance(verdict, Stop)
+    assert (verdict.cause, verdict.error.exit_code) == (failure.value, 2)
+    assert "check destination.url" in (verdict.error.hint or "")
+
+
+def test_a_403_is_refused_for_the_key_unless_others_are_accepted() -> None:
+    verdict = judge(answer({"message": "Forbidden"}, status=403), events=3)
+    assert isinstance(verdict, Refused)
+    assert (verdict.refusal, verdict.stop_at_once) == (Refusal("http_403", "Forbidden"), True)
+    assert verdict.stop is not None
+    assert "one run with destination.batch_size: 1" in (verdict.stop.error.hint or "")
+
+
+def test_stops_of_one_cause_are_equal_whatever_they_say_besides() -> None:
+    """Each answer makes errors of its own; a run that is stopped by all its requests is stopped for one cause."""
+    first, second = (judge(answer({"message": words}, status=404), events=1) for words in ("no", "not found"))
+    assert isinstance(first, Stop)
+    assert isinstance(second, Stop)
+    assert (first.unless_others_pass != second.unless_others_pass, first == second) == (True, True)
+
+
 def test_each_status_of_the_4xx_and_5xx_is_judged_as_the_table_says() -> None:
     """Where the status alone decides; a wrong address must not become ten thousand dead letters."""
     found: dict[str, list[int]] = {}
