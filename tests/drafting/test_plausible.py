@@ -27,6 +27,7 @@ PHONES = [f"06123456{n:02}" for n in range(30)]
         ("birthdate", "date", ["1900-01-01", "2026-02-01", "1980-01-01"], [
             "1 of 3 values lie before 1901 and are left out", "1 of 3 values lie in the future and are left out",
         ]),
+        ("birthdate", "date", ["1901-01-01", "2026-01-31"], []),
         ("phone", "phone", [*PHONES, "06123456789"], ["1 of 31 values are one digit longer than the others"]),
         ("phone", "phone", PHONES, []),
         ("city", "text", ["Utrecht"] * 30, ["all 30 values are the same"]),

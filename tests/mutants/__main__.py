@@ -92,7 +92,7 @@ def main() -> None:
         return
     if options.tests:
         _copy(("tests",), tree)
-    tree = FOLDER / f"tree{share}"  # whose files this process changes
+    tree = FOLDER / "-".join(["tree", str(share), *options.rooms])  # whose files this process changes
     shutil.copytree(FOLDER / "tree", tree, dirs_exist_ok=True)
     paths = [path for name in CORE for path in sorted((tree / "etl" / name).glob("*.py"))]
     found = [change for path in paths for change in changes(path, str(path.relative_to(tree)))]

@@ -38,7 +38,7 @@ def _gather(folder: Path, tree: Path, room: str) -> None:
     rules = folder / f"coverage.{room}.ini"
     rules.write_text(f"[run]\nsource = etl\nrelative_files = true\ndata_file = {folder / f'coverage.{room}'}\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cov=etl", f"--cov-config={rules}"]
-    command += ["--cov-context=test", "--cov-report=", f"--junitxml={folder / f'{room}.xml'}", "--timeout=60"]
+    command += ["--cov-context=test", "--cov-report=", f"--junitxml={folder / f'{room}.xml'}"]
     command += [f"--ignore=tests/{slow}" for slow in SLOW]
     # The compiled files are written here, so that no trial has to compile what it does not change.
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""}

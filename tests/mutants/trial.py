@@ -40,7 +40,7 @@ TIMEOUT_SECONDS = 400.0
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a change: "noticed", "survived", "hung", "no test"; by which test."""
+    """What became of a change: "noticed", "survived", "no test", or "hung": a test took too long; by which test."""
 
     fate: str
     by: str
@@ -97,8 +97,10 @@ def in_changed_file(tree: Path, change: Change, child: Callable[[], None], log: 
         return Trial("hung", "", seconds)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         return Trial("no test", "", seconds)
-    failed = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return Trial("survived" if status == 0 else "noticed", failed[0][:160] if failed else "", seconds)
+    text = log.read_text(errors="replace")
+    failed = [line for line in text.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    fate = "survived" if status == 0 else "hung" if "Failed: Timeout (>" in text else "noticed"
+    return Trial(fate, failed[0][:160] if failed else "", seconds)
 
 
 def failing_unchanged(tree: Path, tests: Collection[str]) -> set[str]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from ctypes import c_float
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
+from etl.mapping.field_rule import FieldRule
+from etl.page import Column
 from etl.transform.closed_list import gender
+from etl.transform.field import Field
+from etl.transform.frame import Frame
 from etl.transform.number import finite
-from etl.transform.problem import RefusedValueError
+from etl.transform.problem import Problem, RefusedValueError, omitted_fields
 from etl.transform.steps import _moment, format_date, round_number, scale_number, truncate
 from etl.transform.value_map import MapRule, value_text
 from etl.transform.zone import LocalTime
@@ -122,3 +127,45 @@ def test_a_text_is_looked_up_as_it_is_before_it_is_without_its_blanks() -> None:
 @pytest.mark.parametrize("value", [9, 9.0, Decimal(9), "9"])
 def test_each_digit_of_iso_5218_is_known(value: object) -> None:
     assert gender().value(value) == "U"
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [(0.1, 0.1), (8_589_973_504.0, 8_589_974_000.0), (123_456.78125, 123_456.78)],
+)
+def test_a_float_of_four_bytes_has_the_fewest_digits_that_mean_it(stored: float, shown: float) -> None:
+    """Six, seven or eight of them."""
+    single = c_float(stored).value
+    assert Frame((Column("c", is_single=True),), [(single,)]).column("c").items == [shown]
+
+
+@pytest.mark.parametrize(("keep_empty", "found"), [(False, ["b", "b", "a"]), (True, [" ", "b", "a"])])
+def test_a_blank_text_gives_way_to_the_next_column_unless_it_is_kept(*, keep_empty: bool, found: list[str]) -> None:
+    frame = Frame((Column("first"), Column("next")), [(" ", "b"), (None, "b"), ("a", "b")])
+    assert frame.first_present(["first", "next"], keep_empty=keep_empty).items == found
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        ({"column": "a"}, "column a"),
+        ({"column": ["a", "b"]}, "column a or b"),
+        ({"parent": "locale"}, "parent column locale"),
+        ({"template": "{a} b"}, "template {a} b"),
+        ({"value": "x"}, "constant"),
+    ],
+)
+def test_a_field_tells_where_its_value_comes_from(rule: dict[str, object], source: str) -> None:
+    field = Field("f", FieldRule.model_validate(rule), type_name="text", kinds={}, zone=LocalTime("UTC"), rejects=True)
+    assert field.source == source
+
+
+def test_a_field_is_omitted_from_events_alone_and_once_from_each() -> None:
+    def problem(row: int, field: str, *, omitted: bool = True) -> Problem:
+        return Problem(row, field, "odd", "", fatal=False, omitted=omitted)
+
+    found = [
+        *(problem(0, "products[0].price"), problem(0, "products[3].price"), problem(1, "products[0].price")),
+        *(problem(2, "gender"), problem(3, "gender", omitted=False), problem(4, "gender")),
+    ]
+    assert omitted_fields(found, invalid={4}) == {("products.price", "odd"): 2, ("gender", "odd"): 1}

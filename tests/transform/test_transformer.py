@@ -273,6 +273,18 @@ def test_what_is_no_product_of_a_json_list_is_a_line_left_out(
     ]
 
 
+def test_products_that_cannot_be_read_are_omitted_where_the_mapping_says_so(
+    make_mapping: MakeMapping, make_page: MakePage
+) -> None:
+    products = {"column": "items", "on_invalid": "omit", "fields": {"id": "sku"}}
+    page = make_page("id items:json", [(1, "[{")])
+    done = Transformer(make_mapping({"userid": "id"}, products=products), page.columns, ())(page)
+    assert [event and event.get("products") for event in done.events] == [None]
+    assert [(one.field, one.code, one.fatal, one.omitted) for one in done.problems] == [
+        ("products", "invalid_products", False, True)
+    ]
+
+
 def test_a_row_may_be_its_own_product(make_mapping: MakeMapping, make_page: MakePage) -> None:
     """A row whose product columns are all empty has no product; constants alone do not make one."""
     fields = {"id": "sku", "name": "title", "quantity": {"value": 1}}

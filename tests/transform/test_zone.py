@@ -118,3 +118,8 @@ def test_the_fast_way_and_the_zone_data_agree(run_field: Callable[..., Any], zon
             else:
                 # The first of the two: fold 0.
                 assert (local, read) == (whole, whole.replace(tzinfo=info).astimezone(UTC))
+
+
+def test_a_time_that_happened_twice_is_taken_in_a_list_without_a_word(run_field: Callable[..., Any]) -> None:
+    outcome = run_field([[datetime(2024, 10, 27, 2, 30)]], "list", kind="list", timezone=AMSTERDAM)
+    assert (outcome.column, outcome.problems) == ([["2024-10-27T02:30:00+02:00"]], [])
