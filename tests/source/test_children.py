@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import pytest
@@ -227,3 +228,24 @@ def test_blanks_behind_a_text_match_a_padded_one_all_the_same(
     with opened(postgresql_url, child=child) as source:
         (page,) = source.pages(Window())
         assert lines_of(page) == {(1,): [1, 2], (2,): [3]}
+
+
+@pytest.mark.parametrize("spelt", ["same", "other"])
+def test_children_have_one_room_however_many_statements_read_them(sqlite_url: str, spelt: str) -> None:
+    """Also those of keys that only the database matches, which are read twice."""
+    run_sql(
+        sqlite_url,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, cart TEXT)",
+        "CREATE TABLE order_lines (cart TEXT COLLATE NOCASE, sku TEXT)",
+    )
+    insert(sqlite_url, "t", [{"id": n, "cart": f"c{n}"} for n in range(2)])
+    insert(sqlite_url, "order_lines", [{"cart": f"{'c' if spelt == 'same' else 'C'}{n}", "sku": "x"} for n in range(2)])
+    child = ChildPlan("order_lines", (("cart", "cart"),), (), ("sku",))
+    with opened(sqlite_url, child=child, columns=("cart",)) as source:
+        reader = source.parts.children
+        assert reader is not None
+        reader._matching.most_keys = 1
+        rows = [tuple(row) for page in source.pages(Window()) for row in page.rows]
+        one = bisect_left(range(10_000), 1, key=lambda most: reader.of(rows[:1], most_bytes=most) is not None)
+        both = bisect_left(range(10_000), 1, key=lambda most: reader.of(rows, most_bytes=most) is not None)
+    assert (one > 0, both) == (True, 2 * one), "the least room in which they are read"
