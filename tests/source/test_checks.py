@@ -12,6 +12,8 @@ import pytest
 from etl.errors import SourceFailed, SourceMismatch, UsageProblem
 from etl.page import Window
 from etl.source.parts import Finding
+from etl.source.plan import ChildPlan
+from etl.source.relation import Relation
 from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql
 
 UUIDS = ["f47ac10b-58cc-4372-a567-0e02b2c3d479", "0b9c2f0e-7f0f-4f4e-8a35-6f7f1f1b2c3d"]
@@ -298,3 +300,27 @@ def test_no_row_without_a_cursor_is_none(database_url: str, column: str, on_null
     run_sql(database_url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, n {column})", "INSERT INTO t VALUES (1, 1)")
     with opened(database_url, cursor_field="n", on_null_cursor=on_null_cursor) as source:
         assert (source.check_null_cursors(), source.null_cursors()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "words"),
+    [
+        (None, {}, "of no declared type"),
+        ("integer", {}, "of kind integer"),
+        ("integer", {"x": "BIGINT"}, "BIGINT"),
+    ],
+)
+def test_a_columns_type_has_the_databases_name_or_else_ours(kind: str | None, declared: Any, words: str) -> None:
+    assert Relation("t", {"x": kind}, declared=declared).type_name("x") == words
+
+
+def test_a_match_of_two_types_is_refused_with_how_to_compare_them(postgresql_url: str) -> None:
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id integer PRIMARY KEY, cart integer)",
+        "CREATE TABLE lines (cart text, sku text)",
+    )
+    child = ChildPlan("lines", (("cart", "cart"),), (), ("sku",))
+    with opened(postgresql_url, child=child, columns=("cart",)) as source:
+        (refused,) = [one for one in source.preflight() if one.level == "error"]
+        assert (refused.path, (refused.hint or "")[:27]) == ("products.match", "compare columns of one type")

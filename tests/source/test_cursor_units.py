@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from etl.errors import SourceMismatch, UsageProblem
 from etl.page import Position
+from etl.source.cursor import CursorDomain
 from tests.source.tables import DATETIME, dialect_of, everything, insert, keys_of, opened, positions_of, run_sql
 
 TEXT = {"sqlite": "TEXT", "postgresql": "text", "mysql": "VARCHAR(40)"}
@@ -224,3 +226,17 @@ def test_what_is_no_number_is_held_and_ends_no_later_change(
         run_sql(postgresql_url, f"INSERT INTO t VALUES (9, {later})")
         windows = source.windows(checkpoint, source.upper_bound())
         assert keys_of([page for window in windows for page in source.pages(window)])[-1] == (9,)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "cut"),
+    [
+        (timedelta(minutes=1), {"second": 0, "microsecond": 0}),
+        (timedelta(seconds=1), {"microsecond": 0}),
+        (timedelta(milliseconds=1), {"microsecond": 123_000}),
+    ],
+)
+def test_an_instant_is_cut_to_what_the_column_tells_apart(granularity: timedelta, cut: Any) -> None:
+    domain = CursorDomain("at", "datetime", ZoneInfo("UTC"), granularity=granularity)
+    instant = datetime(2024, 1, 31, 10, 20, 30, 123456, tzinfo=UTC)
+    assert domain.at(instant) == instant.replace(tzinfo=None, **cut)

@@ -43,3 +43,13 @@ def test_a_server_locks_for_all_hosts(postgresql_url: str, clock: SteppingClock)
     assert caught.value.message == (
         "customers is already at work: process 4711 on another, since 2026-05-04T12:00:00+00:00"
     )
+
+
+def test_a_lock_that_is_given_back_takes_no_other_mappings_name(postgresql_url: str, clock: SteppingClock) -> None:
+    with open_state(postgresql_url, clock=clock, write=True) as store, store.mapping("orders").lock("run"):
+        with store.mapping("customers").lock("run"):
+            pass
+        engine = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT count(*) FROM etl_holder").scalar_one()
+    assert found == 1

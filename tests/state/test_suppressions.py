@@ -76,3 +76,13 @@ def test_with_a_row_it_is_erased_which_earlier_runs_sent_it(store: StateStore) -
     state.erasing.erase([(1,)])
     assert [len(state.memory.earlier_runs((key,))) for key in (1, 2)] == [0, 2]
     assert [state.erasing.knows((key,)) for key in (1, 2)] == [False, True]
+
+
+def test_who_was_forgotten_in_an_account_stays_so_where_the_mapping_is_adopted_by_another(store: StateStore) -> None:
+    state = store.mapping("customers")
+    state.confirm_fingerprint({"table": "t", "account": "1"})
+    state.settle(settled([event(state, 1)], upto=1), track="run", run_no=0)
+    ours = store.suppressions("1")
+    ours.add(ours.hashes(["u:7"]), now=NOON)
+    state.binding.adopt({"table": "t", "account": "2"})
+    assert store.suppressions("2").among([("u:7",), ("u:8",)]) == {0}
