@@ -329,3 +329,11 @@ def test_a_source_that_cannot_be_opened_leaves_no_connection_behind(postgresql_u
         sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         assert connection.exec_driver_sql(sql).scalar() == 0
     assert error.value.exit_code == 2
+
+
+def test_a_server_is_another_process_and_a_file_is_none(sqlite_url: str, postgresql_url: str) -> None:
+    """So that a run reads ahead while the server works."""
+    for url, remote in ((sqlite_url, False), (postgresql_url, True)):
+        run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        with opened(url) as source:
+            assert source.remote is remote

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from etl.errors import MappingLocked
 from etl.state.lock import lock_path
 from etl.state.store import open_state
-from tests.state.filling import NOON, SteppingClock
+from etl.state.trouble import explain
+from tests.state.filling import NOON, SteppingClock, letter
 
 
 def test_a_holder_on_another_host_is_named_with_a_warning(path: Path, clock: SteppingClock) -> None:
@@ -53,3 +54,34 @@ def test_a_lock_that_is_given_back_takes_no_other_mappings_name(postgresql_url: 
         with engine.connect() as connection:
             found = connection.exec_driver_sql("SELECT count(*) FROM etl_holder").scalar_one()
     assert found == 1
+
+
+def test_the_note_beside_the_state_tells_the_newest_stamp_of_a_run(path: Path, clock: SteppingClock) -> None:
+    """A state that is restored while the run lies dead shows by it that it never gave the stamp."""
+    with open_state(str(path), clock=clock, write=True) as store:
+        state = store.mapping("customers")
+        with state.lock("run"):
+            state.start_run(run_id="r1", command="run", before=None)
+            for _ in range(2):
+                stamp = state.next_stamp()
+                noted = state.locks.noted_run()
+                assert noted is not None
+                assert noted.stamp == stamp
+
+
+def test_mappings_are_named_in_order(path: Path, clock: SteppingClock) -> None:
+    with open_state(str(path), clock=clock, write=True) as store:
+        for name in ("b", "c", "a"):
+            store.mapping(name).bury([letter((1,))])
+        assert store.names() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (None, ("NoneType", "check that the server can be reached and that the URL is right")),
+        (OSError(13, "Permission denied"), ("Permission denied", "check the path, its owner and its permissions")),
+    ],
+)
+def test_what_is_not_known_better_is_told_with_what_to_check(error: Exception | None, told: tuple[str, str]) -> None:
+    assert explain(error) == told

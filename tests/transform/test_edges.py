@@ -14,6 +14,7 @@ from etl.page import Column
 from etl.transform.closed_list import gender
 from etl.transform.field import Field
 from etl.transform.frame import Frame
+from etl.transform.moment import parse_date
 from etl.transform.number import finite
 from etl.transform.problem import Problem, RefusedValueError, omitted_fields
 from etl.transform.steps import _moment, format_date, round_number, scale_number, truncate
@@ -169,3 +170,16 @@ def test_a_field_is_omitted_from_events_alone_and_once_from_each() -> None:
         *(problem(2, "gender"), problem(3, "gender", omitted=False), problem(4, "gender")),
     ]
     assert omitted_fields(found, invalid={4}) == {("products.price", "odd"): 2, ("gender", "odd"): 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2024-01-31", date(2024, 1, 31)),
+        ("31-01-2024", date(2024, 1, 31)),
+        (" 20240131 ", date(2024, 1, 31)),
+        ("20241201", date(2024, 12, 1)),
+    ],
+)
+def test_a_date_is_read_to_its_last_digit(text: str, day: date) -> None:
+    assert parse_date(text) == day
