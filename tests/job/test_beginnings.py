@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl.host.system_clock import SystemClock
 from etl.job.retry import send_keys
-from etl.job.start import REFRESH, Limits
+from etl.job.start import REFRESH, Limits, RunOptions
 from etl.state.store import open_state
 from tests.job.nights import Nights
 from tests.servers.scripted_server import ScriptedServer
@@ -80,3 +81,15 @@ def test_only_a_run_of_the_night_ends_the_nights_in_which_rows_failed_alone(
                 nights._open(lambda context: send_keys(context, [(2,)], run_id="keys"))
         with open_state(nights.state, clock=nights.clock, write=True) as store:
             assert bool(store.mapping("people").lone._noted()) is not forgets
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ({}, ()),
+        ({"start_from": "now"}, ("--start-from", "now")),
+        ({"full_refresh": True}, ("--full-refresh",)),
+    ],
+)
+def test_where_a_run_begins_is_told_as_its_arguments(options: Any, arguments: tuple[str, ...]) -> None:
+    assert RunOptions("r1", **options).as_arguments == arguments

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from etl.books import Books
@@ -19,6 +21,7 @@ from etl.errors import (
     UsageProblem,
 )
 from etl.job.outcome import Forecast, Outcome, WindowForecast
+from tests.source.tables import insert, run_sql
 
 
 @pytest.mark.parametrize(
@@ -87,3 +90,17 @@ def test_a_summary_holds_what_applies_and_nothing_else() -> None:
             "windows": [{"label": "[1, 2)", "rows": 6, "events": 5, **NO_COUNTS}],
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("destination", "requests"),
+    [("batch_size: 2", 3), ("batch_size: 5", 1), ("batch_size: 5, max_batch_bytes: 1024", 3)],
+)
+def test_a_forecast_fills_requests_by_events_and_by_bytes(
+    sqlite_url: str, make_job: Any, destination: str, requests: int
+) -> None:
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT, name TEXT)")
+    insert(sqlite_url, "t", [{"id": n, "at": "2024-01-01 00:00:00", "name": "x" * 400} for n in range(5)])
+    job = make_job(sqlite_url, fields="userid: {column: id, type: text}, firstname: name", destination=destination)
+    forecast = job.forecast("beginning").forecast
+    assert (forecast.events, forecast.requests) == (5, requests)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from etl.errors import MappingLocked
 from etl.state.lock import lock_path
-from etl.state.store import open_state
+from etl.state.store import StateStore, open_state
 from etl.state.trouble import explain
 from tests.state.filling import NOON, SteppingClock, letter
 
@@ -69,11 +69,10 @@ def test_the_note_beside_the_state_tells_the_newest_stamp_of_a_run(path: Path, c
                 assert noted.stamp == stamp
 
 
-def test_mappings_are_named_in_order(path: Path, clock: SteppingClock) -> None:
-    with open_state(str(path), clock=clock, write=True) as store:
-        for name in ("b", "c", "a"):
-            store.mapping(name).bury([letter((1,))])
-        assert store.names() == ["a", "b", "c"]
+def test_mappings_are_named_in_order(store: StateStore) -> None:
+    for name in ("b", "c", "a"):
+        store.mapping(name).bury([letter((1,))])
+    assert store.names() == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
