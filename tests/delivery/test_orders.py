@@ -246,3 +246,10 @@ def test_a_request_keeps_to_the_byte(max_batch_bytes: int, taken: int, *, busy: 
     assert batch is not None
     assert [item.seq for item in batch.events] == [2, 3, 4][:taken]
     assert len(envelope([item.body for item in batch.events])) <= max_batch_bytes
+
+
+def test_a_request_of_a_size_that_was_accepted_is_not_too_large() -> None:
+    lanes = Lanes(batch_size=10, max_batch_bytes=10_000)
+    lanes.size_accepted(500)
+    lanes.size_accepted(100)
+    assert [lanes.is_news_of_size(size, alone=False) for size in (500, 501)] == [False, True]

@@ -130,6 +130,8 @@ CASES = (
     ("x", "scale(2)", None, "!not_a_number"),
     (True, "scale(2)", None, "!step_failed"),
     (b"\x0f\xa9", "hex", None, "0fa9"),
+    (b"\x0f\xa9", "hex", "text", "0fa9"),
+    (date(2024, 1, 31), "date('%d %m')", "text", "31 01"),
     (UUID(int=1), "hex", None, "0" * 31 + "1"),
     ("x", "hex", None, "!step_failed"),
     ("bad\x00", "replace('\x00', '')", None, "bad"),

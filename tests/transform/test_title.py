@@ -100,3 +100,8 @@ def test_no_word_of_mixed_case_changes_and_no_text_grows(text: str) -> None:
 @given(st.text(alphabet=string.ascii_letters + " '-."))
 def test_it_is_settled_after_one_time(text: str) -> None:
     assert title(title(text)) == title(text)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("d'", "D'"), ("d'a", "D'A"), ("'s", "'s"), ("x", "X")])
+def test_the_shortest_words_with_an_apostrophe(text: str, wanted: str) -> None:
+    assert title(text) == wanted
