@@ -235,3 +235,19 @@ def test_of_two_doubts_only_the_answered_one_is_tidied_away(
         begun(next_run, "r3")
         assert next_run._database.rows("SELECT count(*) FROM etl_doubt")[0][0] == 1
         assert (next_run.in_doubt((1,)), next_run.in_doubt((2,))) == (False, True)
+
+
+def test_a_page_that_is_settled_ends_no_doubt_of_another(
+    location: str, state: MappingState, clock: SteppingClock
+) -> None:
+    run_no = begun(state)
+    before = [read(state, number, b"A") for number in (1, 2)]
+    accepted(state, run_no, *before)
+    later = [read(state, number, b"B") for number in (1, 2)]
+    for one in later:
+        state.doubt([one.ledger_key], stamp=one.stamp)
+    accepted(state, run_no, pages=(later[0].stamp,))
+    with open_state(location, clock=clock, write=True) as store:
+        next_run = store.mapping("customers")
+        begun(next_run, "r2")
+        assert [sure(next_run, one) for one in before] == [SURE, OTHER]

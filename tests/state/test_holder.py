@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from etl.errors import MappingLocked
-from etl.state.lock import lock_path
-from etl.state.store import StateStore, open_state
+from etl.state.lock import Holder, _may_live, host_name, lock_path
+from etl.state.store import StateStore, open_state, state_exists
 from etl.state.trouble import explain
 from tests.state.filling import NOON, SteppingClock, letter
 
@@ -84,3 +86,22 @@ def test_mappings_are_named_in_order(store: StateStore) -> None:
 )
 def test_what_is_not_known_better_is_told_with_what_to_check(error: Exception | None, told: tuple[str, str]) -> None:
     assert explain(error) == told
+
+
+def test_looking_whether_a_holder_lives_does_it_no_harm() -> None:
+    """SIGHUP would end it."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert _may_live(Holder(process.pid, host_name(), NOON))
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.2)
+        process.communicate(b"\n", timeout=30)
+    assert process.returncode == 0
+    assert not _may_live(Holder(process.pid, host_name(), NOON))
+
+
+def test_a_state_is_there_where_its_file_is(path: Path) -> None:
+    assert not state_exists(str(path))
+    with open_state(str(path), clock=SteppingClock(), write=True):
+        pass
+    assert state_exists(str(path))
+    assert state_exists("postgresql://host/db"), "of a server that is not known"
