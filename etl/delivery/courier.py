@@ -26,7 +26,7 @@ from etl.delivery.lanes import Lanes
 from etl.delivery.retry import Patience, nothing_else_accepted
 from etl.delivery.settings import CourierSettings, CourierTally
 from etl.delivery.settlement import AdmittedPage, Prefix, RejectedEvent, Settlement
-from etl.delivery.slot import Request, Slot, oldest_unsettled
+from etl.delivery.slot import Request, Slot, oldest_unsettled, unanswered
 from etl.delivery.throttle import Budget
 from etl.errors import EtlError
 from etl.event.event import Event
@@ -91,9 +91,9 @@ class Courier:
         return not (self._endings.open or self._slots or self._prefix or self._handed_out)
 
     @property
-    def all_answered(self) -> bool:
-        """Whether the fate of every event that left is certain and recorded."""
-        return not (self._slots or self._handed_out)
+    def unanswered(self) -> list[Event] | None:
+        """The events that left and have no certain fate, or none that is recorded; None: of all it is recorded."""
+        return unanswered(self._slots, self._handed_out) if self._slots or self._handed_out else None
 
     @property
     def held_up(self) -> bool:

@@ -21,6 +21,7 @@ from etl.verdict.judge import Partly, Refusal, Refused
 
 if TYPE_CHECKING:
     from etl.delivery.blame import Trouble
+    from etl.delivery.settlement import Settlement
 
 
 V = TypeVar("V")
@@ -304,6 +305,12 @@ class Slot:
     def piece_bytes(self, at: int) -> int:
         """How many bytes a request with piece number `at` has."""
         return len(envelope([event.body for event in self.pieces[at].events]))
+
+
+def unanswered(slots: Iterable[Slot], being_recorded: Iterable[tuple[Settlement, object]]) -> list[Event]:
+    """The events in `slots` that have no certain end, and those that were accepted and are only being recorded."""
+    answered = [event for settlement, _ in being_recorded for event in settlement.accepted]
+    return answered + [event for slot in slots for piece in slot.pieces for event in piece.events]
 
 
 def oldest_unsettled(slots: Iterable[Slot], waiting: int | None) -> int | None:

@@ -100,11 +100,6 @@ class Delivery:
         # When the loop's own thread looks again, on the monotonic clock.
         self._looks_at = 0.0
 
-    @property
-    def all_answered(self) -> bool:
-        """Whether the fate of every event that left is certain and recorded."""
-        return self._line.courier.all_answered and self._in_flight == 0
-
     def stop(self, error: EtlError) -> None:
         """Ask for a clean end whose outcome is `error`. Safe from any thread, and in a signal handler."""
         self._turns.leave(StopRequest(error))

@@ -181,7 +181,7 @@ class JobState(Ledger, Doubts, OpenLetters, Protocol):
     def settle(self, settlement: Settlement, *, track: str, run_no: int) -> Sequence[Event]:
         """Record what became certain in one transaction.
 
-        Returns the events that a newer version had overtaken; they are open dead letters already.
+        Returns the events that another version may have overtaken; they are open dead letters already.
         """
 
     def bury(self, dead_letters: Iterable[DeadLetter], *, tried_again: bool) -> None:
@@ -347,8 +347,8 @@ class RunState(JobState, DeadLetters, Protocol):
     def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
         """Open a run's record; returns its number."""
 
-    def finish_run(self, run_no: int, summary: dict[str, object], *, all_answered: bool) -> None:
-        """Close a run's record. all_answered: False while the fate of an event that left is unknown."""
+    def finish_run(self, run_no: int, summary: dict[str, object], *, unanswered: list[Event] | None) -> None:
+        """Close a run's record. unanswered: the events that left and whose fate is unknown; None: there is none."""
 
     def begin_anew(self, track: str, *, run_id: str) -> None:
         """Begin a full refresh: the checkpoint goes to the beginning, and what was accepted so far counts for nothing.

@@ -14,6 +14,7 @@ from etl.books import Books
 from etl.clock import Clock
 from etl.delivery.courier import Courier
 from etl.errors import EtlError, GuardTripped, StateUnusable, StoppedEarly
+from etl.event.event import Event
 from etl.event.hashes import hashers
 from etl.host.refusal import refusal_of
 from etl.job.encoder import Encoder
@@ -163,11 +164,12 @@ def do(
     _warn_of_an_older_state(context)
     run_no = context.state.start_run(run_id=job.run_id, command=job.command, before=checkpoint_dict(before))
     ledger = context.mapping.resend == "changed"
+    courier = context.courier()
     delivery = Delivery(
         Line(
             source=job.pages,
             prepare=context.preparer(compare=job.compare, letters=not job.tries_again, leaves=True),
-            courier=context.courier(),
+            courier=courier,
             state=context.state,
             suppressions=context.suppressions,
             fuse=job.fuse or context.fuse,
@@ -216,17 +218,19 @@ def do(
         rows_gone=job.rows_gone(),
     )
     now = context.clock.utc_now()
-    return _recorded(context, job, run_no, outcome, all_answered=delivery.all_answered).ended(now)
+    return _recorded(context, job, run_no, outcome, unanswered=courier.unanswered).ended(now)
 
 
-def _recorded(context: RunContext, job: Job, run_no: int, outcome: Outcome, *, all_answered: bool) -> Outcome:
+def _recorded(
+    context: RunContext, job: Job, run_no: int, outcome: Outcome, *, unanswered: list[Event] | None
+) -> Outcome:
     # A state that fails at the end must not hide what was sent.
     try:
         checkpoint = context.state.checkpoint(job.track)
         position = None if checkpoint is None else checkpoint.position
         moment = None if position is None or position.cursor is None else context.source.instant(position.cursor)
         outcome = replace(outcome, checkpoint=checkpoint, checkpoint_at=moment)
-        context.state.finish_run(run_no, outcome.to_keep(), all_answered=all_answered)
+        context.state.finish_run(run_no, outcome.to_keep(), unanswered=unanswered)
         if job.as_mapped and outcome.outcome == "done":
             context.state.mapped.record(mapped_parts(context.mapping))
         if job.whole and outcome.outcome == "done" and outcome.partial is None:

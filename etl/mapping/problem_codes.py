@@ -183,7 +183,7 @@ _ANSWERS = {
         "compare with the account; `retry` sends them again, which may repeat some",
     ),
     "overtaken": ProblemCode(
-        "an older version of the row was accepted after a newer one, so the receiver may hold the older one",
+        "a backfill and a run sent two versions of the row at the same time, so the receiver may hold the older one",
         "`retry` sends the row as it is now",
     ),
     "dead_letter": ProblemCode(

@@ -5,6 +5,9 @@ that dies, or an answer that is lost, never makes the ledger sure of an older ev
 in the ledger is of an earlier reading than what stands here: the acceptance of a later event ends the doubt.
 
 A key without an entry needs none: its row is sent whatever it holds.
+
+What one run records while another is at work stands here in the name of that other run, which may have read any of
+these rows earlier, and send it yet. So it sees what was recorded while an event of its own was under way.
 """
 
 from __future__ import annotations
@@ -62,6 +65,20 @@ class Doubts:
                 by_stamp[event.stamp].append(event.ledger_key)
         for stamp, keys in by_stamp.items():
             self.add(transaction, NO_RUN, stamp, keys)
+
+    def crossed(self, transaction: Transaction, run_no: int, events: Iterable[Event]) -> list[Event]:
+        """Those of `events` of run `run_no` of whose key another run recorded something since they were read."""
+        by_key = {event.ledger_key: event for event in events}
+        if not by_key:
+            return []
+        sql = "SELECT stamp, keys FROM etl_doubt WHERE mapping_id = ? AND run_no = ? AND stamp > ?"
+        oldest = min(event.stamp for event in by_key.values())
+        found: dict[bytes, Event] = {}
+        for stamp, packed in transaction.rows(sql, (self._mapping_id, run_no, oldest)):
+            if stamp not in self._own:
+                keys = by_key.keys() & _unpacked(bytes(packed))
+                found |= {key: by_key[key] for key in keys if by_key[key].stamp < stamp}
+        return list(found.values())
 
     def run_ended(self, transaction: Transaction, run_no: int) -> None:
         """Run `run_no` has nothing on its way any more, so that nothing is in doubt because of it."""

@@ -29,7 +29,7 @@ from etl.state.lone_failures import LoneFailures
 from etl.state.mapped import Mapped
 from etl.state.memory import Memory
 from etl.state.runs import EARLIER_KEPT, KEPT, RunRecord, Runs, track_of
-from etl.state.settling import Settled, Settling
+from etl.state.settling import Recorder, Settled, Settling
 
 
 class MappingState:
@@ -136,17 +136,12 @@ class MappingState:
     def settle(self, settlement: Settled, *, track: str, run_no: int) -> list[Event]:
         """Record what became certain, in one transaction: ledger, doubts, dead letters, the checkpoint of `track`.
 
-        Returns the accepted events that are older than what the ledger holds of their key: the receiver may now have
-        the older version, so they are open dead letters `overtaken` already, and `retry` sends the row as it is then.
-        Raises `StateUnusable`; then nothing of it was recorded.
+        Returns those whose place in the receiver's order is unknown, open dead letters `overtaken` by now. Raises
+        `StateUnusable`; then nothing of it was recorded.
         """
         self._assert_writable()
         with self._database.transaction("save progress in") as transaction:
-            overtaken = self._settling.settle(transaction, settlement, run_no, self._run_id(run_no))
-            # Another run of this mapping that is at work now may have read any of these rows earlier, and send it yet.
-            keys = {event.ledger_key for event in settlement.accepted if event.ledger_key}
-            for other in self.history.at_work(transaction, run_no, self._run_beside) if keys else ():
-                self._doubts.add(transaction, other, self._next_stamp(transaction), keys)
+            overtaken = self._settling.settle(transaction, settlement, self._recorder(transaction, run_no))
             self.answers.record(transaction, settlement.answers, track=track, run_no=run_no)
             if settlement.position is not None:
                 self._checkpoints.set(transaction, track, settlement.position, self._run_id(run_no))
@@ -258,24 +253,25 @@ class MappingState:
             if self.forgotten_run() is not None:
                 # What was sent since the backup is not known: an older event of the ledger may have been replaced.
                 self._distrust(transaction)
-            if keys := self._doubts.keys(transaction):
-                self._doubts.tidy(transaction, self._ledger.stamps(keys, transaction))
-        self._run_ids[run_no] = run_id
-        self._run_no = run_no
+        self._run_ids[run_no], self._run_no = run_id, run_no
         self._run_beside = self.history.beside(run_no, track_of(command), self.holder)
+        if self._run_beside is None:  # what it has under way may get its entry yet
+            self._settling.tidy(self._database)
         self._note(run_no, self._stamp())
         return run_no
 
-    def finish_run(self, run_no: int, summary: Mapping[str, object], *, all_answered: bool = True) -> None:
+    def finish_run(self, run_no: int, summary: Mapping[str, object], *, unanswered: list[Event] | None = None) -> None:
         """Close a run's record with its summary.
 
-        all_answered: False while the fate of an event that left is unknown; then what is in doubt stays so.
+        unanswered: the events that left and whose fate is unknown; None: there is none. Else what is in doubt stays so.
         """
         self._assert_writable()
         with self._database.transaction("record a run in") as transaction:
             self.history.finish(transaction, run_no, summary)
-            if all_answered:
+            if unanswered is None:
                 self._doubts.run_ended(transaction, run_no)
+            else:
+                self._settling.leave_open(transaction, unanswered, self._recorder(transaction, run_no))
         sent = summary.get("sent")
         self._note(run_no, self._stamp(), sent=sent if isinstance(sent, int) else 0)
 
@@ -391,10 +387,13 @@ class MappingState:
         sql = "UPDATE etl_mapping SET stamp = stamp + 1 WHERE mapping_id = ? RETURNING stamp"
         return int(transaction.rows(sql, (self.mapping_id,))[0][0])
 
+    def _recorder(self, transaction: Transaction, run_no: int) -> Recorder:
+        others = self.history.overlapping(transaction, run_no, self._run_beside)
+        # Before anything is read: a server lets no other run record anything from here to the transaction's end.
+        return Recorder(run_no, self._run_id(run_no), others, self._next_stamp(transaction) if others else 0)
+
     def _run_id(self, run_no: int) -> str:
-        if run_no not in self._run_ids:
-            self._run_ids[run_no] = self.history.run_id(run_no)
-        return self._run_ids[run_no]
+        return self._run_ids.get(run_no) or self._run_ids.setdefault(run_no, self.history.run_id(run_no))
 
     def _assert_writable(self) -> None:
         assert self._writable, "the state was opened for reading only"

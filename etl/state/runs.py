@@ -121,11 +121,11 @@ class Runs:
         running = [each.run_no for each in _records(rows, holder) if each.outcome == "running"]
         return running[0] if running else None
 
-    def at_work(self, transaction: Transaction, run_no: int, beside: int | None) -> list[int]:
-        """Of the run `beside` and those that began after `run_no`, the ones that have not ended, or died since."""
-        sql = "SELECT run_no FROM etl_run WHERE mapping_id = ? AND run_no >= ? AND finished_at IS NULL"
+    def overlapping(self, transaction: Transaction, run_no: int, beside: int | None) -> dict[int, bool]:
+        """The run `beside` and those that began after `run_no`: of each whether it has not ended, or died since."""
+        sql = "SELECT run_no, finished_at IS NULL FROM etl_run WHERE mapping_id = ? AND run_no >= ?"
         rows = transaction.rows(sql, (self._mapping_id, run_no if beside is None else beside))
-        return [int(found) for (found,) in rows if found > run_no or found == beside]
+        return {int(found): bool(no_end) for found, no_end in rows if found > run_no or found == beside}
 
     def knows(self, run_id: str) -> bool:
         """Whether there is a record of the run `run_id`."""

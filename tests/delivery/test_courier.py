@@ -248,4 +248,4 @@ def test_a_request_of_which_nothing_is_left_frees_its_place() -> None:
     settlement = courier.settlement()
     assert settlement is not None
     courier.committed(settlement)
-    assert (courier.idle, courier.tally.requests, courier.all_answered) == (True, 0, True)
+    assert (courier.idle, courier.tally.requests, courier.unanswered) == (True, 0, None)

@@ -264,7 +264,7 @@ class Process:
             self.state.end_anew(REFRESH)
         if error is None and self.command == "run":
             self.state.real.lone.forget()
-        self.state.finish_run(self._run_no, {"outcome": "done"}, all_answered=self.delivery.all_answered)
+        self.state.finish_run(self._run_no, {"outcome": "done"}, unanswered=self.courier.unanswered)
         self.over = True
         self.error = error
         books.close()

@@ -125,8 +125,8 @@ class ProcessState:
     def start_run(self, *, run_id: str, command: str, before: Mapping[str, object] | None) -> int:
         return self._guarded("start_run", lambda: self.real.start_run(run_id=run_id, command=command, before=before))
 
-    def finish_run(self, run_no: int, summary: Mapping[str, object], *, all_answered: bool) -> None:
-        self._guarded("finish_run", lambda: self.real.finish_run(run_no, summary, all_answered=all_answered))
+    def finish_run(self, run_no: int, summary: Mapping[str, object], *, unanswered: list[Event] | None) -> None:
+        self._guarded("finish_run", lambda: self.real.finish_run(run_no, summary, unanswered=unanswered))
 
     def next_stamp(self) -> int:
         return self.real.next_stamp()

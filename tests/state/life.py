@@ -104,7 +104,7 @@ def a_page_of_which_an_answer_is_missing(life: Life) -> object:
 
 
 def end_of_a_run_without_all_answers(life: Life) -> None:
-    life.state.finish_run(life.run_no, {"outcome": "stopped", "sent": 5}, all_answered=False)
+    life.state.finish_run(life.run_no, {"outcome": "stopped", "sent": 5}, unanswered=[])
 
 
 def begin_the_next_run(life: Life) -> object:

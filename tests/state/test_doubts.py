@@ -85,7 +85,7 @@ def test_the_end_of_a_run_ends_its_doubts_only_when_every_answer_came(
 ) -> None:
     """A clean stop while a request is out leaves its events uncertain."""
     dead_with_a_doubt(state)
-    state.finish_run(state._run_no or 0, {"outcome": "stopped"}, all_answered=all_answered)
+    state.finish_run(state._run_no or 0, {"outcome": "stopped"}, unanswered=None if all_answered else [])
     assert state.in_doubt((1,)) is not all_answered
 
 
