@@ -201,3 +201,12 @@ def test_the_nights_after(desk: Any, cron: Cron) -> None:
     code, runs = morning(desk)
     assert (code, codes(runs)[0], runs[0]["summary"]["sent"]) == (0, ("done", 0), 5)
     assert desk.stats()["accepted"] == before + 149 + 5
+
+    # The eighth: a variable is not set, so that nothing begins. The morning knows it, until a night begins again.
+    right = desk.mapping.read_text()
+    desk.mapping.write_text(right.replace("${API_KEY}", "${NOT_SET}"))
+    assert "ended with exit code 2" in cron.night()
+    assert morning(desk)[0] == 3
+    desk.mapping.write_text(right)
+    assert cron.night() == ""
+    assert morning(desk)[0] == 0
