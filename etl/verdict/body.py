@@ -20,7 +20,10 @@ _THERE_ALREADY = ("unchanged", "unmodified", "existing", "duplicates")
 # What holds no number but that of events.
 NUMBERS_OF_EVENTS = (*COUNTS, *_ACCEPTED, *_THERE_ALREADY, "errors", "failed", "rejected")
 _NO = frozenset(
-    ("error", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "nok", "ko", "exception")
+    (
+        *("error", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "exception"),
+        *("false", "no", "nok", "ko", "not ok", "not_ok", "notok", "unsuccessful"),
+    )
 )
 _EMPTY = (None, "", False)
 _NOTHING = frozenset(("", "0", "false", "none", "null", "nil", "no error", "no errors", "ok", "success", "n/a", "-"))
@@ -44,7 +47,7 @@ _OBJECTIONS = (
 )
 _YES_OR_NO = {
     **dict.fromkeys(("true", "1", "yes", "ok", "success"), True),
-    **dict.fromkeys(("false", "0", "no", *_NO), False),
+    **dict.fromkeys(("0", *_NO), False),
 }
 # What a list of errors is called where the status says that it is one.
 _DETAILS = ("detail", "details", "violations", "messages")
@@ -54,7 +57,11 @@ _WRAPPERS = ("data", "result", "response")
 _RESULTS = "results"
 _ENTRIES = (*_WRAPPERS, _RESULTS, "responses", "events", "items")
 _WORDS = ("status", "result", "outcome", "state")
-_READ = ("success", "ok", "code", *_WORDS, *_OBJECTIONS, *COUNTS, *_ACCEPTED, *_THERE_ALREADY)
+_SUCCESS = ("success", "ok", "succeeded", "successful", "is_success", "issuccess", "is_ok", "isok")
+_HAS_ERRORS = ("has_errors", "haserrors", "has_error", "haserror")
+# False for an event that is there already, but where nothing else is said a no.
+_PERHAPS_TAKEN = ("inserted", "verified", "processed")
+_READ = (*_SUCCESS, "code", *_WORDS, *_HAS_ERRORS, *_OBJECTIONS, *COUNTS, *_ACCEPTED, *_THERE_ALREADY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,10 @@ def _read(whole: Mapping[str, object]) -> Body:
     whole = {name.lower(): value for name, value in whole.items()}
     counts = _counts(whole, COUNTS) or _counts(whole, _ACCEPTED)[:1]
     counts += _counts(whole, _THERE_ALREADY) if counts else []
-    said = [one for one in (yes_or_no(whole.get(name)) for name in ("success", "ok")) if one is not None]
+    said = [one for one in (yes_or_no(whole.get(name)) for name in _SUCCESS) if one is not None]
+    said += [False for name in _ACCEPTED if _is_no(whole.get(name))]
+    if not said and not counts and not any(whole.get(name) is True for name in COUNTS):
+        said = [False for name in _PERHAPS_TAKEN if _is_no(whole.get(name))]
     name, errors = _objection(whole)
     if name is None and isinstance(errors, list):
         # Its entries speak of one event each, of those that do not say no as well.
@@ -217,11 +227,18 @@ def _refused_entries(entries: object) -> list[object] | None:
 
 def _says_no(whole: Mapping[str, object]) -> bool:
     code = whole.get("code")
-    words = [value.strip().casefold() for value in map(whole.get, _WORDS) if isinstance(value, str)]
-    if not _NO.isdisjoint(words):
+    if any(map(_is_no, map(whole.get, _WORDS))) or any(map(_has_errors, map(whole.get, _HAS_ERRORS))):
         return True
     word = code.strip().upper() if isinstance(code, str) else ""
     return _status_inside(whole) is not None or (word.endswith("_ERROR") and word != "NO_ERROR")
+
+
+def _is_no(value: object) -> bool:
+    return value is False or (isinstance(value, str) and value.strip().casefold() in _NO)
+
+
+def _has_errors(value: object) -> bool:
+    return _errors(value) is not None and not _is_no(value)
 
 
 def _status_inside(whole: Mapping[str, object]) -> int | None:

@@ -47,7 +47,7 @@ class Case(Enum):
         "halving would send the accepted ones twice",
     )
     REFUSED = (
-        "a no that names no event: `success` or `ok: false`, `errors`, `status: error`, `…_ERROR`, 0 taken; any 4xx",
+        "a no naming no event: `success`, `ok`, `status: false`, `errors`, `status: error`, `…_ERROR`, 0 taken; 4xx",
         "the batch is halved until the guilty events stand alone; those are rejected",
         "the API refuses, but does not say what",
     )

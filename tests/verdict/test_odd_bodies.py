@@ -280,3 +280,65 @@ def test_any_other_list_or_value_is_no_answer_of_the_api(body: object) -> None:
 def test_a_list_that_says_two_things_of_one_event_is_no_answer() -> None:
     body = b'[{"success":true},{"success":true,"success":false},{"success":true}]'
     assert isinstance(judge(Answer(200, {}, body), events=3), TryAgain)
+
+
+PLAIN_NOES = [
+    *(
+        (name, value)
+        for name in ("status", "result", "outcome", "state")
+        for value in (False, "false", " No ", "failed")
+    ),
+    *((name, False) for name in ("succeeded", "successful", "isSuccess", "is_success", "is_ok")),
+    *((name, value) for name in ("has_errors", "hasErrors", "hasError") for value in (True, "true", "yes", 1, 2)),
+    *((name, False) for name in ("accepted", "imported", "stored", "ingested", "verified", "processed", "inserted")),
+    ("accepted", "no"),
+    ("status", "not ok"),
+    ("success", "unsuccessful"),
+]
+NEITHER_YES_NOR_NO = [
+    *((name, None) for name in ("success", "ok", "status", "has_errors", "verified", "accepted")),
+    *((name, value) for name in ("has_errors", "hasErrors") for value in (False, 0, "false", "no", "", [])),
+    *((name, False) for name in ("created", "updated", "merged", "duplicates")),
+    *(("status", value) for value in (0, 1, "0", "queued", True)),
+    ("success", float("nan")),
+    ("success", []),
+]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({name: value} for name, value in PLAIN_NOES),
+        {"success": True, "hasErrors": True},
+        {"success": True, "status": False},
+        {"success": True, "accepted": False},
+    ],
+)
+def test_a_plain_no_in_a_word_or_a_boolean(body: dict[str, object]) -> None:
+    for whole in (body, {"data": body}, {"success": True, "data": body}):
+        verdict = judge(answer(whole), events=3)
+        assert isinstance(verdict, Refused), whole
+        assert (verdict.refusal.code, verdict.stop) == ("refused", None)
+    each = judge(answer({"results": [{"id": 1}, {"id": 2}, {"id": 3, **body}]}), events=3)
+    assert isinstance(each, Partly)
+    assert set(each.errors) == {2}
+
+
+@pytest.mark.parametrize(("name", "value"), NEITHER_YES_NOR_NO)
+def test_what_is_neither_yes_nor_no(name: str, value: object) -> None:
+    assert judge(answer({name: value}), events=3) == Accepted(unconfirmed=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "unconfirmed"),
+    [
+        ({"success": True, "has_errors": False}, False),
+        ({"success": True, "hasErrors": "no"}, False),
+        ({"success": True, "verified": False}, False),
+        ({"verified": False, "created": True}, True),
+        ({"verified": False, "created": 3}, False),
+        ({"inserted": False, "accepted": 3}, False),
+    ],
+)
+def test_what_is_no_plain_no(body: dict[str, object], *, unconfirmed: bool) -> None:
+    assert judge(answer(body), events=3) == Accepted(unconfirmed=unconfirmed)
