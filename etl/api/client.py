@@ -18,7 +18,7 @@ import httpx
 
 import etl
 from etl.api.credentials import CredentialCheck, CredentialOutcome, read_verification
-from etl.api.deadline import Attempt, DeadlineBackend
+from etl.api.deadline import OF_THE_HOST, Attempt, DeadlineBackend
 from etl.api.failures import CLIENT_ERRORS, failure_of, forget
 from etl.api.proxy import proxy_for
 from etl.api.reading import BodyReader, read_head
@@ -196,7 +196,9 @@ def _tls_context(destination: Destination) -> ssl.SSLContext:
         return httpcore.default_ssl_context()
     try:
         return ssl.create_default_context(cafile=str(destination.ca_file))
-    except OSError:
+    except OSError as error:
+        if error.errno in OF_THE_HOST:
+            raise
         raise DestinationMisconfigured(
             "opening the API client: destination.ca_file cannot be read, or holds no certificates",
             hint="it is a PEM file with the certificates of the authority to trust",

@@ -6,6 +6,8 @@ connect, read and write gets only the time that is left, and an answer is heard 
 
 from __future__ import annotations
 
+import errno
+import os
 import select
 import socket
 import ssl
@@ -23,6 +25,10 @@ _CERTIFICATE_FAILURES = {
     62: Failure.TLS_HOSTNAME,  # X509_V_ERR_HOSTNAME_MISMATCH
     64: Failure.TLS_HOSTNAME,  # X509_V_ERR_IP_ADDRESS_MISMATCH
 }
+
+
+OF_THE_HOST = {errno.EMFILE: Failure.FILES, errno.ENFILE: Failure.FILES_OF_HOST}
+_FILES_OF_A_LOOK_UP = 4
 
 
 class NotConnected(httpcore.ConnectError):
@@ -225,8 +231,22 @@ def _resolve(host: str, port: int, *, timeout_seconds: float) -> Sequence[_Addre
     thread.start()
     thread.join(timeout_seconds)
     if not found:
+        _require_descriptors()
         raise NotConnected(Failure.DNS)
     return list(found)
+
+
+def _require_descriptors() -> None:
+    """Raise OSError where a look-up found nothing because no more files can be opened: it does not say so itself.
+
+    It reads the resolver's files and asks several servers, and Python loads the coding of host names.
+    """
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_FILES_OF_A_LOOK_UP))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def _connect_failure(error: OSError) -> Failure:

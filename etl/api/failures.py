@@ -10,7 +10,7 @@ import ssl
 import httpcore
 import httpx
 
-from etl.api.deadline import NotConnected
+from etl.api.deadline import OF_THE_HOST, NotConnected
 from etl.verdict.answer import Failure
 
 FAILURES: dict[type[Exception], Failure] = {
@@ -49,6 +49,8 @@ def failure_of(error: Exception) -> Failure:
     match error:
         case NotConnected():
             return error.failure
+        case OSError(errno=int(number)) if number in OF_THE_HOST:
+            return OF_THE_HOST[number]
         case httpcore.ProxyError() if str(error).startswith("4"):
             # "407 Proxy Authentication Required": the proxy will say so again.
             return Failure.PROXY_REFUSED

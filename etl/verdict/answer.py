@@ -48,6 +48,9 @@ class Failure(Enum):
     TLS_UNTRUSTED = "TLS certificate is not signed by a known authority"
     TLS_HOSTNAME = "TLS certificate is for another host"
     TLS_EXPIRED = "TLS certificate is not valid today"
+    # Not the API's, but this host's.
+    FILES = "this process may open no more files"
+    FILES_OF_HOST = "this host can open no more files"
     PROXY_REFUSED = "proxy refuses the connection"
     ADDRESS = "address cannot be used"
     HEADERS = "account or API key cannot stand in an HTTP header"

@@ -118,6 +118,11 @@ class Case(Enum):
         "the address or something on the way is wrong",
     )
     NO_TLS = ("TLS not verified or not agreed on", "the run stops, exit 2", "never without verification")
+    NO_FILES = (
+        "no descriptor is left for a connection",
+        "the run stops, exit 6",
+        "the limit of this process or host; nothing was sent",
+    )
     UNSENDABLE = (
         "an address, account or key that HTTP cannot carry; a proxy that refuses",
         "the run stops, exit 2",

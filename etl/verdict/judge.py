@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, assert_never
 
-from etl.errors import CredentialsRefused, DestinationMisconfigured, EtlError, StoppedEarly
+from etl.errors import CredentialsRefused, DestinationMisconfigured, EtlError, HostRefused, StoppedEarly
 from etl.verdict.account_words import AccountTrouble, trouble_of_status
 from etl.verdict.answer import Answer, Failure
 from etl.verdict.attribution import Attributed, attribute
@@ -289,6 +289,12 @@ def _decide_failure(failure: Failure) -> tuple[Case, Verdict]:
         case Failure.TLS | Failure.TLS_UNTRUSTED | Failure.TLS_HOSTNAME | Failure.TLS_EXPIRED:
             hint = "check destination.url; a private authority's certificates go into destination.ca_file"
             return Case.NO_TLS, _misconfigured(failure.value, failure.value, hint=hint)
+        case Failure.FILES | Failure.FILES_OF_HOST:
+            hint = "raise the limit: ulimit -n, or LimitNOFILE= of the unit"
+            if failure is Failure.FILES_OF_HOST:
+                hint = "end what holds so many open, or raise fs.file-max"
+            error = HostRefused(f"sending events to {{api}}: {failure.value}", hint=f"{hint}; the next run goes on")
+            return Case.NO_FILES, Stop(error, failure.value)
         case Failure.ADDRESS | Failure.HEADERS | Failure.PROXY_REFUSED:
             hint = "check destination.url, account and api_key, and the proxy if destination.proxy is on"
             return Case.UNSENDABLE, _misconfigured(failure.value, failure.value, hint=hint)

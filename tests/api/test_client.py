@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -76,6 +80,34 @@ def test_an_idle_connection_that_the_server_closed_is_replaced_unnoticed(open_cl
 def test_nobody_listens(open_client: Any) -> None:
     with refusing_url() as url:
         assert open_client(url).track(BODY) is Failure.REFUSED
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """This process may open no more files; what is open stays so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(one.name) for one in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, hard))
+    opened = []
+    try:
+        with suppress(OSError):
+            while True:
+                opened.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1", "http://localhost", "https://nobody.invalid"])
+def test_where_no_descriptor_is_left_that_is_said(open_client: Any, address: str) -> None:
+    """Not that the host is not found, nor that a connection was lost; with one more all is well."""
+    with ScriptedServer() as server:
+        client = open_client(server.url.replace("http://127.0.0.1", address))
+        with no_descriptor_left():
+            assert client.track(BODY) is Failure.FILES
+        assert (client.track(BODY) is Failure.DNS) == address.endswith(".invalid")
 
 
 def test_a_name_that_does_not_exist(open_client: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from etl.api.deadline import NotConnected, _connect_failure
 from etl.api.failures import CLIENT_ERRORS, FAILURES, failure_of
-from etl.errors import DestinationMisconfigured
+from etl.errors import DestinationMisconfigured, HostRefused
 from etl.verdict.answer import Failure
 from etl.verdict.judge import Case, Stop, TryAgain, case_of, judge
 
@@ -88,9 +88,9 @@ def test_every_failure_is_a_verdict(failure: Failure) -> None:
             assert isinstance(verdict, TryAgain)
             assert verdict.ambiguous
             assert verdict.cause == failure.value
-        case _:
+        case case:
             assert isinstance(verdict, Stop)
-            assert isinstance(verdict.error, DestinationMisconfigured)
+            assert isinstance(verdict.error, HostRefused if case is Case.NO_FILES else DestinationMisconfigured)
             assert verdict.error.message == f"sending events to the API: {failure.value}"
             assert verdict.error.hint
 

@@ -12,16 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.errors import HostRefused
 from etl.verdict.answer import Answer, Failure
 from etl.verdict.judge import (
     VERDICTS,
     Accepted,
+    Case,
     Partly,
     PartlyAccepted,
     Refused,
     Stop,
     TooLarge,
     TryAgain,
+    case_of,
     judge,
 )
 from etl.verdict.redaction import MAX_WORDS
@@ -190,6 +193,16 @@ def test_a_server_error_is_ambiguous_once_the_request_was_written(*, request_sen
 def test_what_is_tried_again_says_whether_it_may_have_been_taken(came: Answer | Failure, verdict: TryAgain) -> None:
     """What may have been taken leaves a doubt in the state; what may be an event's fault is halved."""
     assert judge(came, events=3) == verdict
+
+
+@pytest.mark.parametrize(("failure", "todo"), [(Failure.FILES, "ulimit -n"), (Failure.FILES_OF_HOST, "fs.file-max")])
+def test_too_few_descriptors_are_the_hosts_refusal(failure: Failure, todo: str) -> None:
+    verdict = judge(failure, events=3)
+    assert isinstance(verdict, Stop)
+    assert isinstance(verdict.error, HostRefused)
+    assert failure.value in verdict.error.message
+    assert todo in (verdict.error.hint or "")
+    assert case_of(failure, events=3) is Case.NO_FILES
 
 
 @pytest.mark.parametrize("failure", [Failure.ADDRESS, Failure.HEADERS, Failure.PROXY_REFUSED])
