@@ -11,7 +11,7 @@ from uuid import UUID
 
 from etl.event.event import Event
 from etl.event.hashes import hashers
-from etl.job.encoder import Encoder
+from etl.job.encoder import Columns, Encoder
 from etl.job.prepare import Preparer
 from etl.page import Column, Page, Position, UnreadableRow
 from etl.transform.transformer import Transformed
@@ -121,3 +121,22 @@ def test_of_a_page_without_changes_nothing_is_kept_but_its_end() -> None:
     assert watched() is None
     assert (prepared.rows, len(prepared.unchanged_keys), list(prepared.events)) == (2, 2, [])
     assert prepared.position(21) == Position(None, (last,))
+
+
+def test_rows_that_are_left_out_go_with_all_that_is_told_of_them() -> None:
+    """Also in what a worker packed: a mark of another row would name fields that did not change."""
+    of_rows = {name: [f"{name}{row}".encode() for row in range(3)] for name in ("key", "digest", "body", "mark", "a")}
+    columns = Columns(
+        range(3),
+        {"a": of_rows["a"]},
+        ledger_keys=of_rows["key"],
+        digests=of_rows["digest"],
+        bodies=of_rows["body"],
+        marks=of_rows["mark"],
+    )
+    columns.drop({1})
+    assert list(columns.rows) == [0, 2]
+    found = (columns.ledger_keys, columns.digests, columns.bodies, columns.marks, columns.fields["a"])
+    assert [list(one or ()) for one in found] == [
+        [f"{name}{row}".encode() for row in (0, 2)] for name in ("key", "digest", "body", "mark", "a")
+    ]

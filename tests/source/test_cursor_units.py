@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from etl.checkpoint import NO_VALUE
 from etl.errors import SourceMismatch, UsageProblem
 from etl.page import Position
 from etl.source.cursor import CursorDomain
@@ -240,3 +241,13 @@ def test_an_instant_is_cut_to_what_the_column_tells_apart(granularity: timedelta
     domain = CursorDomain("at", "datetime", ZoneInfo("UTC"), granularity=granularity)
     instant = datetime(2024, 1, 31, 10, 20, 30, 123456, tzinfo=UTC)
     assert domain.at(instant) == instant.replace(tzinfo=None, **cut)
+
+
+def test_texts_of_which_there_are_none_yet_bind_no_checkpoint_to_a_spelling(sqlite_url: str) -> None:
+    make(sqlite_url, [None], "TEXT")
+    with opened(sqlite_url, cursor_field="at") as source:
+        before = source.fingerprint()
+    run_sql(sqlite_url, "UPDATE t SET at = '2024-01-01T00:00:00'")
+    with opened(sqlite_url, cursor_field="at") as source:
+        after = source.fingerprint()
+    assert (before["cursor"].endswith(NO_VALUE), after["cursor"].endswith(NO_VALUE)) == (True, False)
