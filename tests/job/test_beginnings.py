@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from etl.errors import AlreadyBegun
 from etl.host.system_clock import SystemClock
 from etl.job.retry import send_keys
 from etl.job.start import REFRESH, Limits, RunOptions
 from etl.state.store import open_state
 from tests.job.nights import Nights
+from tests.servers.scripted_rules import unauthorized_from
 from tests.servers.scripted_server import ScriptedServer
+from tests.source.tables import insert, run_sql
 
 FAILED = (((1,), "HTTP 500: no"),)
 
@@ -93,3 +96,14 @@ def test_only_a_run_of_the_night_ends_the_nights_in_which_rows_failed_alone(
 )
 def test_where_a_run_begins_is_told_as_its_arguments(options: Any, arguments: tuple[str, ...]) -> None:
     assert RunOptions("r1", **options).as_arguments == arguments
+
+
+def test_where_to_begin_may_be_said_anew_while_nothing_was_accepted(sqlite_url: str, make_job: Any) -> None:
+    run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT)")
+    insert(sqlite_url, "t", [{"id": n, "at": f"2024-01-0{n} 00:00:00"} for n in (1, 2, 3)])
+    with ScriptedServer(unauthorized_from(0)) as refusing:
+        assert make_job(sqlite_url, refusing).run("2024-01-03").exit_code == 5
+    job = make_job(sqlite_url)
+    assert job.run("2024-01-02").books.sent == 2
+    with pytest.raises(AlreadyBegun):
+        job.run("2024-01-01")

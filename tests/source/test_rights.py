@@ -144,3 +144,9 @@ def test_the_time_limit_of_a_statement_is_the_mappings(server_url: str) -> None:
         list(source.pages(Window()))
     assert "a lock or time limit ended the statement" in error.value.message
     assert "source.statement_timeout" in str(error.value.hint)
+
+
+def test_who_may_only_read_is_no_administrator(server_url: str, poor_url: str) -> None:
+    run_sql(server_url, "CREATE TABLE t (id integer PRIMARY KEY)", f"GRANT SELECT ON t TO {grantee(server_url)}")
+    with opened(poor_url) as source:
+        assert [one.message for one in source.preflight() if one.path == "source.url"] == []
