@@ -1,4 +1,7 @@
-"""Whatever the width of the screen, each number can be read as a whole, and no line is longer than the screen."""
+"""Whatever the width of the screen, each number can be read as a whole, and no line is longer than the screen.
+
+A command alone is never broken: a shell could not take it back.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def test_status_shows_when_each_run_was_and_what_it_did(monkeypatch: pytest.Monk
     monkeypatch.setenv("COLUMNS", str(columns))
     text = paint(*status_text(standing, worries, history=3, now=NOON))
     lines = text.splitlines()
-    assert max(map(len, lines)) <= columns
+    assert max(len(line) for line in lines if not line.strip().startswith("squeezely-etl ")) <= columns
     assert "…" not in text
     runs = "\n".join(lines[next(at for at, line in enumerate(lines) if "last runs (UTC)" in line) :])
     words = " ".join(runs.split())
