@@ -44,12 +44,14 @@ class Further:
 
     def places(self, slots: Collection[Slot], settings: CourierSettings) -> int:
         """How many events may leave in a new request; a parked slot's count, but must not keep all others out."""
+        if self.end is not None and settings.wide:
+            return int(len(slots) < settings.concurrency + self._most)
         size = settings.batch_size
         free = settings.concurrency * size - sum(slot.left if slot.parked else size for slot in slots)
         if free <= 0 and settings.wide and len(slots) < settings.concurrency + self._most:
             # Another event tells whether those that fail are at fault, or the API; several of them may stand in a row.
             return int(all(slot.stuck for slot in slots))
-        return min(size, free)
+        return min(size if self.end is None else 1, free)
 
     def turn(self, slot: Slot) -> None:
         """What leaves next of `slot` while there are questions: one that was not tried, or nothing."""

@@ -183,6 +183,10 @@ class Watcher:
             other[5] in {SERVER_ERROR, FORBIDDEN} and _person_of(other) == person for other in self.not_arrived()
         )
 
+    def may_stop(self) -> bool:
+        """Whether rows that make the API fail may have stopped a run: good ones wait behind them, some nights long."""
+        return any(row[5] in {SERVER_ERROR, FORBIDDEN} for row in self.not_arrived())
+
 
 def _person_of(row: Row) -> str:
     return row[4] or row[3].removeprefix("p").removesuffix("@example.com")

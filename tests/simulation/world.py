@@ -136,11 +136,8 @@ class World:
             self._day(60.0, writing=False)
             if nights == LIMITED_NIGHTS:
                 self.limit = None
-            require(
-                last.error is None or all(map(self.watcher.may_be_stuck, self.watcher.not_arrived())),
-                "with a healthy receiver a run comes to its end",
-                last.error,
-            )
+            may_stop = last.error is None or self.watcher.may_stop()
+            require(may_stop, "with a healthy receiver a run comes to its end", last.error)
             require(nights < 1000, "nights with a limit come to their end")
         self.watcher.everything_arrived()
         last = self._retry()
