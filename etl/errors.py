@@ -93,11 +93,15 @@ class UsageProblem(EtlError):
 
 @dataclass(frozen=True, slots=True)
 class WrongFile:
-    """A file that gave no mapping. `mapping`: the name that it would have, None where that is not known."""
+    """A file that gave no mapping. `mapping`: the name that it would have, None where that is not known.
+
+    problems: printable lines, as `MappingInvalid` has them. words: the same ones without file, line and column.
+    """
 
     path: Path
     mapping: str | None
     problems: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 class MappingInvalid(UsageProblem):

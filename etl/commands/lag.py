@@ -203,6 +203,7 @@ class MappingFiles:
                 count_ledger=count_ledger,
                 refused=refused.get(name),
                 wrong_file=first_of(file.problems),
+                wrong_words=first_of(file.words),
             )
             for name, file in self.wrong.items()
         ]
@@ -228,6 +229,5 @@ def _differing(mapping: Mapping, store: StateStore, *, clock: Clock) -> int | No
 
 
 def _first_problem(invalid: MappingInvalid) -> str:
-    # `file:line:column  path: what; hint`: the place is plain from the mapping.
-    first = invalid.problems[0] if invalid.problems else invalid.message
-    return first.partition("  ")[2].partition(";")[0] or first
+    # Without its place, which is plain from the mapping.
+    return next((words for file in invalid.files for words in file.words), invalid.message)

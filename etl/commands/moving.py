@@ -22,7 +22,9 @@ from etl.page import Window
 from etl.screen.layout import labelled, paint, plain
 from etl.screen.wording import counted
 from etl.source.open import open_source
+from etl.source.parts import is_of_cursor
 from etl.source.source import Source
+from etl.state.checkpoints import Difference
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
 
@@ -36,8 +38,6 @@ _COPIED = {
     "etl_suppression": "suppressed",
     "etl_run": "runs",
 }
-# What the positions of a checkpoint mean: with another of these they mean nothing.
-_MEANING = ("cursor", "key")
 
 
 def adopt_state(path: Path, *, state: str, yes: bool) -> int:
@@ -54,13 +54,13 @@ def adopt_state(path: Path, *, state: str, yes: bool) -> int:
         if not differences:
             click.echo(f"{mapping.name}: nothing to adopt, the state belongs to this source and account already")
             return 0
-        if other := [differences[name] for name in _MEANING if name in differences and _renamed(differences[name])]:
+        if other := [one.words for one in differences if _is_of_others(one, source)]:
             raise StateUnusable(
                 f"the checkpoint of {mapping.name} says nothing about this source: {'; '.join(other)}",
                 hint=f"say where to go on with `state set`, or begin anew: {place.command('state reset')}",
             )
         rows = [
-            *(("now", words) for words in differences.values()),
+            *(("now", one.words) for one in differences),
             ("checkpoint", f"{place_text(found.checkpoint())}: stays"),
             ("ledger", f"{counted(found.ledger_size(), 'key')} stay: what did not change is not sent again"),
             ("then", _then(found, source)),
@@ -178,10 +178,14 @@ def _holdings(found: MappingState) -> list[tuple[str, str]]:
     ]
 
 
-def _renamed(words: str) -> bool:
-    """Whether the column itself is another one, not only its type: `cursor was updated_at: datetime, is …`."""
-    was, _, now = words.partition(", is ")
-    return was.split(" was ", 1)[-1].partition(":")[0] != now.partition(":")[0]
+def _is_of_others(difference: Difference, source: Source) -> bool:
+    """Whether the columns themselves are others, not only their types: a position of the checkpoint means nothing then.
+
+    The key's part is the names of its columns alone.
+    """
+    if difference.part == "cursor":
+        return not is_of_cursor(difference.was or "", source.parts.plan.cursor_field)
+    return difference.part == "key"
 
 
 def _then(found: MappingState, source: Source) -> str:

@@ -93,7 +93,8 @@ class Standing:
     mapping_change: since the last run that was done. earlier: since rows were accepted that no run has sent since;
     differing: so many accepted rows have another event now, None where that was not counted.
     suppressed: how many identities are forgotten in its account. known: those of `dead_letters` that a person has seen.
-    refused: a call since the last run that did not begin. wrong_file: why its file gives no mapping now, "" if it does.
+    refused: a call since the last run that did not begin. wrong_file: why its file gives no mapping now, "" if it does;
+    wrong_words: the same without file, line and column.
     decided_at: when a person last moved what is known of it. new_name: what that is called now, if no longer so.
     """
 
@@ -119,6 +120,7 @@ class Standing:
     differing: int | None = None
     refused: NotStarted | None = None
     wrong_file: str = ""
+    wrong_words: str = ""
     decided_at: datetime | None = None
     new_name: str | None = None
 
@@ -159,6 +161,7 @@ def standing_of(  # noqa: PLR0913 - what is known
     differing: int | None = None,
     refused: NotStarted | None = None,
     wrong_file: str = "",
+    wrong_words: str = "",
 ) -> Standing:
     """What `found` knows, together with the answer of the database. Raises `StateUnusable` for a damaged state.
 
@@ -197,6 +200,7 @@ def standing_of(  # noqa: PLR0913 - what is known
         differing=differing,
         refused=refused,
         wrong_file=wrong_file,
+        wrong_words=wrong_words,
         decided_at=found.decisions.decided_at(found.name),
         new_name=None if found.checkpoint() is not None else found.decisions.new_name(found.name),
     )

@@ -80,9 +80,9 @@ def worry_of_call(refused: NotStarted, place: Place | None) -> Worry:
 
 
 def _wrong_file(standing: Standing) -> Worry | None:
-    # Mostly it is what the last call was refused for: `file:line:column  what`, whatever the file was called by.
+    # Mostly it is what the last call was refused for: its message ends so, whatever path the file was called by.
     refused = "" if standing.refused is None else standing.refused.message
-    if not standing.wrong_file or standing.wrong_file.partition("  ")[2] == refused.partition("  ")[2]:
+    if not standing.wrong_file or refused.endswith(f"  {standing.wrong_words}"):
         return None
     steps = [] if standing.place is None else [Step("see all of it", standing.place.command("validate"))]
     return Worry("wrong_file", f"its file gives no mapping: {standing.wrong_file}", tuple(steps))

@@ -63,15 +63,21 @@ class Document:
 
 def lines(document: Document, findings: Iterable[Finding], *, file: str) -> tuple[str, ...]:
     """`file:line:column  path: words`, one line a finding, in the file's order; at most one for each path."""
+    placed = placed_words(document, findings)
+    return tuple(f"{_printable(file)}:{place.line}:{place.column}  {words}" for place, words in placed)
+
+
+def placed_words(document: Document, findings: Iterable[Finding]) -> list[tuple[Place, str]]:
+    """The same as values: where each is, and `path: words`."""
     by_path: dict[tuple[Path, str], Finding] = {}
     for one in findings:
         by_path.setdefault((one.path, "" if one.path else one.words), one)
     placed = sorted(((document.place(one), at, one) for at, one in enumerate(by_path.values())), key=lambda p: p[:2])
-    printed = [f"{file}:{place.line}:{place.column}  {_line(one)}" for place, _, one in placed]
-    if len(printed) > _MOST_LINES:
-        rest = len(printed) - _MOST_LINES
-        printed[_MOST_LINES:] = [f"{file}:1:1  and {rest} more problems"]
-    return tuple(_printable(line) for line in printed)
+    told = [(place, _printable(_line(one))) for place, _, one in placed]
+    if len(told) > _MOST_LINES:
+        rest = len(told) - _MOST_LINES
+        told[_MOST_LINES:] = [(Place(1, 1), f"and {rest} more problems")]
+    return told
 
 
 def path_text(path: Path) -> str:

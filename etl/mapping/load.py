@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from etl.errors import MappingInvalid, WrongFile
 from etl.mapping import checks
-from etl.mapping.document import Document, Finding, lines
+from etl.mapping.document import Document, Finding, lines, placed_words
 from etl.mapping.document import Path as KeyPath
 from etl.mapping.model import Mapping, MappingFile, parse_mapping_name
 from etl.mapping.own_steps import OwnSteps, StepsFileError, name_own_steps, parse_steps_file, steps_in
@@ -60,7 +60,7 @@ def load_mapping(
         raise MappingInvalid(
             f"the mapping {path} cannot be read: {cause}",
             problems=problems,
-            files=(WrongFile(path, _name_of(path, None, b""), problems),),
+            files=(WrongFile(path, _name_of(path, None, b""), problems, (f"cannot be read: {cause}",)),),
             hint="give the path of a mapping file, such as mappings/customers.yaml",
         ) from error
     return parse_mapping(
@@ -123,7 +123,9 @@ def parse_mapping(  # noqa: PLR0913 - what decides how a file is read
 def _invalid(path: Path, document: Document, found: list[Finding], name: str | None) -> MappingInvalid:
     printed = lines(document, found, file=str(path))
     count = "1 problem" if len(printed) == 1 else f"{len(printed)} problems"
-    return MappingInvalid(f"the mapping {path} has {count}", problems=printed, files=(WrongFile(path, name, printed),))
+    words = tuple(words for _, words in placed_words(document, found))
+    files = (WrongFile(path, name, printed, words),)
+    return MappingInvalid(f"the mapping {path} has {count}", problems=printed, files=files)
 
 
 def _name_of(path: Path, data: object, content: bytes) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +69,10 @@ class Parts:
         return windows
 
 
+# A type, and what `_held` says of the values: spellings hold digits, signs and capitals.
+_HELD = re.compile(rf"[a-z_]+(?: held as integers| like [^a-z]+)?(?:{re.escape(NO_VALUE)})?")
+
+
 def fingerprint_of(
     plan: ReadPlan, relation: Relation, domain: CursorDomain | None, *, place: str, dialect: str
 ) -> dict[str, str]:
@@ -85,6 +90,17 @@ def fingerprint_of(
         else f"{cursor}: {relation.kinds[cursor] or 'undeclared'}{_held(domain, relation)}",
         "key": ", ".join(plan.primary_key),
     }
+
+
+def is_of_cursor(part: str, cursor: str | None) -> bool:
+    """`part`, the cursor's of a fingerprint, is of the column `cursor` (None: no cursor), whatever its type and values.
+
+    A column's name may hold what divides the part: what follows the name has to be a type, and nothing else.
+    """
+    if cursor is None:
+        return part == "none"
+    held = part.removeprefix(f"{cursor}: ")
+    return held != part and _HELD.fullmatch(held) is not None
 
 
 def _held(domain: CursorDomain | None, relation: Relation) -> str:

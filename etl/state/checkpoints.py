@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +27,22 @@ _RECEIVER: Final = frozenset({ACCOUNT, "destination"})
 
 _SUPPRESS_TOO = """INSERT INTO etl_suppression (account, identity, since)
     SELECT ?, identity, since FROM etl_suppression WHERE account = ? ON CONFLICT (account, identity) DO NOTHING"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A part of a fingerprint as it is stored and as it is now; None: that one has no such part."""
+
+    part: str
+    was: str | None
+    now: str | None
+
+    @property
+    def words(self) -> str:
+        """It for people; of the account it is kept as a hash, which is not shown."""
+        if self.part == ACCOUNT:
+            return "the account is another one"
+        return f"{self.part} was {self.was or 'not set'}, is {self.now or 'not set'}"
 
 
 class Binding:
@@ -48,7 +65,7 @@ class Binding:
         if differences:
             raise AnotherSource(
                 f"the checkpoint of {self._mapping} in {self._database.place} belongs to another source or account: "
-                f"{'; '.join(differences.values())}",
+                f"{'; '.join(one.words for one in differences)}",
                 hint="a rehearsal wants a state of its own (--state PATH); a person decides about any other",
             )
         now, bound, before = self._hashed(fingerprint), self._bound(fingerprint), self._stored(self._database)
@@ -58,16 +75,14 @@ class Binding:
             if name not in bound or (before.get(name, "").endswith(NO_VALUE) and before[name] != text)
         }
 
-    def differences(self, fingerprint: Mapping[str, str]) -> dict[str, str]:
-        """By part of `fingerprint`, in what it differs from what is stored, in words."""
+    def differences(self, fingerprint: Mapping[str, str]) -> list[Difference]:
+        """In what `fingerprint` differs from what is stored, in the order of the parts' names."""
         now, before = self._hashed(fingerprint), self._stored(self._database)
-        return {
-            name: "the account is another one"
-            if name == ACCOUNT
-            else f"{name} was {before.get(name, 'not set')}, is {now.get(name, 'not set')}"
+        return [
+            Difference(name, before.get(name), now.get(name))
             for name in sorted(self._bound(fingerprint))
             if not _agree(before.get(name), now.get(name))
-        }
+        ]
 
     def adopt(self, fingerprint: Mapping[str, str]) -> None:
         """Store `fingerprint`, because a person says that rows and account are the same; suppressions come along."""

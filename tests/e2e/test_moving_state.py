@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import sqlite3
 from typing import Any
 
 import pytest
@@ -37,6 +39,33 @@ def test_another_cursor_is_not_adopted(desk: Any) -> None:
     desk.mapping.write_text(desk.mapping.read_text().replace("cursor_field: updated_at", "cursor_field: points"))
     refused = desk.call("state", "adopt", str(desk.mapping), "--yes")
     assert (refused.code, "says nothing about this source" in refused.err) == (8, True), refused.err
+
+
+def test_another_cursor_is_not_adopted_whatever_its_name_holds(desk: Any) -> None:
+    """A colon divides the column from its type in what the state keeps, `, is ` what was from what is."""
+    with sqlite3.connect(desk.folder / "people.sqlite") as database:
+        for name in ("ts:updated", "ts:created", "ts", "ts: x", "a, is b", "a, is c"):
+            database.execute(f'ALTER TABLE people ADD COLUMN "{name}" DATETIME')
+            database.execute(f'UPDATE people SET "{name}" = updated_at')
+    written = desk.mapping.read_text()
+    for was, now in [("ts:updated", "ts:created"), ("ts: x", "ts"), ("a, is b", "a, is c")]:
+        desk.mapping.write_text(written.replace("cursor_field: updated_at", f'cursor_field: "{was}"'))
+        assert desk.call("state", "reset", str(desk.mapping), "--yes").code == 0
+        assert desk.run("--start-from", "beginning").code == 0
+        desk.mapping.write_text(written.replace("cursor_field: updated_at", f'cursor_field: "{now}"'))
+        refused = desk.call("state", "adopt", str(desk.mapping), "--yes")
+        assert (refused.code, "says nothing about this source" in refused.err) == (8, True), (was, now, refused.err)
+
+
+def test_a_cursor_of_another_type_is_adopted_when_a_person_says_so(desk: Any) -> None:
+    with sqlite3.connect(desk.folder / "people.sqlite") as database:
+        declared = database.execute("SELECT sql FROM sqlite_master WHERE name = 'people'").fetchone()[0]
+        other = re.sub(r"(\bupdated_at\W?) +\w+", r"\1 VARCHAR", declared)
+        assert other != declared
+        database.executescript(f"ALTER TABLE people RENAME TO old; {other}; INSERT INTO people SELECT * FROM old")
+    assert desk.run().code == 8
+    adopted = desk.call("state", "adopt", str(desk.mapping), "--yes")
+    assert adopted.code == 0, adopted.err
 
 
 def test_a_renamed_mapping_goes_on_where_the_old_one_stood(desk: Any) -> None:
