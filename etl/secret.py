@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Mapping
 from typing import NoReturn
 
 MASK = "********"
@@ -17,6 +18,8 @@ _ACCOUNT = re.compile(r"(?:[A-Za-z]{1,4}-)?[0-9]{1,12}", re.ASCII)
 _NAME = re.compile(r"(?:[^\W\d][\w$]{0,62})(?:\.[^\W\d][\w$]{0,62}){0,2}")
 _MOMENT = re.compile(r"[\d:., +TZ/-]{1,40}")
 _PATH = re.compile(r"[\w./ ()+~-]+")
+_SECRET_VARIABLE = re.compile("KEY|TOKEN|SECRET|PASS|PW$|CREDENTIAL|AUTH|URL|DSN|PING|NOTIFY", re.IGNORECASE)
+_SHORTEST_PART = 6
 _LONGEST_PLAIN_NAME = 10
 _FEW_DIGITS = 4
 
@@ -92,6 +95,18 @@ def shown_value(text: str) -> str:
 def shown_path(path: str) -> str:
     """`path` where it looks like that of a file; otherwise words that say that it is not shown."""
     return path if _PATH.fullmatch(path) else HIDDEN
+
+
+def variable_in(text: str, environment: Mapping[str, str]) -> str | None:
+    """The variable of `environment` whose value `text` is, or holds where the variable is named like one of a secret.
+
+    None: there is no such. For words that a person typed: a secret may have been put in the place of one.
+    """
+    for name, value in environment.items():
+        parts = len(value) >= _SHORTEST_PART and _SECRET_VARIABLE.search(name) is not None
+        if value and (value == text or (parts and value in text)):
+            return name
+    return None
 
 
 def is_plain_name(text: str) -> bool:

@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from etl.cli.mistakes import did_you_mean
+from etl.secret import variable_in
 
 _MAPPING_FILES = (".yaml", ".yml")
 
@@ -37,6 +38,8 @@ class MappingPath(click.Path):
         path = Path(str(value))
         if not path.exists() and URL_LIKE.search(str(value)):
             self.fail("a URL stands here where a mapping file belongs", param, ctx)
+        if not path.exists() and (variable := variable_in(str(value), os.environ)) is not None:
+            self.fail(f"there is no file or folder of what is given, which holds the value of {variable}", param, ctx)
         if not path.exists():
             beside = path.parent
             known = [str(beside / each.name) for each in beside.iterdir()] if beside.is_dir() else []

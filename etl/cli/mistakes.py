@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 
 import click
 
 from etl.errors import EXIT_CODES, UsageProblem
 from etl.screen.telling import show_error
+from etl.secret import HIDDEN, variable_in
 
 
 class Described(click.Command):
@@ -42,7 +44,7 @@ class NearestGroup(click.Group):
             names = self.list_commands(ctx)
             guess = did_you_mean(args[0], names) or f"there are {', '.join(names)};"
             raise UsageProblem(
-                f"no command `{args[0]}`{where}", hint=f"{guess} `{ctx.command_path} --help` says what each does"
+                f"no command {_typed(args[0])}{where}", hint=f"{guess} `{ctx.command_path} --help` says what each does"
             )
         return super().resolve_command(ctx, args)
 
@@ -52,6 +54,11 @@ class NearestGroup(click.Group):
             with formatter.section("Exit codes"):
                 formatter.write_dl([(str(code), entry.meaning) for code, entry in EXIT_CODES.items() if code < SIGNALS])
         write_example(self.epilog or "", formatter)
+
+
+def _typed(word: str, *, mark: str = "`") -> str:
+    """What was typed, unless it holds a secret."""
+    return HIDDEN if variable_in(word, os.environ) is not None else f"{mark}{word}{mark}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -77,7 +84,7 @@ def show_mistake(error: click.ClickException) -> None:
     command = context.command_path if context else "squeezely-etl"
     hints, about = [], ""
     if isinstance(error, click.NoSuchOption):
-        message = f"`{command}` has no option {error.option_name}"
+        message = f"`{command}` has no option {_typed(error.option_name, mark='')}"
         known = [flag for parameter in context.command.params for flag in parameter.opts] if context else []
         hints.append(did_you_mean(error.option_name, [flag for flag in known if flag.startswith("--")]))
     elif isinstance(error, click.MissingParameter) and error.param is not None:

@@ -62,6 +62,7 @@ def note_mistyped(arguments: Sequence[str], error: UsageProblem | click.UsageErr
     """The same for a command line that could not be read, so that its paths and its state have to be looked for."""
     if {"--dry-run", "--key", "-h", "--help"} & {one.partition("=")[0] for one in arguments}:
         return
+    # What is not there may be anything, a secret in the wrong place too.
     paths = [Path(one) for one in arguments if not one.startswith("-") and _is_of_mappings(Path(one))]
     note_refusal(paths, _state_in(arguments), error)
 
@@ -123,13 +124,18 @@ def _mistake(error: click.UsageError) -> str:
         case click.NoSuchOption():
             plain = re.fullmatch("--?[a-z-]+", error.option_name)
             return f"there is no option {error.option_name}" if plain else "there is no such option"
+        case click.MissingParameter() if error.param is not None:
+            return f"{_named(error.param)} is missing"
+        case click.BadParameter() if isinstance(error.param, click.Argument):
+            return f"{_named(error.param)}: it names what is no file or folder"
         case click.BadParameter() if error.param is not None:
-            name = error.param.opts[-1] if isinstance(error.param, click.Option) else "MAPPING…"
-            # A name of a file is needed to see what is wrong; what may be an address or a secret is not kept.
-            told = name == "MAPPING…" and not {"@", ":"} & set(error.message)
-            return f"{name}: {error.message if told else 'what is given is not as it should be'}"
+            return f"{_named(error.param)}: what is given is not as it should be"
         case _:
             return error.message
+
+
+def _named(parameter: click.Parameter) -> str:
+    return parameter.opts[-1] if isinstance(parameter, click.Option) else "MAPPING…"
 
 
 def _state_in(arguments: Sequence[str]) -> str:
@@ -142,7 +148,7 @@ def _state_in(arguments: Sequence[str]) -> str:
 
 
 def _is_of_mappings(path: Path) -> bool:
-    return path.is_dir() or path.suffix in _MAPPING_FILES
+    return path.is_dir() or (path.suffix in _MAPPING_FILES and path.exists())
 
 
 def _absolute(paths: Sequence[Path]) -> list[str]:

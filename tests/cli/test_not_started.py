@@ -89,7 +89,7 @@ WRONG_CALLS = {
     f"--if-locked {TYPED}": "--if-locked: what is given is not as it should be",
     "--check": "--check goes with --dry-run",
     "--limit": "--limit",
-    TYPED: "MAPPING…: what is given is not as it should be",
+    TYPED: "MAPPING…: it names what is no file or folder",
     "SQUEEZELY_ETL_RUN_PING_URL=ftp://geheim-4711@host": "--ping-url: what is given",
     "SQUEEZELY_ETL_RUN_NOTIFY_URL=geheim-4711": "--notify-url: what is given",
 }
@@ -116,6 +116,24 @@ def test_a_call_that_was_refused_needs_a_person_until_such_a_call_starts(
     assert verdict(office, "people.yaml")[0] == 3
     assert office.call("run", "people.yaml").code == 0
     assert verdict(office) == (0, "all is well: people")
+
+
+@pytest.mark.parametrize("word", ["gehEIMkeyZZZ99", "mappings/gehEIMkeyZZZ99", "gehEIMkeyZZZ99.yaml"])
+def test_a_secret_in_the_place_of_a_path_is_neither_printed_nor_kept(
+    office: Any, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    office.fill(20)
+    assert office.call("run", "people.yaml", "--start-from", "beginning").code == 0
+    monkeypatch.setenv("OTHER_KEY", "gehEIMkeyZZZ99")
+    told = [office.call("run", "people.yaml", word), office.call("validate", word), office.call(word)]
+    assert [one.code for one in told] == [2, 2, 2]
+    assert "which holds the value of OTHER_KEY" in told[0].err
+    told += [office.call("status"), office.call("status", "--check", "-o", "json")]
+    assert told[-1].code == 3
+    assert "gehEIM" not in "".join(one.out + one.err for one in told)
+    monkeypatch.delenv("OTHER_KEY")
+    assert office.call("run", "people.yaml", word).code == 2, "told by now, as no variable holds it, but not kept"
+    assert b"gehEIM" not in office.state.read_bytes()
 
 
 def test_two_files_of_one_name_refuse_the_call_and_neither_mapping(office: Any) -> None:
