@@ -21,7 +21,6 @@ from etl.cli.options import (
     report_options,
     state_option,
     workers_option,
-    yes_option,
 )
 from etl.errors import EtlError, UsageProblem
 from etl.screen.telling import show_error
@@ -114,7 +113,12 @@ class Nightly(Described):
 @click.option("--ignore-guards", is_flag=True, help="Send also what the mapping's guards would stop.")
 @state_option
 @output_option
-@yes_option
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Answer yes where a question would be asked, and begin at --start-from though there is a checkpoint, which is "
+    "refused otherwise where nothing can be asked.",
+)
 @report_options
 @exit_zero_option
 @log_options

@@ -1,7 +1,7 @@
 """The `products` section: the nested array of an event.
 
-Three forms exclude each other: rows of another table or of a query (table or query, match), a JSON column (column), the
-row's own columns.
+Four forms exclude each other: rows of another table (table, match), rows of a query (query, match), a JSON column
+(column), the row's own columns.
 """
 
 from __future__ import annotations

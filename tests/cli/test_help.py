@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +32,13 @@ def test_help_reads_well_at_80_columns_and_ends_with_an_example(office: Any, pat
     *_, heading, example = lines
     assert heading == ("Example:" if path else "Start with:")
     assert example.startswith(f"  {' '.join(['squeezely-etl', *path])} ")
+
+
+def test_the_pages_that_the_help_names_are_there(office: Any) -> None:
+    """In a checkout; `tests/docs/test_citations.py` looks at those of the wheel."""
+    named = re.findall(r"[\w/-]+\.md", office.call("--help").out)
+    assert len(named) == 2
+    assert [name for name in named if not (Path(__file__).parents[2] / name).exists()] == []
 
 
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -51,5 +52,18 @@ def test_the_wheel_carries_the_pages_that_the_help_names(tmp_path: Path) -> None
         names = set(archive.namelist())
         (command,) = (name for name in names if name.endswith(".data/scripts/squeezely-etl"))
         assert archive.read(command).startswith(b"#!python\n"), "the installer puts its own Python there"
-    assert {"etl/README.md", f"etl/{_IN_THE_WHEEL}", "etl/cli/commands.py"} <= names
+        archive.extractall(tmp_path / "installed")
+    assert "etl/cli/commands.py" in names
     assert not [name for name in names if name.startswith("tests/")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    told = subprocess.run(
+        [sys.executable, "-m", "etl", "--help"],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    named = _PAGE.findall(told.stdout)
+    assert sorted(named) == ["README.md", _IN_THE_WHEEL]
+    assert {f"etl/{name}" for name in named} <= names
