@@ -5,7 +5,6 @@ The rule: no option carries a secret; every option has its variable (`SQUEEZELY_
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ import click
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.cli.completing import MappingPath
+from etl.commands.given import parse_workers
 from etl.errors import EXIT_CODES
 from etl.monitoring.addresses import parse_notify_urls, parse_ping_url, parse_push_url
 from etl.screen.logs import configure_logs
@@ -94,7 +94,7 @@ def workers_option(function: F) -> F:
     """`--workers N|URL`: processes that prepare pages."""
     return click.option(
         "--workers",
-        callback=_parsed_workers,
+        callback=_parsed_by(parse_workers),
         metavar="N|URL",
         help="Read and prepare rows in N more processes, or by the workers of a Dask scheduler, tcp://HOST:PORT or "
         "tls://HOST:PORT; this one sends. For millions of rows.",
@@ -152,17 +152,6 @@ def metrics_option(function: F) -> F:
         metavar="FILE.prom",
         help="Where to write the run's figures for Prometheus' node exporter.",
     )(function)
-
-
-def _parsed_workers(_: click.Context, __: click.Parameter, value: str | None) -> int | str | None:
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit() and 1 <= int(value) <= 64:
-        return int(value)
-    # Dask's own way to write it; without a name or a password, of which it knows none.
-    if re.fullmatch(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}/?", value, re.ASCII):
-        return value.rstrip("/")
-    raise click.BadParameter("a number from 1 to 64, or the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786")
 
 
 def _parsed_by(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], object]:

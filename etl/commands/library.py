@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from etl.checkpoint import DEFAULT_STATE
+from etl.commands.given import parse_workers
 from etl.commands.loading import load as load_all
 from etl.errors import MappingInvalid, UsageProblem
 from etl.job.outcome import Outcome
@@ -100,7 +101,7 @@ def run(  # noqa: PLR0913 - the options of the command
         metrics_file=_place(metrics_file),
         pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
-        workers=workers,
+        workers=_workers(workers),
     )
     run_all((_file(path),), call, heard=outcomes.append)
     return outcomes[0]
@@ -137,7 +138,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
         metrics_file=_place(metrics_file),
         pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
-        workers=workers,
+        workers=_workers(workers),
     )
     backfill_one(_file(path), call, heard=outcomes.append)
     return outcomes[0]
@@ -226,6 +227,13 @@ def _people(urls: str | Sequence[str]) -> tuple[Secret, ...]:
         return parse_notify_urls(urls.split() if isinstance(urls, str) else urls)
     except ValueError as problem:
         raise UsageProblem(f"notify_url: {problem}") from None
+
+
+def _workers(given: int | str | None) -> int | str | None:
+    try:
+        return None if given is None else parse_workers(given)
+    except ValueError as problem:
+        raise UsageProblem(f"workers: {problem}") from None
 
 
 def _file(*paths: PathLike) -> Path:

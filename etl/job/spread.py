@@ -191,9 +191,13 @@ class Spread(ABC):
         try:
             while True:
                 most = self._most_ahead if self._sizes_known else self._workers.count
-                while handed_out.count < most and handed_out.more(self._rows):
-                    pass
+                at_end = False
+                while handed_out.count < most and not at_end:
+                    at_end = not handed_out.more(self._rows)
                 if not handed_out.count:
+                    if not at_end:
+                        # Who takes the pages would take the window for read, and move its checkpoint past the rest.
+                        raise RuntimeError("nothing of the rest of a window was handed out: it was not read")
                     return
                 stamp, done = handed_out.next(self._done)
                 if done is None or done.page is None:

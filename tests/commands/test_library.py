@@ -7,9 +7,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -117,6 +118,21 @@ def test_what_is_wrong_before_it_begins_is_raised(mapping: Path) -> None:
         etl.forget(mapping, mapping, key="7")
     with pytest.raises(etl.MappingInvalid, match="is a folder"):
         etl.retry(mapping.parent)
+
+
+@pytest.mark.parametrize(
+    "workers", [-1, 0, 65, True, 2.5, "", "-1", "0", "two", "http://x", "tcp://x", "tcp://u:p@x:1"]
+)
+@pytest.mark.parametrize("function", [etl.run, etl.backfill])
+def test_workers_that_cannot_be_are_refused_at_once(
+    function: Callable[..., etl.Outcome], workers: Any, mapping: Path
+) -> None:
+    """-1 read nothing, called that a success, and closed a backfill's window for good."""
+    state = mapping.with_name("state.sqlite")
+    with pytest.raises(etl.UsageProblem, match="workers: a number from 1 to 64, or the scheduler") as error:
+        function(mapping, workers=workers, state=str(state))
+    assert "u:p" not in str(error.value)
+    assert not state.exists()
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from etl.job.run import RunContext
 from etl.job.spread import MOST_ROWS, Workers
 from etl.job.spread_ranges import SpreadRanges
 from etl.job.start import Limits
+from etl.page import Position, Window
 from etl.source import spooled
 from etl.state.store import open_state
 from tests.job.in_process import InProcess
@@ -346,6 +348,15 @@ def test_no_more_rows_are_under_way_than_memory_should_hold_whatever_the_number_
     assert spread._rows * spread._most_ahead <= MOST_ROWS
     spread._learn(10**6)
     assert spread._rows == 1
+
+
+def test_a_window_of_which_nothing_was_handed_out_is_not_taken_for_read() -> None:
+    """Its checkpoint would pass rows that nothing has read."""
+    ranges: Any = SimpleNamespace(end=lambda _, rows: Position(rows, (rows,)))
+    workers = Workers(ScriptedExecutor, NO_SOURCE, count=-1)
+    spread = SpreadRanges(NO_SOURCE, ranges, workers, encode=NO_SOURCE, page_rows=5000, clock=FakeClock())
+    with pytest.raises(RuntimeError, match="it was not read"):
+        list(spread.pages(Window()))
 
 
 NO_SOURCE: Any = None
