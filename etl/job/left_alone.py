@@ -13,9 +13,9 @@ what only a working one can say (`verifyAuth`). Until then the run stops, and th
 * More than a few do, or in company: from the second night on events are asked alone, those that failed in company and
   those that stand behind, each night twice as many. Nothing is given up unless one of them is accepted.
 * Account, key or address seem to be refused, or one request is "too fast" again and again, and the API calls the key
-  right: in the fifth night, and in each of the next five, a guilty row is looked for as after a 5xx; then in each fifth
-  one, so that a quota that stays used up is not asked a hundred times a night. Nothing is given up unless others are
-  accepted.
+  right: in the fifth night, and in each of the next five, a guilty row is looked for as after a 5xx, each night among
+  twice as many; then in each fifth one, so that a quota that stays used up is not asked often. Nothing is given up
+  unless others are accepted.
 
 Whatever is asked in addition is asked once a night, however many runs it has.
 """
@@ -51,6 +51,7 @@ class LeftAlone:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._blamed = self._asked_further = self._asked_each = False
+        self._nights_refused = 0
 
     def lets_go_on(self, end: EtlError) -> bool:
         """Whether the run that ended with `end` goes on; if not, what is known of its rows stands in the hint."""
@@ -62,6 +63,10 @@ class LeftAlone:
         if beside := courier.failed_beside[:MOST_COUNTED]:
             return self._says(key_is_right=self._blamed) and self._ends_those(lone, beside, end)
         if self._blamed:
+            if not self._asked_further and self._says(key_is_right=True):
+                self._asked_further = True
+                courier.ask_one_by_one(_twice_as_many(self._nights_refused - NIGHTS + 1))
+                return True
             _add(end, "a row that may be the reason instead was looked for in vain, since nothing else is accepted")
             return False
         left = courier.left_alone
@@ -102,7 +107,7 @@ class LeftAlone:
     def _blames_rows(self, lone: NightsAlone, refused: RejectedEvent, end: EtlError) -> bool:
         [(nights, is_new)] = lone.nights_of([_no_row(f"{refused.reason} {refused.words}")])
         if is_new and nights >= NIGHTS and (nights <= 2 * NIGHTS or nights % NIGHTS == 0):
-            self._blamed = True
+            self._blamed, self._nights_refused = True, nights
             self._line.courier.blame_rows()
             return True
         _add(
@@ -115,7 +120,7 @@ class LeftAlone:
         [(nights, is_new)] = lone.nights_of([_no_row("nothing else accepted")])
         asks = is_new and nights > 1
         if asks:
-            self._line.courier.ask_one_by_one(MOST_PROBES << min(nights - 1, MOST_DOUBLINGS))
+            self._line.courier.ask_one_by_one(_twice_as_many(nights - 1))
         return asks
 
     def _says(self, *, key_is_right: bool) -> bool:
@@ -131,6 +136,11 @@ class LeftAlone:
             return client.knows_key() if key_is_right else client.is_well()
         finally:
             client.close()
+
+
+def _twice_as_many(times: int) -> int:
+    """How many events are asked about, twice as many each time."""
+    return MOST_PROBES << min(times, MOST_DOUBLINGS)
 
 
 def _looked(nights: int) -> str:

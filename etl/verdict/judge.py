@@ -335,7 +335,8 @@ def _credentials_refused(cause: str, *, words: str) -> Stop:
     if cause == "HTTP 403":
         hint += (
             "; if both are right, a firewall may refuse the text of a row: "
-            "one run with destination.batch_size: 1 and concurrency: 2 finds it"
+            "one run with destination.batch_size: 1 and concurrency: 2 finds it, "
+            "and where it refuses many, the nights from the fifth on do"
         )
     message = f"sending events to {{api}}: the API refused the credentials ({_said(cause, words)})"
     return Stop(CredentialsRefused(message, hint=hint), cause)

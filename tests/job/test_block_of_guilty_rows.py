@@ -58,6 +58,7 @@ def to_the_end(shop: Life, *, rows: int) -> list[int]:
         pytest.param(35, 64, {"connections": 1}, BROKEN, id="more than a batch, one connection"),
         pytest.param(1, 200, {"size": 100}, BROKEN, id="two large batches"),
         pytest.param(41, 60, {}, FORBIDDEN, id="as if the key were wrong"),
+        pytest.param(1, 45, {"connections": 1}, FORBIDDEN, id="the same, before any other, more than are in flight"),
     ],
 )
 def test_each_of_a_block_becomes_a_dead_letter_and_every_other_is_sent(
