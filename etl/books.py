@@ -58,7 +58,7 @@ class Books:
             self.uncounted.add(reason)
 
     def close(self) -> None:
-        """Count what was read and met no end as `unsent`. Call once, when the run is over."""
+        """Count the rows that were read and belong to no other count as `unsent`. Call once, when the run is over."""
         ends = self.sent + self.unchanged + self.invalid + self.rejected + self.suppressed
         self.unsent = self.read - ends
         assert self.unsent >= 0, "the books do not balance: more ends than rows"

@@ -1,4 +1,4 @@
-"""What is done where nothing is accepted: who is left, their end, and the events behind them that are asked."""
+"""What is done where nothing is accepted: which events are left, how they end, and which later ones are tried."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MOST_PROBES = 8
 
 
 class Further:
-    """The questions that are asked after the run came to an end that may be the fault of rows.
+    """Requests of one event each, tried before a run ends for failures of which rows may be the reason.
 
-    end: why the run ends unless one of them is accepted; None: none is asked. While there are questions, what is left
-    leaves in single events: those that failed in company, and as many that stand behind them; each once, without wait.
+    end: why the run ends unless one of them is accepted; None: there are no such requests. They hold the events that
+    failed in a batch with others, and as many that come after them; each is tried once, without a wait.
     """
 
     def __init__(self) -> None:

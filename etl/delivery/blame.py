@@ -3,9 +3,9 @@
 The rule: an event is given up only on evidence that the API is well. A batch whose attempts are used up is *suspect*
 when something else was accepted since it first left. Where nothing was, its halves are the question: one batch at a
 time is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the API
-is down, and the run stops. So a night of three rows ends well, of which one makes the API fail. Where several rows in a
-row do, the answer lies behind them: while all that is under way fails, up to eight events from further on are asked
-too, one at a time and twice each. An outage costs a hundred requests at most. What no run can tell, because nothing is
+is down, and the run stops. So a run that has three rows only ends well though one of them makes the API fail. Where
+several rows in a row do, the answer lies behind them: while all that is under way fails, up to eight events from
+further on are asked too, one at a time and twice each. An outage costs a hundred requests at most. What no run can tell, because nothing is
 left to ask or the account seems to be refused, `job/left_alone` tells over nights. A suspect batch is halved, a half
 that fails is halved in turn, and an event that stands alone is tried again after the others of its batch. It becomes a
 dead letter when
@@ -17,11 +17,11 @@ dead letter when
   that held it; not those that made it suspect.
   f = (failed + 2) / (accepted + failed + 3), counted among the others since the event first left, or over the whole
   run where that is more: k is at least 16 after two acceptances, 8 after ten. What a suspect event failed counts
-  there only once it is accepted, so that several guilty ones do not vouch for each other.
+  there only once it is accepted: otherwise several events that make the API fail would pass for failures of the API.
 
 While the API is down nothing is accepted, so nothing is given up: after a bounded number of failures in a row the run
-stops, and the next one goes on. A refusal that may be of the key or of a firewall (403) is no chance: it needs
-only the first of the two.
+stops, and the next one goes on. A refusal that may be of the key or of a firewall (403) is no chance: for it the first
+of these two conditions is enough.
 """
 
 from __future__ import annotations

@@ -5,13 +5,14 @@ hours apart, that ended with the same rows or the same answer although the API s
 what only a working one can say (`verifyAuth`). Until then the run stops, and the next one goes on.
 
 * Rows failed though others were accepted in the same night after they first left, however many: each has its own
-  count, whatever else failed with it. From the second night on those that failed in company are asked alone, so that
-  the innocent among them are sent. What fails alone in the fifth night or later is given up. An outage never lets the
-  same rows fail beside others night after night: they are the first to leave in the next one.
+  count, whatever else failed with it. From the second night on those that failed in a batch with others are sent in
+  requests of one event, so that those of them that the API takes arrive. What fails alone in the fifth night or later
+  is given up. An outage never lets the same rows fail beside others night after night: they are the first to leave in
+  the next one.
 * The same few rows fail with nothing beside them: in the fifth night they are given up, as `server_error`. No outage
   is like that: it answers nothing, lets others fail too, or is over in five nights.
-* More than a few do, or in company: from the second night on events are asked alone, those that failed in company and
-  those that stand behind, each night twice as many. Nothing is given up unless one of them is accepted.
+* More than a few do, or in a batch with others: from the second night on requests hold one event, of those that failed
+  so and of those that come after them, each night twice as many. Nothing is given up unless one of them is accepted.
 * Account, key or address seem to be refused, or one request is "too fast" again and again, and the API calls the key
   right: in the fifth night, and in each of the next five, a guilty row is looked for as after a 5xx, each night among
   twice as many; then in each fifth one, so that a quota that stays used up is not asked often. Nothing is given up

@@ -22,7 +22,7 @@ from etl.page import Column
 from etl.secret import shown_name
 from etl.source.database import Database, Rows
 from etl.source.fault import DatabaseFault, Fault, fault_of
-from etl.source.heirs import has_heirs
+from etl.source.inheritance import is_inherited
 from etl.source.kinds import (
     POSTGRESQL_ENUM,
     Ordinal,
@@ -306,7 +306,7 @@ def _inspected(inspector: sa.Inspector, name: str, table: str, schema: str | Non
 
 def _told_by(told: _Reflection, database: Database, name: str, table: str, schema: str | None) -> Relation:
     columns, unknown, is_table, keys = told.columns, told.unknown, told.is_table, told.keys
-    inherited = database.dialect == "postgresql" and is_table and has_heirs(database, table, schema)
+    inherited = database.dialect == "postgresql" and is_table and is_inherited(database, table, schema)
     if inherited:
         # Key, indexes and NOT NULL are this table's own, and say nothing of the rows of the tables that inherit it.
         keys = _Keys([], [], [])

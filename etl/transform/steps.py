@@ -1,7 +1,7 @@
 """The steps of `transform`: what each does with a value.
 
 The rule: a step changes only what it is for, and a value that it cannot work on is a problem (step_failed), never
-turned into text behind one's back. Text steps work on texts, and on each text of a list that `split` made.
+turned into text unasked. Text steps work on texts, and on each text of a list that `split` made.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What came back from one attempt, before anybody judged it: an answer, or the way in which there was none.
+"""What came back from one attempt, before a verdict on it: an answer, or the way in which there was none.
 
 An answer carries only the headers that a verdict reads, so that nothing a server echoes can travel further than this.
 """

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from etl.source.database import Database
 
 
-def has_heirs(database: Database, table: str, schema: str | None) -> bool:
+def is_inherited(database: Database, table: str, schema: str | None) -> bool:
     """Whether other tables INHERIT from this one, so that it gives their rows too; partitions are no such tables."""
     inherits, tables, schemas = (
         sa.table(name, *map(sa.column, columns), schema="pg_catalog")
