@@ -9,6 +9,8 @@ from etl.page import Position, Scalar
 
 # Where the state lies unless an option says otherwise.
 DEFAULT_STATE = ".etl/state.sqlite"
+# A person is needed where no run was done for so many hours, unless an option says otherwise: a night, and two hours.
+USUAL_HOURS = 26
 # In a fingerprint, behind the declared kind of a cursor without a value: nothing says how its values are spelt.
 NO_VALUE = " (no value yet)"
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from etl.cli.mistakes import did_you_mean
+from etl.cli.mistakes import begun_or_nearest
 from etl.secret import variable_in
 
 _MAPPING_FILES = (".yaml", ".yml")
@@ -42,9 +42,10 @@ class MappingPath(click.Path):
             self.fail(f"there is no file or folder of what is given, which holds the value of {variable}", param, ctx)
         if not path.exists():
             beside = path.parent
-            known = [str(beside / each.name) for each in beside.iterdir()] if beside.is_dir() else []
-            guess = did_you_mean(str(path), known)
-            self.fail(f"there is no file or folder {path}" + (f"; {guess}" if guess else ""), param, ctx)
+            names = [each.name for each in beside.iterdir()] if beside.is_dir() else []
+            near = begun_or_nearest(path.name, names)
+            guess = f"; did you mean `{beside / near}`?" if near else ""
+            self.fail(f"there is no file or folder {path}{guess}", param, ctx)
         if path.is_dir() and not self.dir_okay:
             self.fail(f"{path} is a folder; this takes one mapping file", param, ctx)
         return path

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from etl.checkpoint import USUAL_HOURS
 from etl.cli.mistakes import Described
 from etl.cli.options import (
     MAPPING_PATH,
@@ -66,7 +67,7 @@ def explain(mapping: Path, key: str, **options: Any) -> int:  # noqa: ANN401  # 
 @click.option("--check", is_flag=True, help="End with 3 when a person is needed.")
 @click.option(
     "--max-age",
-    default="26h",
+    default=f"{USUAL_HOURS}h",
     show_default=True,
     metavar="DURATION",
     help="The longest time since the last run that was done.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable
 
 import click
 
 from etl.errors import EXIT_CODES, UsageProblem
+from etl.mapping.nearest import nearest
 from etl.screen.telling import show_error
 from etl.secret import HIDDEN, variable_in
 
@@ -42,7 +42,7 @@ class NearestGroup(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             where = "" if ctx.parent is None else f" of `{ctx.info_name}`"
             names = self.list_commands(ctx)
-            guess = did_you_mean(args[0], names) or f"there are {', '.join(names)};"
+            guess = meant(args[0], names) or f"there are {', '.join(names)};"
             raise UsageProblem(
                 f"no command {_typed(args[0])}{where}", hint=f"{guess} `{ctx.command_path} --help` says what each does"
             )
@@ -61,11 +61,16 @@ def _typed(word: str, *, mark: str = "`") -> str:
     return HIDDEN if variable_in(word, os.environ) is not None else f"{mark}{word}{mark}"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def meant(word: str, known: Iterable[str]) -> str:
     """The question after a mistyped `word`; "" when nothing in `known` is near."""
+    near = begun_or_nearest(word, known)
+    return f"did you mean `{near}`?" if near else ""
+
+
+def begun_or_nearest(word: str, known: Iterable[str]) -> str | None:
+    """The first in `known` of which `word` is the beginning, else the nearest; None when nothing is near."""
     names = list(known)
-    near = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names, n=1)
-    return f"did you mean `{near[0]}`?" if near else ""
+    return next((name for name in names if name.startswith(word)), None) or nearest(word, names)
 
 
 def _name_of(parameter: click.Parameter) -> str:
@@ -86,7 +91,7 @@ def show_mistake(error: click.ClickException) -> None:
     if isinstance(error, click.NoSuchOption):
         message = f"`{command}` has no option {_typed(error.option_name, mark='')}"
         known = [flag for parameter in context.command.params for flag in parameter.opts] if context else []
-        hints.append(did_you_mean(error.option_name, [flag for flag in known if flag.startswith("--")]))
+        hints.append(meant(error.option_name, [flag for flag in known if flag.startswith("--")]))
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         message = f"`{command}` needs {_name_of(error.param)}"
     elif isinstance(error, click.BadParameter) and error.param is not None:

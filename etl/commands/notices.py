@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from etl.checkpoint import DEFAULT_STATE
+from etl.checkpoint import DEFAULT_STATE, USUAL_HOURS
 from etl.clock import Clock
 from etl.commands.advice import shell_line
 from etl.commands.reports import Calls
@@ -25,7 +25,7 @@ from etl.secret import Secret
 from etl.state.store import StateStore, open_state, state_exists
 
 # As `status` has it by default.
-_PATIENCE = Patience(timedelta(hours=26))
+_PATIENCE = Patience(timedelta(hours=USUAL_HOURS))
 # Ends that the state may not know of, and that do not heal by themselves.
 _FOR_A_PERSON = frozenset({1, 2, 4, 5, 8, 9})
 

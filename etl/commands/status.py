@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
+from etl.checkpoint import USUAL_HOURS
 from etl.clock import Clock
 from etl.commands.advice import Step, shell_line, shown_steps
 from etl.commands.new_state import tell_if_new
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from etl.commands.lag import MappingFiles
     from etl.commands.letters import Listed
 
-_USUAL_AGE = timedelta(hours=26)
+_USUAL_AGE = timedelta(hours=USUAL_HOURS)
 Judged: TypeAlias = Sequence[tuple[Standing, Sequence[Worry]]]
 
 
@@ -43,7 +44,7 @@ class StatusCall:
     output: str
     history: int = 3
     check: bool = False
-    max_age: str = "26h"
+    max_age: str = f"{USUAL_HOURS}h"
     max_lag: str | None = None
     dead_letters: bool = False
     with_identity: bool = False

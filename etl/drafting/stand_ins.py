@@ -20,12 +20,12 @@ from etl.drafting.dictionary import FIELD_NAMES
 from etl.drafting.names import rank
 from etl.mapping.catalogue import EVENTS, FIELDS, PRODUCT_FIELDS
 from etl.mapping.columns import rule_columns
+from etl.mapping.hashed import HASHED
 from etl.mapping.model import EventColumn
 from etl.mapping.model import Mapping as MappingModel
 
 Row = Mapping[str, object]
 _EMAIL = re.compile(r"[^\s@<>()\[\]\"',;:]+@[^\s@<>()\[\]\"',;:]+")
-_HASH = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY_FIRST = re.compile(r"\d\d-\d\d-\d{4}", re.ASCII)
 _ADDRESS = "eva@example.com"
@@ -148,7 +148,7 @@ def _purposes(mapping: MappingModel, row: Row) -> dict[str, str]:
 
 def _stand_in(purpose: str, text: str) -> str:  # noqa: PLR0911 - one return a purpose
     match purpose:
-        case "email" if _HASH.fullmatch(text):
+        case "email" if HASHED.fullmatch(text.lower()):
             return hashlib.sha256(_ADDRESS.encode()).hexdigest()
         case "email" if _EMAIL.fullmatch(text):
             return _ADDRESS if text == text.lower() else "Eva@Example.com"

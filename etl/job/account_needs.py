@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from etl.mapping.catalogue import CONSENT_FIELDS, CUSTOM_PREFIX
+from etl.mapping.hashed import HASHED
 from etl.mapping.model import Mapping as MappingModel
 from etl.transform.transformer import Transformed
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WHOLE_NUMBER = "12"
 _EXAMPLES = {"text": "blue", "number": "12.5", "date": "2024-01-31", "yes/no": "yes", "list": '["a", "b"]'}
@@ -71,7 +71,7 @@ def needs(mapping: MappingModel, sampled: Transformed) -> Iterator[Need]:
             "destination.multiple_currencies: true refuses amounts without one",
         )
     emails = _distinct(columns, "email")
-    if emails and all(_HASH.fullmatch(one) for one in emails):
+    if emails and all(HASHED.fullmatch(one) for one in emails):
         yield Need(
             "fields.email",
             "only hashes are sent: a hash never gives a profile its address",

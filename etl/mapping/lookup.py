@@ -7,8 +7,6 @@ from typing import Any
 
 from etl.mapping.document import Finding, Path
 
-FoundIn = Iterator[Finding]
-
 
 def part(data: object, *path: str | int) -> Any:  # noqa: ANN401  # any plain data
     """What is at `path`, or None."""

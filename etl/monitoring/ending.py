@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from etl.checkpoint import USUAL_HOURS
 from etl.job.outcome import Outcome
 
 LOCKED = 7
 # Stopped cleanly, or interrupted: the next run goes on.
 _UNFINISHED = frozenset({6, 129, 130, 143})
 # The same patience as `status --check`.
-_PATIENCE = timedelta(hours=26)
+_PATIENCE = timedelta(hours=USUAL_HOURS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ import orjson
 import pytest
 
 from etl.delivery.courier import AdmittedPage, Courier, CourierSettings, Settlement
-from etl.delivery.throttle import MemoryBudget
 from etl.event.event import Event
 from etl.job.senders import Answered, Senders
 from etl.page import Position
 from etl.verdict.judge import judge
 from etl.verdict.retry_after import silence_seconds
+from tests.delivery.memory_budget import MemoryBudget
 from tests.servers.scripted_faults import FAULTS, Fault
 from tests.servers.scripted_server import Behaviour, Exchange, ScriptedServer, early, like_squeezely
 

@@ -20,7 +20,6 @@ from typing import Any
 from etl.api.client import ApiClient
 from etl.commands.wiring import courier_settings
 from etl.delivery.courier import AdmittedPage, Courier
-from etl.delivery.throttle import MemoryBudget
 from etl.event.hashes import Hashers, hashers
 from etl.host.system_clock import SystemClock
 from etl.host.tuning import eased_interpreter
@@ -34,6 +33,7 @@ from etl.transform import field as field_room
 from etl.transform.transformer import Transformer
 from etl.verdict.judge import judge
 from tests.benchmarks.report import STAGES, Profile
+from tests.delivery.memory_budget import MemoryBudget
 
 
 class Stopwatch:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from etl.delivery.courier import AdmittedPage, Courier, CourierSettings, Request, Settlement
-from etl.delivery.throttle import Budget, MemoryBudget
+from etl.delivery.throttle import Budget
 from etl.event.event import Event
 from etl.page import Position
 from etl.verdict.judge import Accepted, Refusal, TryAgain, Verdict
+from tests.delivery.memory_budget import MemoryBudget
 
 EVA, EVAS_HASH = "e:eva@example.com", "e:cfc3a741cd240fc78f236edff0d7f5f98319bf992229dc1919833fbdb2e8cc55"
 REFUSAL = Refusal("TIMESTAMP_ERROR", "the timestamp cannot be read")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from etl.delivery.courier import Request
-from etl.delivery.throttle import MemoryBudget
 from etl.page import Position
 from etl.verdict.judge import Accepted, Partly, Verdict
+from tests.delivery.memory_budget import MemoryBudget
 from tests.delivery.parcels import (
     DOWN,
     REFUSAL,

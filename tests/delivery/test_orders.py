@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from etl.delivery.courier import Courier, CourierSettings, Request
 from etl.delivery.lanes import Lanes
-from etl.delivery.throttle import MemoryBudget
 from etl.event.encode import envelope
 from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refused, TooLarge, Verdict
+from tests.delivery.memory_budget import MemoryBudget
 from tests.delivery.parcels import DOWN, EVA, EVAS_HASH, REFUSAL, Carrier, event, fast_budget, pages, people, throttled
 
 PEOPLE = st.lists(

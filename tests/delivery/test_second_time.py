@@ -10,8 +10,9 @@ from etl.delivery.courier import Request
 from etl.delivery.lanes import Lanes
 from etl.delivery.retry import Patience, RetrySettings
 from etl.delivery.settlement import Prefix
-from etl.delivery.throttle import BudgetState, MemoryBudget, Rates, recover, take
+from etl.delivery.throttle import BudgetState, Rates, recover, take
 from etl.verdict.judge import Accepted, Partly, Refused, Verdict
+from tests.delivery.memory_budget import MemoryBudget
 from tests.delivery.parcels import (
     BROKEN,
     DOWN,

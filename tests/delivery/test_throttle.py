@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.delivery.throttle import BURST_SECONDS, BudgetState, MemoryBudget, Rates, pause, recover, slow_down, take
+from etl.delivery.throttle import BURST_SECONDS, BudgetState, Rates, pause, recover, slow_down, take
+from tests.delivery.memory_budget import MemoryBudget
 
 
 def grants(budget: MemoryBudget, *, until: float, events: int, late: float = 0.0, start: float = 0.0) -> list[float]:

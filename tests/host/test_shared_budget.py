@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from etl.delivery.throttle import BURST_SECONDS, MemoryBudget, Rates
+from etl.delivery.throttle import BURST_SECONDS, Rates
 from etl.errors import HostRefused, UsageProblem
 from etl.host.shared_budget import SharedBudget, default_folder
+from tests.delivery.memory_budget import MemoryBudget
 
 PROCESS = Path(__file__).with_name("budget_process.py")
 ROOT = Path(__file__).parents[2]

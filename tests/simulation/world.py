@@ -12,11 +12,11 @@ from itertools import count
 from pathlib import Path
 
 from etl.delivery.courier import Request, Settlement
-from etl.delivery.throttle import MemoryBudget
 from etl.event.event import Event
 from etl.job.retry import in_order
 from etl.job.start import REFRESH, RunOptions, windows_to_read
 from etl.page import Bound, Page, Window
+from tests.delivery.memory_budget import MemoryBudget
 from tests.simulation.api import Api, Reply
 from tests.simulation.law import RateWatch, require
 from tests.simulation.process import RATES, KilledError, Process, SimulatedClock, settings_of, shared_budget
