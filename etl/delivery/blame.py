@@ -5,10 +5,10 @@ when something else was accepted since it first left. Where nothing was, its hal
 time is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the API
 is down, and the run stops. So a run that has three rows only ends well though one of them makes the API fail. Where
 several rows in a row do, the answer lies behind them: while all that is under way fails, up to eight events from
-further on are asked too, one at a time and twice each. An outage costs a hundred requests at most. What no run can tell, because nothing is
-left to ask or the account seems to be refused, `job/left_alone` tells over nights. A suspect batch is halved, a half
-that fails is halved in turn, and an event that stands alone is tried again after the others of its batch. It becomes a
-dead letter when
+further on are asked too, one at a time and twice each. An outage costs a hundred requests at most. What no run can
+tell, because nothing is left to ask or the account seems to be refused, `job/left_alone` tells over nights. A suspect
+batch is halved, a half that fails is halved in turn, and an event that stands alone is tried again after the others of
+its batch. It becomes a dead letter when
 
 * a request that left after it had failed alone was accepted, and it failed again after that; or all others of its batch
   were accepted, or stand as alone as it does; and

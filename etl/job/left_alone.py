@@ -64,18 +64,21 @@ class LeftAlone:
         if beside := courier.failed_beside[:MOST_COUNTED]:
             return self._says(key_is_right=self._blamed) and self._ends_those(lone, beside, end)
         if self._blamed:
-            if not self._asked_further and self._says(key_is_right=True):
-                self._asked_further = True
-                courier.ask_one_by_one(_twice_as_many(self._nights_refused - NIGHTS + 1))
-                return True
-            _add(end, "a row that may be the reason instead was looked for in vain, since nothing else is accepted")
-            return False
+            return self._looks_further(end)
         left = courier.left_alone
         if 0 < len(left) <= MOST_ROWS:
             return self._says(key_is_right=False) and self._gives_up(lone, left, end)
         return (
             courier.held_up and not self._asked_further and self._says(key_is_right=False) and self._asks_further(lone)
         )
+
+    def _looks_further(self, end: EtlError) -> bool:
+        if not self._asked_further and self._says(key_is_right=True):
+            self._asked_further = True
+            self._line.courier.ask_one_by_one(_twice_as_many(self._nights_refused - NIGHTS + 1))
+            return True
+        _add(end, "a row that may be the reason instead was looked for in vain, since nothing else is accepted")
+        return False
 
     def _ends_those(self, lone: NightsAlone, beside: Sequence[Event], end: EtlError) -> bool:
         counts = lone.nights_of([[(event.key, "beside others")] for event in beside])
