@@ -14,7 +14,7 @@ import orjson
 from etl.errors import ApiTrouble, CredentialsRefused, EtlError, StoppedEarly
 from etl.verdict.account_words import AccountTrouble, account_trouble
 from etl.verdict.answer import Answer, Failure
-from etl.verdict.body import yes_or_no
+from etl.verdict.answer_words import yes_or_no
 from etl.verdict.judge import Refusal, Refused, Stop, TryAgain, judge
 
 _FIND_OUT = "a first `run --limit 1` tells: a wrong key ends it with exit code 5"

@@ -11,57 +11,31 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-# What an event may have become; those taken are their sum, whichever of them an answer names.
-COUNTS = ("created", "updated", "inserted", "merged", "verified", "processed")
-# The same in one number; read where none of those stands, since it would count their events again.
-_ACCEPTED = ("accepted", "imported", "stored", "ingested")
-# Events that were there already; beside a count of others they are taken too.
-_THERE_ALREADY = ("unchanged", "unmodified", "existing", "duplicates")
-# What holds no number but that of events.
-NUMBERS_OF_EVENTS = (*COUNTS, *_ACCEPTED, *_THERE_ALREADY, "errors", "failed", "rejected")
-_NO = frozenset(
-    (
-        *("error", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "exception"),
-        *("false", "no", "nok", "ko", "not ok", "not_ok", "notok", "unsuccessful"),
-    )
+from etl.verdict.answer_words import (
+    ACCEPTED,
+    CODES,
+    COUNTS,
+    DETAILS,
+    ENTRIES,
+    HAS_ERRORS,
+    OBJECTIONS,
+    PERHAPS_TAKEN,
+    READ,
+    RESULTS,
+    SKIPPED,
+    STATUSES,
+    SUCCESS,
+    TAKEN,
+    THERE_ALREADY,
+    WORDS,
+    WRAPPERS,
+    is_no,
+    is_no_trouble,
+    plain,
+    yes_or_no,
 )
+
 _EMPTY = (None, "", False)
-_NOTHING = frozenset(("", "0", "false", "none", "null", "nil", "no error", "no errors", "ok", "success", "n/a", "-"))
-# Where an answer says what was refused; a number is how many.
-_OBJECTIONS = (
-    "errors",
-    "error",
-    "failures",
-    "failed",
-    "rejected",
-    "refused",
-    "invalid",
-    "exception",
-    "fault",
-    *(f"error{between}{what}" for what in ("message", "description", "code") for between in ("_", "")),
-    *(
-        f"{what}{between}count"
-        for what in ("error", "errors", "failed", "rejected", "invalid")
-        for between in ("_", "")
-    ),
-)
-_YES_OR_NO = {
-    **dict.fromkeys(("true", "1", "yes", "ok", "success"), True),
-    **dict.fromkeys(("0", *_NO), False),
-}
-# What a list of errors is called where the status says that it is one.
-_DETAILS = ("detail", "details", "violations", "messages")
-# What an answer may be wrapped in.
-_WRAPPERS = ("data", "result", "response")
-# Where an answer may have one entry for each event.
-_RESULTS = "results"
-_ENTRIES = (*_WRAPPERS, _RESULTS, "responses", "events", "items")
-_WORDS = ("status", "result", "outcome", "state")
-_SUCCESS = ("success", "ok", "succeeded", "successful", "is_success", "issuccess", "is_ok", "isok")
-_HAS_ERRORS = ("has_errors", "haserrors", "has_error", "haserror")
-# False for an event that is there already, but where nothing else is said a no.
-_PERHAPS_TAKEN = ("inserted", "verified", "processed")
-_READ = (*_SUCCESS, "code", *_WORDS, *_HAS_ERRORS, *_OBJECTIONS, *COUNTS, *_ACCEPTED, *_THERE_ALREADY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +46,8 @@ class Body:
     else names refusals; else the whole answer, where `status` or `code` says no. only_number: `errors` is a number.
     whole: with its names in lower case; what is wrapped, where the wrapping says nothing or only what is wrapped says
     no. status: the HTTP status, 400 to 599, that the answer repeats in its body. entries: where the answer is a
-    list of objects that each say yes or no, how many: it speaks of the batch if it has one for each event; 0: a list
-    in which one says neither.
+    list whose entries each say yes or no, how many: it speaks of the batch if it has one for each event; 0: a list
+    in which one says neither. skipped: how many the receiver passed over without a no.
     """
 
     success: bool | None
@@ -83,31 +57,32 @@ class Body:
     only_number: bool = False
     status: int | None = None
     entries: int | None = None
+    skipped: int = 0
 
     @property
     def about(self) -> object:
         """Where its words about a refusal stand: in the errors, or beside them where those are a word or a number."""
-        mere = self.errors is None or isinstance(self.errors, str) or self.only_number
+        mere = self.errors is None or isinstance(self.errors, str | bool) or self.only_number
         return dict(self.whole) if mere else self.errors
 
     def of_refusal(self) -> Body:
         """The same of a status that refuses: a list that is all of it holds the errors, and so does one of details."""
         if self.entries is not None:
-            return replace(self, success=False, count=None, errors=self.errors or self.whole[_RESULTS])
-        lists = (value for name in _DETAILS if isinstance(value := self.whole.get(name), list) and value)
+            return replace(self, success=False, count=None, errors=self.errors or self.whole[RESULTS])
+        lists = (value for name in DETAILS if isinstance(value := self.whole.get(name), list) and value)
         return self if self.errors is not None else replace(self, errors=next(lists, None))
 
     @property
     def counts_no_errors(self) -> bool:
         """Whether it gives a number of refusals, and that is 0."""
-        return any(_count(self.whole.get(name)) == 0 for name in _OBJECTIONS)
+        return any(_count(value) == 0 for name, value in self.whole.items() if plain(name) in OBJECTIONS)
 
 
 NO_BODY = Body(None, None, None, {})
 
 
 def read_body(body: bytes) -> Body | None:
-    """The body as JSON object or as list of objects, or None, also where it says two things of one name.
+    """The body as JSON object or list of entries, or None, also where it says two things of one name.
 
     A byte order mark is allowed: PHP files often begin with one. So are UTF-16, texts in Latin-1 and NaN: what the
     answer says can be read, and to send again would change nothing.
@@ -121,20 +96,29 @@ def read_body(body: bytes) -> Body | None:
             whole = json.loads(body)
         except (ValueError, RecursionError):
             return None
-    a_list = isinstance(whole, list) and bool(whole) and all(isinstance(entry, dict) for entry in whole)
-    if not (a_list or isinstance(whole, dict)) or _contradicts_itself(body):
+    entries = _entries(whole)
+    if not (entries or isinstance(whole, dict)) or _contradicts_itself(body):
         return None
-    if not a_list:
-        return _read(whole)
-    return _read_list(whole)
+    return _read_list(entries) if entries else _read(whole)
+
+
+def _entries(value: object) -> list[Mapping[str, object]] | None:
+    """A list of objects, or one of words and booleans that are each a yes or a no, as objects; None: anything else."""
+    if not isinstance(value, list) or not value:
+        return None
+    if all(isinstance(entry, dict) for entry in value):
+        return value
+    # Numbers may be ids.
+    words = all(isinstance(entry, str | bool) and _count(entry) is None for entry in value)
+    return [{"success": entry} for entry in value] if words and None not in map(yes_or_no, value) else None
 
 
 def _read_list(entries: list[Mapping[str, object]]) -> Body:
-    """A list of objects; one that is all of it and says no means the whole request, as it would without the list."""
+    """A list of entries; one that is all of it and says no means the whole request, as it would without the list."""
     alone = _read(entries[0])
     if len(entries) == 1 and (alone.errors is not None or alone.success is False):
         return alone
-    read = _read({_RESULTS: entries})
+    read = _read({RESULTS: entries})
     refused = read.errors if isinstance(read.errors, list) else [None] * len(entries)
     taken = [_entry_says_yes(entry) for entry in entries]
     clear = all(yes or no is not None for yes, no in zip(taken, refused, strict=True))
@@ -155,14 +139,15 @@ def _as_utf_8(body: bytes) -> bytes:
 
 
 def _read(whole: Mapping[str, object]) -> Body:
+    said_by = {plain(name): value for name, value in whole.items()}
     whole = {name.lower(): value for name, value in whole.items()}
-    counts = _counts(whole, COUNTS) or _counts(whole, _ACCEPTED)[:1]
-    counts += _counts(whole, _THERE_ALREADY) if counts else []
-    said = [one for one in (yes_or_no(whole.get(name)) for name in _SUCCESS) if one is not None]
-    said += [False for name in _ACCEPTED if _is_no(whole.get(name))]
-    if not said and not counts and not any(whole.get(name) is True for name in COUNTS):
-        said = [False for name in _PERHAPS_TAKEN if _is_no(whole.get(name))]
-    name, errors = _objection(whole)
+    counts = _counts(said_by, COUNTS) or _counts(said_by, ACCEPTED)[:1]
+    counts += _counts(said_by, THERE_ALREADY) if counts else []
+    said = [one for one in (yes_or_no(said_by.get(name)) for name in SUCCESS) if one is not None]
+    said += [False for name in TAKEN if is_no(said_by.get(name))]
+    if not said and not counts and not any(said_by.get(name) is True for name in COUNTS):
+        said = [False for name in PERHAPS_TAKEN if is_no(said_by.get(name))]
+    name, errors = _objection(said_by, whole)
     if name is None and isinstance(errors, list):
         # Its entries speak of one event each, of those that do not say no as well.
         said = said or [True]
@@ -171,30 +156,29 @@ def _read(whole: Mapping[str, object]) -> Body:
         sum(counts) if counts else None,
         errors,
         whole,
-        only_number=name is not None and _count(whole[name]) is not None,
-        status=_status_inside(whole),
+        only_number=name is not None and _count(said_by[name]) is not None,
+        status=_status_inside(said_by),
+        skipped=sum(_counts(said_by, SKIPPED)),
     )
-    if errors is not None:
-        return outer
-    for inner in (_read(value) for value in map(whole.get, _WRAPPERS) if isinstance(value, dict)):
-        if not said and not counts:
-            return inner
-        if inner.errors is not None or inner.success is False:
-            # The wrapping speaks of the call, what is wrapped of the events.
-            count = inner.count if outer.count is None else outer.count
-            return replace(inner, count=count, success=inner.success is not False and outer.success)
-    return outer
+    wrapped = [value for value in map(said_by.get, WRAPPERS) if isinstance(value, dict)]
+    return outer if errors is not None or not wrapped else _unwrapped(outer, [_read(value) for value in wrapped])
+
+
+def _unwrapped(outer: Body, inner: list[Body]) -> Body:
+    """What an answer says whose wrapping names no errors: that speaks of the call, what is wrapped of the events."""
+    silent = outer.success is None and outer.count is None
+    refusing = next((body for body in inner if body.errors is not None or body.success is False), None)
+    if refusing is None:
+        speaking = (body for body in inner if body.success is not None or body.count is not None)
+        skipped = max(body.skipped for body in (outer, *inner))
+        return replace(next(speaking, inner[0]) if silent else outer, skipped=skipped)
+    counts = (body.count for body in (outer, refusing, *inner) if body.count is not None)
+    success = refusing.success if silent else refusing.success is not False and outer.success
+    return replace(refusing, count=next(counts, None), success=success)
 
 
 def _counts(whole: Mapping[str, object], names: Iterable[str]) -> list[int]:
     return [count for count in (_count(whole.get(name)) for name in names) if count is not None]
-
-
-def yes_or_no(value: object) -> bool | None:
-    """A yes or a no in one of the forms in which answers have it (true, 1, "yes", "ok"); None: neither."""
-    if isinstance(value, str):
-        return _YES_OR_NO.get(value.strip().casefold())
-    return bool(value) if value in (True, False) else None
 
 
 def _count(value: object) -> int | None:
@@ -205,51 +189,41 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _objection(whole: Mapping[str, object]) -> tuple[str | None, object | None]:
+def _objection(said_by: Mapping[str, object], whole: Mapping[str, object]) -> tuple[str | None, object | None]:
     """The errors, in whichever way the answer says no, and the name that they have; None where it does not."""
-    for name in _OBJECTIONS:
-        errors = _errors(whole.get(name))
+    for name in OBJECTIONS:
+        errors = _errors(said_by.get(name))
         if errors is not None:
             return name, errors
-    if _says_no(whole):
+    if _says_no(said_by):
         return None, dict(whole)
-    return None, next(filter(None, (_refused_entries(whole.get(name)) for name in _ENTRIES)), None)
+    return None, next(filter(None, (_refused_entries(said_by.get(name)) for name in ENTRIES)), None)
 
 
-def _refused_entries(entries: object) -> list[object] | None:
+def _refused_entries(value: object) -> list[object] | None:
     """Entries for one event each, with null for those that do not say no; None where none does."""
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        return None
-    read = [(entry, _read(entry)) for entry in entries]
-    refused = [entry if said.errors is not None or said.success is False else None for entry, said in read]
+    read = [(entry, _read(entry)) for entry in _entries(value) or ()]
+    refused: list[object] = [
+        entry if said.errors is not None or said.success is False else None for entry, said in read
+    ]
     return refused if any(entry is not None for entry in refused) else None
 
 
-def _says_no(whole: Mapping[str, object]) -> bool:
-    code = whole.get("code")
-    if any(map(_is_no, map(whole.get, _WORDS))) or any(map(_has_errors, map(whole.get, _HAS_ERRORS))):
+def _says_no(said_by: Mapping[str, object]) -> bool:
+    if any(map(is_no, map(said_by.get, WORDS))) or _status_inside(said_by) is not None:
         return True
-    word = code.strip().upper() if isinstance(code, str) else ""
-    return _status_inside(whole) is not None or (word.endswith("_ERROR") and word != "NO_ERROR")
+    return any(_errors(said_by.get(name)) is not None for name in HAS_ERRORS)
 
 
-def _is_no(value: object) -> bool:
-    return value is False or (isinstance(value, str) and value.strip().casefold() in _NO)
-
-
-def _has_errors(value: object) -> bool:
-    return _errors(value) is not None and not _is_no(value)
-
-
-def _status_inside(whole: Mapping[str, object]) -> int | None:
-    numbers = (_count(whole.get(name)) for name in ("status", "code", "statuscode"))
+def _status_inside(said_by: Mapping[str, object]) -> int | None:
+    numbers = (_count(said_by.get(name)) for name in STATUSES)
     return next((number for number in numbers if 400 <= (number or 0) < 600), None)
 
 
 def _contradicts_itself(body: bytes) -> bool:
     """Whether a name that is read here stands twice in the answer, with different values."""
-    lower = body.lower()
-    if all(lower.count(b'"%s"' % name.encode()) < 2 for name in _READ):
+    names = body.lower().translate(None, b"_- ")
+    if all(names.count(b'"%s"' % name.encode()) < 2 for name in READ):
         return False
     twice: list[bool] = []
 
@@ -257,7 +231,7 @@ def _contradicts_itself(body: bytes) -> bool:
         found: dict[str, object] = {}
         different = False
         for name, value in pairs:
-            different |= name.lower() in _READ and found.setdefault(name.lower(), value) != value
+            different |= plain(name) in READ and found.setdefault(plain(name), value) != value
         twice.append(different)
         return dict(pairs)
 
@@ -272,9 +246,22 @@ def _contradicts_itself(body: bytes) -> bool:
 
 def _errors(value: object) -> object | None:
     """The errors, or None where the value says that there are none."""
-    if isinstance(value, str):
-        return None if value.strip().casefold() in _NOTHING else value
+    match value:
+        case str():
+            return None if is_no_trouble(value) else value
+        case dict() if _is_code_of_none(value):
+            return None
+        case list():
+            value = [None if isinstance(item, dict) and _is_code_of_none(item) else item for item in value]
     return None if _holds_nothing(value) else value
+
+
+def _is_code_of_none(error: Mapping[str, object]) -> bool:
+    """Whether it has the code 0, and says nothing else: `{"code": 0, "message": "OK"}`."""
+    said_by = {plain(name): value for name, value in error.items()}
+    codes = [said_by.pop(name) for name in CODES if name in said_by]
+    silent = (is_no_trouble(value) if isinstance(value, str) else value in (None, [], {}) for value in said_by.values())
+    return bool(codes) and all(_count(code) == 0 for code in codes) and all(silent)
 
 
 def _holds_nothing(value: object) -> bool:

@@ -17,12 +17,12 @@ class Case(Enum):
         "the body says so; created, updated, inserted, merged, verified, processed and unchanged are added up",
     )
     COUNTED_SHORT = (
-        "2xx, counts whose sum is below the batch, no errors, and `success: true`, or a sum above 0 with `errors: 0`",
+        "2xx, no errors, a sum below the batch; and `success: true`, a sum and `errors: 0`, or the rest `skipped`",
         "accepted, counted as unconfirmed",
-        "it says yes; what was merged may not be counted",
+        "what was merged may not be counted; what it `skipped` or `ignored` it has, or passes over without a no",
     )
     UNCONFIRMED = (
-        "2xx, a JSON object with neither `success` nor errors nor counts",
+        "2xx, a JSON object with neither yes nor no nor counts: null, `[]` and unknown words say neither",
         "accepted, counted as unconfirmed",
         "the API answered and did not object",
     )
@@ -42,12 +42,12 @@ class Case(Enum):
         "nothing says that the others were taken",
     )
     PARTLY_ACCEPTED = (
-        "counts, not 0, below the batch in sum; and a number of errors, or neither `success: true` nor `errors: 0`",
+        "a sum, not 0, below the batch, also with `skipped`; and a number of errors, or no `success`, no `errors: 0`",
         "dead letters `partly_accepted`, for a person to decide",
         "halving would send the accepted ones twice",
     )
     REFUSED = (
-        "a no naming no event: `success`, `ok`, `status: false`, `errors`, `status: error`, `…_ERROR`, 0 taken; 4xx",
+        "no, naming none: `success`, `valid`, `status: false`, *partial*, `errors`, `problem`, `…_ERROR`; 0 taken; 4xx",
         "the batch is halved until the guilty events stand alone; those are rejected",
         "the API refuses, but does not say what",
     )

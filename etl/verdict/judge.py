@@ -205,14 +205,14 @@ def _decide_answered(status: int, body: Body, *, events: int, sent: Sent) -> tup
         if body.success and (body.count or 0) >= events and _attributed(status, body, events=events, sent=sent) is None:
             return Case.CONTRADICTORY, Accepted(unconfirmed=True)
         return _decide_refused(status, body, events=events, sent=sent)
-    if body.success is False or (body.success is None and body.count == 0):
+    if body.success is False or (body.success is None and body.count == 0 and not body.skipped):
         return _decide_refused(status, body, events=events, sent=sent)
-    short = body.count is not None and body.count < events
+    short = body.skipped > 0 if body.count is None else body.count < events
     if body.success:
         return (Case.COUNTED_SHORT if short else Case.CONFIRMED), Accepted(unconfirmed=short)
-    # With a count of errors that is 0 the others stand under a name that is not known, such as `ignored`.
-    if body.count is not None and short and not body.counts_no_errors:
-        return Case.PARTLY_ACCEPTED, PartlyAccepted(body.count)
+    # With a count of errors that is 0 the others stand under a name that is not known.
+    if body.count is not None and body.count + body.skipped < events and not body.counts_no_errors:
+        return Case.PARTLY_ACCEPTED, PartlyAccepted(body.count + body.skipped)
     confirmed = body.count == events
     case = Case.CONFIRMED if confirmed else Case.COUNTED_SHORT if short else Case.UNCONFIRMED
     return case, Accepted(unconfirmed=not confirmed)

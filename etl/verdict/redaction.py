@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import orjson
 
-from etl.verdict.body import NUMBERS_OF_EVENTS
+from etl.verdict.answer_words import NUMBERS_OF_EVENTS
 from etl.verdict.vocabulary import VOCABULARY
 
 MAX_WORDS = 200

@@ -109,7 +109,7 @@ def test_every_answer_has_a_verdict_that_keeps_its_promises(
 def says_something(errors: object) -> bool:
     """Whether any text or number stands in it."""
     if isinstance(errors, str):
-        return errors.strip().casefold() not in ("", "0", "false")
+        return errors.strip().casefold() not in ("", "-", "0", "false", "f", "no", "n", "ok")
     inside = errors.values() if isinstance(errors, dict) else errors if isinstance(errors, list) else None
     return bool(errors) if inside is None else any(map(says_something, inside))
 
