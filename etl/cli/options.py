@@ -13,7 +13,7 @@ import click
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.cli.completing import MappingPath
-from etl.commands.given import parse_workers
+from etl.commands.given import parse_metrics_file, parse_workers
 from etl.errors import EXIT_CODES
 from etl.monitoring.addresses import parse_notify_urls, parse_ping_url, parse_push_url
 from etl.screen.logs import configure_logs
@@ -148,7 +148,7 @@ def metrics_option(function: F) -> F:
     return click.option(
         "--metrics-file",
         type=click.Path(dir_okay=False, path_type=Path),
-        callback=_must_end_in_prom,
+        callback=_parsed_by(parse_metrics_file),
         metavar="FILE.prom",
         help="Where to write the run's figures for Prometheus' node exporter.",
     )(function)
@@ -174,12 +174,6 @@ def _parsed_exit_codes(_: click.Context, __: click.Parameter, value: str) -> fro
         said = "1 is a bug of the program" if wrong[0] == "1" else f"{wrong[0]!r} is none of them"
         raise click.BadParameter(f"exit codes with commas between them, of {', '.join(map(str, known))}: {said}")
     return frozenset(map(int, words))
-
-
-def _must_end_in_prom(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
-    if value is not None and value.suffix != ".prom":
-        raise click.BadParameter("the collector reads files that end in .prom only")
-    return value
 
 
 def _must_be_a_report(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:

@@ -6,12 +6,12 @@ its being wrong is the `error` of its outcome; what is wrong before it begins is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from etl.checkpoint import DEFAULT_STATE
-from etl.commands.given import parse_workers
+from etl.commands.given import parse_keys, parse_limit, parse_metrics_file, parse_workers
 from etl.commands.loading import load as load_all
 from etl.errors import MappingInvalid, UsageProblem
 from etl.job.outcome import Outcome
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from etl.commands.forget import Receipt
 
 PathLike = str | Path
+# A text or a number alone is one key.
+Keys = str | int | Sequence[str | int]
+Parsed = TypeVar("Parsed")
 
 
 def load(path: PathLike) -> Mapping:
@@ -32,21 +35,23 @@ def load(path: PathLike) -> Mapping:
     Raises:
         MappingInvalid: it has problems; `problems` holds one line for each.
     """
-    (mapping,) = load_all([Path(path)])
+    (mapping,) = load_all([_file(path)])
     return mapping
 
 
-def validate(path: PathLike, *, connect: bool = False, state: str = DEFAULT_STATE) -> list[str]:
+def validate(path: PathLike, *, connect: bool = False, state: PathLike = DEFAULT_STATE) -> list[str]:
     """The problems of the mapping at `path`, one printable line each; [] when it is right. Warnings are left out.
 
     `connect`: the database and the account are asked too, at the rate that runs with this `state` share.
     """
     from etl.commands.validate import remarks_on
 
-    return [remark.text for remark in remarks_on(Path(path), connect=connect, state=state) if remark.level == "error"]
+    return [
+        remark.text for remark in remarks_on(_file(path), connect=connect, state=str(state)) if remark.level == "error"
+    ]
 
 
-def preview(path: PathLike, *, limit: int = 10, keys: Sequence[str] = (), invalid: bool = False) -> list[PreviewedRow]:
+def preview(path: PathLike, *, limit: int = 10, keys: Keys = (), invalid: bool = False) -> list[PreviewedRow]:
     """Up to `limit` rows with their events, or those of `keys`; `invalid`: only rows that fail. Nothing is sent.
 
     Raises:
@@ -54,7 +59,8 @@ def preview(path: PathLike, *, limit: int = 10, keys: Sequence[str] = (), invali
     """
     from etl.commands.preview import preview_rows
 
-    return list(preview_rows(load(path), limit=limit, keys=keys, invalid=invalid))
+    rows, wanted = _checked("limit", parse_limit, limit) or 0, _checked("keys", parse_keys, keys) or ()
+    return list(preview_rows(load(path), limit=rows, keys=wanted, invalid=invalid))
 
 
 def run(  # noqa: PLR0913 - the options of the command
@@ -71,7 +77,7 @@ def run(  # noqa: PLR0913 - the options of the command
     pushgateway: str | None = None,
     notify_url: str | Sequence[str] = (),
     workers: int | str | None = None,
-    state: str = DEFAULT_STATE,
+    state: PathLike = DEFAULT_STATE,
 ) -> Outcome:
     """Send what is new or changed since the last run, as `squeezely-etl run` does; `dry_run` forecasts it.
 
@@ -88,20 +94,22 @@ def run(  # noqa: PLR0913 - the options of the command
     from etl.commands.calls import RunCall
     from etl.commands.sending import run_all
 
+    if if_locked not in ("fail", "wait"):
+        raise UsageProblem('if_locked: "fail" or "wait"', hint="with fail the outcome's error is a MappingLocked")
     outcomes: list[Outcome] = []
     call = RunCall(
         dry_run=dry_run,
         start_from=start_from,
         full_refresh=full_refresh,
-        limit=limit,
+        limit=_checked("limit", parse_limit, limit),
         max_runtime=max_runtime,
         if_locked=if_locked,
         ignore_guards=ignore_guards,
-        state=state,
+        state=str(state),
         metrics_file=_place(metrics_file),
         pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
-        workers=_workers(workers),
+        workers=_checked("workers", parse_workers, workers),
     )
     run_all((_file(path),), call, heard=outcomes.append)
     return outcomes[0]
@@ -120,7 +128,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
     pushgateway: str | None = None,
     notify_url: str | Sequence[str] = (),
     workers: int | str | None = None,
-    state: str = DEFAULT_STATE,
+    state: PathLike = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows whose cursor lies in [start, end), without both all, as `backfill` does. Raises as `run`."""
     from etl.commands.calls import BackfillCall
@@ -134,11 +142,11 @@ def backfill(  # noqa: PLR0913 - the options of the command
         resend=resend,
         restart=restart,
         dry_run=dry_run,
-        state=state,
+        state=str(state),
         metrics_file=_place(metrics_file),
         pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
-        workers=_workers(workers),
+        workers=_checked("workers", parse_workers, workers),
     )
     backfill_one(_file(path), call, heard=outcomes.append)
     return outcomes[0]
@@ -147,13 +155,13 @@ def backfill(  # noqa: PLR0913 - the options of the command
 def retry(  # noqa: PLR0913 - the options of the command
     path: PathLike,
     *,
-    keys: Sequence[str] = (),
+    keys: Keys = (),
     reason: str | None = None,
     limit: int | None = None,
     metrics_file: PathLike | None = None,
     pushgateway: str | None = None,
     notify_url: str | Sequence[str] = (),
-    state: str = DEFAULT_STATE,
+    state: PathLike = DEFAULT_STATE,
 ) -> Outcome:
     """Send the rows of open dead letters again: all, or those of `keys` or of `reason`. Raises as `run`."""
     from etl.commands.calls import RetryCall
@@ -161,10 +169,10 @@ def retry(  # noqa: PLR0913 - the options of the command
 
     outcomes: list[Outcome] = []
     call = RetryCall(
-        keys=tuple(keys),
+        keys=_checked("keys", parse_keys, keys) or (),
         reason=reason,
-        limit=limit,
-        state=state,
+        limit=_checked("limit", parse_limit, limit),
+        state=str(state),
         metrics_file=_place(metrics_file),
         pushgateway=_gateway(pushgateway),
         notify_url=_people(notify_url),
@@ -177,8 +185,8 @@ def forget(
     *paths: PathLike,
     email: str | None = None,
     userid: str | None = None,
-    key: str | None = None,
-    state: str = DEFAULT_STATE,
+    key: str | int | None = None,
+    state: PathLike = DEFAULT_STATE,
 ) -> Receipt:
     """Erase a person in the accounts of the mappings `paths`, as `forget` does; the receipt names no person.
 
@@ -186,15 +194,16 @@ def forget(
     """
     from etl.commands.forget import ForgetCall, erase
 
-    if not paths or not (email or userid or key):
+    keys = () if key is None else _checked("key", parse_keys, key) or ()
+    if not paths or not (email or userid or any(keys)):
         raise ValueError("forget needs a mapping, and email, userid or key")
     files = tuple(map(Path, paths)) if key is None else (_file(*paths),)
-    emails, userids, keys = (() if one is None else (one,) for one in (email, userid, key))
-    call = ForgetCall(emails=emails, userids=userids, keys=keys, state=state, yes=True)
+    emails, userids = (() if one is None else (one,) for one in (email, userid))
+    call = ForgetCall(emails=emails, userids=userids, keys=keys, state=str(state), yes=True)
     return erase(files, call)
 
 
-def status(*paths: PathLike, history: int = 3, state: str = DEFAULT_STATE) -> list[dict[str, object]]:
+def status(*paths: PathLike, history: int = 3, state: PathLike = DEFAULT_STATE) -> list[dict[str, object]]:
     """What `squeezely-etl status -o json` prints: a dictionary a mapping, of `paths` or of all that the state knows.
 
     Raises:
@@ -204,36 +213,29 @@ def status(*paths: PathLike, history: int = 3, state: str = DEFAULT_STATE) -> li
     from etl.commands.status import standings_with_worries
     from etl.commands.status_text import status_dict
 
-    found = standings_with_worries(tuple(map(Path, paths)), state=state)
+    found = standings_with_worries(tuple(map(Path, paths)), state=str(state))
     return [status_dict(standing, worries, history=history) for standing, worries in found]
 
 
 def _place(path: PathLike | None) -> Path | None:
-    return None if path is None else Path(path)
+    return _checked("metrics_file", lambda given: parse_metrics_file(Path(given)), path)
 
 
 def _gateway(url: str | None) -> Secret | None:
-    if url is None:
-        return None
-    try:
-        return parse_push_url(url)
-    except ValueError as problem:
-        raise UsageProblem(f"pushgateway: {problem}") from None
+    return _checked("pushgateway", parse_push_url, url)
 
 
 def _people(urls: str | Sequence[str]) -> tuple[Secret, ...]:
-    try:
-        # A text as the variable of the command has it: several are divided by spaces.
-        return parse_notify_urls(urls.split() if isinstance(urls, str) else urls)
-    except ValueError as problem:
-        raise UsageProblem(f"notify_url: {problem}") from None
+    # A text as the variable of the command has it: several are divided by spaces.
+    return _checked("notify_url", parse_notify_urls, urls.split() if isinstance(urls, str) else urls) or ()
 
 
-def _workers(given: int | str | None) -> int | str | None:
+def _checked(name: str, parse: Callable[[Any], Parsed], given: object) -> Parsed | None:
+    """What `parse` makes of the argument `name`; None stays None. Raises `UsageProblem`."""
     try:
-        return None if given is None else parse_workers(given)
+        return None if given is None else parse(given)
     except ValueError as problem:
-        raise UsageProblem(f"workers: {problem}") from None
+        raise UsageProblem(f"{name}: {problem}") from None
 
 
 def _file(*paths: PathLike) -> Path:

@@ -135,6 +135,49 @@ def test_workers_that_cannot_be_are_refused_at_once(
     assert not state.exists()
 
 
+@pytest.mark.parametrize(
+    ("function", "wrong", "words"),
+    [
+        *(
+            (function, {"limit": limit}, "limit: a whole number")
+            for function in (etl.run, etl.retry, etl.preview)
+            for limit in (-1, 0, True, "5")
+        ),
+        *(
+            (function, {"keys": keys}, "keys: texts or whole")
+            for function in (etl.retry, etl.preview)
+            for keys in ([1.5], [None], True)
+        ),
+        (etl.run, {"if_locked": "skip"}, 'if_locked: "fail" or "wait"'),
+        (etl.run, {"if_locked": "whatever"}, 'if_locked: "fail" or "wait"'),
+        (etl.run, {"metrics_file": "x.txt"}, "metrics_file: .* end in .prom"),
+    ],
+)
+def test_a_value_that_the_command_refuses_is_refused(
+    function: Callable[..., object], wrong: dict[str, Any], words: str, mapping: Path
+) -> None:
+    """A negative limit was none at all."""
+    with pytest.raises(etl.UsageProblem, match=words):
+        function(mapping, **wrong)
+
+
+def test_a_text_or_a_number_is_one_key_and_a_state_may_be_a_path(mapping: Path) -> None:
+    """The text 17 was read as the rows 1 and 7."""
+    for keys in ("17", ["17"], 17, [17]):
+        assert [row.key for row in etl.preview(mapping, keys=keys)] == [(17,)]
+    state = mapping.with_name("state.sqlite")
+    first = etl.run(mapping, start_from="now", state=state)
+    assert (first.exit_code, state.exists()) == (0, True)
+
+
+@pytest.mark.parametrize("function", [etl.load, etl.validate, etl.preview, etl.run])
+def test_a_folder_is_refused_whatever_it_holds(function: Callable[..., object], mapping: Path) -> None:
+    mapping.with_name("other.yaml").write_text(mapping.read_text().replace("name: customers", "name: other"))
+    for folder in (mapping.parent, ""):
+        with pytest.raises(etl.MappingInvalid, match="is a folder"):
+            function(folder)
+
+
 def test_importing_it_loads_nothing_heavy() -> None:
     told = "import sys, etl; etl.EtlError; print(*({'pandas', 'sqlalchemy', 'httpx', 'click'} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
