@@ -117,6 +117,10 @@ class MappingInvalid(UsageProblem):
         self.problems = tuple(problems)
         self.files = tuple(files)
 
+    def __str__(self) -> str:
+        """The message and each problem, a line each: a traceback shows no more of an error than this."""
+        return "\n".join((self.message, *self.problems))
+
 
 class SourceMismatch(UsageProblem):
     """The database lacks a table or column that the mapping names, or its columns changed during the run."""

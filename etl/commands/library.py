@@ -6,9 +6,12 @@ its being wrong is the `error` of its outcome; what is wrong before it begins is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
 
 from etl.checkpoint import DEFAULT_STATE
 from etl.commands.given import parse_keys, parse_limit, parse_metrics_file, parse_workers
@@ -27,8 +30,25 @@ PathLike = str | Path
 # A text or a number alone is one key.
 Keys = str | int | Sequence[str | int]
 Parsed = TypeVar("Parsed")
+# How many of a mapping's problems stand in the hint of its error.
+MOST_PROBLEMS = 3
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Around each function: what is wrong is said whole, where nothing prints it."""
+    try:
+        yield
+    except click.UsageError as error:
+        raise UsageProblem(error.message) from None
+    except MappingInvalid as error:
+        if error.hint is None and error.problems:
+            more = len(error.problems) - MOST_PROBLEMS
+            error.hint = "; ".join(error.problems[:MOST_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+        raise
+
+
+@_told()
 def load(path: PathLike) -> Mapping:
     """The mapping in the file at `path`, its variables taken from the environment.
 
@@ -39,6 +59,7 @@ def load(path: PathLike) -> Mapping:
     return mapping
 
 
+@_told()
 def validate(path: PathLike, *, connect: bool = False, state: PathLike = DEFAULT_STATE) -> list[str]:
     """The problems of the mapping at `path`, one printable line each; [] when it is right. Warnings are left out.
 
@@ -51,6 +72,7 @@ def validate(path: PathLike, *, connect: bool = False, state: PathLike = DEFAULT
     ]
 
 
+@_told()
 def preview(path: PathLike, *, limit: int = 10, keys: Keys = (), invalid: bool = False) -> list[PreviewedRow]:
     """Up to `limit` rows with their events, or those of `keys`; `invalid`: only rows that fail. Nothing is sent.
 
@@ -63,6 +85,7 @@ def preview(path: PathLike, *, limit: int = 10, keys: Keys = (), invalid: bool =
     return list(preview_rows(load(path), limit=rows, keys=wanted, invalid=invalid))
 
 
+@_told()
 def run(  # noqa: PLR0913 - the options of the command
     path: PathLike,
     *,
@@ -115,6 +138,7 @@ def run(  # noqa: PLR0913 - the options of the command
     return outcomes[0]
 
 
+@_told()
 def backfill(  # noqa: PLR0913 - the options of the command
     path: PathLike,
     *,
@@ -152,6 +176,7 @@ def backfill(  # noqa: PLR0913 - the options of the command
     return outcomes[0]
 
 
+@_told()
 def retry(  # noqa: PLR0913 - the options of the command
     path: PathLike,
     *,
@@ -181,6 +206,7 @@ def retry(  # noqa: PLR0913 - the options of the command
     return outcomes[0]
 
 
+@_told()
 def forget(
     *paths: PathLike,
     email: str | None = None,
@@ -203,6 +229,7 @@ def forget(
     return erase(files, call)
 
 
+@_told()
 def status(*paths: PathLike, history: int = 3, state: PathLike = DEFAULT_STATE) -> list[dict[str, object]]:
     """What `squeezely-etl status -o json` prints: a dictionary a mapping, of `paths` or of all that the state knows.
 

@@ -110,6 +110,9 @@ def test_what_is_wrong_before_it_begins_is_raised(mapping: Path) -> None:
     with pytest.raises(etl.MappingInvalid) as error:
         etl.run(mapping)
     assert error.value.problems
+    assert error.value.hint is not None
+    assert error.value.hint.startswith("; ".join(error.value.problems[:3]))
+    assert all(problem in str(error.value) for problem in error.value.problems)
     # Of the account and its key a validation without a connection says nothing.
     assert set(etl.validate(mapping)) < set(error.value.problems)
     with pytest.raises(ValueError, match="email, userid or key"):
@@ -118,6 +121,8 @@ def test_what_is_wrong_before_it_begins_is_raised(mapping: Path) -> None:
         etl.forget(mapping, mapping, key="7")
     with pytest.raises(etl.MappingInvalid, match="is a folder"):
         etl.retry(mapping.parent)
+    with pytest.raises(etl.UsageProblem, match="goes without --reason"):
+        etl.retry(mapping, keys=["7"], reason="http_400")
 
 
 @pytest.mark.parametrize(
