@@ -6,16 +6,20 @@ way where another `etl` is found first, by PYTHONPATH or because it was installe
 """
 
 import sys
+from importlib.util import find_spec
 
 try:
     from etl.cli import main
-except ImportError as error:
-    import etl
-
-    if (error.name or "").partition(".")[0] != "etl" or "MappingInvalid" in getattr(etl, "__all__", ()):
+except Exception:  # a foreign one may meet anything while it is imported
+    if "MappingInvalid" in getattr(sys.modules.get("etl"), "__all__", ()):
         raise
+    found = find_spec("etl")
+    if found is None:
+        raise
+    # A package is its folder; a file alone is itself.
+    where = next(iter(found.submodule_search_locations or ()), found.origin)
     sys.stderr.write(
-        f"error: the etl of {etl.__path__[0]} was found, which is not squeezely-etl's: take it out of PYTHONPATH, "
+        f"error: the etl of {where} was found, which is not squeezely-etl's: take it out of PYTHONPATH, "
         "or give each an environment of its own\n"
     )
     sys.exit(2)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import etl
 
 HERE = Path(etl.__file__).parent
@@ -30,24 +32,29 @@ def test_of_the_installed_one_nothing_is_said(tmp_path: Path) -> None:
     assert said(HERE.parent) == ""
 
 
-def test_the_command_names_a_foreign_package_of_that_name_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("etl/__init__.py", ""), ("etl/__init__.py", "1 / 0"), ("etl.py", ""), ("etl.py", "import nowhere")],
+)
+def test_the_command_names_a_foreign_etl_in_one_line(file: str, text: str, tmp_path: Path) -> None:
     """The wheel puts this file into `bin`, outside the package, so that it runs whatever `etl` is found."""
     command = tmp_path / "bin" / "squeezely-etl"
     command.parent.mkdir()
     shutil.copy(HERE / "__main__.py", command)
-    foreign = tmp_path / "elsewhere" / "etl"
-    foreign.mkdir(parents=True)
-    (foreign / "__init__.py").touch()
+    foreign = tmp_path / "elsewhere" / file
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text(text)
     ended = subprocess.run(
         [sys.executable, str(command), "--version"],
-        env={"PYTHONPATH": str(foreign.parent)},
+        env={"PYTHONPATH": str(tmp_path / "elsewhere")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (2, "")
+    named = foreign if file == "etl.py" else foreign.parent
     assert ended.stderr == (
-        f"error: the etl of {foreign} was found, which is not squeezely-etl's: take it out of PYTHONPATH, "
+        f"error: the etl of {named} was found, which is not squeezely-etl's: take it out of PYTHONPATH, "
         "or give each an environment of its own\n"
     )
 
