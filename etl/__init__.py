@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from etl.commands.forget import Receipt
     from etl.commands.library import backfill, forget, load, preview, retry, run, status, validate
     from etl.errors import (
         CredentialsRefused,
@@ -23,15 +24,20 @@ if TYPE_CHECKING:
         UsageProblem,
     )
     from etl.job.outcome import Outcome
+    from etl.job.preview import PreviewedRow
+    from etl.mapping.model import Mapping
 
 __version__ = "0.1.0"
 __all__ = [
     "CredentialsRefused",
     "EtlError",
     "GuardTripped",
+    "Mapping",
     "MappingInvalid",
     "MappingLocked",
     "Outcome",
+    "PreviewedRow",
+    "Receipt",
     "SourceFailed",
     "StateUnusable",
     "StoppedEarly",
@@ -48,9 +54,23 @@ __all__ = [
     "validate",
 ]
 
+_ROOMS = {
+    "Mapping": "etl.mapping.model",
+    "Outcome": "etl.job.outcome",
+    "PreviewedRow": "etl.job.preview",
+    "Receipt": "etl.commands.forget",
+}
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever the name stands for
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "etl.job.outcome" if name == "Outcome" else "etl.errors" if name[0].isupper() else "etl.commands.library"
-    return getattr(import_module(room), name)
+# Not for type checkers, which would take any misspelt name for one of ours.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever the name stands for
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(
+            import_module(_ROOMS.get(name) or f"etl.{'errors' if name[0].isupper() else 'commands.library'}"), name
+        )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

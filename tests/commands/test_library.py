@@ -43,9 +43,10 @@ def test_a_mapping_is_loaded_looked_at_and_run(mapping: Path, capfd: pytest.Capt
     """Nothing is printed, no signal is taken, and each end is a value."""
     state = str(mapping.with_name("state.sqlite"))
     handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
-    assert etl.load(mapping).name == "customers"
+    assert isinstance(etl.load(mapping), etl.Mapping)
     assert etl.validate(mapping, connect=True) == []
     (row,) = etl.preview(mapping, limit=1)
+    assert isinstance(row, etl.PreviewedRow)
     assert row.event is not None
     assert row.event["event"] == "CustomerUpdated"
     undecided = etl.run(mapping, state=state)
@@ -78,6 +79,7 @@ def test_a_mapping_is_loaded_looked_at_and_run(mapping: Path, capfd: pytest.Capt
     assert etl.status(state=state) != []
     receipt = etl.forget(mapping, email="Eva@Example.com", key="7", state=state)
     assert (receipt.emails, receipt.new, receipt.rows_found, receipt.ledger_entries) == (2, 2, 1, 1)
+    assert isinstance(receipt, etl.Receipt)
     assert "@" not in str(receipt.as_dict())
     assert etl.run(mapping, full_refresh=True, state=state).books.suppressed == 1
     assert capfd.readouterr() == ("", "")
@@ -192,7 +194,9 @@ def test_importing_it_loads_nothing_heavy() -> None:
 def test_every_public_name_is_there() -> None:
     assert {name for name in etl.__all__ if getattr(etl, name) is None} == set()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        # That a type checker sees it is tested too: otherwise the comment would be one too many.
         _ = etl.nothing  # type: ignore[attr-defined]
+    assert set(etl.__all__) <= set(dir(etl))
     assert (Path(etl.__file__).parent / "py.typed").exists()
 
 
