@@ -144,7 +144,8 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
     with ExitStack() as stack:
         # A dry run reports nothing.
         to = ReportTo() if call.dry_run else call.report_to
-        reports = stack.enter_context(Reports(to, command=call.command, calls=Calls(paths, call.state), clock=clock))
+        calls = Calls(paths, call.state, printed=call.heard is None)
+        reports = stack.enter_context(Reports(to, command=call.command, calls=calls, clock=clock))
         mappings, invalid = load_good(paths)
         if call.shard is not None:
             mappings = call.shard.of(mappings)
@@ -381,7 +382,7 @@ def _locked(state: MappingState, call: Call, clock: Clock) -> ExitStack:
             if call.if_locked != "wait":
                 raise
             if not told:
-                tell(f"{error.message}; waiting for its end")
+                (tell if call.heard is None else LOG.info)(f"{error.message}; waiting for its end")
                 told = True
             if clock.wait(LOCK_POLL_SECONDS) or call.out_of_time():
                 raise

@@ -1,7 +1,8 @@
-"""The functions of `import etl`: what the commands do, with values in and out and nothing printed.
+"""The functions of `import etl`: what the commands do, with values in and out.
 
-The rule: they take over nothing of the process: no signal, no processor, no standard stream. What ends a run without
-its being wrong is the `error` of its outcome; what is wrong before it begins is raised.
+The rule: they take over nothing of the process: no signal, no processor, no standard stream; what a command says on
+stderr is a record of `logging`. What ends a run without its being wrong is the `error` of its outcome; what is wrong
+before it begins is raised.
 """
 
 from __future__ import annotations

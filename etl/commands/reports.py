@@ -1,10 +1,12 @@
 """Tells monitoring how the work goes, where an option asks for it.
 
-The rule: nothing here stops, delays or fails a run; what could not be told is said on stderr.
+The rule: nothing here stops, delays or fails a run; what could not be told is said on stderr, or logged
+where Python called.
 """
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,14 +32,16 @@ if TYPE_CHECKING:
     from etl.state.store import StateStore
 
 LATEST_RUNS = 50
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What a command was called with: its mapping files or folders, and its state."""
+    """What a command was called with: its mapping files or folders, and its state. `printed`: not from Python."""
 
     paths: tuple[Path, ...]
     state: str
+    printed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,10 @@ class Reports:
     def _say(self, words: str) -> None:
         if words not in self._said:
             self._said.add(words)
-            tell(f"warning: {words}")
+            if self._calls.printed:
+                tell(f"warning: {words}")
+            else:
+                LOG.warning(words)
 
 
 def _ending(mapping: Mapping, outcome: Outcome, store: StateStore | None, *, now: datetime) -> Ending:

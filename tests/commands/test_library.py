@@ -185,6 +185,18 @@ def test_a_folder_is_refused_whatever_it_holds(function: Callable[..., object], 
             function(folder)
 
 
+def test_what_monitoring_was_not_told_is_logged(
+    mapping: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is written to stderr by itself."""
+    gone = mapping.parent / "nowhere" / "x.prom"
+    etl.run(mapping, start_from="now", metrics_file=gone, state=mapping.with_name("state.sqlite"))
+    assert [one.levelname for one in caplog.records if "metrics file was not written" in one.getMessage()] == [
+        "WARNING"
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
 def test_importing_it_loads_nothing_heavy() -> None:
     told = "import sys, etl; etl.EtlError; print(*({'pandas', 'sqlalchemy', 'httpx', 'click'} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
