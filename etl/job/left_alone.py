@@ -64,7 +64,7 @@ class LeftAlone:
         if beside := courier.failed_beside[:MOST_COUNTED]:
             return self._says(key_is_right=self._blamed) and self._ends_those(lone, beside, end)
         if self._blamed:
-            return self._looks_further(end)
+            return self._asks_behind_refused(end)
         left = courier.left_alone
         if 0 < len(left) <= MOST_ROWS:
             return self._says(key_is_right=False) and self._gives_up(lone, left, end)
@@ -117,6 +117,14 @@ class LeftAlone:
         _add(
             end, "yet `verifyAuth` calls account and key right, so a row may be the reason instead: " + _looked(nights)
         )
+        return False
+
+    def _asks_behind_refused(self, end: EtlError) -> bool:
+        if not self._asked_further and self._says(key_is_right=True):
+            self._asked_further = True
+            self._line.courier.ask_one_by_one(_twice_as_many(self._nights_refused - NIGHTS + 1))
+            return True
+        _add(end, "a row that may be the reason instead was looked for in vain, since nothing else is accepted")
         return False
 
     def _asks_further(self, lone: NightsAlone) -> bool:
