@@ -23,7 +23,7 @@ from etl.commands.advice import Place, next_steps
 from etl.commands.hints import hint_of, name_api
 from etl.commands.loading import Shard, load_good
 from etl.commands.new_state import tell_if_new
-from etl.commands.not_started import note_begun
+from etl.commands.not_started import Begun, note_begun
 from etl.commands.reports import Calls, Reports, ReportTo
 from etl.errors import (
     EtlError,
@@ -146,9 +146,8 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
         to = ReportTo() if call.dry_run else call.report_to
         calls = Calls(paths, call.state, printed=call.heard is None)
         reports = stack.enter_context(Reports(to, command=call.command, calls=calls, clock=clock))
-        mappings, invalid = load_good(paths)
-        if call.shard is not None:
-            mappings = call.shard.of(mappings)
+        loaded, invalid = load_good(paths)
+        mappings = loaded if call.shard is None else call.shard.of(loaded)
         reports.expect(mappings)
         if invalid is not None:
             if not mappings or call.heard is not None:
@@ -163,7 +162,10 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
         if call.heard is None:
             stack.enter_context(on_signals(stopper.signalled))
         store = stack.enter_context(_state(call, clock))
-        _note_begun(store, paths, call, mappings, invalid)
+        # As a scheduler calls: a dry run and rows by their keys are a person's.
+        if call.command == "run" and store.writable and not (call.dry_run or call.of_keys):
+            others = [one for one in loaded if one not in mappings]
+            note_begun(store, Begun(paths, mappings, others, invalid))
         for mapping in mappings:
             if stopper.error is not None:
                 codes.append(stopper.error.exit_code)
@@ -176,14 +178,6 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
     if call.report is not None:
         call.report.write()
     return worst_exit_code(codes, fine=call.fine)
-
-
-def _note_begun(
-    store: StateStore, paths: Sequence[Path], call: Call, mappings: Sequence[Mapping], invalid: MappingInvalid | None
-) -> None:
-    # As a scheduler calls: a dry run and rows by their keys are a person's.
-    if call.command == "run" and store.writable and not (call.dry_run or call.of_keys):
-        note_begun(store, paths, mappings, invalid)
 
 
 @contextmanager

@@ -10,16 +10,18 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from etl.checkpoint import DEFAULT_STATE
+from etl.commands.loading import mapping_files
 from etl.errors import EtlError, MappingInvalid, StateUnusable, UsageProblem
 from etl.host.system_clock import SystemClock
 from etl.screen.wording import first_of
-from etl.state.not_started import subject_of_call, subject_of_mapping
+from etl.state.not_started import NotStarted
 from etl.state.store import StateStore, open_state, state_exists
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 _MAPPING_FILES = (".yaml", ".yml")
+_NO_FILE = "MAPPING…: it names what is no file or folder"
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def refusals_noted(paths: Sequence[Path], state: str) -> Iterator[None]:
 def note_refusal(paths: Sequence[Path], state: str, error: UsageProblem | click.UsageError) -> None:
     """Note in `state`, where there is one, that the call on `paths` was refused by `error`."""
     if isinstance(error, MappingInvalid) and error.files:
-        _in_state(state, lambda store: note_begun(store, paths, (), error))
+        _in_state(state, lambda store: note_begun(store, Begun(paths, invalid=error)))
         return
     if isinstance(error, MappingInvalid):
         message, hint = first_of(error.problems) or error.message, error.hint
@@ -67,37 +70,87 @@ def note_mistyped(arguments: Sequence[str], error: UsageProblem | click.UsageErr
     note_refusal(paths, _state_in(arguments), error)
 
 
-def note_begun(
-    store: StateStore, paths: Sequence[Path], mappings: Sequence[Mapping], invalid: MappingInvalid | None
-) -> None:
-    """Note which files of the call on `paths` are wrong; what was noted of the call and of `mappings` is over."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A call of `run` on `paths` that begins.
+
+    mappings: those that it runs. others: those that it leaves to other shards. invalid: what is wrong with other files.
+    """
+
+    paths: Sequence[Path]
+    mappings: Sequence[Mapping] = ()
+    others: Sequence[Mapping] = ()
+    invalid: MappingInvalid | None = None
+
+
+def note_begun(store: StateStore, call: Begun) -> None:
+    """Note which files of `call` are wrong; what was noted of the mappings that it runs, and of its files, is over."""
     try:
-        _note_begun(store, paths, mappings, invalid)
+        refused = _refused(store, call)
+        _end_notes(store, call)
+        if refused:
+            store.not_started.note(refused)
     except StateUnusable as trouble:
         _warn(trouble)
 
 
-def _note_begun(
-    store: StateStore, paths: Sequence[Path], mappings: Sequence[Mapping], invalid: MappingInvalid | None
-) -> None:
-    known, named = store.not_started, _absolute(paths)
-    refused = [
+def _refused(store: StateStore, call: Begun) -> list[NotStarted]:
+    known, named = store.not_started, _absolute(call.paths)
+    files = () if call.invalid is None else call.invalid.files
+    found = [
         known.refusal(file.mapping or str(file.path), named, message=first_of(file.problems), hint="")
-        for file in (() if invalid is None else invalid.files)
+        for file in files
+        if file.path.exists()
     ]
-    subjects = {one.subject for one in refused}
-    over = [one.subject for one in known.listed() if sorted(one.paths) == sorted(named)]
-    over += [subject_of_call(named), *(subject_of_mapping(one.name) for one in mappings)]
-    known.forget(one for one in over if one not in subjects)
-    if refused:
-        known.note(refused)
+    if len(found) < len(files):
+        # Its name may be anything, a secret in the wrong place too.
+        found.append(known.refusal("", named, message=_NO_FILE, hint=""))
+    return found
 
 
-def note_begun_in(
-    state: str, paths: Sequence[Path], mappings: Sequence[Mapping], invalid: MappingInvalid | None
-) -> None:
+def _end_notes(store: StateStore, call: Begun) -> None:
+    wrong = () if call.invalid is None else call.invalid.files
+    running = {one.name for one in call.mappings}
+    elsewhere = {one.name for one in call.others} | {one.mapping or str(one.path) for one in wrong}
+    named = {path.resolve() for path in call.paths}
+    # Each that is wrong has a note of its own by now.
+    begun = {*(one.path.resolve() for one in call.mappings), *(one.path.resolve() for one in wrong)}
+    all_files = begun | {one.path.resolve() for one in call.others}
+
+    def after(note: NotStarted) -> NotStarted | None:
+        paths = [Path(path).resolve() for path in note.paths]
+        there = [path for path in paths if path.exists()]
+        if note.mapping:
+            # No longer there, where all that was called then is called now.
+            gone = bool(running or call.others) and note.mapping not in elsewhere
+            known = [path for path in paths if path in named or (path in there and _files(path) <= all_files)]
+            return None if note.mapping in running or (gone and known and {*there} <= {*known}) else note
+        since = {Path(one) for one in note.begun} | begun
+        # Where nothing runs, the notes of the files stand for that of the same call.
+        if wrong and {*paths} == named and not call.others:
+            return None
+        if not running:
+            return note
+        if all(_files(path) <= since and (_files(path) or path in named) for path in there):
+            return None
+        return replace(
+            note, begun=tuple(sorted(str(one) for one in since if any(one in _files(path) for path in there)))
+        )
+
+    store.not_started.revise(after)
+
+
+def _files(path: Path) -> set[Path]:
+    """The mapping files that `path`, which exists, stands for."""
+    try:
+        return {one.resolve() for one in mapping_files([path])}
+    except UsageProblem:
+        return set()
+
+
+def note_begun_in(state: str, call: Begun) -> None:
     """The same with the state at `state`, where there is one."""
-    _in_state(state, lambda store: note_begun(store, paths, mappings, invalid))
+    _in_state(state, lambda store: note_begun(store, call))
 
 
 def _in_state(state: str, work: Callable[[StateStore], None]) -> None:
@@ -127,7 +180,7 @@ def _mistake(error: click.UsageError) -> str:
         case click.MissingParameter() if error.param is not None:
             return f"{_named(error.param)} is missing"
         case click.BadParameter() if isinstance(error.param, click.Argument):
-            return f"{_named(error.param)}: it names what is no file or folder"
+            return _NO_FILE
         case click.BadParameter() if error.param is not None:
             return f"{_named(error.param)}: what is given is not as it should be"
         case _:
@@ -152,4 +205,4 @@ def _is_of_mappings(path: Path) -> bool:
 
 
 def _absolute(paths: Sequence[Path]) -> list[str]:
-    return [str(path.absolute()) for path in paths]
+    return [str(path.absolute()) for path in paths if path.exists()]

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from etl.books import Books
 from etl.commands.loading import load_good
-from etl.commands.not_started import note_begun_in
+from etl.commands.not_started import Begun, note_begun_in
 from etl.commands.reports import Calls, Reports, ReportTo
 from etl.errors import EtlError, Interrupted, MappingInvalid, worst_exit_code
 from etl.host.refusal import refusal_of
@@ -80,9 +80,8 @@ class _Outcome:
 
 def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report | None, clock: SystemClock) -> int:
     """Run the mappings of `paths`, `call.jobs` at a time; returns the worst exit code."""
-    mappings, invalid = load_good(paths)
-    if call.shard is not None:
-        mappings = call.shard.of(mappings)
+    loaded, invalid = load_good(paths)
+    mappings = loaded if call.shard is None else call.shard.of(loaded)
     codes: list[int] = []
     with ExitStack() as stack:
         to = ReportTo() if call.dry_run else ReportTo(None, call.pushgateway, call.ping_url, call.notify_url)
@@ -97,7 +96,8 @@ def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report |
                 report.refused(invalid)
             codes.append(invalid.exit_code)
         if not call.dry_run:
-            note_begun_in(call.state, paths, mappings, invalid)
+            others = [one for one in loaded if one not in mappings]
+            note_begun_in(call.state, Begun(paths, mappings, others, invalid))
         jobs = _Jobs(call, reports)
         stack.enter_context(on_signals(jobs.signalled))
         codes += jobs.run(mappings)

@@ -75,7 +75,8 @@ def worry_of_call(refused: NotStarted, place: Place | None) -> Worry:
     steps = [Step(refused.hint)] if refused.hint else []
     if place is not None:
         steps.append(Step("correct it, and see that it is right", place.command("validate")))
-    steps.append(Step("a later call that starts ends this"))
+    what = "it" if refused.mapping else "all that it named" if refused.paths else "anything"
+    steps.append(Step(f"a later call that runs {what} ends this, or `status --acknowledge`"))
     return Worry("not_started", message, tuple(steps))
 
 

@@ -1,12 +1,12 @@
 """Calls of `run` that were refused before any run began: of one mapping, or of all that a call names.
 
-The rule: one note for each, the latest, until such a call begins. It holds what was wrong, and no value of a row.
+The rule: one note for each, the latest, until what it named begins. It holds what was wrong, and no value of a row.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -22,7 +22,8 @@ _BEGINS = "not_started:"
 class NotStarted:
     """One refused call. `at`: when, aware, UTC. `message` says what was wrong, `hint` what to do ("": no more to say).
 
-    mapping: its name; "" for a call that was refused as a whole. paths: what the call named, absolute.
+    mapping: its name; "" for a call that was refused as a whole. paths: what the call named, absolute. begun: the files
+    of these that began since, by another call.
     """
 
     mapping: str
@@ -30,6 +31,7 @@ class NotStarted:
     message: str
     hint: str
     at: datetime
+    begun: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -66,6 +68,21 @@ class NotStartedCalls:
         with self._database.transaction("write") as transaction:
             transaction.many(sql, [(_named(one.subject), _written(one)) for one in refused])
 
+    def revise(self, change: Callable[[NotStarted], NotStarted | None]) -> None:
+        """Put in the place of each note what `change` makes of it; None: forget it. Two processes take turns."""
+        if not self.listed():
+            return
+        with self._database.transaction("write") as transaction:
+            like = (f"{_BEGINS}%",)
+            transaction.run("UPDATE etl_meta SET value = value WHERE name LIKE ?", like)
+            for name, text in transaction.rows("SELECT name, value FROM etl_meta WHERE name LIKE ?", like):
+                if (note := _read(text)) is None or (new := change(note)) == note:
+                    continue
+                if new is None:
+                    transaction.run("DELETE FROM etl_meta WHERE name = ?", (name,))
+                else:
+                    transaction.run("UPDATE etl_meta SET value = ? WHERE name = ?", (_written(new), name))
+
     def forget(self, subjects: Iterable[str]) -> int:
         """Forget the notes of `subjects`, those that there are; how many."""
         known = {one.subject for one in self.listed()}.intersection(subjects)
@@ -97,6 +114,7 @@ def _written(one: NotStarted) -> str:
             "message": one.message,
             "hint": one.hint,
             "at": one.at.isoformat(),
+            "begun": one.begun,
         }
     )
 
@@ -106,6 +124,7 @@ def _read(text: str) -> NotStarted | None:
         found = json.loads(text)
         at = datetime.fromisoformat(found["at"])
         paths = tuple(map(str, found["paths"]))
-        return NotStarted(str(found["mapping"]), paths, str(found["message"]), str(found["hint"]), at)
+        begun = tuple(map(str, found.get("begun", ())))
+        return NotStarted(str(found["mapping"]), paths, str(found["message"]), str(found["hint"]), at, begun)
     except (ValueError, LookupError, TypeError):
         return None

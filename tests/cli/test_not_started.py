@@ -17,6 +17,7 @@ from etl.state.store import open_state
 WRONG_KEY = ("fields:", "feilds:")
 TYPED = "eva-4711@example.com"
 SECRET = "geheim-4711"
+SHARDS = ["people", "third"]
 
 
 def verdict(office: Any, *arguments: str) -> tuple[int, str]:
@@ -134,6 +135,53 @@ def test_a_secret_in_the_place_of_a_path_is_neither_printed_nor_kept(
     monkeypatch.delenv("OTHER_KEY")
     assert office.call("run", "people.yaml", word).code == 2, "told by now, as no variable holds it, but not kept"
     assert b"gehEIM" not in office.state.read_bytes()
+
+
+def test_another_shard_does_not_end_what_it_does_not_run(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has one of the two mappings."""
+    office.fill(20)
+    good = office.mapping.read_text()
+    Path("third.yaml").write_text(good.replace("name: people", "name: third"))
+    assert office.call("run", ".", "--start-from", "beginning").code == 0
+    edit(office, "${API_KEY}", "${NOT_SET}")
+    mine, theirs = (f"{SHARDS.index(name)}/2" for name in ("people", "third"))
+    assert office.call("run", ".", "--shard", mine).code == 2
+    office.mapping.write_text(good)
+    for jobs in ("1", "2"):
+        assert office.call("run", ".", "--shard", theirs, "--jobs", jobs).code == 0
+        assert verdict(office) == (3, "needs a person: people; all is well: third")
+    assert office.call("run", ".", "--shard", mine).code == 0
+    assert verdict(office) == (0, "all is well: people, third")
+    assert office.call("run", ".", "--deadline", "99").code == 2
+    assert office.call("run", ".", "--shard", theirs).code == 0
+    assert verdict(office)[0] == 3, "people did not start since"
+    assert office.call("run", ".", "--shard", mine).code == 0
+    assert verdict(office) == (0, "all is well: people, third")
+
+
+# What was refused, a good call that leaves it noted (""), and one that ends it.
+COVERED = [
+    ("poeple.yaml", "", "people.yaml"),
+    ("poeple", "", "other.yaml"),
+    ("people.yaml other.yaml --fout", "people.yaml", "."),
+    ("people.yaml other.yaml --fout", "people.yaml", "other.yaml"),
+    (". --fout", "people.yaml", "other.yaml"),
+    (". --fout", "other.yaml", "people.yaml other.yaml"),
+]
+
+
+@pytest.mark.parametrize(("refused", "less", "enough"), COVERED)
+def test_good_calls_that_together_run_what_it_named_end_it(office: Any, refused: str, less: str, enough: str) -> None:
+    office.fill(20)
+    Path("other.yaml").write_text(office.mapping.read_text().replace("name: people", "name: other"))
+    assert office.call("run", ".", "--start-from", "beginning").code == 0
+    assert office.call("run", *refused.split()).code == 2
+    assert verdict(office)[0] == 3
+    if less:
+        assert office.call("run", less).code == 0
+        assert verdict(office)[0] == 3
+    assert office.call("run", *enough.split()).code == 0
+    assert verdict(office) == (0, "all is well: other, people")
 
 
 def test_two_files_of_one_name_refuse_the_call_and_neither_mapping(office: Any) -> None:
