@@ -31,6 +31,12 @@ def write_note(path: Path, run: LastRun) -> None:
         new.replace(path)
 
 
+def remove_note(path: Path) -> None:
+    """Remove the note at `path`; not when the disk does not let us."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
 def read_note(path: Path) -> LastRun | None:
     """The note at `path`; None when there is none that can be read."""
     try:

@@ -82,6 +82,9 @@ class Locks(Protocol):
     def noted_run(self) -> LastRun | None:
         """What was noted last."""
 
+    def forget_note(self) -> None:
+        """Forget what was noted: the mapping is gone, or has another name."""
+
 
 class FileLock:
     """A lock on a file that is never deleted: deleting it would let two processes lock two files of one name."""

@@ -22,7 +22,7 @@ from etl.clock import Clock
 from etl.errors import StateUnusable
 from etl.state import moving, sqlite
 from etl.state.database import Database, Transaction
-from etl.state.last_run import read_note, write_note
+from etl.state.last_run import read_note, remove_note, write_note
 from etl.state.lock import FileLock, Holder, Lock, Locks, file_holder, lock_path, note_path
 from etl.state.mapping_state import MappingState
 from etl.state.not_started import NotStartedCalls
@@ -171,14 +171,19 @@ class StateStore:
 
     def rename(self, old: str, new: str) -> None:
         """Give what is known of the mapping `old` the name `new`, under which nothing is known."""
-        noted = self.mapping(old).locks.noted_run()
+        before = self.mapping(old).locks
+        noted = before.noted_run()
         moving.rename(self._database, old, new)
         if noted is not None:
             self.mapping(new).locks.note_run(noted)
+        # Else a mapping that begins anew with the old name would look as if it were restored from a backup.
+        before.forget_note()
 
     def drop(self, name: str) -> None:
         """Remove all that is known of the mapping `name`."""
-        moving.drop(self._database, self.mapping(name).mapping_id, name)
+        found = self.mapping(name)
+        moving.drop(self._database, found.mapping_id, name)
+        found.locks.forget_note()
 
     def copy_to(self, target: StateStore) -> dict[str, int]:
         """Copy everything into `target`, which is empty and must be opened anew afterwards; the rows by table."""
@@ -253,6 +258,9 @@ class _FileLocks:
     def noted_run(self) -> LastRun | None:
         return read_note(note_path(self._state, self._name))
 
+    def forget_note(self) -> None:
+        remove_note(note_path(self._state, self._name))
+
 
 class _ServerLocks:
     def __init__(self, database: Database, name: str, mapping_id: int, clock: Clock) -> None:
@@ -274,6 +282,9 @@ class _ServerLocks:
 
     def noted_run(self) -> LastRun | None:
         return None
+
+    def forget_note(self) -> None:
+        """There is none."""
 
 
 def _open_file(path: Path, clock: Clock) -> Database:

@@ -84,6 +84,9 @@ class _Locks:
     def noted_run(self) -> LastRun | None:
         return self._store.note
 
+    def forget_note(self) -> None:
+        self._store.note = None
+
 
 class ProcessState:
     """The state as a process uses it: each write may be the moment in which the process dies, before it or after it.
