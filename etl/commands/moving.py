@@ -126,22 +126,30 @@ def copy_state(source: str, target: str, *, yes: bool) -> int:
         from_store = stack.enter_context(_existing(source, hint="FROM is a path, or the URL of a database"))
         for name in from_store.names():
             _hold(stack, from_store.mapping(name))
-        to_store = stack.enter_context(open_state(target, clock=SystemClock(), write=True))
-        if from_store.place == to_store.place:
-            raise UsageProblem("both are the same state")
-        if to_store.names() or to_store.suppressed.count():
-            raise StateUnusable(
-                f"the state {to_store.place} is not empty, so nothing is copied into it",
-                hint="give a new path, or a database (or a schema of its own) without a state",
-            )
-        click.echo(f"from {from_store.place} to {to_store.named}", err=True)
+        # Nothing is made before a person has said yes.
+        with open_state(target, clock=SystemClock(), write=False) as looked:
+            _refuse_target(from_store, looked)
+            made = "" if looked.found else " (made for it)"
+            click.echo(f"from {from_store.place} to {looked.place}{made}", err=True)
         confirm("copy it?", yes=yes)
+        to_store = stack.enter_context(open_state(target, clock=SystemClock(), write=True))
+        _refuse_target(from_store, to_store)
         copied = from_store.copy_to(to_store)
     rows = [(words, f"{copied[table]:,}") for table, words in _COPIED.items()]
     rows.append(("all rows", f"{sum(copied.values()):,}, as many as the old state has"))
     step = Step("from now on give --state, or SQUEEZELY_ETL_STATE, the new place; then put the old state away")
     click.echo(paint(plain("copied and counted", "bold"), labelled(*rows), *shown_steps([step])))
     return 0
+
+
+def _refuse_target(source: StateStore, target: StateStore) -> None:
+    if source.place == target.place:
+        raise UsageProblem("both are the same state")
+    if target.names() or target.suppressed.count():
+        raise StateUnusable(
+            f"the state {target.place} is not empty, so nothing is copied into it",
+            hint="give a new path, or a database (or a schema of its own) without a state",
+        )
 
 
 def _existing(state: str, *, hint: str = "name it: --state PATH-OR-URL") -> StateStore:

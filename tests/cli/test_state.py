@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,3 +47,25 @@ def test_nothing_is_forgotten_under_a_run_or_a_backfill(office: Any, track: str)
     assert office.call("state", "reset", "people.yaml", "--yes").code == 0
     shown = json.loads(office.call("state", "show", "people.yaml", "-o", "json").out)
     assert shown == {"mapping": "people", "checkpoint": None, "ledger": 0, "dead_letters": {}, "backfills": []}
+
+
+@pytest.mark.parametrize("change", [("rename", "people", "persons"), ("drop", "people")], ids=lambda change: change[0])
+def test_a_name_that_is_free_again_is_not_that_of_a_restored_backup(office: Any, change: tuple[str, ...]) -> None:
+    """The note beside the state goes with the mapping."""
+    office.fill(20)
+    assert office.call("run", "people.yaml", "--start-from", "beginning").code == 0
+    assert office.call("state", *change, "--yes").code == 0
+    assert "older than the run" not in office.call("status", "people.yaml", "--check", columns=500).out
+    assert office.call("run", "people.yaml", "--full-refresh").code == 0
+    assert "older than the run" not in office.call("status", "--check", columns=500).out
+
+
+def test_a_copy_that_was_not_confirmed_makes_nothing(office: Any) -> None:
+    office.fill(20)
+    assert office.call("run", "people.yaml", "--start-from", "beginning").code == 0
+    refused = office.call("state", "copy", str(office.state), "new/state.sqlite")
+    assert refused.code == 2
+    assert "nothing was changed" in refused.err
+    assert not Path("new").exists()
+    assert office.call("state", "copy", str(office.state), "new/state.sqlite", "--yes").code == 0
+    assert office.call("state", "copy", str(office.state), "new/state.sqlite", "--yes").code == 8
