@@ -153,6 +153,7 @@ from tests.verdict.answers import answer
         ({"errors": [], "error": "bad"}, Refused(Refusal("refused", "bad"))),
         ({"data": None, "meta": {"errors": ["bad"]}}, Refused(Refusal("refused", "bad"))),
         ({"data": {}, "meta": {"errors": ["bad"]}}, Refused(Refusal("refused", "bad"))),
+        ({"data": {}, "meta": {"success": True}}, Accepted()),
         (
             {"data": {"created": 2}, "meta": {"errors": [{"index": 1}]}},
             Partly({1: Refusal("refused", "")}, "accepted"),
