@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from etl.books import Books
-from etl.errors import EtlError, Interrupted, TooManyFailures, worst_exit_code
+from etl.errors import EtlError, Interrupted, MappingInvalid, TooManyFailures, worst_exit_code
 from etl.job.outcome import Outcome
 from etl.monitoring.addresses import PingUrl
 from etl.monitoring.ending import Ending
@@ -104,6 +104,9 @@ class Reports:
         self.heard(ending)
         if self._to.heard is not None:
             self._to.heard(ending)
+        self._write_figures(ending)
+
+    def _write_figures(self, ending: Ending) -> None:
         if self._to.metrics_file is not None and ending.ran:
             from etl.monitoring.textfile import MetricsNotWrittenError, write_metrics
 
@@ -116,6 +119,9 @@ class Reports:
         """Know how the work on a mapping ended, which another process may have done."""
         self._endings.append(ending)
         self._count(ending.outcome)
+        self._push_figures(ending)
+
+    def _push_figures(self, ending: Ending) -> None:
         if self._pushgateway is None or not ending.ran:
             return
         from etl.monitoring.pushgateway import push_metrics
@@ -138,12 +144,22 @@ class Reports:
             for mapping in self._expected:
                 if mapping.name not in told:
                     self.ended(mapping, _nothing_done(mapping, self._command, problem), None)
+        self._refused_figures(problem or self._refused)
         if self._to.notify_url:
             self._tell_people(problem)
         if self._pinger is not None:
             self._tell_end(self._pinger, problem)
             if (said := self._pinger.close()) is not None:
                 self._say(f"the ping URL was not told: {said}")
+
+    def _refused_figures(self, error: EtlError | None) -> None:
+        # Else yesterday's success would stand as the last run of a mapping whose file is wrong.
+        for file in error.files if isinstance(error, MappingInvalid) else ():
+            if file.mapping is not None:
+                outcome = Outcome(file.mapping, self._command, "", Books(), 0.0, None, None, error=error)
+                ending = Ending(outcome, self._clock.utc_now())
+                self._write_figures(ending)
+                self._push_figures(ending)
 
     def _tell_end(self, pinger: Pinger, problem: EtlError | None) -> None:
         from etl.monitoring.ping import words_for

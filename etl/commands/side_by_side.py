@@ -84,7 +84,11 @@ def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report |
     mappings = loaded if call.shard is None else call.shard.of(loaded)
     codes: list[int] = []
     with ExitStack() as stack:
-        to = ReportTo() if call.dry_run else ReportTo(None, call.pushgateway, call.ping_url, call.notify_url)
+        to = (
+            ReportTo()
+            if call.dry_run
+            else ReportTo(call.metrics_file, call.pushgateway, call.ping_url, call.notify_url)
+        )
         reports = stack.enter_context(Reports(to, command="run", calls=Calls(paths, call.state), clock=clock))
         reports.expect(mappings)
         if invalid is not None:

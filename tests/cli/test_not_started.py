@@ -338,3 +338,23 @@ def test_a_server_without_a_state_gets_none(office: Any, postgresql_url: str) ->
     assert office.call("run", "people.yaml", "--state", postgresql_url).code == 2
     assert office.call("status", "--state", postgresql_url).out.startswith("no mapping has run with the state")
     assert "there is no state at" in office.call("status", "--state", postgresql_url).err
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_the_figures_of_a_refused_night_are_not_yesterdays(office: Any, jobs: str) -> None:
+    """Of one that never ran, too; and what is known of earlier nights stays."""
+    office.fill(20)
+    good = office.mapping.read_text()
+    Path("third.yaml").write_text(good.replace("name: people", "name: third"))
+    night = ("run", ".", "--metrics-file", "m.prom", "--jobs", jobs)
+    assert office.call(*night, "--start-from", "beginning").code == 0
+    edit(office, "${API_KEY}", "${NOT_SET}")
+    Path("new.yaml").write_text(good.replace("name: people", "name: fresh").replace("${API_KEY}", "${NOT_SET}"))
+    assert office.call(*night).code == 2
+    told = Path("m.prom").read_text()
+    for name, code in {"people": 2, "fresh": 2, "third": 0}.items():
+        assert f'last_run_exit_code{{command="run",mapping="{name}"}} {code}.0' in told
+    assert 'last_success_timestamp_seconds{command="run",mapping="people"}' in told
+    office.mapping.write_text(good)
+    assert office.call("run", "people.yaml", "--metrics-file", "m.prom").code == 0
+    assert 'last_run_exit_code{command="run",mapping="people"} 0.0' in Path("m.prom").read_text()
