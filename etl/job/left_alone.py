@@ -72,14 +72,6 @@ class LeftAlone:
             courier.held_up and not self._asked_further and self._says(key_is_right=False) and self._asks_further(lone)
         )
 
-    def _looks_further(self, end: EtlError) -> bool:
-        if not self._asked_further and self._says(key_is_right=True):
-            self._asked_further = True
-            self._line.courier.ask_one_by_one(_twice_as_many(self._nights_refused - NIGHTS + 1))
-            return True
-        _add(end, "a row that may be the reason instead was looked for in vain, since nothing else is accepted")
-        return False
-
     def _ends_those(self, lone: NightsAlone, beside: Sequence[Event], end: EtlError) -> bool:
         counts = lone.nights_of([[(event.key, "beside others")] for event in beside])
         if not self._asked_each and any(is_new and nights > 1 for nights, is_new in counts):
