@@ -296,7 +296,7 @@ def test_rows_too_large_for_what_was_asked_are_asked_for_again(
     tmp_path: Path, api: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each time what lies behind them, which was handed out already."""
-    monkeypatch.setattr(spooled, "PAGE_BYTES", 600)
+    monkeypatch.setattr(spooled, "PAGE_BYTES", 100)
     table = Moving(tmp_path, api, read="places")
     insert(table.url, "t", [{"id": number, "at": number // 7} for number in range(60)])
     table.spread(early=lambda number: number % 2 == 0)
