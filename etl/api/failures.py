@@ -49,7 +49,7 @@ def failure_of(error: Exception) -> Failure:
     match error:
         case NotConnected():
             return error.failure
-        case OSError(errno=int(number)) if number in OF_THE_HOST:
+        case OSError(errno=number) if number in OF_THE_HOST:
             return OF_THE_HOST[number]
         case httpcore.ProxyError() if str(error).startswith("4"):
             # "407 Proxy Authentication Required": the proxy will say so again.

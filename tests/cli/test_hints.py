@@ -36,7 +36,7 @@ assert isinstance(STATE, click.Group)
 COMMANDS = {**squeezely_etl.commands, **{f"state {name}": each for name, each in STATE.commands.items()}}
 NAMES = "|".join(sorted(COMMANDS, key=len, reverse=True))
 # A command with its options, within a sentence or alone.
-WRITTEN = re.compile(rf"(?<![\w.-])({NAMES})((?: (?:--?[a-z][a-z-]*|[\w./…-]+))*? --[a-z][a-z-]*)+")
+WRITTEN = re.compile(rf"(?<![\w.-])(?<!docker )({NAMES})((?: (?:--?[a-z][a-z-]*|[\w./…-]+))*? --[a-z][a-z-]*)+")
 # The program with a word after it that is not the next one of a sentence.
 PROGRAM = re.compile(r"squeezely-etl (?!(?:runs|ended|and|mapping)\b)([a-z]+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")

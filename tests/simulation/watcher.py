@@ -185,7 +185,7 @@ class Watcher:
 
     def may_stop(self) -> bool:
         """Whether rows that make the API fail may have stopped a run: good ones wait behind them, some nights long."""
-        return any(row[5] in {SERVER_ERROR, FORBIDDEN} for row in self.not_arrived())
+        return any(row[5] in {SERVER_ERROR, FORBIDDEN} for row in self._table.rows.values())
 
 
 def _person_of(row: Row) -> str:

@@ -128,7 +128,7 @@ class World:
         while nights < 2 or reached != (reached := self.watcher.seen.checkpoint()):
             last = self._night(backfill=False)
             nights += 1
-            stuck = self.watcher.not_arrived() if self._tells else []
+            stuck = self._tells and (self.watcher.not_arrived() or last.error)
             if stuck:
                 require(nights < MOST_STUCK_NIGHTS, "a row that makes the API fail comes to its end", stuck)
                 self.shop.add(self.now, count=chance.randrange(1, 9))
