@@ -282,7 +282,8 @@ def test_a_person_may_say_that_it_is_seen_by_the_command_that_is_printed(office:
     office.fill(20)
     assert office.call("run", "people.yaml", "--start-from", "beginning").code == 0
     assert office.call("run", "people.yaml", "--deadline", "99").code == 2
-    (printed,) = [line.split() for line in office.call("status").out.splitlines() if "--acknowledge" in line]
+    lines = [line.split() for line in office.call("status").out.splitlines() if "--acknowledge" in line]
+    (printed,) = [words for words in lines if words[0] == "squeezely-etl"]
     assert "1 call that did not start: seen" in office.call(*printed[1:]).err
     assert verdict(office) == (0, "all is well: people")
     edit(office, "${API_KEY}", "${NOT_SET}")
