@@ -1,6 +1,6 @@
 """Erases a person: from now on no event of this state holds one of these identities, and a dated receipt says so.
 
-The rule: an identity is told to nobody, not even in the receipt; what is kept are keyed hashes. Nothing waits for a run
+The rule: no identity is shown, not even in the receipt; what is kept are keyed hashes. Nothing waits for a run
 that is under way: it looks at each request just before it leaves.
 """
 
@@ -68,7 +68,7 @@ class Receipt:
     """What was done. `emails`, `userids`: how many identities of each sort; `new`: of these not suppressed before.
 
     rows_found, rows_unknown: of the keys, how many the source has, and how many neither it nor the state knows.
-    rows_nameless: of those found, how many hold no identity that can be read, so that nobody is suppressed by them.
+    rows_nameless: of those found, how many hold no identity that can be read, so that they suppress no identity.
     under_way: the runs that were at work then, as words.
     """
 
@@ -146,7 +146,7 @@ def erase(
     if unknown and unknown == len(rows.keys) and not emails and not userids:
         which = "no row with this key" if unknown == 1 else "no row with any of these keys"
         raise UsageProblem(
-            f"{which} is known, neither to the source nor to the state: nobody was forgotten",
+            f"{which} is known, neither to the source nor to the state: no identity was suppressed",
             hint="is it the right mapping, and the key as `explain` takes it? --email and --userid need no row",
         )
     identities = {*(f"e:{one}" for one in emails), *(f"u:{one}" for one in userids), *rows.identities}
@@ -209,12 +209,12 @@ def _text(receipt: Receipt, call: ForgetCall, *, asked_keys: int) -> str:
         steps.insert(0, Step(f"{words}, so the identities are not known: suppress them with --email or --userid"))
     if receipt.rows_nameless:
         words = "correct its address in the database and forget it again, or say whom: --email or --userid"
-        steps.insert(0, Step(f"by a row without an identity nobody is suppressed: {words}"))
+        steps.insert(0, Step(f"a row without an identity suppresses none: {words}"))
     if receipt.under_way:
         steps.insert(0, Step("a request that was leaving at that moment may have arrived: delete the profile after it"))
     export = shell_line("forget", "--export", "suppressed.json", state=call.state)
     steps.append(Step("keep what is suppressed beside your backups of the state", export))
-    what_was_done = "forgotten" if sorts else "nobody was suppressed; what was known of the rows was removed"
+    what_was_done = "forgotten" if sorts else "no identity was suppressed; what was known of the rows was removed"
     at = f"{what_was_done} at {receipt.forgotten_at:%Y-%m-%d %H:%M:%S} UTC"
     return paint(plain(at, "bold"), labelled(*rows), *shown(steps))
 
@@ -302,7 +302,7 @@ def _refuse_more_lines() -> None:
     """Refuse a list of people: what stood behind the lines that were asked for would stay, and nothing would say so."""
     if not sys.stdin.isatty() and sys.stdin.read().strip():
         raise UsageProblem(
-            "stdin holds more lines than were asked for, so nobody was forgotten",
+            "stdin holds more lines than were asked for, so no identity was suppressed",
             hint="each - reads one line; call it once for each person: each has a receipt of its own",
         )
 

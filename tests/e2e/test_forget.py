@@ -151,7 +151,7 @@ def test_a_row_whose_identity_cannot_be_read_suppresses_nobody_and_says_so(desk:
     assert desk.run("--start-from", "beginning").code == 3
     ended = desk.call("forget", str(desk.mapping), "--yes", "--key", "2")
     assert ended.code == 3, ended.err
-    assert ended.out.startswith("nobody was suppressed; what was known of the rows was removed at ")
+    assert ended.out.startswith("no identity was suppressed; what was known of the rows was removed at ")
     assert re.search(
         r"^  not suppressed +1 row without an address or user id that can be read$", ended.out, re.MULTILINE
     )
@@ -171,7 +171,7 @@ def test_a_key_that_nothing_knows_forgets_nobody_and_says_so(desk: Any) -> None:
     ended = desk.call("forget", str(desk.mapping), "--yes", "--key", "4711")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        "error: no row with this key is known, neither to the source nor to the state: nobody was forgotten\n"
+        "error: no row with this key is known, neither to the source nor to the state: no identity was suppressed\n"
         "hint: is it the right mapping, and the key as `explain` takes it? --email and --userid need no row\n"
     )
     several = desk.call("forget", str(desk.mapping), "--yes", "--key", "4711", "--key", "2")
