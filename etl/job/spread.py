@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from etl.clock import Clock
 from etl.errors import EtlError, StoppedEarly
@@ -123,21 +124,65 @@ class Workers:
         self._executor = None
 
 
+Told = TypeVar("Told", bound=Asked)
+
+
+class UnderWay(Generic[Told]):
+    """What workers were asked, in order, each with the stamp that it got then."""
+
+    def __init__(self, workers: Workers, next_stamp: Callable[[], int]) -> None:
+        self._workers = workers
+        self._next_stamp = next_stamp
+        self._ahead: deque[tuple[Told, int, EncodedLater]] = deque()
+
+    def __len__(self) -> int:
+        """How much is under way."""
+        return len(self._ahead)
+
+    def __iter__(self) -> Iterator[Told]:
+        """What was asked."""
+        return (asked for asked, _, _ in self._ahead)
+
+    def ask(self, asked: Told) -> None:
+        """Have `asked` done after all that is under way."""
+        stamp = self._next_stamp()
+        self._ahead.append((asked, stamp, self._workers.submit(asked)))
+        self._workers.under_way = len(self._ahead)
+
+    def first(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[Told, int, RangeEncoded | None]:
+        """What was asked first, its stamp and its `result`; None when it is lost with its worker, whom others replace.
+
+        It stays under way until `done`.
+        """
+        asked, stamp, future = self._ahead[0]
+        try:
+            return asked, stamp, result(future)
+        except (BrokenExecutor, CancelledError):
+            self._workers.renew()
+            return asked, stamp, None
+
+    def done(self) -> None:
+        """The first one is taken."""
+        self._ahead.popleft()
+
+    def drop(self) -> None:
+        """Give up what is under way: each ends by itself, and is not kept."""
+        for _, _, future in self._ahead:
+            future.cancel()
+        self._ahead.clear()
+        self._workers.under_way = 0
+
+
 class HandedOut(Protocol):
     """What of one window is under way, and what is left of it."""
 
-    @property
-    def count(self) -> int:
-        """How many are under way."""
+    under_way: UnderWay[Any]
 
     def more(self, rows: int) -> bool:
         """Hand out `rows` more, if there are any; whether there were."""
 
     def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
         """The stamp and the `result` of the first one; None when it is lost with its worker, and will be done again."""
-
-    def drop(self) -> None:
-        """Give up what is under way: each ends by itself, and is not kept."""
 
 
 class Spread(ABC):
@@ -192,9 +237,9 @@ class Spread(ABC):
             while True:
                 most = self._most_ahead if self._sizes_known else self._workers.count
                 at_end = False
-                while handed_out.count < most and not at_end:
+                while len(handed_out.under_way) < most and not at_end:
                     at_end = not handed_out.more(self._rows)
-                if not handed_out.count:
+                if not handed_out.under_way:
                     if not at_end:
                         # Who takes the pages would take the window for read, and move its checkpoint past the rest.
                         raise RuntimeError("nothing of the rest of a window was handed out: it was not read")
@@ -210,7 +255,7 @@ class Spread(ABC):
                 # Before the next is taken, which then finds the memory of this one in one piece.
                 del page
         finally:
-            handed_out.drop()
+            handed_out.under_way.drop()
 
     def _learn(self, row_bytes: int) -> None:
         """Ask for as many rows at a time as memory can hold, by the size of the last ones."""

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from etl.job.ports import PageSource, Places
-from etl.job.spread import EncodedLater, RangeEncoded, RowsAt, Spread, Workers
+from etl.job.spread import EncodedLater, RangeEncoded, RowsAt, Spread, UnderWay, Workers
 from etl.page import Position, Window
 
 if TYPE_CHECKING:
@@ -67,14 +65,7 @@ class _HandedOut:
     def __init__(self, places: Iterator[Sequence[Position]], workers: Workers, next_stamp: Callable[[], int]) -> None:
         self._coming = places
         self._waiting: deque[Position] = deque()
-        self._workers = workers
-        self._next_stamp = next_stamp
-        self._ahead: deque[tuple[Sequence[Position], int, EncodedLater]] = deque()
-
-    @property
-    def count(self) -> int:
-        """How many are under way."""
-        return len(self._ahead)
+        self.under_way: UnderWay[RowsAt] = UnderWay(workers, next_stamp)
 
     def whole(self, rows: int) -> Sequence[Position] | None:
         """All places of the window, which has less than `rows`; None: it has not."""
@@ -85,35 +76,21 @@ class _HandedOut:
         """Hand out the places of `rows` more, if there are any; whether there were."""
         self._await(rows)
         places = [self._waiting.popleft() for _ in range(min(rows, len(self._waiting)))]
-        if not places:
-            return False
-        stamp = self._next_stamp()
-        self._ahead.append((places, stamp, self._workers.submit(RowsAt(places))))
-        self._workers.under_way = len(self._ahead)
-        return True
+        if places:
+            self.under_way.ask(RowsAt(places))
+        return bool(places)
 
     def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
         """The stamp and the `result` of the first one; None when it is lost with its worker, and will be read again."""
-        places, stamp, future = self._ahead[0]
-        try:
-            done = result(future)
-        except (BrokenExecutor, CancelledError):
-            self._workers.renew()
+        asked, stamp, done = self.under_way.first(result)
+        if done is None:
             self._take_back(0)
-            return stamp, None
-        if done.reached is None:
-            self._ahead.popleft()
+        elif done.reached is None:
+            self.under_way.done()
         else:
             # So that stamps rise with the places, what lies behind is read again.
-            self._take_back(places.index(done.reached) + 1)
+            self._take_back(asked.places.index(done.reached) + 1)
         return stamp, done
-
-    def drop(self) -> None:
-        """Give up what is under way: each ends by itself, and is not kept."""
-        for _, _, future in self._ahead:
-            future.cancel()
-        self._ahead.clear()
-        self._workers.under_way = 0
 
     def _await(self, rows: int) -> None:
         while len(self._waiting) < rows and (places := next(self._coming, None)) is not None:
@@ -121,6 +98,6 @@ class _HandedOut:
 
     def _take_back(self, done: int) -> None:
         """Let all that is under way wait again but the first `done` places."""
-        ahead = [place for places, _, _ in self._ahead for place in places]
-        self.drop()
-        self._waiting.extendleft(reversed(list(islice(ahead, done, None))))
+        ahead = [place for asked in self.under_way for place in asked.places]
+        self.under_way.drop()
+        self._waiting.extendleft(reversed(ahead[done:]))

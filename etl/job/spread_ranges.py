@@ -6,14 +6,12 @@ expected, costs that what lies ahead is read again: nothing is skipped and nothi
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl.job.ports import PageSource, Ranges
-from etl.job.spread import EncodedLater, Range, RangeEncoded, Spread, Workers
+from etl.job.spread import EncodedLater, Range, RangeEncoded, Spread, UnderWay, Workers
 from etl.page import Position, Window
 
 if TYPE_CHECKING:
@@ -60,14 +58,7 @@ class _HandedOut:
         self._rest: Window | None = window
         self._left = limit
         self._ranges = ranges
-        self._workers = workers
-        self._next_stamp = next_stamp
-        self._ahead: deque[tuple[Range, int, EncodedLater]] = deque()
-
-    @property
-    def count(self) -> int:
-        """How many are under way."""
-        return len(self._ahead)
+        self.under_way: UnderWay[Range] = UnderWay(workers, next_stamp)
 
     def is_whole(self, rows: int) -> bool:
         """Whether the whole window has less than `rows`."""
@@ -75,7 +66,7 @@ class _HandedOut:
 
     def more(self, rows: int) -> bool:
         """Hand out `rows` more, if there are any; whether there were."""
-        wanted = None if self._left is None else self._left - sum(one.rows for one, _, _ in self._ahead)
+        wanted = None if self._left is None else self._left - sum(one.rows for one in self.under_way)
         rest = self._rest
         if rest is None or wanted == 0:
             return False
@@ -84,22 +75,16 @@ class _HandedOut:
         self._rest = None if end is None else replace(rest, after=end, start=None)
         # Without the window's end, up to which SQLite would look for rows behind those of the range.
         own = rest if end is None else replace(rest, upto=end, until=None, until_open=False)
-        asked = Range(own, rows, wanted)
-        stamp = self._next_stamp()
-        self._ahead.append((asked, stamp, self._workers.submit(asked)))
-        self._workers.under_way = len(self._ahead)
+        self.under_way.ask(Range(own, rows, wanted))
         return True
 
     def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
         """The stamp and the `result` of the first one; None when it is lost with its worker, and will be read again."""
-        asked, stamp, future = self._ahead[0]
-        try:
-            done = result(future)
-        except (BrokenExecutor, CancelledError):
-            self._workers.renew()
+        asked, stamp, done = self.under_way.first(result)
+        if done is None:
             self._go_on_at(asked.window.after)
             return stamp, None
-        self._ahead.popleft()
+        self.under_way.done()
         if done.reached is not None:
             # Other rows than were expected: what was handed out behind it begins elsewhere now.
             self._go_on_at(done.reached)
@@ -107,14 +92,7 @@ class _HandedOut:
             self._left -= done.page.count
         return stamp, done
 
-    def drop(self) -> None:
-        """Give up what is under way: each ends by itself, and is not kept."""
-        for _, _, future in self._ahead:
-            future.cancel()
-        self._ahead.clear()
-        self._workers.under_way = 0
-
     def _go_on_at(self, after: Position | None) -> None:
-        self.drop()
+        self.under_way.drop()
         first = after == self._window.after
         self._rest = replace(self._window, after=after, start=self._window.start if first else None)
