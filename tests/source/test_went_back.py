@@ -42,20 +42,25 @@ def test_a_clocks_table_whose_newest_rows_are_gone_goes_on(database_url: str) ->
         assert warning.startswith("the highest at of t lies below the checkpoint: its newest rows were deleted, or ")
 
 
+def table_whose_newest_is_gone(url: str) -> None:
+    """Keys 1 and 2 of a sequence that has given 3 too; n is 11 and 12, and was 13."""
+    column = {
+        "postgresql": "serial PRIMARY KEY",
+        "mysql": "INTEGER AUTO_INCREMENT PRIMARY KEY",
+        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    }[dialect_of(url)]
+    run_sql(url, f"CREATE TABLE t (id {column}, n INTEGER)")
+    for n in (11, 12, 13):
+        run_sql(url, f"INSERT INTO t (n) VALUES ({n})")
+    run_sql(url, "DELETE FROM t WHERE id = 3")
+
+
 @pytest.mark.parametrize("cursor", ["id", "n"])
 def test_an_integer_goes_on_only_where_the_keys_sequence_shows_that_nothing_was_restored(
     database_url: str, cursor: str
 ) -> None:
     """The number of a deleted row is not given out again; that of a row which a restore took back is."""
-    column = {
-        "postgresql": "serial PRIMARY KEY",
-        "mysql": "INTEGER AUTO_INCREMENT PRIMARY KEY",
-        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
-    }[dialect_of(database_url)]
-    run_sql(database_url, f"CREATE TABLE t (id {column}, n INTEGER)")
-    for n in (11, 12, 13):
-        run_sql(database_url, f"INSERT INTO t (n) VALUES ({n})")
-    run_sql(database_url, "DELETE FROM t WHERE id = 3")
+    table_whose_newest_is_gone(database_url)
     own = Position({"id": 3, "n": 13}[cursor], (3,))
     with opened(database_url, cursor_field=cursor) as source:
         warning = source.check_not_backwards(own)
@@ -129,15 +134,8 @@ def test_keys_that_tell_nothing_of_a_restore_let_a_run_go_on(
 
 def test_a_deleted_row_whose_number_the_sequence_goes_on_above_is_no_restore(database_url: str) -> None:
     """The newest customer was the last that changed, and is gone; others changed since."""
-    column = {
-        "postgresql": "serial PRIMARY KEY",
-        "mysql": "INTEGER AUTO_INCREMENT PRIMARY KEY",
-        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
-    }[dialect_of(database_url)]
-    run_sql(database_url, f"CREATE TABLE t (id {column}, n INTEGER)")
-    for n in (11, 12, 13):
-        run_sql(database_url, f"INSERT INTO t (n) VALUES ({n})")
-    run_sql(database_url, "DELETE FROM t WHERE id = 3", "UPDATE t SET n = 14 WHERE id = 1")
+    table_whose_newest_is_gone(database_url)
+    run_sql(database_url, "UPDATE t SET n = 14 WHERE id = 1")
     with opened(database_url, cursor_field="n") as source:
         assert source.check_not_backwards(Position(13, (3,))) is None
         with pytest.raises(StateUnusable, match="every id lies below its own"):
