@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.checkpoint import DEFAULT_STATE
-from etl.commands.loading import mapping_files
 from etl.errors import EtlError, MappingInvalid, StateUnusable, UsageProblem
 from etl.host.system_clock import SystemClock
 from etl.screen.wording import first_of
@@ -142,6 +141,8 @@ def _end_notes(store: StateStore, call: Begun) -> None:
 
 def _files(path: Path) -> set[Path]:
     """The mapping files that `path`, which exists, stands for."""
+    from etl.commands.loading import mapping_files  # a call that cannot be read needs no pydantic
+
     try:
         return {one.resolve() for one in mapping_files([path])}
     except UsageProblem:

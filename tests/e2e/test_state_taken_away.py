@@ -35,7 +35,8 @@ def locks_removed(desk: Any) -> None:
         (replaced_by_a_backup, "was removed or replaced while it was in use"),
         # Its lock moved along with it, and which of the two is looked at first is chance.
         (moved, "was removed"),
-        (locks_removed, "was removed while it was held"),
+        # Missed by the look at what is held, or by the next lock that is taken: chance too.
+        (locks_removed, "state.sqlite.lock.d"),
     ],
 )
 def test_a_run_whose_state_was_taken_away_does_not_end_well(
