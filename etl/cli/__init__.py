@@ -27,7 +27,7 @@ def _run() -> int:
 
     prepare_streams()
     from etl.cli.boundary import run
-    from etl.screen.telling import show_bug
+    from etl.screen.messages import show_bug
 
     # Its text may quote a value of a row, which Python would print.
     threading.excepthook = lambda ended: show_bug(ended.exc_value) if ended.exc_value else None

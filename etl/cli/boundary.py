@@ -15,8 +15,8 @@ from etl.cli.commands import squeezely_etl
 from etl.cli.mistakes import show_mistake
 from etl.errors import EtlError
 from etl.host.refusal import refusal_of
+from etl.screen.messages import show_bug, show_error
 from etl.screen.streams import say, silence
-from etl.screen.telling import show_bug, show_error
 
 BROKEN_PIPE = 141
 

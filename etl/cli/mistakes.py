@@ -9,7 +9,7 @@ import click
 
 from etl.errors import EXIT_CODES, UsageProblem
 from etl.mapping.nearest import nearest
-from etl.screen.telling import show_error
+from etl.screen.messages import show_error
 from etl.secret import HIDDEN, variable_in
 
 

@@ -23,7 +23,7 @@ from etl.cli.options import (
     workers_option,
 )
 from etl.errors import EtlError, UsageProblem
-from etl.screen.telling import show_error
+from etl.screen.messages import show_error
 
 if TYPE_CHECKING:
     from etl.commands.loading import Shard

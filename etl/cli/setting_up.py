@@ -18,7 +18,7 @@ from etl.cli.options import (
     state_option,
     yes_option,
 )
-from etl.screen.telling import tell
+from etl.screen.messages import tell
 
 UNITS = ("cron", "systemd", "kubernetes", "airflow", "docker", "github", "dask")
 

@@ -26,7 +26,7 @@ MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NextStep:
     """One thing to do: a sentence, and the command that does it ("" without one)."""
 
     text: str
@@ -34,7 +34,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MappingPlace:
     """What a command has to name: the mapping's file, the columns of its key, and `--state` as it was given.
 
     `event`: the event's name, "" where a column gives it.
@@ -87,65 +87,71 @@ def _quoted(word: str) -> str:
     return f"$'{plain}'"
 
 
-def dead_letter_steps(place: Place, reasons: Iterable[str], example: Callable[[str], Key | None]) -> list[Step]:
+def dead_letter_steps(
+    place: MappingPlace, reasons: Iterable[str], example: Callable[[str], Key | None]
+) -> list[NextStep]:
     """How to look at dead letters of `reasons` and try them again; `example` gives the key of one."""
-    steps: list[Step] = []
+    steps: list[NextStep] = []
     for reason in list(reasons)[:MOST_REASONS]:
         key = example(reason)
         if key is not None:
             explain = place.command("explain", place.key_argument(key))
-            steps.append(Step(f"{reason}: see one of the rows, correct what is wrong", explain))
+            steps.append(NextStep(f"{reason}: see one of the rows, correct what is wrong", explain))
     if steps:
-        steps.append(Step("then send them again", place.command("retry")))
+        steps.append(NextStep("then send them again", place.command("retry")))
     return steps
 
 
-def next_steps(outcome: Outcome, place: Place, example: Callable[[str], Key | None]) -> list[Step]:
+def next_steps(
+    outcome: Outcome,
+    place: MappingPlace,
+    example: Callable[[str], Key | None],
+) -> list[NextStep]:
     """What a person does after `outcome`; empty when the night was good."""
     error = outcome.error
     if outcome.dry_run:
         return _steps_after_a_dry_run(outcome, place)
     if isinstance(error, TooManyFailures):
-        return [Step("see the rows that fail, and correct the mapping", place.command("preview", "--invalid"))]
+        return [NextStep("see the rows that fail, and correct the mapping", place.command("preview", "--invalid"))]
     if isinstance(error, GuardTripped):
         # The error's own hint has the commands.
         return []
     if outcome.command == "backfill" and outcome.windows and not outcome.books.read and error is None:
-        return [Step("this range was done before; --restart begins it anew")]
+        return [NextStep("this range was done before; --restart begins it anew")]
     steps = _steps_after_a_change(outcome, place)
     steps += dead_letter_steps(place, outcome.books.reasons, example) if outcome.books.failures else []
     if outcome.command == "run" and outcome.before is None and outcome.books.sent:
-        steps.append(Step(_second_check(place)))
+        steps.append(NextStep(_second_check(place)))
     if isinstance(error, StoppedEarly) or outcome.exit_code in (129, 130, 143):
         again = "the same command" if outcome.command != "run" else "the next run"
-        steps.insert(0, Step(f"nothing is lost: {again} goes on from here"))
+        steps.insert(0, NextStep(f"nothing is lost: {again} goes on from here"))
     return steps
 
 
-def _steps_after_a_dry_run(outcome: Outcome, place: Place) -> list[Step]:
+def _steps_after_a_dry_run(outcome: Outcome, place: MappingPlace) -> list[NextStep]:
     forecast = outcome.forecast
     look = []
     if forecast is not None and forecast.examples:
-        look = [Step("see the rows that are invalid", place.command("preview", "--invalid"))]
+        look = [NextStep("see the rows that are invalid", place.command("preview", "--invalid"))]
     if forecast is not None and forecast.guards:
-        return [Step("a guard would stop it before anything is sent; --ignore-guards sends it all the same"), *look]
+        return [NextStep("a guard would stop it before anything is sent; --ignore-guards sends it all the same"), *look]
     if forecast is not None and forecast.would_stop:
-        return [Step("more rows fail than max_failure_rate allows: a run would stop"), *look]
+        return [NextStep("more rows fail than max_failure_rate allows: a run would stop"), *look]
     look += _steps_after_a_change(outcome, place)
-    return look if outcome.error else [*look, Step("nothing was sent; the same command without --dry-run sends it")]
+    return look if outcome.error else [*look, NextStep("nothing was sent; the same command without --dry-run sends it")]
 
 
-def _steps_after_a_change(outcome: Outcome, place: Place) -> list[Step]:
+def _steps_after_a_change(outcome: Outcome, place: MappingPlace) -> list[NextStep]:
     if outcome.mapping_change is None or outcome.command != "run" or outcome.differing == 0:
         return []
     count = "see how many accepted rows" if outcome.differing is None else f"{outcome.differing:,} accepted rows"
     return [
-        Step(f"the mapping changed: {count} differ now; look at them", place.command("backfill", "--dry-run")),
-        Step("and send those that differ", place.command("backfill")),
+        NextStep(f"the mapping changed: {count} differ now; look at them", place.command("backfill", "--dry-run")),
+        NextStep("and send those that differ", place.command("backfill")),
     ]
 
 
-def _second_check(place: Place) -> str:
+def _second_check(place: MappingPlace) -> str:
     event = f"the event {place.event}" if place.event and is_plain_name(place.event) else "an event"
     return (
         f"look in the account too: open {event} there by its id; the rule: its created at lies after the start of this "
@@ -153,7 +159,7 @@ def _second_check(place: Place) -> str:
     )
 
 
-def shown(steps: list[Step]) -> list[RenderableType]:
+def shown(steps: list[NextStep]) -> list[RenderableType]:
     """`steps` as lines, each command in one piece."""
     from etl.screen.layout import indented, plain
 
@@ -162,7 +168,7 @@ def shown(steps: list[Step]) -> list[RenderableType]:
     return [indented(plain("what to do next")), *shown_steps(steps)]
 
 
-def shown_steps(steps: Sequence[Step]) -> list[RenderableType]:
+def shown_steps(steps: Sequence[NextStep]) -> list[RenderableType]:
     """The same without a heading."""
     from etl.screen.layout import indented, plain
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from etl.errors import UsageProblem
 
 
-class Reading:
+class RememberedFiles:
     """Reads files and remembers which: a mapping, its own steps, what `${file:…}` names."""
 
     def __init__(self) -> None:

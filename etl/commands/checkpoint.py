@@ -14,7 +14,7 @@ import click
 
 from etl.checkpoint import Checkpoint
 from etl.clock import Clock
-from etl.commands.advice import Place, Step, shown_steps
+from etl.commands.advice import MappingPlace, NextStep, shown_steps
 from etl.commands.lag import ask_all, measure
 from etl.commands.loading import load, load_each
 from etl.commands.new_state import tell_if_new
@@ -109,8 +109,8 @@ def reset_state(path: Path, *, keep_ledger: bool, state: str, yes: bool) -> int:
         confirm("forget it?", yes=yes)
         found.reset(keep_ledger=keep_ledger)
         found.decisions.note(found.name)
-    command = Place(path, (), state).command("run", "--start-from", "beginning")
-    step = Step("the next run has to be told where to begin", command)
+    command = MappingPlace(path, (), state).command("run", "--start-from", "beginning")
+    step = NextStep("the next run has to be told where to begin", command)
     click.echo(paint(plain(f"{mapping.name}: forgotten"), *shown_steps([step])))
     return 0
 

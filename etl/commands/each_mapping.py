@@ -19,7 +19,7 @@ import click
 
 from etl.books import Books
 from etl.clock import Clock
-from etl.commands.advice import Place, next_steps
+from etl.commands.advice import MappingPlace, next_steps
 from etl.commands.hints import hint_of, name_api
 from etl.commands.loading import Shard, load_good
 from etl.commands.new_state import tell_if_new
@@ -44,9 +44,9 @@ from etl.mapping.model import Mapping
 from etl.page import Key, Window
 from etl.screen.json_line import json_line
 from etl.screen.logs import log_context
+from etl.screen.messages import show_bug, show_error, tell
 from etl.screen.progress import Progress
 from etl.screen.streams import say
-from etl.screen.telling import show_bug, show_error, tell
 from etl.secret import shown_account
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state, state_exists
@@ -274,7 +274,7 @@ def _complete_hint(outcome: Outcome, mapping: Mapping, call: Call, store: StateS
     if outcome.error is None:
         return
     name_api(outcome.error, mapping.destination)
-    place = Place(mapping.path, (), call.state)
+    place = MappingPlace(mapping.path, (), call.state)
     new_name = _new_name(mapping.name, store) if isinstance(outcome.error, FirstRunUndecided) else None
     if new_name is not None:
         # To begin anew would send all again.
@@ -318,7 +318,7 @@ def _tell(outcome: Outcome, mapping: Mapping, store: StateStore, call: Call) -> 
         return letter.key if letter and not letter.acknowledged else None
 
     event = mapping.event if isinstance(mapping.event, str) else ""
-    place = Place(mapping.path, tuple(mapping.source.primary_key), call.state, event)
+    place = MappingPlace(mapping.path, tuple(mapping.source.primary_key), call.state, event)
     begins = "" if outcome.checkpoint is None else _beginning(mapping, store)
     _print(summary_text(outcome, next_steps(outcome, place, example), begins=begins), call)
 

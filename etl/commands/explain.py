@@ -20,7 +20,7 @@ from etl.commands.wiring import run_context
 from etl.event.encode import encode_event
 from etl.event.masking import MASK, masked, masked_event
 from etl.host.system_clock import SystemClock
-from etl.job.explain import DECISIONS, Memory, Sending, Story, tell
+from etl.job.explain import DECISIONS, KeyMemory, Sending, Story, tell
 from etl.job.named_key import named_key, shown_parts
 from etl.page import Key, Scalar
 from etl.screen.cell import cell, readable
@@ -54,16 +54,16 @@ def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) ->
     return 0
 
 
-def _memory(state: MappingState, key: Key) -> Memory:
+def _memory(state: MappingState, key: Key) -> KeyMemory:
     letters = state.dead_letters_of(key)
     found = state.memory.last_accepted(key)
     if found is None:
-        return Memory(letters, answer=state.answers.of(key, None))
+        return KeyMemory(letters, answer=state.answers.of(key, None))
     entry, run = found
     earlier = [_sending(one) for one in state.memory.earlier_runs(key) if run is None or one.run_no != run.run_no]
     answer = None if run is None else state.answers.of(key, run.run_no)
     by = None if run is None else _sending(run)
-    return Memory(letters, entry.marks, by, earlier, state.in_doubt(key), answer)
+    return KeyMemory(letters, entry.marks, by, earlier, state.in_doubt(key), answer)
 
 
 def _sending(run: RunRecord) -> Sending:
@@ -181,7 +181,7 @@ def _verdict(story: Story) -> dict[str, str]:
     return found
 
 
-def _last_accepted(memory: Memory) -> str:
+def _last_accepted(memory: KeyMemory) -> str:
     if memory.marks is None:
         return "never, as far as the ledger knows"
     return "by a run whose record is gone" if memory.sent_by is None else f"by {_run(memory.sent_by)}"

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from etl.checkpoint import DEFAULT_STATE
-from etl.commands.advice import Step, shell_line, shown
+from etl.commands.advice import NextStep, shell_line, shown
 from etl.commands.loading import load
 from etl.commands.suppression_file import read_suppressions, refuse_to_lose, write_suppressions
 from etl.errors import StateUnusable, UsageProblem
@@ -203,17 +203,19 @@ def _text(receipt: Receipt, call: ForgetCall, *, asked_keys: int) -> str:
         words = f"{counted(receipt.rows_nameless, 'row')} without an address or user id that can be read"
         rows.insert(1, ("not suppressed", words))
     rows += [("under way", one) for one in receipt.under_way]
-    steps = [Step(_IN_THE_ACCOUNT)]
+    steps = [NextStep(_IN_THE_ACCOUNT)]
     if gone := asked_keys - receipt.rows_found - receipt.rows_unknown:
         words = "the row is gone" if gone == 1 else f"{gone:,} rows are gone"
-        steps.insert(0, Step(f"{words}, so the identities are not known: suppress them with --email or --userid"))
+        steps.insert(0, NextStep(f"{words}, so the identities are not known: suppress them with --email or --userid"))
     if receipt.rows_nameless:
         words = "correct its address in the database and forget it again, or say whom: --email or --userid"
-        steps.insert(0, Step(f"a row without an identity suppresses none: {words}"))
+        steps.insert(0, NextStep(f"a row without an identity suppresses none: {words}"))
     if receipt.under_way:
-        steps.insert(0, Step("a request that was leaving at that moment may have arrived: delete the profile after it"))
+        steps.insert(
+            0, NextStep("a request that was leaving at that moment may have arrived: delete the profile after it")
+        )
     export = shell_line("forget", "--export", "suppressed.json", state=call.state)
-    steps.append(Step("keep what is suppressed beside your backups of the state", export))
+    steps.append(NextStep("keep what is suppressed beside your backups of the state", export))
     what_was_done = "forgotten" if sorts else "no identity was suppressed; what was known of the rows was removed"
     at = f"{what_was_done} at {receipt.forgotten_at:%Y-%m-%d %H:%M:%S} UTC"
     return paint(plain(at, "bold"), labelled(*rows), *shown(steps))

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etl.commands.advice import Place, Step
+from etl.commands.advice import MappingPlace, NextStep
 from etl.errors import ApiTrouble, EtlError, GuardTripped
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def name_api(error: EtlError, destination: Destination) -> None:
             error.hint = "; ".join([told, *([error.hint] if error.hint else [])])
 
 
-def hint_of(error: EtlError, place: Place, *, command: str, again: Sequence[str] = ()) -> str | None:
+def hint_of(error: EtlError, place: MappingPlace, *, command: str, again: Sequence[str] = ()) -> str | None:
     """The hint of `error`, which ended `command` on the mapping of `place`; None where the message says it all.
 
     again: the options of a run that say what it sends. Without them the command that is printed would send more.
@@ -46,30 +46,32 @@ def kind_of(error: EtlError) -> str:
     return type(error).__name__
 
 
-def more_steps(kind: str, place: Place, *, command: str, again: Sequence[str] = ()) -> list[Step]:
+def more_steps(kind: str, place: MappingPlace, *, command: str, again: Sequence[str] = ()) -> list[NextStep]:
     """What to type after an error of `kind`, beside its own hint; otherwise as `hint_of`."""
-    steps: list[Step] = []
+    steps: list[NextStep] = []
     match kind:
         case "AnotherSource":
             steps = [
-                Step("the same rows and account under another address", place.command("state adopt")),
-                Step("to begin anew", place.command("state reset")),
+                NextStep("the same rows and account under another address", place.command("state adopt")),
+                NextStep("to begin anew", place.command("state reset")),
             ]
         case "FirstRunUndecided":
-            steps = [Step("to send all", place.command("run", "--start-from", "beginning", *again))]
+            steps = [NextStep("to send all", place.command("run", "--start-from", "beginning", *again))]
         case "AlreadyBegun":
-            steps = [Step("to go on", place.command("run", *_without_start(again)))]
+            steps = [NextStep("to go on", place.command("run", *_without_start(again)))]
         case "TableWentBack":
             steps = [
-                Step("to read all rows again and send those that differ", place.command("state reset", "--keep-ledger"))
+                NextStep(
+                    "to read all rows again and send those that differ", place.command("state reset", "--keep-ledger")
+                )
             ]
         case "GuardTripped":
             steps = [
-                Step("to look", place.command("run", "--dry-run", *again)),
-                Step("to send it all the same", place.command("run", "--ignore-guards", *again)),
+                NextStep("to look", place.command("run", "--dry-run", *again)),
+                NextStep("to send it all the same", place.command("run", "--ignore-guards", *again)),
             ]
         case "MappingLocked" if command == "run":
-            steps = [Step("to wait", place.command("run", "--if-locked", "wait", *again))]
+            steps = [NextStep("to wait", place.command("run", "--if-locked", "wait", *again))]
         case _:
             pass
     return steps

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from etl.checkpoint import Checkpoint
 from etl.clock import Clock
-from etl.commands.advice import Place
+from etl.commands.advice import MappingPlace
 from etl.commands.loading import load, load_each, load_good
 from etl.commands.standing import Answer, Lag, NoLag, Standing, standing_of
 from etl.errors import EtlError, MappingInvalid, StateUnusable, WrongFile
@@ -186,7 +186,7 @@ class MappingFiles:
                 store.mapping(mapping.name),
                 lag=answers[mapping.name],
                 mapping=mapping,
-                place=Place(mapping.path, tuple(mapping.source.primary_key), state_path),
+                place=MappingPlace(mapping.path, tuple(mapping.source.primary_key), state_path),
                 suppressed=store.suppressions(accounts.get(mapping.name), mapping.name).count(),
                 count_ledger=count_ledger,
                 differing=differing.get(mapping.name),
@@ -198,7 +198,7 @@ class MappingFiles:
             standing_of(
                 store.mapping(name),
                 lag=NoLag("its file gives no mapping"),
-                place=Place(file.path, (), state_path),
+                place=MappingPlace(file.path, (), state_path),
                 suppressed=store.suppressions(None, name).count(),
                 count_ledger=count_ledger,
                 refused=refused.get(name),

@@ -26,7 +26,7 @@ from etl.mapping.problem_codes import PROBLEMS
 from etl.page import Key
 from etl.screen.cell import readable
 from etl.screen.json_line import json_line
-from etl.screen.telling import tell
+from etl.screen.messages import tell
 from etl.screen.wording import by_reason
 from etl.secret import shown_value
 from etl.state.mapping_state import MappingState

@@ -37,7 +37,7 @@ class FieldLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class DescribedMapping:
     """The mapping's lines, and the custom fields that the account must have; `trouble`: why there are no examples."""
 
     lines: tuple[FieldLine, ...]
@@ -45,7 +45,7 @@ class Described:
     trouble: str = ""
 
 
-def described(mapping: Mapping, *, masked: bool, look: bool) -> Described:
+def described(mapping: Mapping, *, masked: bool, look: bool) -> DescribedMapping:
     """Describe `mapping`; if `look`, with examples from the newest rows of its source, as stand-ins if `masked`."""
     examples: dict[str, list[str]] = {}
     to_create: list[FieldToCreate] = []
@@ -58,7 +58,7 @@ def described(mapping: Mapping, *, masked: bool, look: bool) -> Described:
     lines = tuple(
         FieldLine(name, origin, rule, tuple(examples.get(name, ()))) for name, origin, rule in _lines_of(mapping)
     )
-    return Described(lines, tuple(to_create), trouble)
+    return DescribedMapping(lines, tuple(to_create), trouble)
 
 
 def _look(mapping: Mapping, examples: dict[str, list[str]], *, masked: bool) -> list[FieldToCreate]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from etl.commands.advice import Place, Step, shell_line, shown_steps
+from etl.commands.advice import MappingPlace, NextStep, shell_line, shown_steps
 from etl.commands.checkpoint import confirm, place_text
 from etl.commands.loading import load
 from etl.errors import StateUnusable, UsageProblem
@@ -22,9 +22,9 @@ from etl.page import Window
 from etl.screen.layout import labelled, paint, plain
 from etl.screen.wording import counted
 from etl.source.open import open_source
-from etl.source.parts import is_of_cursor
 from etl.source.source import Source
-from etl.state.checkpoints import Difference
+from etl.source.source_parts import is_of_cursor
+from etl.state.checkpoints import FingerprintDifference
 from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
 
@@ -43,7 +43,7 @@ _COPIED = {
 def adopt_state(path: Path, *, state: str, yes: bool) -> int:
     """Keep what is known of one mapping though its source or account has another address now."""
     (mapping,) = load([path])
-    clock, place = SystemClock(), Place(path, (), state)
+    clock, place = SystemClock(), MappingPlace(path, (), state)
     with ExitStack() as stack:
         source = stack.enter_context(open_source(mapping, clock=clock))
         store = stack.enter_context(_existing(state))
@@ -101,7 +101,7 @@ def rename_state(old: str, new: str, *, state: str, yes: bool) -> int:
         if other is not None:
             store.drop(new)
         store.rename(old, new)
-    step = Step("if its file does not say name: yet, write there", f"name: {new}")
+    step = NextStep("if its file does not say name: yet, write there", f"name: {new}")
     click.echo(paint(plain(f"{old} is {new} now"), *shown_steps([step])))
     return 0
 
@@ -137,7 +137,7 @@ def copy_state(source: str, target: str, *, yes: bool) -> int:
         copied = from_store.copy_to(to_store)
     rows = [(words, f"{copied[table]:,}") for table, words in _COPIED.items()]
     rows.append(("all rows", f"{sum(copied.values()):,}, as many as the old state has"))
-    step = Step("from now on give --state, or SQUEEZELY_ETL_STATE, the new place; then put the old state away")
+    step = NextStep("from now on give --state, or SQUEEZELY_ETL_STATE, the new place; then put the old state away")
     click.echo(paint(plain("copied and counted", "bold"), labelled(*rows), *shown_steps([step])))
     return 0
 
@@ -186,7 +186,7 @@ def _holdings(found: MappingState) -> list[tuple[str, str]]:
     ]
 
 
-def _is_of_others(difference: Difference, source: Source) -> bool:
+def _is_of_others(difference: FingerprintDifference, source: Source) -> bool:
     """Whether the columns themselves are others, not only their types: a position of the checkpoint means nothing then.
 
     The key's part is the names of its columns alone.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl.screen.telling import tell
+from etl.screen.messages import tell
 from etl.state.store import StateStore
 
 

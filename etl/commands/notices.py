@@ -17,7 +17,7 @@ from etl.clock import Clock
 from etl.commands.advice import shell_line
 from etl.commands.reports import Calls
 from etl.commands.standing import standing_of
-from etl.commands.worries import Patience, worries_about
+from etl.commands.worries import AllowedAges, worries_about
 from etl.errors import EtlError, MappingInvalid, StateUnusable, UsageProblem
 from etl.monitoring.addresses import Notice
 from etl.monitoring.ending import Ending
@@ -25,7 +25,7 @@ from etl.secret import Secret
 from etl.state.store import StateStore, open_state, state_exists
 
 # As `status` has it by default.
-_PATIENCE = Patience(timedelta(hours=USUAL_HOURS))
+_PATIENCE = AllowedAges(timedelta(hours=USUAL_HOURS))
 # Ends that the state may not know of, and that do not heal by themselves.
 _FOR_A_PERSON = frozenset({1, 2, 4, 5, 8, 9})
 

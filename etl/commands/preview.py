@@ -86,9 +86,9 @@ def preview_one(path: Path, call: PreviewCall) -> int:
         rows = list(rows)
     show_previews(rows, mapping=mapping, request=call.request, mask=call.mask, output=call.output)
     if call.report is not None:
-        from etl.commands.report import Report
+        from etl.commands.report import ReportFile
 
-        report = Report(call.report, masked=not call.no_mask, state=DEFAULT_STATE)
+        report = ReportFile(call.report, masked=not call.no_mask, state=DEFAULT_STATE)
         report.add(mapping, None, rows=list(rows))
         report.write()
     return 0

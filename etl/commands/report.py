@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from etl import __version__
-from etl.commands.advice import Place, next_steps
-from etl.commands.mapping_table import Described, described
+from etl.commands.advice import MappingPlace, next_steps
+from etl.commands.mapping_table import DescribedMapping, described
 from etl.commands.preview import as_dict
 from etl.commands.summary import WINDOW_COUNTS, counted_in_windows, figures, matters, reasons
 from etl.errors import MappingInvalid, UsageProblem
@@ -24,16 +24,16 @@ from etl.job.outcome import ExampleEvent, Forecast, Outcome
 from etl.job.preview import PreviewedRow
 from etl.mapping.model import Mapping
 from etl.mapping.problem_codes import PROBLEMS
-from etl.report.document import Column, Document, Part, Section, Table, Todo
+from etl.report.document import Chapter, Header, Part, ReportDocument, Table, Todo
 from etl.report.markdown import render_markdown
 from etl.report.page import render_page
 from etl.screen.cell import cell, readable
 from etl.screen.json_line import harmless_json
-from etl.screen.telling import tell
+from etl.screen.messages import tell
 from etl.screen.wording import counted
 from etl.secret import shown_account
 
-_CODE, _ROWS = Column("Code", "code"), Column("Rows", "compared")
+_CODE, _ROWS = Header("Code", "code"), Header("Rows", "compared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class _Looked:
     mapping: Mapping
     outcome: Outcome | None
     rows: Sequence[PreviewedRow]
-    described: Described
+    described: DescribedMapping
 
 
-class Report:
+class ReportFile:
     """Collects what was found and writes the file at the end. `state`: `--state`, for commands to copy."""
 
     def __init__(self, path: Path, *, masked: bool, state: str) -> None:
@@ -81,17 +81,17 @@ class Report:
             ) from None
         tell(f"wrote {self._path}{', values masked' if self._masked else ', with values of rows: take care of it'}")
 
-    def _document(self) -> Document:
+    def _document(self) -> ReportDocument:
         mappings = [one.mapping for one in self._looked]
         dry = [one.outcome.command for one in self._looked if one.outcome is not None]
         what = f"Dry {dry[0]}" if dry else "Preview"
         where = dict.fromkeys(f"{_host(one)}, account {shown_account(one.destination.account)}" for one in mappings)
         parts = [self._part(one) for one in self._looked]
         if self._problems:
-            table = Table((Column("Problem"),), tuple((line,) for line in self._problems))
-            section = Section("Correct these first", (table,))
+            table = Table((Header("Problem"),), tuple((line,) for line in self._problems))
+            section = Chapter("Correct these first", (table,))
             parts.append(Part("Files that are not right", "these mappings were not looked at", "bad", (section,)))
-        return Document(
+        return ReportDocument(
             title=f"{what} of {', '.join(one.name for one in mappings)}",
             facts=(
                 ("Made at", f"{SystemClock().utc_now():%Y-%m-%d %H:%M:%S} UTC"),
@@ -111,10 +111,10 @@ class Report:
         sections += [*_mapping(looked), *_to_create(looked.described), *self._rows(looked.rows)]
         return Part(looked.mapping.name, verdict, "good" if good else "bad", tuple(sections))
 
-    def _of_outcome(self, outcome: Outcome, mapping: Mapping) -> Iterator[Section]:
-        place = Place(mapping.path, tuple(mapping.source.primary_key), self._state)
+    def _of_outcome(self, outcome: Outcome, mapping: Mapping) -> Iterator[Chapter]:
+        place = MappingPlace(mapping.path, tuple(mapping.source.primary_key), self._state)
         if steps := next_steps(outcome, place, lambda _: None):
-            yield Section("What to do next", (Todo(tuple((step.text, step.command) for step in steps)),))
+            yield Chapter("What to do next", (Todo(tuple((step.text, step.command) for step in steps)),))
         forecast = outcome.forecast
         if forecast is None:
             return
@@ -123,20 +123,20 @@ class Report:
         requests = [
             f"{counted(forecast.requests, 'request')}, {note}." for name, _, note in shown if name == "requests"
         ]
-        yield Section("What a run would do", (Table((Column("What"), _ROWS, Column("Note")), rows), *requests))
+        yield Chapter("What a run would do", (Table((Header("What"), _ROWS, Header("Note")), rows), *requests))
         if forecast.guards:
             tripped = tuple((guard.name, guard.words) for guard in forecast.guards)
-            yield Section("Guards that would stop it", (Table((Column("Guard", "code"), Column("Why")), tripped),))
+            yield Chapter("Guards that would stop it", (Table((Header("Guard", "code"), Header("Why")), tripped),))
         yield from _change(outcome, forecast)
         if found := outcome.books.changed_fields.most_common():
-            yield Section("Changed events, by field", (Table((Column("Field", "code"), _ROWS), tuple(found)),))
+            yield Chapter("Changed events, by field", (Table((Header("Field", "code"), _ROWS), tuple(found)),))
         yield from self._events(forecast.shown)
         if problems := tuple(self._problems_of(outcome, forecast)):
-            keys = () if self._masked else (Column("Keys", "code"),)
-            columns = (_CODE, Column("Field", "code"), _ROWS, Column("It costs"), Column("What to do"), *keys)
-            yield Section("Problems, and what to do", (Table(columns, problems),))
+            keys = () if self._masked else (Header("Keys", "code"),)
+            columns = (_CODE, Header("Field", "code"), _ROWS, Header("It costs"), Header("What to do"), *keys)
+            yield Chapter("Problems, and what to do", (Table(columns, problems),))
         if forecast.windows:
-            yield Section(
+            yield Chapter(
                 "Window by window", (_windows(forecast), "The rows of a line are the sum of its other counts.")
             )
 
@@ -147,12 +147,12 @@ class Report:
         for (name, code), count in outcome.books.omitted.most_common():
             yield (code, name, count, "the field", _remedy(code), *(() if self._masked else ((),)))
 
-    def _events(self, shown: Sequence[ExampleEvent]) -> Iterator[Section]:
+    def _events(self, shown: Sequence[ExampleEvent]) -> Iterator[Chapter]:
         if not shown:
             return
         changed = any(one.kind == "changed" for one in shown)
-        differs = (Column("Differs in", "code"),) if changed else ()
-        keys = () if self._masked else (Column("Key", "code"),)
+        differs = (Header("Differs in", "code"),) if changed else ()
+        keys = () if self._masked else (Header("Key", "code"),)
         rows = []
         for one in shown:
             content = masked_event(one.event) if self._masked else one.event
@@ -160,11 +160,11 @@ class Report:
             lines = tuple(f"{name} = {cell(value)}" for name, value in content.items())
             key = () if self._masked else (show_key(parse_key_text(one.key)),)
             rows.append((one.kind, *key, *((fields,) if changed else ()), lines))
-        table = Table((Column("Would be sent as"), *keys, *differs, Column("Event", "code")), tuple(rows))
+        table = Table((Header("Would be sent as"), *keys, *differs, Header("Event", "code")), tuple(rows))
         words = ("What a field held before is not known, because the ledger keeps hashes only.",) if changed else ()
-        yield Section("Examples of events", (table, *words))
+        yield Chapter("Examples of events", (table, *words))
 
-    def _rows(self, rows: Sequence[PreviewedRow]) -> Iterator[Section]:
+    def _rows(self, rows: Sequence[PreviewedRow]) -> Iterator[Chapter]:
         for number, row in enumerate(rows, 1):
             event = row.event or {}
             source = row.row
@@ -172,20 +172,20 @@ class Report:
                 event, source = masked_event(event), {name: masked(value) for name, value in source.items()}
             blocks: list[Table | str] = [
                 Table(
-                    (Column("Column", "code"), Column("In the database", "code")),
+                    (Header("Column", "code"), Header("In the database", "code")),
                     tuple((name, cell(value)) for name, value in source.items()),
                 )
             ]
             if row.problems:
-                columns = (_CODE, Column("Field", "code"), Column("Problem"), Column("What to do"))
+                columns = (_CODE, Header("Field", "code"), Header("Problem"), Header("What to do"))
                 found = tuple((one.code, one.field, one.message, _remedy(one.code)) for one in row.problems)
                 blocks.append(Table(columns, found))
             if row.event is None:
                 blocks.append("There is no event: the row is invalid.")
             else:
                 sent = tuple((name, cell(value)) for name, value in event.items())
-                blocks.append(Table((Column("Field", "code"), Column("In the event", "code")), sent))
-            yield Section(f"Row {number}" if self._masked else f"Row {show_key(row.key)}", tuple(blocks))
+                blocks.append(Table((Header("Field", "code"), Header("In the event", "code")), sent))
+            yield Chapter(f"Row {number}" if self._masked else f"Row {show_key(row.key)}", tuple(blocks))
 
     def _json(self) -> str:
         content = {
@@ -267,23 +267,23 @@ def _verdict_on(rows: Sequence[PreviewedRow]) -> tuple[str, bool]:
     return f"{counted(len(rows), 'row')} looked at, {invalid:,} of them invalid", not invalid
 
 
-def _mapping(looked: _Looked) -> Iterator[Section]:
+def _mapping(looked: _Looked) -> Iterator[Chapter]:
     forecast = looked.outcome.forecast if looked.outcome is not None else None
     rates = forecast.null_rates if forecast is not None else {}
-    columns = (Column("Field", "code"), Column("From"), Column("Rule"), Column("Examples", "code"))
-    absent = (Column("Events without it"),) if rates else ()
+    columns = (Header("Field", "code"), Header("From"), Header("Rule"), Header("Examples", "code"))
+    absent = (Header("Events without it"),) if rates else ()
     rows = tuple(
         (line.field, line.origin, line.rule, line.examples, *((_share(rates.get(line.field)),) if rates else ()))
         for line in looked.described.lines
     )
     trouble = looked.described.trouble
-    yield Section(
+    yield Chapter(
         "The mapping",
         (Table((*columns, *absent), rows), *((f"There are no examples: {trouble}",) if trouble else ())),
     )
 
 
-def _change(outcome: Outcome, forecast: Forecast) -> Iterator[Section]:
+def _change(outcome: Outcome, forecast: Forecast) -> Iterator[Chapter]:
     """What is mapped otherwise than by the last run that was done, and what that means for the events."""
     change = outcome.mapping_change
     if change is None:
@@ -298,14 +298,14 @@ def _change(outcome: Outcome, forecast: Forecast) -> Iterator[Section]:
         words.append(f"{counted(outcome.differing, 'accepted row')} would have another event by now.")
     elif outcome.command == "run":
         words.append("How many accepted rows would have another event takes longer to count: see what to do next.")
-    yield Section(
-        "The mapping changed since the last run", (Table((Column("Part", "code"), Column("How")), rows), *words)
+    yield Chapter(
+        "The mapping changed since the last run", (Table((Header("Part", "code"), Header("How")), rows), *words)
     )
 
 
 def _windows(forecast: Forecast) -> Table:
     names = counted_in_windows(forecast)
-    columns = (Column("Window"), _ROWS, *(Column(WINDOW_COUNTS[name].capitalize(), "compared") for name in names))
+    columns = (Header("Window"), _ROWS, *(Header(WINDOW_COUNTS[name].capitalize(), "compared") for name in names))
     rows = ((one.label, one.rows, *(getattr(one, name) for name in names)) for one in forecast.windows)
     return Table(columns, tuple(rows))
 
@@ -316,10 +316,10 @@ def _share(rate: float | None) -> str:
     return f"{rate:.0%}" if rate >= 0.01 else "under 1%"
 
 
-def _to_create(what: Described) -> Iterator[Section]:
+def _to_create(what: DescribedMapping) -> Iterator[Chapter]:
     if what.to_create:
-        columns = (Column("Field", "code"), Column("Kind"), Column("Such as", "code"))
-        yield Section(
+        columns = (Header("Field", "code"), Header("Kind"), Header("Such as", "code"))
+        yield Chapter(
             "Fields to create in the account",
             ("An account drops a custom field that it does not have, without a word.", Table(columns, what.to_create)),
         )

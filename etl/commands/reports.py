@@ -22,7 +22,7 @@ from etl.errors import EtlError, Interrupted, MappingInvalid, TooManyFailures, w
 from etl.job.outcome import Outcome
 from etl.monitoring.addresses import PingUrl
 from etl.monitoring.ending import Ending
-from etl.screen.telling import tell
+from etl.screen.messages import tell
 from etl.secret import Secret
 
 if TYPE_CHECKING:

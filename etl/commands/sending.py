@@ -29,7 +29,7 @@ from etl.page import Window
 from etl.screen.progress import Progress
 
 if TYPE_CHECKING:
-    from etl.commands.report import Report
+    from etl.commands.report import ReportFile
     from etl.job.run import RunContext
     from etl.job.start import RunOptions
 
@@ -75,7 +75,7 @@ def _run_all(
 
     def work(context: RunContext, run_id: str, progress: Progress, stopper: Stopper) -> Outcome:
         from etl.job.run import forecast_mapping, run_mapping
-        from etl.job.start import Limits, RunOptions
+        from etl.job.start import RunLimits, RunOptions
 
         if call.show_answer or call.keys:
             context = _showing(context, call)
@@ -86,7 +86,7 @@ def _run_all(
                 context,
                 [context.source.parse_key(key) for key in call.keys],
                 run_id=run_id,
-                limits=Limits(deadline=deadline, until=until),
+                limits=RunLimits(deadline=deadline, until=until),
                 report=progress.report,
                 started=stopper.watch,
                 planned=progress.planned,
@@ -95,7 +95,7 @@ def _run_all(
             run_id=run_id,
             start_from=call.start_from,
             full_refresh=call.full_refresh,
-            limits=Limits(rows=call.limit, deadline=deadline, until=until),
+            limits=RunLimits(rows=call.limit, deadline=deadline, until=until),
             ignore_guards=call.ignore_guards,
         )
         options = _decided(context, options, call, progress, ask=heard is None)
@@ -242,12 +242,12 @@ def _report_to(call: RunCall | RetryCall | BackfillCall, *, ended: Callable[[End
     return ReportTo(call.metrics_file, call.pushgateway, call.ping_url, people, heard=ended)
 
 
-def _report(call: RunCall | BackfillCall) -> Report | None:
+def _report(call: RunCall | BackfillCall) -> ReportFile | None:
     if call.report is None:
         return None
-    from etl.commands.report import Report
+    from etl.commands.report import ReportFile
 
-    return Report(call.report, masked=not call.no_mask, state=call.state)
+    return ReportFile(call.report, masked=not call.no_mask, state=call.state)
 
 
 def _can_ask(heard: Heard) -> bool:

@@ -33,12 +33,12 @@ from etl.job.outcome import Outcome
 from etl.mapping.model import Mapping
 from etl.monitoring.ending import Ending
 from etl.screen.logs import LogChoice, configure_logs, log_choice
+from etl.screen.messages import show_bug, show_error, tell
 from etl.screen.streams import prepare_streams, say
-from etl.screen.telling import show_bug, show_error, tell
 
 if TYPE_CHECKING:
     from etl.commands.calls import RunCall
-    from etl.commands.report import Report
+    from etl.commands.report import ReportFile
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class _Outcome:
         """The process that started this one does."""
 
 
-def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: Report | None, clock: SystemClock) -> int:
+def run_side_by_side(paths: tuple[Path, ...], call: RunCall, *, report: ReportFile | None, clock: SystemClock) -> int:
     """Run the mappings of `paths`, `call.jobs` at a time; returns the worst exit code."""
     loaded, invalid = load_good(paths)
     mappings = loaded if call.shard is None else call.shard.of(loaded)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from etl.checkpoint import Backfill, Checkpoint, LastRun
-from etl.commands.advice import Place
+from etl.commands.advice import MappingPlace
 from etl.errors import StateUnusable
 from etl.mapping.change import MappingChange
 from etl.page import Key
@@ -59,7 +59,7 @@ TRACKS = ("run", "backfill")
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class RunTimes:
     """How long a run over the rows that lie behind would take: by the configured rate, and as fast as the last runs.
 
     `by_last_runs_seconds` is None when those read nothing.
@@ -101,7 +101,7 @@ class Standing:
     name: str
     checkpoint: Checkpoint | None
     lag: Answer | None
-    forecast: Forecast | None
+    forecast: RunTimes | None
     runs: list[RunRecord]
     dead_letters: Counter[str]
     known: Counter[str]
@@ -111,7 +111,7 @@ class Standing:
     backfills: list[Backfill]
     forgotten: LastRun | None
     other_source: StateUnusable | None
-    place: Place | None
+    place: MappingPlace | None
     refresh: Checkpoint | None
     in_doubt: int
     suppressed: int
@@ -155,7 +155,7 @@ def standing_of(  # noqa: PLR0913 - what is known
     *,
     lag: Answer | None = None,
     mapping: Mapping | None = None,
-    place: Place | None = None,
+    place: MappingPlace | None = None,
     suppressed: int = 0,
     count_ledger: bool = False,
     differing: int | None = None,
@@ -213,7 +213,7 @@ def _parts_of(mapping: Mapping) -> dict[str, str]:
     return mapped_parts(mapping)
 
 
-def forecast_of(lag: Lag, mapping: Mapping, runs: list[RunRecord]) -> Forecast | None:
+def forecast_of(lag: Lag, mapping: Mapping, runs: list[RunRecord]) -> RunTimes | None:
     """How long the next run takes at most; None when nothing lies behind."""
     if not lag.rows:
         return None
@@ -224,4 +224,4 @@ def forecast_of(lag: Lag, mapping: Mapping, runs: list[RunRecord]) -> Forecast |
     done = [run.summary for run in runs if run.command == "run" and run.outcome == "done" and run.summary is not None]
     read = sum(summary.get("read", 0) for summary in done)
     seconds = sum(summary.get("duration_seconds", 0.0) for summary in done)
-    return Forecast(by_rate, seconds / read * lag.rows if read else None)
+    return RunTimes(by_rate, seconds / read * lag.rows if read else None)

@@ -12,18 +12,18 @@ import click
 
 from etl.checkpoint import USUAL_HOURS
 from etl.clock import Clock
-from etl.commands.advice import Step, shell_line, shown_steps
+from etl.commands.advice import NextStep, shell_line, shown_steps
 from etl.commands.new_state import tell_if_new
 from etl.commands.standing import Standing, standing_of
 from etl.commands.status_text import paths_from_here, refused_dict, refused_text, status_dict, status_text, verdict_text
-from etl.commands.worries import Patience, Worry, worries_about
+from etl.commands.worries import AllowedAges, Worry, worries_about
 from etl.errors import UsageProblem, worst_exit_code
 from etl.host.system_clock import SystemClock
 from etl.mapping.quantities import parse_duration
 from etl.screen.json_line import json_line
 from etl.screen.layout import paint, plain
 from etl.screen.logs import is_quiet
-from etl.screen.telling import show_error, tell
+from etl.screen.messages import show_error, tell
 from etl.screen.wording import counted
 from etl.state.not_started import NotStarted
 from etl.state.store import StateStore, open_state
@@ -67,7 +67,7 @@ def show_status(paths: tuple[Path, ...], call: StatusCall) -> int:
     call.check_options(paths)
     clock = SystemClock()
     max_lag = None if call.max_lag is None else _duration("--max-lag", call.max_lag)
-    patience = Patience(_duration("--max-age", call.max_age), max_lag)
+    patience = AllowedAges(_duration("--max-age", call.max_age), max_lag)
     if max_lag is not None and not paths:
         raise UsageProblem("--max-lag needs mapping files", hint="the lag is asked of their databases")
     codes: list[int] = []
@@ -140,16 +140,17 @@ def _print_text(
         drop = shell_line("state drop", gone[0], state=call.state)
         words = f"in the state, but in no file of the folder: {', '.join(gone)}"
         click.echo(
-            "\n" + paint(plain(words), *shown_steps([Step("forget such a mapping, when it is gone for good", drop)]))
+            "\n"
+            + paint(plain(words), *shown_steps([NextStep("forget such a mapping, when it is gone for good", drop)]))
         )
 
 
-def _seen(refused: NotStarted, state: str) -> list[Step]:
+def _seen(refused: NotStarted, state: str) -> list[NextStep]:
     # What is not there cannot be named, and without a name all dead letters would be acknowledged.
     if not refused.paths or not all(Path(path).exists() for path in refused.paths):
         return []
     command = shell_line("status", *paths_from_here(refused), "--acknowledge", state=state)
-    return [Step("or say that you have seen it", command)]
+    return [NextStep("or say that you have seen it", command)]
 
 
 def _acknowledge(paths: Sequence[Path], call: StatusCall, files: MappingFiles | None, clock: Clock) -> None:
@@ -198,7 +199,7 @@ def standings_with_worries(paths: tuple[Path, ...], *, state: str) -> list[tuple
         call = StatusCall(state=state, output="json")
         found = _standings(store, files, call, clock=clock)
         now = clock.utc_now()
-        return [(one, worries_about(one, patience=Patience(_USUAL_AGE, None), now=now)) for one in found]
+        return [(one, worries_about(one, patience=AllowedAges(_USUAL_AGE, None), now=now)) for one in found]
 
 
 def _refused_calls(store: StateStore, paths: Sequence[Path]) -> list[NotStarted]:

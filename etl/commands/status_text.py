@@ -11,13 +11,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from etl.checkpoint import Backfill, Checkpoint
-from etl.commands.advice import Step, shown_steps
+from etl.commands.advice import NextStep, shown_steps
 from etl.commands.standing import Lag, NoLag, Standing, Usual
 from etl.commands.summary import NO_CLOCK, position_text
 from etl.commands.worries import Worry, worry_of_call
 from etl.exact import encode, show
 from etl.job.outcome import checkpoint_dict
-from etl.screen.layout import Column, indented, labelled, plain, table
+from etl.screen.layout import TableColumn, indented, labelled, plain, table
 from etl.screen.wording import by_reason, counted, duration, estimated
 from etl.state.lock import Holder
 from etl.state.not_started import NotStarted
@@ -76,7 +76,7 @@ def _call(refused: NotStarted) -> str:
     return " ".join(["run", *paths_from_here(refused)])
 
 
-def refused_text(refused: NotStarted, seen: Sequence[Step]) -> list[RenderableType]:
+def refused_text(refused: NotStarted, seen: Sequence[NextStep]) -> list[RenderableType]:
     """The same for a call that was refused as a whole; `seen` is how it is ended by hand."""
     worry = worry_of_call(refused, None)
     return [
@@ -206,11 +206,11 @@ def _backfill_text(backfill: Backfill, now: datetime) -> str:
 
 def _runs(runs: Sequence[RunRecord]) -> RenderableType:
     columns = (
-        Column("last runs (UTC)"),
-        Column("command"),
-        Column("ended"),
-        Column("took", number=True),
-        Column("rows", wraps=True),
+        TableColumn("last runs (UTC)"),
+        TableColumn("command"),
+        TableColumn("ended"),
+        TableColumn("took", number=True),
+        TableColumn("rows", wraps=True),
     )
     rows: list[tuple[Text, ...]] = []
     for run in runs:

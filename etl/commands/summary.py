@@ -8,7 +8,7 @@ from itertools import chain, repeat
 from rich.console import RenderableType
 from rich.text import Text
 
-from etl.commands.advice import Step, shown
+from etl.commands.advice import NextStep, shown
 from etl.errors import EXIT_CODES, TooManyFailures, worst_exit_code
 from etl.event.masking import masked_event
 from etl.exact import parse_key_text, show, show_key
@@ -16,7 +16,7 @@ from etl.job.outcome import ExampleEvent, Forecast, Outcome
 from etl.mapping.problem_codes import PROBLEMS
 from etl.page import Position
 from etl.screen.cell import cell
-from etl.screen.layout import Column, indented, labelled, noted, paint, plain, table
+from etl.screen.layout import TableColumn, indented, labelled, noted, paint, plain, table
 from etl.screen.wording import MOST_REASONS, duration, estimated
 
 MOST_WINDOWS = 36
@@ -47,7 +47,7 @@ WINDOW_COUNTS = {
 COLOURS = {"done": "green", "stopped": "yellow", "failed": "red"}
 
 
-def summary_text(outcome: Outcome, steps: list[Step], *, begins: str) -> str:
+def summary_text(outcome: Outcome, steps: list[NextStep], *, begins: str) -> str:
     """The summary for a person; `steps` are what to do next, `begins` where a run without a checkpoint begins."""
     parts: list[RenderableType] = [_headline(outcome)]
     if outcome.started_at is not None and outcome.finished_at is not None:
@@ -236,8 +236,8 @@ def _example_words(one: ExampleEvent) -> str:
 
 def _windows(forecast: Forecast) -> RenderableType:
     shown = counted_in_windows(forecast)
-    columns = [Column("window", wraps=True), Column("rows", number=True)]
-    columns += [Column(WINDOW_COUNTS[name], number=True) for name in shown]
+    columns = [TableColumn("window", wraps=True), TableColumn("rows", number=True)]
+    columns += [TableColumn(WINDOW_COUNTS[name], number=True) for name in shown]
     rows = [
         [plain(one.label), plain(f"{one.rows:,}"), *(plain(f"{getattr(one, name):,}") for name in shown)]
         for one in forecast.windows[:MOST_WINDOWS]

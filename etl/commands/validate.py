@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from etl.checkpoint import DEFAULT_STATE
-from etl.commands.changed_files import ChangedFiles, Reading
+from etl.commands.changed_files import ChangedFiles, RememberedFiles
 from etl.commands.loading import load_each
 from etl.errors import MappingInvalid, UsageProblem, worst_exit_code
 from etl.exact import printable
@@ -39,7 +39,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Validation:
     """All remarks on one file; `subject` is the mapping's name, or the file's when it could not be loaded.
 
     `reading` says how the rows are read, and why; "" when the database was not asked. `key` is what the API says of the
@@ -66,7 +66,7 @@ def validate_all(paths: tuple[Path, ...], *, connect: bool, changed_since: str |
     state: where runs keep theirs; looked at with `connect` alone, for the account's rate and pauses.
     changed_since: only those that differ from this revision of git, own steps and other files of theirs included.
     """
-    reading = Reading()
+    reading = RememberedFiles()
     loaded = [(*one, reading.taken()) for one in load_each(paths, access_needed=False, read_file=reading)]
     names = Counter(one.name for _, one, _ in loaded if isinstance(one, Mapping))
     changed = loaded
@@ -91,10 +91,12 @@ def remarks_on(path: Path, *, connect: bool, state: str = DEFAULT_STATE) -> tupl
     return _report(path, loaded, connect=connect, state=state, names=names).remarks
 
 
-def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, state: str, names: Counter[str]) -> Report:
+def _report(
+    path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, state: str, names: Counter[str]
+) -> Validation:
     if isinstance(loaded, MappingInvalid):
         remarks = tuple(Remark("error", problem, code=2) for problem in loaded.problems)
-        return Report(path, path.stem, remarks or (Remark("error", loaded.message, loaded.hint, code=2),))
+        return Validation(path, path.stem, remarks or (Remark("error", loaded.message, loaded.hint, code=2),))
     found = [Remark("error", line, code=2) for line in _constants(loaded)]
     if names[loaded.name] > 1:
         hint = "give each mapping a name of its own: name: …"
@@ -108,11 +110,13 @@ def _report(path: Path, loaded: Mapping | MappingInvalid, *, connect: bool, stat
         )
     summary = f"{len(loaded.fields)} fields, {where_to(loaded.destination)}"
     if not connect:
-        return Report(path, loaded.name, tuple(found), summary)
+        return Validation(path, loaded.name, tuple(found), summary)
     from etl.commands.validate_connected import connected
 
     told = connected(loaded, state=state)
-    return Report(path, loaded.name, (*found, *told.remarks), summary, told.reading, told.key, tuple(told.to_create))
+    return Validation(
+        path, loaded.name, (*found, *told.remarks), summary, told.reading, told.key, tuple(told.to_create)
+    )
 
 
 def where_to(destination: Destination) -> str:
@@ -165,7 +169,7 @@ def _address(mapping: Mapping) -> Iterator[Remark]:
         yield from (Remark("error", line, error.hint, code=2) for line in place)
 
 
-def _as_dict(report: Report) -> dict[str, object]:
+def _as_dict(report: Validation) -> dict[str, object]:
     return {
         "mapping": report.subject,
         "file": str(report.path),
@@ -183,7 +187,7 @@ def _remark(remark: Remark) -> dict[str, object]:
     return {"message": remark.text, "hint": remark.hint}
 
 
-def _show(report: Report) -> None:
+def _show(report: Validation) -> None:
     for remark in report.remarks:
         click.echo(f"{remark.level}: {remark.text}")
         if remark.hint:

@@ -20,7 +20,7 @@ from etl.errors import EtlError
 from etl.mapping.load import load_mapping
 from etl.mapping.model import Mapping
 from etl.page import Key
-from etl.screen.telling import show_error, tell
+from etl.screen.messages import show_error, tell
 from etl.screen.wording import counted
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from etl.install import pip_install
 from etl.job.spread import Asked, RangeEncoded, RowsAt, Workers
 from etl.mapping.model import Mapping
 from etl.screen.logs import LogChoice, configure_logs, log_choice, log_context, take_over_logs
+from etl.screen.messages import show_bug
 from etl.screen.streams import prepare_streams
-from etl.screen.telling import show_bug
 
 if TYPE_CHECKING:
     from etl.clock import Clock

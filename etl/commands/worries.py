@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from etl.commands.advice import Place, Step, dead_letter_steps
+from etl.commands.advice import MappingPlace, NextStep, dead_letter_steps
 from etl.commands.hints import kind_of, more_steps
 from etl.commands.standing import Lag, NoLag, Standing
 from etl.errors import EtlError, GuardTripped, StateUnusable, TooManyFailures
@@ -19,7 +19,7 @@ from etl.state.runs import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class AllowedAges:
     """The longest time since the last run that was done, and the longest that a row may wait (None: any time)."""
 
     max_age: timedelta
@@ -32,7 +32,7 @@ class Worry:
 
     code: str
     message: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[NextStep, ...] = ()
 
 
 # A field left out of a larger share of a run's events than this is a worry.
@@ -41,7 +41,7 @@ _UNREAD = (("null_cursor", "without a cursor"), ("misshaped_cursor", "whose curs
 _FAILED = "the last run failed: "
 
 
-def worries_about(standing: Standing, *, patience: Patience, now: datetime) -> list[Worry]:
+def worries_about(standing: Standing, *, patience: AllowedAges, now: datetime) -> list[Worry]:
     """Why a person should look at the mapping; empty when all is well."""
     found = [
         _not_started(standing),
@@ -69,14 +69,14 @@ def _not_started(standing: Standing) -> Worry | None:
     return None if standing.refused is None else worry_of_call(standing.refused, standing.place)
 
 
-def worry_of_call(refused: NotStarted, place: Place | None) -> Worry:
+def worry_of_call(refused: NotStarted, place: MappingPlace | None) -> Worry:
     """The worry that a call of `run` did not begin; `place`: of the mapping that it is about, if that is known."""
     message = f"the last call, of {refused.at:%Y-%m-%d %H:%M} UTC, did not start: {refused.message}"
-    steps = [Step(refused.hint)] if refused.hint else []
+    steps = [NextStep(refused.hint)] if refused.hint else []
     if place is not None:
-        steps.append(Step("correct it, and see that it is right", place.command("validate")))
+        steps.append(NextStep("correct it, and see that it is right", place.command("validate")))
     what = "it" if refused.mapping else "all that it named" if refused.paths else "anything"
-    steps.append(Step(f"a later call that runs {what} ends this, or `status --acknowledge`"))
+    steps.append(NextStep(f"a later call that runs {what} ends this, or `status --acknowledge`"))
     return Worry("not_started", message, tuple(steps))
 
 
@@ -85,7 +85,7 @@ def _wrong_file(standing: Standing) -> Worry | None:
     refused = "" if standing.refused is None else standing.refused.message
     if not standing.wrong_file or refused.endswith(f"  {standing.wrong_words}"):
         return None
-    steps = [] if standing.place is None else [Step("see all of it", standing.place.command("validate"))]
+    steps = [] if standing.place is None else [NextStep("see all of it", standing.place.command("validate"))]
     return Worry("wrong_file", f"its file gives no mapping: {standing.wrong_file}", tuple(steps))
 
 
@@ -101,14 +101,14 @@ def _went_back(standing: Standing) -> Worry | None:
     return Worry("table_went_back", error.message, _steps_of(error, standing))
 
 
-def _steps_of(error: EtlError, standing: Standing) -> tuple[Step, ...]:
+def _steps_of(error: EtlError, standing: Standing) -> tuple[NextStep, ...]:
     return _what_to_type(error.hint or "", kind_of(error), standing)
 
 
-def _what_to_type(hint: str, kind: str, standing: Standing, *, again: Sequence[str] = ()) -> tuple[Step, ...]:
+def _what_to_type(hint: str, kind: str, standing: Standing, *, again: Sequence[str] = ()) -> tuple[NextStep, ...]:
     """After an error of `kind`: its own hint, and the commands where the mapping's file is known."""
     more = [] if standing.place is None else more_steps(kind, standing.place, command="run", again=again)
-    return (*([Step(hint)] if hint else []), *more)
+    return (*([NextStep(hint)] if hint else []), *more)
 
 
 def _forgotten(standing: Standing) -> Worry | None:
@@ -117,7 +117,7 @@ def _forgotten(standing: Standing) -> Worry | None:
         return None
     when = f"{run.noted_at:%Y-%m-%d %H:%M} UTC"
     message = f"the state is older than the run {run.run_id} of {when}, which sent {run.sent:,}"
-    step = Step("was it restored from a backup? What was sent since may be sent again")
+    step = NextStep("was it restored from a backup? What was sent since may be sent again")
     return Worry("forgotten_run", message, (step,))
 
 
@@ -130,14 +130,14 @@ def _last_run(standing: Standing) -> Worry | None:
     said, kind, again = summary.get("error", ""), summary.get("error_kind", ""), summary.get("again", ())
     todo = _what_to_type(summary.get("hint") or "", kind, standing, again=again)
     if run.outcome == "died":
-        again = Step("nothing is lost: the next run goes on; was the process killed, or the machine restarted?")
+        again = NextStep("nothing is lost: the next run goes on; was the process killed, or the machine restarted?")
         return Worry("last_run_died", f"the last run, of {_started(run)}, died without a word", (again,))
     if run.outcome == "failed":
         return Worry("last_run_failed", f"{_FAILED}{said}", todo)
     if run.outcome == "stopped" and run.exit_code == 3:
-        step = Step("see the rows that fail, and correct the mapping")
+        step = NextStep("see the rows that fail, and correct the mapping")
         if standing.place is not None:
-            step = Step(step.text, standing.place.command("preview", "--invalid"))
+            step = NextStep(step.text, standing.place.command("preview", "--invalid"))
         return Worry("too_many_failures", f"the last run stopped itself: {said}", (step,))
     if run.outcome == "stopped" and run.exit_code == GuardTripped.exit_code:
         return Worry("guard_tripped", f"a guard stopped the last run: {said}", todo)
@@ -161,7 +161,7 @@ def _renamed(standing: Standing) -> Worry | None:
         return None
     file = "its file" if standing.place is None else str(standing.place.path)
     message = f"what was known as {standing.name} is called {standing.new_name} since `state rename`"
-    return Worry("renamed", message, (Step(f"write `name: {standing.new_name}` into {file}"),))
+    return Worry("renamed", message, (NextStep(f"write `name: {standing.new_name}` into {file}"),))
 
 
 def _no_checkpoint(standing: Standing) -> Worry | None:
@@ -172,7 +172,7 @@ def _no_checkpoint(standing: Standing) -> Worry | None:
     asked = runs[0].outcome == "running" or (runs[0].summary or {}).get("error_kind") == "FirstRunUndecided"
     if asked or not any((run.summary or {}).get("checkpoint") for run in runs):
         return None
-    steps = [Step("the next run needs --start-from")]
+    steps = [NextStep("the next run needs --start-from")]
     if standing.place is not None:
         steps = more_steps("FirstRunUndecided", standing.place, command="run")
     return Worry("no_checkpoint", "there is no checkpoint: the next run has to be told where to begin", tuple(steps))
@@ -200,19 +200,19 @@ _WHAT_STOPS: dict[int | None, str] = {
 }
 
 
-def _what_holds_up(runs: Sequence[RunRecord]) -> Step:
+def _what_holds_up(runs: Sequence[RunRecord]) -> NextStep:
     match runs[0].outcome if runs else None:
         case None:
-            return Step("the first run needs --start-from")
+            return NextStep("the first run needs --start-from")
         case "running":
-            return Step("a run is under way: wait for its end")
+            return NextStep("a run is under way: wait for its end")
         case "stopped":
             early = "the last runs stopped early: give them more time, or see why the API did not answer"
-            return Step(_WHAT_STOPS.get(runs[0].exit_code, early))
+            return NextStep(_WHAT_STOPS.get(runs[0].exit_code, early))
         case "failed" | "died":
-            return Step("see why the last run ended")
+            return NextStep("see why the last run ended")
         case _:
-            return Step("nothing has called it since: does the scheduler?")
+            return NextStep("nothing has called it since: does the scheduler?")
 
 
 def _dead_letters(standing: Standing) -> Worry | None:
@@ -220,12 +220,12 @@ def _dead_letters(standing: Standing) -> Worry | None:
     count = sum(letters.values())
     if not count:
         return None
-    steps = [Step("see them with `explain`, correct the rows, then `retry`")]
+    steps = [NextStep("see them with `explain`, correct the rows, then `retry`")]
     if standing.place is not None:
         most = [reason for reason, _ in letters.most_common()]
         steps = [
             *dead_letter_steps(standing.place, most, standing.examples.get),
-            Step("or leave them, known from now on", standing.place.command("status", "--acknowledge")),
+            NextStep("or leave them, known from now on", standing.place.command("status", "--acknowledge")),
         ]
     known = sum(standing.known.values())
     also = f"; {known:,} more are known" if known else ""
@@ -245,9 +245,9 @@ def _omitted(standing: Standing) -> Worry | None:
     ]
     if not often:
         return None
-    step = Step("see the rows and why, then correct the mapping or the data")
+    step = NextStep("see the rows and why, then correct the mapping or the data")
     if standing.place is not None:
-        step = Step(step.text, standing.place.command("preview", "--invalid"))
+        step = NextStep(step.text, standing.place.command("preview", "--invalid"))
     message = f"of {events:,} events of the last run many went without a field: {', '.join(often)}"
     return Worry("omitted_fields", message, (step,))
 
@@ -259,10 +259,12 @@ def _unread(standing: Standing) -> Worry | None:
     found = [f"{counted(reasons[code], 'row')} {why}" for code, why in _UNREAD if reasons.get(code)]
     if not found and "null_cursor" in summary.get("uncounted", ()):
         message = "whether rows are without a cursor, which no run reads, could not be counted in time"
-        return Worry("rows_without_cursor", message, (Step("an index on the cursor makes it quick"),))
+        return Worry("rows_without_cursor", message, (NextStep("an index on the cursor makes it quick"),))
     if not found:
         return None
-    step = Step("fill or correct the column; a list, cursor_field: [updated_at, created_at], takes the other's value")
+    step = NextStep(
+        "fill or correct the column; a list, cursor_field: [updated_at, created_at], takes the other's value"
+    )
     return Worry("rows_without_cursor", f"no run reads {' and '.join(found)}", (step,))
 
 
@@ -270,7 +272,9 @@ def _ahead(standing: Standing) -> Worry | None:
     if not isinstance(standing.lag, Lag) or standing.lag.ahead_seconds is None:
         return None
     seconds = standing.lag.ahead_seconds
-    step = Step("rows written until then are not read: was the clock set back? Move the checkpoint with `state set`")
+    step = NextStep(
+        "rows written until then are not read: was the clock set back? Move the checkpoint with `state set`"
+    )
     return Worry("checkpoint_ahead", f"the checkpoint lies {duration(seconds)} ahead of the database's clock", (step,))
 
 
@@ -284,12 +288,12 @@ def _lag(standing: Standing, max_lag: timedelta | None) -> Worry | None:
         return None
     if lag.seconds is None:
         return Worry(
-            "lag_unknown", "the lag in time is not known: the cursor is no time", (Step("leave out --max-lag"),)
+            "lag_unknown", "the lag in time is not known: the cursor is no time", (NextStep("leave out --max-lag"),)
         )
     if lag.seconds <= max_lag.total_seconds():
         return None
     message = f"the first of {counted(lag.rows, 'waiting row')} waits for {duration(lag.seconds)}"
-    return Worry("lag", message, (Step("do the runs come to their end, and often enough?"),))
+    return Worry("lag", message, (NextStep("do the runs come to their end, and often enough?"),))
 
 
 def _started(run: RunRecord) -> str:

@@ -49,7 +49,7 @@ MOST_QUESTIONS = 8
 
 
 @unique
-class Step(Enum):
+class BlameStep(Enum):
     """What to do with events whose request failed."""
 
     TRY_AGAIN = "try again"
@@ -129,7 +129,7 @@ class Blame:
         if not slot.gave_up:
             self._failed += slot.undecided
 
-    def failed(self, slot: Slot, verdict: TryAgain, *, used_up: bool, elsewhere: Elsewhere) -> Step | None:
+    def failed(self, slot: Slot, verdict: TryAgain, *, used_up: bool, elsewhere: Elsewhere) -> BlameStep | None:
         """A request of `slot` failed; None: its events are not suspect, and it may be tried again as others are.
 
         used_up: it was the last attempt.
@@ -155,7 +155,7 @@ class Blame:
                 return None
             slot.waits = elsewhere.asked and self._accepted == trouble.accepted_before
             if slot.waits:
-                return Step.TRY_AGAIN
+                return BlameStep.TRY_AGAIN
             piece.trouble = replace(trouble, suspect_since=self._left, failures=0)
             self._failed -= piece.failures
             slot.undecided += piece.failures
@@ -176,17 +176,17 @@ class Blame:
         if trouble.suspect_since is None:
             piece.trouble = replace(trouble, suspect_since=self._left, failures=0)
 
-    def refused(self, slot: Slot, verdict: Refused, *, elsewhere: Elsewhere) -> Step:
+    def refused(self, slot: Slot, verdict: Refused, *, elsewhere: Elsewhere) -> BlameStep:
         """A request of `slot` was refused, and the key, the account or a firewall may be the reason."""
         slot.failed(accepted=self._accepted)
         piece = slot.pieces[0]
         if verdict.refusal.account in _OF_ALL and not self.rows:
             # A quota may be used up by what was accepted just before: nothing tells the rows that no longer fit from
             # one that is at fault, and in some nights `rows` does.
-            return Step.STOP
+            return BlameStep.STOP
         if verdict.stop_at_once and not (self._accepted or self.rows):
             again, piece.failed_since = not piece.failed_since, self._left
-            return Step.TRY_AGAIN if again and elsewhere.flying else Step.STOP
+            return BlameStep.TRY_AGAIN if again and elsewhere.flying else BlameStep.STOP
         trouble = piece.trouble = _trouble(piece).failed()
         if trouble.suspect_since is None:
             piece.trouble = replace(trouble, suspect_since=self._left)
@@ -196,7 +196,7 @@ class Blame:
             slot.undecided += 1
         return self._next_step(slot, chance=verdict.may_be_chance, elsewhere=elsewhere)
 
-    def _next_step(self, slot: Slot, *, chance: bool, elsewhere: Elsewhere) -> Step:
+    def _next_step(self, slot: Slot, *, chance: bool, elsewhere: Elsewhere) -> BlameStep:
         """What to do with the first piece of `slot`, which is suspect.
 
         chance: it may have failed by chance, as a 5xx does and a refusal does not.
@@ -206,17 +206,17 @@ class Blame:
         well = trouble.suspect_since is not None and self._newest_accepted > trouble.suspect_since
         cleared = self._newest_accepted > piece.failed_since > 0
         if alone and (cleared or (well and slot.only_suspects)) and not (chance and self._may_be_chance(slot)):
-            return Step.GIVE_UP
+            return BlameStep.GIVE_UP
         asking = chance and self._accepted == trouble.accepted_before
         most = MOST_QUESTIONS if asking else MOST_FAILURES_IN_A_ROW + 2 * slot.size.bit_length()
         if slot.failed_in_a_row >= most and not (elsewhere.open or (alone and cleared)):
-            return Step.STOP
+            return BlameStep.STOP
         if not alone:
-            return Step.HALVE_AND_OTHERS_FIRST if asking else Step.HALVE
+            return BlameStep.HALVE_AND_OTHERS_FIRST if asking else BlameStep.HALVE
         if piece.failures >= MOST_FAILURES_ALONE and not elsewhere.open:
-            return Step.STOP
+            return BlameStep.STOP
         slot.more_span += self._more_span
-        return Step.OTHERS_FIRST
+        return BlameStep.OTHERS_FIRST
 
     def _may_be_chance(self, slot: Slot) -> bool:
         piece = slot.pieces[0]

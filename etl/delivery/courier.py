@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from etl.delivery.alone import Further, failed_beside, give_up, left_alone, something_beside
-from etl.delivery.blame import Blame, Elsewhere, Step
+from etl.delivery.blame import Blame, BlameStep, Elsewhere
 from etl.delivery.endings import Endings
 from etl.delivery.lanes import Lanes
 from etl.delivery.retry import Patience, nothing_else_accepted
@@ -364,30 +364,30 @@ class Courier:
         if step is None:
             slot.again(at=now + wait)
             return
-        if step is Step.STOP and self._further.end is None:
+        if step is BlameStep.STOP and self._further.end is None:
             self._stop(nothing_else_accepted(slot.pieces[0].events, words, unreadable=verdict.unreadable))
             return
         self._take_step(slot, step, refusal, at=now + wait)
 
-    def _take_step(self, slot: Slot, step: Step, refusal: Refusal, *, at: float) -> None:
-        if self._further.end is not None and step is not Step.GIVE_UP:
+    def _take_step(self, slot: Slot, step: BlameStep, refusal: Refusal, *, at: float) -> None:
+        if self._further.end is not None and step is not BlameStep.GIVE_UP:
             self._further.turn(slot)
             return
         self._endings.follow(slot, step, refusal, at=at)
-        if step is Step.GIVE_UP:
+        if step is BlameStep.GIVE_UP:
             self._settled(slot)
 
     def _doubt(self, slot: Slot, verdict: Refused, stop: Stop, *, now: float, jitter: Callable[[], float]) -> None:
         """Refused in a way that may mean the key, the account or a firewall: the events only if others are accepted."""
         slot.pieces[0].refusal = verdict.refusal if self._blame.rows else None
         step = self._blame.refused(slot, verdict, elsewhere=Elsewhere.than(slot, self._slots))
-        if step is Step.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1:
-            step = step if something_beside(slot, self._slots, more=bool(self._more or self._lanes)) else Step.STOP
-        if step is Step.STOP and not (self._further.end is not None and self._blame.rows):
+        if step is BlameStep.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1:
+            step = step if something_beside(slot, self._slots, more=bool(self._more or self._lanes)) else BlameStep.STOP
+        if step is BlameStep.STOP and not (self._further.end is not None and self._blame.rows):
             self._stop(stop.error, slot, verdict.refusal)
             return
         attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF)
-        wait = 0.0 if step is Step.HALVE else self._patience.backoff(attempt, jitter=jitter)
+        wait = 0.0 if step is BlameStep.HALVE else self._patience.backoff(attempt, jitter=jitter)
         self._take_step(slot, step, verdict.refusal, at=now + wait)
 
     def _stop(self, error: EtlError, slot: Slot | None = None, refusal: Refusal | None = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import assert_never
 
-from etl.delivery.blame import Step
+from etl.delivery.blame import BlameStep
 from etl.delivery.lanes import Lanes
 from etl.delivery.settlement import PARTLY_ACCEPTED, Certain, RejectedEvent
 from etl.delivery.slot import Request, Slot
@@ -71,26 +71,26 @@ class Endings:
         news = self._lanes.is_news_of_size(len(request.body), alone=alone)
         return verdict if news and not alone else verdict.as_trouble(too_large=news)
 
-    def follow(self, slot: Slot, step: Step, refusal: Refusal, *, at: float) -> None:
+    def follow(self, slot: Slot, step: BlameStep, refusal: Refusal, *, at: float) -> None:
         """Do to the first piece of `slot`, which failed, what `step` says; what is left of it leaves not before `at`.
 
         refusal: what it is given up with.
         """
         match step:
-            case Step.GIVE_UP:
+            case BlameStep.GIVE_UP:
                 self.reject(slot.pieces[0].events[0], refusal, uncertain=slot.ambiguous)
                 slot.gave_up = True
                 slot.next_piece()
-            case Step.HALVE:
+            case BlameStep.HALVE:
                 slot.halve()
                 slot.again(at=at)
-            case Step.HALVE_AND_OTHERS_FIRST:
+            case BlameStep.HALVE_AND_OTHERS_FIRST:
                 slot.halve()
                 if slot.has_untried_behind(2):
                     slot.step_back()
                     slot.step_back()
                 slot.again(at=at)
-            case Step.OTHERS_FIRST if slot.step_back() and not slot.pieces[0].attempts:
+            case BlameStep.OTHERS_FIRST if slot.step_back() and not slot.pieces[0].attempts:
                 pass
             case _:
                 slot.again(at=at)

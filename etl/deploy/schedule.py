@@ -14,7 +14,7 @@ _TERM = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d{1,2}))?
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CronField:
     """One field of a crontab: its name, its range (inclusive), and the names that stand for numbers, from `lowest`."""
 
     name: str
@@ -50,11 +50,11 @@ class Field:
 
 
 _FIELDS = (
-    Field("minute", 0, 59),
-    Field("hour", 0, 23),
-    Field("day of the month", 1, 31),
-    Field("month", 1, 12, _MONTHS),
-    Field("day of the week", 0, 7, _DAYS),
+    CronField("minute", 0, 59),
+    CronField("hour", 0, 23),
+    CronField("day of the month", 1, 31),
+    CronField("month", 1, 12, _MONTHS),
+    CronField("day of the week", 0, 7, _DAYS),
 )
 
 
@@ -83,7 +83,7 @@ def parse_schedule(text: str) -> Schedule:
     return Schedule(" ".join(words), (f"{week}*-{month}-{day} {time}",))
 
 
-def _listed(numbers: frozenset[int], field: Field) -> str:
+def _listed(numbers: frozenset[int], field: CronField) -> str:
     if len(numbers) == field.highest - field.lowest + 1:
         return "*"
     return ",".join(f"{number:02d}" for number in sorted(numbers))

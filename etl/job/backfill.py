@@ -16,7 +16,7 @@ from etl.job.loop import Delivery
 from etl.job.outcome import Outcome, WindowForecast
 from etl.job.ports import RunSource
 from etl.job.run import Job, Plan, RunContext, do
-from etl.job.start import NO_LIMITS, Limits
+from etl.job.start import NO_LIMITS, RunLimits
 from etl.page import Bound, Position, Scalar, Window
 
 # A track that exists while a backfill of everything is not complete.
@@ -37,7 +37,7 @@ class BackfillOptions:
     window: str | None = None
     resend: bool = False
     restart: bool = False
-    limits: Limits = NO_LIMITS
+    limits: RunLimits = NO_LIMITS
 
     @property
     def step(self) -> str:

@@ -46,7 +46,7 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class KeyMemory:
     """What the state remembers of a key.
 
     dead_letters: oldest first. marks: those of the last accepted event's fields; None when nothing was accepted yet.
@@ -74,7 +74,7 @@ class Story:
 
     key: Key
     decision: str
-    memory: Memory
+    memory: KeyMemory
     checkpoint: Checkpoint | None
     row: dict[str, object]
     fields: Sequence[FieldTrace] = ()
@@ -83,7 +83,7 @@ class Story:
     changed: Sequence[str] = ()
 
 
-def tell(context: RunContext, transformer: Transformer, key: Key, memory: Memory) -> Story:
+def tell(context: RunContext, transformer: Transformer, key: Key, memory: KeyMemory) -> Story:
     """The story of the row with `key`. Reads the source and the state, changes neither."""
     page = context.source.rows_by_key([key])
     checkpoint = context.state.checkpoint("run")
@@ -107,7 +107,7 @@ def tell(context: RunContext, transformer: Transformer, key: Key, memory: Memory
     )
 
 
-def _decision(context: RunContext, page: Page, events: Sequence[Event], memory: Memory) -> str:
+def _decision(context: RunContext, page: Page, events: Sequence[Event], memory: KeyMemory) -> str:
     if not events:
         return "invalid"
     if context.mapping.resend == "always":

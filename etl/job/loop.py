@@ -25,7 +25,7 @@ from etl.job.ports import JobState, NightsAlone, Pages, Sender, Suppressions
 from etl.job.prepare import Prepared, Preparer
 from etl.job.reading import InputDone, PageReady, Reader, WindowDone
 from etl.job.senders import Answered, Crashed, Senders
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from etl.job.turns import Turns
 from etl.page import Window
 from etl.verdict.judge import judge
@@ -76,7 +76,7 @@ class Delivery:
         self,
         line: Line,
         *,
-        limits: Limits,
+        limits: RunLimits,
         report: Callable[[Books], None] = lambda _: None,
         window_done: Callable[[Window], None] = lambda _: None,
     ) -> None:

@@ -18,7 +18,7 @@ from etl.job.named_key import named_key
 from etl.job.outcome import Outcome
 from etl.job.ports import DeadLetters, PageSource, RunSource
 from etl.job.run import Job, Plan, RunContext, do
-from etl.job.start import NO_LIMITS, Limits
+from etl.job.start import NO_LIMITS, RunLimits
 from etl.mapping.model import Mapping
 from etl.page import Key, Page, Scalar, Window
 
@@ -35,7 +35,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
     keys: Sequence[Key] | None = None,
     reason: str | None = None,
     limit: int | None = None,
-    limits: Limits = NO_LIMITS,
+    limits: RunLimits = NO_LIMITS,
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
     planned: Callable[[Plan], None] = lambda _: None,
@@ -99,7 +99,7 @@ def send_keys(  # noqa: PLR0913 - the call's options
     wanted: Sequence[Key],
     *,
     run_id: str,
-    limits: Limits = NO_LIMITS,
+    limits: RunLimits = NO_LIMITS,
     report: Callable[[Books], None] = lambda _: None,
     started: Callable[[Delivery], None] = lambda _: None,
     planned: Callable[[Plan], None] = lambda _: None,

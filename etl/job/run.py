@@ -29,7 +29,7 @@ from etl.job.prepare import Preparer
 from etl.job.spread import Workers
 from etl.job.spread_places import SpreadPlaces
 from etl.job.spread_ranges import SpreadRanges
-from etl.job.start import NO_LIMITS, REFRESH, Limits, RunOptions, planned_windows, require_start, windows_to_read
+from etl.job.start import NO_LIMITS, REFRESH, RunLimits, RunOptions, planned_windows, require_start, windows_to_read
 from etl.mapping.change import MappingChange
 from etl.mapping.mapped import mapped_parts
 from etl.mapping.model import Mapping
@@ -136,7 +136,7 @@ class Job:
     compare: bool = True
     tries_again: bool = False
     fuse: Fuse | None = None
-    limits: Limits = NO_LIMITS
+    limits: RunLimits = NO_LIMITS
     completed: Callable[[], None] = lambda: None
     window_done: Callable[[Window], None] = lambda _: None
     windows: Callable[[], tuple[int, int] | None] = lambda: None

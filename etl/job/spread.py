@@ -127,7 +127,7 @@ class Workers:
 Told = TypeVar("Told", bound=Asked)
 
 
-class UnderWay(Generic[Told]):
+class AskedOfWorkers(Generic[Told]):
     """What workers were asked, in order, each with the stamp that it got then."""
 
     def __init__(self, workers: Workers, next_stamp: Callable[[], int]) -> None:
@@ -176,7 +176,7 @@ class UnderWay(Generic[Told]):
 class HandedOut(Protocol):
     """What of one window is under way, and what is left of it."""
 
-    under_way: UnderWay[Any]
+    under_way: AskedOfWorkers[Any]
 
     def more(self, rows: int) -> bool:
         """Hand out `rows` more, if there are any; whether there were."""

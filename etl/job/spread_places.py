@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from etl.job.ports import PageSource, Places
-from etl.job.spread import EncodedLater, RangeEncoded, RowsAt, Spread, UnderWay, Workers
+from etl.job.spread import AskedOfWorkers, EncodedLater, RangeEncoded, RowsAt, Spread, Workers
 from etl.page import Position, Window
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class _HandedOut:
     def __init__(self, places: Iterator[Sequence[Position]], workers: Workers, next_stamp: Callable[[], int]) -> None:
         self._coming = places
         self._waiting: deque[Position] = deque()
-        self.under_way: UnderWay[RowsAt] = UnderWay(workers, next_stamp)
+        self.under_way: AskedOfWorkers[RowsAt] = AskedOfWorkers(workers, next_stamp)
 
     def whole(self, rows: int) -> Sequence[Position] | None:
         """All places of the window, which has less than `rows`; None: it has not."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl.job.ports import PageSource, Ranges
-from etl.job.spread import EncodedLater, Range, RangeEncoded, Spread, UnderWay, Workers
+from etl.job.spread import AskedOfWorkers, EncodedLater, Range, RangeEncoded, Spread, Workers
 from etl.page import Position, Window
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _HandedOut:
         self._rest: Window | None = window
         self._left = limit
         self._ranges = ranges
-        self.under_way: UnderWay[Range] = UnderWay(workers, next_stamp)
+        self.under_way: AskedOfWorkers[Range] = AskedOfWorkers(workers, next_stamp)
 
     def is_whole(self, rows: int) -> bool:
         """Whether the whole window has less than `rows`."""

@@ -31,7 +31,7 @@ REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RunLimits:
     """Where a run ends early. None: never.
 
     rows: after so many that move the checkpoint. deadline: on the monotonic clock, in seconds. until: by the wall
@@ -48,7 +48,7 @@ class Limits:
         return left if self.until is None else min(left, (self.until - clock.utc_now()).total_seconds())
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = RunLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class RunOptions:
     start_from: str | None = None
     move_checkpoint: bool = False
     full_refresh: bool = False
-    limits: Limits = NO_LIMITS
+    limits: RunLimits = NO_LIMITS
     ignore_guards: bool = False
 
     @property

@@ -13,7 +13,7 @@ Cell: TypeAlias = str | int | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Header:
     """A column of a table: words, `code` as it is in files and data, or counts to be compared."""
 
     name: str
@@ -24,7 +24,7 @@ class Column:
 class Table:
     """Rows under `columns`, the first of which names the row."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Header, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
     @property
@@ -45,7 +45,7 @@ Block: TypeAlias = str | Table | Todo
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class Chapter:
     """A heading and what stands below it; a block that is a text is a paragraph."""
 
     title: str
@@ -59,11 +59,11 @@ class Part:
     title: str
     verdict: str
     tone: Literal["good", "bad"]
-    sections: tuple[Section, ...]
+    sections: tuple[Chapter, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ReportDocument:
     """The whole report; `facts` are labels with what they name."""
 
     title: str

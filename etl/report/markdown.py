@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 
 from etl.exact import printable
-from etl.report.document import Block, Cell, Column, Document, Section, Table, Todo
+from etl.report.document import Block, Cell, Chapter, Header, ReportDocument, Table, Todo
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#+!|~&@$=]")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 \u0080-\U0010ffff]")
 _BARS = 20
 
 
-def render_markdown(document: Document) -> str:
+def render_markdown(document: ReportDocument) -> str:
     """The text, with a line break at its end."""
     lines = [f"# {_words(document.title)}", ""]
     lines += [f"* {_words(name)}: {_code(what)}" for name, what in document.facts]
@@ -28,7 +28,7 @@ def render_markdown(document: Document) -> str:
     return "\n".join([*lines, "", _words(document.foot)]) + "\n"
 
 
-def _section(section: Section) -> list[str]:
+def _section(section: Chapter) -> list[str]:
     lines = ["", f"### {_words(section.title)}"]
     for block in section.blocks:
         lines += ["", *_block(block)]
@@ -57,7 +57,7 @@ def _row(table: Table, row: tuple[Cell, ...]) -> list[str]:
     ]
 
 
-def _cell(column: Column, cell: Cell, *, highest: int) -> str:
+def _cell(column: Header, cell: Cell, *, highest: int) -> str:
     match cell:
         case int():
             bar = "█" * max(round(cell / highest * _BARS), 1) if highest and cell else ""

@@ -13,7 +13,7 @@ from importlib.resources import files
 from itertools import count
 
 from etl.exact import printable
-from etl.report.document import Block, Cell, Column, Document, Part, Section, Table, Todo
+from etl.report.document import Block, Cell, Chapter, Header, Part, ReportDocument, Table, Todo
 
 _PAGE = """\
 <!doctype html>
@@ -44,7 +44,7 @@ _PAGE = """\
 """  # noqa: E501 - a line break would be a part of the policy
 
 
-def render_page(document: Document) -> str:
+def render_page(document: ReportDocument) -> str:
     """The page."""
     style = files("etl.report").joinpath("page.css").read_text(encoding="utf-8")
     contents = ""
@@ -70,7 +70,7 @@ def _part(at: int, part: Part) -> str:
     )
 
 
-def _section(name: str, section: Section) -> str:
+def _section(name: str, section: Chapter) -> str:
     numbers = count()
     blocks = "\n".join(_block(block, f"{name}-{next(numbers)}", title=section.title) for block in section.blocks)
     return f'<section aria-labelledby="{name}">\n<h3 id="{name}">{_text(section.title)}</h3>\n{blocks}\n</section>'
@@ -115,11 +115,11 @@ def _row(table: Table, row: tuple[Cell, ...]) -> str:
     return f'<tr role="row">{"".join(cells)}</tr>'
 
 
-def _class(column: Column) -> str:
+def _class(column: Header) -> str:
     return "" if column.kind == "words" else f' class="{column.kind}"'
 
 
-def _cell(column: Column, cell: Cell, *, highest: int) -> str:
+def _cell(column: Header, cell: Cell, *, highest: int) -> str:
     match cell:
         case int():
             return f"{cell:,}{_bar(cell, highest) if highest else ''}"

@@ -11,7 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from etl.sandbox.receiver import Taken, TurnedAway
-from etl.sandbox.rules import Refusal
+from etl.sandbox.rules import BrokenRule
 
 
 class JsonResponse(Response):
@@ -40,7 +40,7 @@ def batch_answer(outcome: Taken | TurnedAway) -> JsonResponse:
             return JsonResponse({"success": False, "errors": listed}, status_code=400)
 
 
-def in_words(refusal: Refusal) -> str:
+def in_words(refusal: BrokenRule) -> str:
     """One refusal as a person reads it: the field, if it is about one, and the rule."""
     return f"{refusal.field}: {refusal.words}" if refusal.field else refusal.words
 

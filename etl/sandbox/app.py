@@ -22,7 +22,7 @@ from etl.sandbox.answers import failure
 from etl.sandbox.api import HangUp, VendorApi
 from etl.sandbox.faults import SandboxSettings
 from etl.sandbox.receiver import Receiver, SystemTicks, Ticks
-from etl.sandbox.window import Window
+from etl.sandbox.window import ReceiverView
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _POLICY = (
@@ -42,8 +42,8 @@ def create_app(settings: SandboxSettings, *, ticks: Ticks | None = None, hang_up
     receiver = Receiver(settings, ticks=ticks)
     api = VendorApi(settings, receiver=receiver, ticks=ticks, hang_up=hang_up)
 
-    window = Window(receiver, extra_fields=settings.extra_fields)
-    page = Page()
+    window = ReceiverView(receiver, extra_fields=settings.extra_fields)
+    page = SandboxPage()
     routes = [
         Route("/v1/track", api.track, methods=["POST"]),
         Route("/v1/verifyAuth", api.verify_auth, methods=["POST"]),
@@ -83,7 +83,7 @@ async def _wrong_method(request: Request, problem: Exception) -> Response:
     return failure(405, "WRONG_METHOD", f"{request.method} is not allowed here", headers=headers)
 
 
-class Page:
+class SandboxPage:
     """The page, ready to be sent."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from etl.sandbox.rules import Refusal
+from etl.sandbox.rules import BrokenRule
 
 
 class Arrival(NamedTuple):
@@ -31,7 +31,7 @@ class Arrival(NamedTuple):
     time: object
     inserted: bool
     verified: bool
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[BrokenRule, ...]
     body: bytes
     place: int
     weight: int

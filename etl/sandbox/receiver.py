@@ -14,9 +14,9 @@ from typing import Protocol
 import orjson
 
 from etl.sandbox.arrivals import Arrival, Shelf
+from etl.sandbox.counts import Tally
 from etl.sandbox.faults import SandboxSettings
-from etl.sandbox.rules import Refusal, Rules
-from etl.sandbox.tally import Tally
+from etl.sandbox.rules import BrokenRule, Rules
 
 
 class Ticks(Protocol):
@@ -59,7 +59,7 @@ class Taken:
 class TurnedAway:
     """Nothing was accepted; the bad events by their index in the batch."""
 
-    errors: dict[int, tuple[Refusal, ...]]
+    errors: dict[int, tuple[BrokenRule, ...]]
 
 
 class Receiver:
@@ -151,7 +151,9 @@ class Receiver:
             put(Arrival(number, created_at, name, email, userid, time, not merged, merged, (), body, index, weight))
         self._last_number = number
 
-    def _turn_away(self, events: list[dict[str, object]], errors: dict[int, tuple[Refusal, ...]], body: bytes) -> None:
+    def _turn_away(
+        self, events: list[dict[str, object]], errors: dict[int, tuple[BrokenRule, ...]], body: bytes
+    ) -> None:
         self.tally.refused += len(errors)
         self.tally.not_taken += len(events) - len(errors)
         created_at = self._ticks.epoch_seconds()

@@ -31,7 +31,7 @@ _GENDERS: Final = frozenset({"M", "F", "U", "male", "female", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BrokenRule:
     """Why an event is refused: a stable code, the field ("" = the event as a whole), and words without its value."""
 
     code: str
@@ -42,7 +42,7 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class _Rule:
     check: Check
-    refusal: Refusal
+    refusal: BrokenRule
 
 
 class Rules:
@@ -108,10 +108,10 @@ class Rules:
             "category_ids": _rule("products.category_ids", _is_list, "a list"),
         }
 
-    def check(self, event: object) -> tuple[Refusal, ...]:
+    def check(self, event: object) -> tuple[BrokenRule, ...]:
         """The reasons why `event` is refused; () = it is taken."""
         if not isinstance(event, dict):
-            return (Refusal("INVALID_EVENT", "", "the event is not a JSON object"),)
+            return (BrokenRule("INVALID_EVENT", "", "the event is not a JSON object"),)
         refusals = _check_identity(event)
         fields = self._fields
         for field, value in event.items():
@@ -126,24 +126,26 @@ class Rules:
         if event.get("event") == "Purchase":
             refusals += _check_purchase(event)
         if self._several_currencies and "currency" not in event and _has_amounts(event):
-            refusals.append(Refusal("MISSING_CURRENCY", "currency", "amounts need it: the account has several"))
+            refusals.append(BrokenRule("MISSING_CURRENCY", "currency", "amounts need it: the account has several"))
         if self._rejected and str(event.get("email")).lower() in self._rejected:
-            refusals.append(Refusal("REJECTED", "email", "this address is refused, as requested by the option reject"))
+            refusals.append(
+                BrokenRule("REJECTED", "email", "this address is refused, as requested by the option reject")
+            )
         return tuple(refusals)
 
-    def _check_products(self, products: object) -> list[Refusal]:
+    def _check_products(self, products: object) -> list[BrokenRule]:
         if not isinstance(products, list):
-            return [Refusal("INVALID_PRODUCTS", "products", "expected a list of objects")]
-        refusals: list[Refusal] = []
+            return [BrokenRule("INVALID_PRODUCTS", "products", "expected a list of objects")]
+        refusals: list[BrokenRule] = []
         rules = self._product
         for product in products:
             if not isinstance(product, dict):
-                return [Refusal("INVALID_PRODUCTS", "products", "expected a list of objects")]
+                return [BrokenRule("INVALID_PRODUCTS", "products", "expected a list of objects")]
             if "id" not in product:
-                refusals.append(Refusal("MISSING_PRODUCT_ID", "products.id", "each product needs its SKU"))
+                refusals.append(BrokenRule("MISSING_PRODUCT_ID", "products.id", "each product needs its SKU"))
             if self._several_languages and "language" not in product:
                 words = "each product needs it: the account has several"
-                refusals.append(Refusal("MISSING_PRODUCT_LANGUAGE", "products.language", words))
+                refusals.append(BrokenRule("MISSING_PRODUCT_LANGUAGE", "products.language", words))
             for field, value in product.items():
                 rule = rules.get(field)
                 if rule is not None and not rule.check(value):
@@ -151,24 +153,26 @@ class Rules:
         return list(dict.fromkeys(refusals))
 
 
-def _check_identity(event: Mapping[str, object]) -> list[Refusal]:
+def _check_identity(event: Mapping[str, object]) -> list[BrokenRule]:
     refusals = []
     if not _is_filled_text(event.get("event")):
-        refusals.append(Refusal("MISSING_EVENT", "event", "the event's name is missing"))
+        refusals.append(BrokenRule("MISSING_EVENT", "event", "the event's name is missing"))
     if not event.get("email") and not event.get("userid"):
-        refusals.append(Refusal("MISSING_IDENTITY", "email", "an identity is needed: email or userid"))
+        refusals.append(BrokenRule("MISSING_IDENTITY", "email", "an identity is needed: email or userid"))
     return refusals
 
 
-def _check_purchase(event: Mapping[str, object]) -> list[Refusal]:
+def _check_purchase(event: Mapping[str, object]) -> list[BrokenRule]:
     refusals = []
     if "orderid" not in event:
-        refusals.append(Refusal("MISSING_ORDERID", "orderid", "a Purchase needs it"))
+        refusals.append(BrokenRule("MISSING_ORDERID", "orderid", "a Purchase needs it"))
     products = event.get("products")
     if products is None or products == []:
-        refusals.append(Refusal("MISSING_PRODUCTS", "products", "a Purchase needs at least one"))
+        refusals.append(BrokenRule("MISSING_PRODUCTS", "products", "a Purchase needs at least one"))
     elif isinstance(products, list) and any(isinstance(each, dict) and "quantity" not in each for each in products):
-        refusals.append(Refusal("MISSING_PRODUCT_QUANTITY", "products.quantity", "each product of a Purchase needs it"))
+        refusals.append(
+            BrokenRule("MISSING_PRODUCT_QUANTITY", "products.quantity", "each product of a Purchase needs it")
+        )
     return refusals
 
 
@@ -178,19 +182,19 @@ def _has_amounts(event: Mapping[str, object]) -> bool:
     return "totalvalue" in event or any(isinstance(each, dict) and "price" in each for each in listed)
 
 
-def _check_other(field: str, value: object) -> list[Refusal]:
+def _check_other(field: str, value: object) -> list[BrokenRule]:
     # A field that is not known is taken without a word, as the receiver drops it: the page says so beside it.
     if field.startswith("custom_"):
         if not _CUSTOM.fullmatch(field):
-            return [Refusal("INVALID_CUSTOM_NAME", field, "only letters, digits and _ follow custom_")]
+            return [BrokenRule("INVALID_CUSTOM_NAME", field, "only letters, digits and _ follow custom_")]
         if value is None or isinstance(value, dict | bool):
-            return [Refusal("INVALID_CUSTOM_VALUE", field, "expected a text, number, date, yes/no or list")]
+            return [BrokenRule("INVALID_CUSTOM_VALUE", field, "expected a text, number, date, yes/no or list")]
     return []
 
 
 def _rule(field: str, check: Check, expected: str, *, code: str | None = None) -> _Rule:
     code = code or f"INVALID_{field.upper().replace('.', '_').replace('PRODUCTS_', 'PRODUCT_')}"
-    return _Rule(check, Refusal(code, field, f"expected {expected}"))
+    return _Rule(check, BrokenRule(code, field, f"expected {expected}"))
 
 
 def _is_text(value: object) -> bool:

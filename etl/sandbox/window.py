@@ -20,7 +20,7 @@ _OUTCOMES = (None, "", "accepted", "refused")
 _GONE = "no such event; the oldest leave when there are too many"
 
 
-class Window:
+class ReceiverView:
     """Looks into one receiver."""
 
     def __init__(self, receiver: Receiver, *, extra_fields: AbstractSet[str] = frozenset()) -> None:

@@ -77,7 +77,7 @@ class ByWidth:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table: numbers stand on the right, and words may wrap where `wraps`."""
 
     name: str
@@ -85,7 +85,7 @@ class Column:
     wraps: bool = False
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> ByWidth:
+def table(columns: Sequence[TableColumn], rows: Sequence[Sequence[Text]]) -> ByWidth:
     """`rows` below their columns' names; on a narrow screen each begins with its first cell, the others below it."""
     least = GAP * (len(columns) - 1)
     wide = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")

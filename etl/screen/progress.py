@@ -19,7 +19,7 @@ from etl.books import Books
 from etl.errors import EtlError
 from etl.page import Window
 from etl.screen.logs import in_json, is_quiet
-from etl.screen.telling import tell
+from etl.screen.messages import tell
 from etl.screen.wording import counted, duration
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from etl.errors import SourceMismatch, TableWentBack
 from etl.page import Position, Window
 from etl.source.fault import DatabaseFault
-from etl.source.parts import Parts
+from etl.source.source_parts import SourceParts
 
 
-def check_not_backwards(parts: Parts, position: Position, *, reaches: bool = False) -> str | None:
+def check_not_backwards(parts: SourceParts, position: Position, *, reaches: bool = False) -> str | None:
     """A sentence of warning when the table ends below a checkpoint's `position`, but a run may go on; mostly None.
 
     reaches: the table is known to hold cursors at the checkpoint or above it.
@@ -57,7 +57,7 @@ def _went_back(words: str) -> TableWentBack:
     )
 
 
-def _check_keys(parts: Parts, position: Position, purpose: str) -> None:
+def _check_keys(parts: SourceParts, position: Position, purpose: str) -> None:
     """Raise `TableWentBack` where the table reaches the checkpoint, but with numbers that were given out once more.
 
     Then the checkpoint's row is gone, every key lies below its key, and so does the sequence of the key, if it has one.
@@ -75,7 +75,7 @@ def _check_keys(parts: Parts, position: Position, purpose: str) -> None:
         raise _went_back(f"the row of the checkpoint is gone from {plan.subject}, and every {key} lies below its own")
 
 
-def _own_row_is_gone(parts: Parts, position: Position, purpose: str) -> bool:
+def _own_row_is_gone(parts: SourceParts, position: Position, purpose: str) -> bool:
     """Whether the row of `position` was deleted, and the sequence of its key goes on above it."""
     key = position.key
     if not key and position.cursor is not None and parts.plan.primary_key == (parts.plan.cursor_field,):
@@ -91,7 +91,7 @@ def _own_row_is_gone(parts: Parts, position: Position, purpose: str) -> bool:
     return last is not None and last >= key[0]
 
 
-def _last_given_out(parts: Parts) -> int | None:
+def _last_given_out(parts: SourceParts) -> int | None:
     """The last number of the sequence behind the table's key; None where there is none, or it may not be read."""
     find = _SEQUENCES.get(parts.database.dialect)
     if find is None:

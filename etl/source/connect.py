@@ -21,21 +21,21 @@ from etl.source import drivers, session, tls
 from etl.source.database import FIRST_CONNECT_SECONDS, Database, Habits
 from etl.source.fault import DatabaseFault, Fault
 from etl.source.lenient import refuse_other_dates
-from etl.source.plan import Limits
+from etl.source.plan import ReadLimits
 from etl.unreachable import ESCAPED, STATEMENT_POOLER, url_hint
 
 FILES = frozenset({"sqlite", "duckdb"})
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
 
-def connect(url: str, *, clock: Clock, limits: Limits | None = None, zone: str = "UTC") -> Database:
+def connect(url: str, *, clock: Clock, limits: ReadLimits | None = None, zone: str = "UTC") -> Database:
     """The database of `url`, reached at least once; `zone` is that of its transactions (`source.session_timezone`).
 
     Raises:
         UsageProblem: `url` is not a URL, names an option that its driver does not know, or its driver is not installed.
         SourceFailed: the database is unreachable or refuses the login; its file is missing.
     """
-    limits = limits or Limits()
+    limits = limits or ReadLimits()
     parsed = drivers.with_driver(_with_host(parse_database_url(url, what="source.url")))
     try:
         instants = _zone_of_instants(parsed, limits, zone, clock=clock)
@@ -113,7 +113,7 @@ def _with_host(url: sa.URL) -> sa.URL:
     return url.set(port=int(port))
 
 
-def _opened(url: sa.URL, limits: Limits, instants: tzinfo, *, clock: Clock) -> Database:
+def _opened(url: sa.URL, limits: ReadLimits, instants: tzinfo, *, clock: Clock) -> Database:
     match url.get_backend_name():
         case "sqlite":
             engine = _sqlite(url, limits)
@@ -129,7 +129,7 @@ def _opened(url: sa.URL, limits: Limits, instants: tzinfo, *, clock: Clock) -> D
     return Database(engine, clock=clock, place=place_of(url), patient=limits.patient, habits=habits)
 
 
-def _engine(url: sa.URL, limits: Limits, instants: tzinfo, **more: Any) -> sa.Engine:  # noqa: ANN401  # SQLAlchemy's
+def _engine(url: sa.URL, limits: ReadLimits, instants: tzinfo, **more: Any) -> sa.Engine:  # noqa: ANN401  # SQLAlchemy's
     told, exact = drivers.arguments(url, limits, instants), drivers.exact_json(url)
     drivers.refuse_repeated(url)
     tls.refuse_unreadable_files(url)
@@ -142,7 +142,7 @@ def _engine(url: sa.URL, limits: Limits, instants: tzinfo, **more: Any) -> sa.En
         raise drivers.wrong_option(url, error) from None
 
 
-def _zone_of_instants(url: sa.URL, limits: Limits, zone: str, *, clock: Clock) -> tzinfo:
+def _zone_of_instants(url: sa.URL, limits: ReadLimits, zone: str, *, clock: Clock) -> tzinfo:
     """The zone in which the driver gets instants without their offset: MySQL's and MariaDB's TIMESTAMP."""
     if url.get_backend_name() not in {"mysql", "mariadb"} or zone == "UTC":
         return UTC
@@ -158,7 +158,9 @@ def _zone_of_instants(url: sa.URL, limits: Limits, zone: str, *, clock: Clock) -
     return session.zone_of_server(found, system)
 
 
-def _first_read(database: Database, statement: sa.Executable, url: sa.URL, limits: Limits) -> Sequence[tuple[Any, ...]]:
+def _first_read(
+    database: Database, statement: sa.Executable, url: sa.URL, limits: ReadLimits
+) -> Sequence[tuple[Any, ...]]:
     def attempt() -> Sequence[tuple[Any, ...]]:
         try:
             database.reach()
@@ -182,7 +184,7 @@ def _first_read(database: Database, statement: sa.Executable, url: sa.URL, limit
     return database.patiently(attempt, purpose="connect", waits=FIRST_CONNECT_SECONDS)
 
 
-def _pools_statements(url: sa.URL, limits: Limits) -> bool:
+def _pools_statements(url: sa.URL, limits: ReadLimits) -> bool:
     """Whether a statement is answered and the beginning of a transaction is not.
 
     A pooler in statement mode says so and closes the connection, but not every driver hands its words on.
@@ -207,7 +209,7 @@ def _pools_statements(url: sa.URL, limits: Limits) -> bool:
     return False
 
 
-def _sqlite(url: sa.URL, limits: Limits) -> sa.Engine:
+def _sqlite(url: sa.URL, limits: ReadLimits) -> sa.Engine:
     path = _existing(url, "SQLite")
 
     def open_file() -> sqlite3.Connection:

@@ -22,7 +22,7 @@ from etl.errors import UsageProblem
 from etl.install import pip_install
 from etl.mapping.nearest import did_you_mean, nearest
 from etl.source.database import Amend
-from etl.source.plan import Limits
+from etl.source.plan import ReadLimits
 from etl.unreachable import quoted, repeated_option
 
 APPLICATION = "squeezely-etl"
@@ -135,7 +135,7 @@ def _with_one_that_reads(backend: str, driver: str) -> str:
     return f"{named}{pip_install(_PACKAGES.get(usual, usual))}"
 
 
-def arguments(url: sa.URL, limits: Limits, instants: tzinfo) -> dict[str, Any]:
+def arguments(url: sa.URL, limits: ReadLimits, instants: tzinfo) -> dict[str, Any]:
     """What the driver of `url` is told when it connects; what the URL says itself wins.
 
     `instants` is the zone in which MySQL and MariaDB send a TIMESTAMP.
@@ -189,7 +189,7 @@ def arguments(url: sa.URL, limits: Limits, instants: tzinfo) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in url.query}
 
 
-def wait_for_rows(engine: sa.Engine, url: sa.URL, limits: Limits) -> None:
+def wait_for_rows(engine: sa.Engine, url: sa.URL, limits: ReadLimits) -> None:
     """Let drivers that know one time-out for all wait longer once they are connected.
 
     PyMySQL and pg8000 would wait for the greeting of a server that is silent as long as for the slowest statement.
@@ -208,7 +208,7 @@ def wait_for_rows(engine: sa.Engine, url: sa.URL, limits: Limits) -> None:
     sa.event.listen(engine, "connect", connected)
 
 
-def _silence_seconds(limits: Limits) -> int:
+def _silence_seconds(limits: ReadLimits) -> int:
     """A little longer than the server's own limit, so that a dead network path ends too."""
     return limits.statement_seconds + min(30, limits.statement_seconds)
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy.exc
 
 from etl.source.sentence import sentence_of
-from etl.unreachable import Cause, Refusal, cause_of
+from etl.unreachable import Cause, Obstacle, cause_of
 
 _URL = "source.url"
 
@@ -77,7 +77,7 @@ def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
         return of_file
     cause = _cause(error, fault, dialect, connecting=connecting)
     if cause is not None:
-        told = cause.words if cause.refusal is Refusal.OPTION else f"{cause.words} {origin}"
+        told = cause.words if cause.refusal is Obstacle.OPTION else f"{cause.words} {origin}"
         return DatabaseFault(_OF_REFUSAL[cause.refusal], told, hint=cause.hint)
     sentence = sentence_of(_message(error), dialect=dialect, code=code or type(error).__name__)
     once = fault is not Fault.MISSING
@@ -111,10 +111,10 @@ def _cause(error: BaseException, fault: Fault, dialect: str, *, connecting: bool
 
 
 _OF_REFUSAL = {
-    Refusal.PASSING: Fault.LOST,
-    Refusal.UNKNOWN_HOST: Fault.LOST,
-    Refusal.LOGIN: Fault.LOGIN,
-    Refusal.OPTION: Fault.OPTION,
+    Obstacle.PASSING: Fault.LOST,
+    Obstacle.UNKNOWN_HOST: Fault.LOST,
+    Obstacle.LOGIN: Fault.LOGIN,
+    Obstacle.OPTION: Fault.OPTION,
 }
 
 

@@ -26,12 +26,12 @@ from etl.source.keyed import KeyedReader
 from etl.source.keyset import Keyset
 from etl.source.order_guard import OrderGuard
 from etl.source.pages import PageReader, ReaderParts
-from etl.source.parts import Parts
 from etl.source.place import at_key, at_keys, at_offset
-from etl.source.plan import Layout, Limits, ReadPlan, layout_of, plan_of
+from etl.source.plan import Layout, ReadLimits, ReadPlan, layout_of, plan_of
 from etl.source.relation import Relation, condition, missing_columns, query_relation, table_relation
 from etl.source.session import is_utc
 from etl.source.source import Source
+from etl.source.source_parts import SourceParts
 from etl.source.spooled import SpooledReader
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _CONDITION_HINT = "a SQL condition on the columns of what is read; a text stands
 
 
 def open_source(
-    mapping: Mapping, *, clock: Clock, limits: Limits | None = None, spool_folder: Path | None = None
+    mapping: Mapping, *, clock: Clock, limits: ReadLimits | None = None, spool_folder: Path | None = None
 ) -> Source:
     """The source of `mapping`, connected and checked; `limits` other than a run's are for who only looks.
 
@@ -67,14 +67,14 @@ def open_source(
 
 
 def open_plan(
-    plan: ReadPlan, *, clock: Clock, limits: Limits | None = None, spool_folder: Path | None = None
+    plan: ReadPlan, *, clock: Clock, limits: ReadLimits | None = None, spool_folder: Path | None = None
 ) -> Source:
     """As `open_source`, for a plan made without a mapping file."""
     if not plan.primary_key:
         raise UsageProblem("source.primary_key is required: without it rows of one cursor value cannot be told apart")
     allowed_seconds = max(1, round(plan.statement_timeout.total_seconds()))
     if limits is None:
-        limits = Limits(statement_seconds=allowed_seconds)
+        limits = ReadLimits(statement_seconds=allowed_seconds)
     limits = replace(limits, statement_seconds=min(limits.statement_seconds, allowed_seconds))
     database = connect(plan.url, clock=clock, limits=limits, zone=plan.session_timezone or "UTC")
     try:
@@ -114,7 +114,7 @@ def _opened(database: Database, plan: ReadPlan, spool_folder: Path | None) -> So
     if access.way != "keyset":
         spooled = SpooledReader(read_with, plain=reader, keyed=keyed, access=access, folder=spool_folder)
     return Source(
-        Parts(
+        SourceParts(
             database=database,
             plan=plan,
             relation=relation,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadLimits:
     """Times in seconds; `patient`: failures that may pass are tried again."""
 
     connect_seconds: int = 10
@@ -30,7 +30,7 @@ class Limits:
 
 
 # For a person who looks, and would rather hear that the database does not answer.
-GLANCE = Limits(connect_seconds=4, statement_seconds=8, lock_seconds=2, patient=False)
+GLANCE = ReadLimits(connect_seconds=4, statement_seconds=8, lock_seconds=2, patient=False)
 
 
 DEFAULT_SETTLE = timedelta(seconds=60)

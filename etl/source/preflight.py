@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from etl.page import Window
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.parts import Finding, Parts
 from etl.source.preflight_fields import field_findings
 from etl.source.preflight_zone import session_zone
+from etl.source.source_parts import PreflightFinding, SourceParts
 from etl.source.spelling import MIXED_HINT, misshaped_cursors
 from etl.source.text_shape import shape_of
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _EPOCH_SECONDS = (1_000_000_000, 4_000_000_000)
 _NUMBERS = frozenset({"integer", "decimal", "number"})
 FOLD_LOOKBACK = timedelta(hours=2)
-Check = Callable[[Parts], Iterator[Finding]]
+Check = Callable[[SourceParts], Iterator[PreflightFinding]]
 _SUPERUSER = {
     "postgresql": "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolsuper",
     **dict.fromkeys(
@@ -43,7 +43,7 @@ _HINTS = {
 }
 
 
-def find_problems(parts: Parts, mapping: Mapping | None) -> list[Finding]:
+def find_problems(parts: SourceParts, mapping: Mapping | None) -> list[PreflightFinding]:
     """Everything found, errors first."""
     found = list(statement_findings(parts))
     refused = any(one.level == "error" for one in found)
@@ -52,41 +52,41 @@ def find_problems(parts: Parts, mapping: Mapping | None) -> list[Finding]:
         try:
             found.extend(check(parts))
         except DatabaseFault as fault:
-            found.append(Finding("warning", path, f"not checked: {fault.words}"))
+            found.append(PreflightFinding("warning", path, f"not checked: {fault.words}"))
     if mapping is not None:
         found.extend(field_findings(parts, mapping))
     return sorted(found, key=lambda one: one.level != "error")
 
 
-def _key(parts: Parts) -> Iterator[Finding]:
+def _key(parts: SourceParts) -> Iterator[PreflightFinding]:
     plan, path = parts.plan, "source.primary_key"
     key = ", ".join(plan.primary_key)
     if any(parts.nullable(name) for name in plan.primary_key):
         nameless = _number(parts, parts.keyset.null_keys())
         if nameless:
             hint = "exclude them with source.where, or choose columns that are never NULL"
-            yield Finding("error", path, f"{nameless} rows of {plan.subject} have NULL in {key}", hint)
+            yield PreflightFinding("error", path, f"{nameless} rows of {plan.subject} have NULL in {key}", hint)
     if any(one <= set(plan.primary_key) for one in parts.relation.unique):
         return
     repeated = _number(parts, parts.keyset.repeated_keys())
     if repeated:
         hint = "rows with one key cannot be told apart; add the column that tells them apart"
-        yield Finding(
+        yield PreflightFinding(
             "error", path, f"{key} is not unique: {repeated} keys of {plan.subject} are on several rows", hint
         )
     elif parts.relation.is_table:
         hint = "a unique index keeps it so, and makes reading by key quick"
-        yield Finding("warning", path, f"{key} is unique now, but {plan.subject} does not declare it", hint)
+        yield PreflightFinding("warning", path, f"{key} is unique now, but {plan.subject} does not declare it", hint)
 
 
-def _cursor(parts: Parts) -> Iterator[Finding]:
+def _cursor(parts: SourceParts) -> Iterator[PreflightFinding]:
     domain, plan, path = parts.domain, parts.plan, "source.cursor_field"
     if domain is None:
         return
     if parts.relation.is_table and parts.access.way != "keyset" and len(plan.cursor_parts) == 1:
         columns = ", ".join(dict.fromkeys((domain.name, *plan.primary_key)))
         hint = f"CREATE INDEX … ON {plan.subject} ({columns})"
-        yield Finding(
+        yield PreflightFinding(
             "warning",
             path,
             f"{parts.access.why}: each run reads the whole of {plan.subject}",
@@ -96,19 +96,19 @@ def _cursor(parts: Parts) -> Iterator[Finding]:
         without = _number(parts, parts.keyset.null_cursors())
         message = f"{without} rows of {plan.subject} have no {domain.name}, so no run reads them"
         if without and plan.on_null_cursor == "fail":
-            yield Finding("error", path, message, "fill the column, or set source.on_null_cursor: skip")
+            yield PreflightFinding("error", path, message, "fill the column, or set source.on_null_cursor: skip")
         elif without:
-            yield Finding("warning", path, message)
+            yield PreflightFinding("warning", path, message)
     if domain.shape is not None and not domain.numeric:
         odd = misshaped_cursors(parts.database, parts.keyset, domain.name, domain.shape)
         if odd.mixed is not None:
-            yield Finding("error", path, odd.mixed, MIXED_HINT)
+            yield PreflightFinding("error", path, odd.mixed, MIXED_HINT)
         elif odd.count:
             message = f"{odd.count} rows of {plan.subject} have a {domain.name} that is no time, so no run reads them"
-            yield Finding("warning", path, message, "correct the values in the database")
+            yield PreflightFinding("warning", path, message, "correct the values in the database")
 
 
-def _unit(parts: Parts) -> Iterator[Finding]:
+def _unit(parts: SourceParts) -> Iterator[PreflightFinding]:
     """An integer that looks like a time is bounded by no clock, and one wrong row in it ends all later changes."""
     domain = parts.domain
     if domain is None or domain.kind != "integer":
@@ -118,7 +118,7 @@ def _unit(parts: Parts) -> Iterator[Finding]:
     )
     units = {_likely_unit(int(value)) for value in (lowest, highest) if value is not None}
     if len(units) == 1 and (unit := units.pop()):
-        yield Finding(
+        yield PreflightFinding(
             "warning",
             "source.cursor_unit",
             f"the values of {domain.name} look like times, but nothing says so: one wrong row of the future would end "
@@ -135,13 +135,13 @@ def _likely_unit(value: int) -> str | None:
     return "time" if shape_of(str(value)) is not None else None
 
 
-def _settling(parts: Parts) -> Iterator[Finding]:
+def _settling(parts: SourceParts) -> Iterator[PreflightFinding]:
     domain, plan = parts.domain, parts.plan
     if domain is None or domain.is_time:
         return
     if not domain.settle(plan, dialect=parts.database.dialect) and not domain.lookback(plan):
         if parts.database.dialect != "sqlite":
-            yield Finding(
+            yield PreflightFinding(
                 "warning",
                 "source.settle",
                 f"{domain.name} follows no clock: a transaction that commits late may leave rows below the checkpoint",
@@ -151,7 +151,7 @@ def _settling(parts: Parts) -> Iterator[Finding]:
             )
         elif _reuses_rowids(parts):
             hint = "declare it INTEGER PRIMARY KEY AUTOINCREMENT, or set lookback to a number of units"
-            yield Finding(
+            yield PreflightFinding(
                 "warning",
                 "source.cursor_field",
                 f"SQLite may give {domain.name} of a deleted last row to a new one",
@@ -159,12 +159,12 @@ def _settling(parts: Parts) -> Iterator[Finding]:
             )
 
 
-def _zone(parts: Parts) -> Iterator[Finding]:
+def _zone(parts: SourceParts) -> Iterator[PreflightFinding]:
     domain, plan = parts.domain, parts.plan
     if domain is None or domain.kind != "datetime":
         return
     if plan.timezone is None:
-        yield Finding(
+        yield PreflightFinding(
             "warning",
             "source.timezone",
             f"{domain.name} has no time zone, so it is compared with the clock as if it were UTC",
@@ -172,7 +172,7 @@ def _zone(parts: Parts) -> Iterator[Finding]:
         )
     lookback = domain.lookback(plan)
     if _changes_its_clock(parts) and isinstance(lookback, timedelta) and lookback < FOLD_LOOKBACK:
-        yield Finding(
+        yield PreflightFinding(
             "warning",
             "source.lookback",
             f"{domain.name} is local time: in the night when the hour repeats, rows may fall below the checkpoint",
@@ -180,7 +180,7 @@ def _zone(parts: Parts) -> Iterator[Finding]:
         )
 
 
-def _match(parts: Parts) -> Iterator[Finding]:
+def _match(parts: SourceParts) -> Iterator[PreflightFinding]:
     """PostgreSQL refuses to compare a number with a text; the others convert, each in its own way."""
     child, lines = parts.plan.child, parts.child_relation
     if child is None or lines is None or parts.database.dialect == "postgresql":
@@ -188,7 +188,7 @@ def _match(parts: Parts) -> Iterator[Finding]:
     for name, own in child.match:
         kinds = {lines.kinds.get(name), parts.relation.kinds.get(own)}
         if "text" in kinds and kinds & _NUMBERS:
-            yield Finding(
+            yield PreflightFinding(
                 "warning",
                 "products.match",
                 f"of {name} and {own} one is a text and the other a number: the database converts them to compare, so "
@@ -197,12 +197,12 @@ def _match(parts: Parts) -> Iterator[Finding]:
             )
 
 
-def _privileges(parts: Parts) -> Iterator[Finding]:
+def _privileges(parts: SourceParts) -> Iterator[PreflightFinding]:
     sql = _SUPERUSER.get(parts.database.dialect)
     if sql is None:
         return
     if _number(parts, sa.text(sql)):
-        yield Finding(
+        yield PreflightFinding(
             "warning",
             "source.url",
             "the database user is an administrator",
@@ -222,14 +222,14 @@ _CHECKS: tuple[tuple[Check, str], ...] = (
 )
 
 
-def _changes_its_clock(parts: Parts) -> bool:
+def _changes_its_clock(parts: SourceParts) -> bool:
     assert parts.domain is not None
     zone = parts.domain.zone
     months = {datetime(2024, month, 1, tzinfo=zone).utcoffset() for month in range(1, 13)}
     return len(months) > 1
 
 
-def _reuses_rowids(parts: Parts) -> bool:
+def _reuses_rowids(parts: SourceParts) -> bool:
     relation, domain = parts.relation, parts.domain
     if not relation.is_table or domain is None or (domain.name,) != parts.plan.primary_key:
         return False
@@ -240,11 +240,11 @@ def _reuses_rowids(parts: Parts) -> bool:
     return bool(rows) and "AUTOINCREMENT" not in str(rows[0][0]).upper()
 
 
-def _number(parts: Parts, statement: Any) -> int:  # noqa: ANN401  # a statement
+def _number(parts: SourceParts, statement: Any) -> int:  # noqa: ANN401  # a statement
     return int(parts.database.read(statement).rows[0][0])
 
 
-def statement_findings(parts: Parts) -> Iterator[Finding]:
+def statement_findings(parts: SourceParts) -> Iterator[PreflightFinding]:
     """An error for each place in the mapping whose statement the database refuses, the first of each place."""
     refused: set[str] = set()
     for path, statement in _statements(parts):
@@ -255,13 +255,15 @@ def statement_findings(parts: Parts) -> Iterator[Finding]:
         except DatabaseFault as fault:
             refused.add(path)
             if fault.fault in {Fault.LOST, Fault.BUSY}:
-                yield Finding("warning", path, f"not checked: {fault.words}")
+                yield PreflightFinding("warning", path, f"not checked: {fault.words}")
             else:
                 hint = _HINTS.get(path) if fault.fault is not Fault.DENIED else None
-                yield Finding("error", path, f"the database refuses what a run asks: {fault.words}", hint or fault.hint)
+                yield PreflightFinding(
+                    "error", path, f"the database refuses what a run asks: {fault.words}", hint or fault.hint
+                )
 
 
-def _statements(parts: Parts) -> Iterator[tuple[str, Any]]:
+def _statements(parts: SourceParts) -> Iterator[tuple[str, Any]]:
     plan, keyset, nothing = parts.plan, parts.keyset, Window()
     yield "source", keyset.rows(nothing, limit=0)
     yield "source", keyset.count(nothing).limit(0)

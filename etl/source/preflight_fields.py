@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from etl.mapping.catalogue import FIELDS, PRODUCT_FIELDS
 from etl.source.fault import DatabaseFault
-from etl.source.parts import Finding, Parts
 from etl.source.relation import Relation
+from etl.source.source_parts import PreflightFinding, SourceParts
 
 if TYPE_CHECKING:
     from etl.mapping.model import FieldRule
@@ -43,7 +43,7 @@ _CURRENCY_COLUMN = re.compile(
 )
 
 
-def field_findings(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
+def field_findings(parts: SourceParts, mapping: MappingModel) -> Iterator[PreflightFinding]:
     """The findings about `mapping`'s fields."""
     for name, rule in mapping.fields.items():
         known = FIELDS.get(name)
@@ -58,7 +58,7 @@ def field_findings(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
     yield from _currencies(parts, mapping)
 
 
-def _kind(path: str, rule: FieldRule, known_type: str | None, relation: Relation) -> Iterator[Finding]:
+def _kind(path: str, rule: FieldRule, known_type: str | None, relation: Relation) -> Iterator[PreflightFinding]:
     wanted = rule.type or known_type
     for name in rule.columns:
         kind = relation.kinds.get(name)
@@ -66,12 +66,12 @@ def _kind(path: str, rule: FieldRule, known_type: str | None, relation: Relation
             # Some drivers write it as a text (PostgreSQL's money, xml, bit), others as an object of their own.
             words = f"{name} is of a kind that events do not know: its driver's text goes out, or nothing"
             hint = "see it with preview; to be sure, convert it in the database: a query with CAST, or a view"
-            yield Finding("warning", path, words, hint)
+            yield PreflightFinding("warning", path, words, hint)
         elif wanted is not None and kind in _NEVER.get(wanted, ()) and not rule.transform and not rule.map:
-            yield Finding("warning", path, f"{name} holds values of kind {kind}, which cannot become {wanted}")
+            yield PreflightFinding("warning", path, f"{name} holds values of kind {kind}, which cannot become {wanted}")
 
 
-def _zone(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
+def _zone(parts: SourceParts, mapping: MappingModel) -> Iterator[PreflightFinding]:
     if parts.plan.timezone is not None:
         return
     rules = [(f"fields.{name}", rule, parts.relation) for name, rule in mapping.fields.items()]
@@ -90,10 +90,12 @@ def _zone(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
     ]
     if naive:
         message = f"{', '.join(naive)}: a time without a zone, and the mapping does not say which zone it is in"
-        yield Finding("error", "source.timezone", message, "set source.timezone, for example UTC or Europe/Amsterdam")
+        yield PreflightFinding(
+            "error", "source.timezone", message, "set source.timezone, for example UTC or Europe/Amsterdam"
+        )
 
 
-def _currencies(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
+def _currencies(parts: SourceParts, mapping: MappingModel) -> Iterator[PreflightFinding]:
     if "currency" in mapping.fields:
         return
     for name in parts.relation.kinds:
@@ -104,8 +106,8 @@ def _currencies(parts: Parts, mapping: MappingModel) -> Iterator[Finding]:
         try:
             several = int(parts.database.read(statement).rows[0][0])
         except DatabaseFault as fault:
-            yield Finding("warning", "fields", f"the currencies in {name} were not counted: {fault.words}")
+            yield PreflightFinding("warning", "fields", f"the currencies in {name} were not counted: {fault.words}")
             continue
         if several > 1:
             message = f"{name} holds {several} currencies, but no field sends them"
-            yield Finding("warning", "fields", message, f"add currency: {name}")
+            yield PreflightFinding("warning", "fields", message, f"add currency: {name}")

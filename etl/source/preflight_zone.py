@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from etl.errors import UsageProblem
-from etl.source.parts import Finding, Parts
 from etl.source.session import is_utc, zone_of_server
+from etl.source.source_parts import PreflightFinding, SourceParts
 
 # What a condition computes by the session's zone.
 _BY_ZONE = re.compile(
@@ -23,7 +23,7 @@ _BY_ZONE = re.compile(
 )
 
 
-def session_zone(parts: Parts) -> Iterator[Finding]:
+def session_zone(parts: SourceParts) -> Iterator[PreflightFinding]:
     """A warning when the server's zone is not UTC and the source computes in a zone that the mapping does not name."""
     plan = parts.plan
     computed = _computed(parts)
@@ -32,7 +32,7 @@ def session_zone(parts: Parts) -> Iterator[Finding]:
     zone = _server_zone(parts)
     if zone is None:
         return
-    yield Finding(
+    yield PreflightFinding(
         "warning",
         "source.session_timezone",
         f"the server's zone is {zone}, but {computed} computes in UTC here: ::date, DATE(), NOW() and comparisons of "
@@ -41,7 +41,7 @@ def session_zone(parts: Parts) -> Iterator[Finding]:
     )
 
 
-def _computed(parts: Parts) -> str | None:
+def _computed(parts: SourceParts) -> str | None:
     plan = parts.plan
     if plan.query is not None:
         return "the query"
@@ -52,7 +52,7 @@ def _computed(parts: Parts) -> str | None:
     return None
 
 
-def _server_zone(parts: Parts) -> str | None:
+def _server_zone(parts: SourceParts) -> str | None:
     """The name of the server's own zone; None for UTC, and for a database whose sessions have no zone."""
     match parts.database.dialect:
         case "postgresql":

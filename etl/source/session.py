@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from etl.errors import SourceFailed, UsageProblem
 from etl.source.fault import DatabaseFault, Fault
-from etl.source.plan import Limits
+from etl.source.plan import ReadLimits
 
 SERVER = "server"
 _UTC_NAMES = frozenset({"UTC", "Etc/UTC", "+00:00"})
@@ -25,7 +25,7 @@ _BEGINNING = re.compile(
 )
 
 
-def prepare(engine: sa.Engine, limits: Limits, *, zone: str) -> None:
+def prepare(engine: sa.Engine, limits: ReadLimits, *, zone: str) -> None:
     """Have every transaction of `engine` begin as it should; `zone` is `source.session_timezone`."""
     match engine.dialect.name:
         case "postgresql":
@@ -98,7 +98,7 @@ def is_utc(zone: tzinfo) -> bool:
     return all(datetime(2024, month, 1, tzinfo=zone).utcoffset() == timedelta() for month in (1, 7))
 
 
-def _prepare_postgresql(engine: sa.Engine, limits: Limits, zone: str) -> None:
+def _prepare_postgresql(engine: sa.Engine, limits: ReadLimits, zone: str) -> None:
     settings = {
         "DateStyle": "ISO",
         "IntervalStyle": "postgres",
@@ -127,7 +127,7 @@ def _prepare_postgresql(engine: sa.Engine, limits: Limits, zone: str) -> None:
     sa.event.listen(engine, "begin", begin)
 
 
-def _prepare_mysql(engine: sa.Engine, limits: Limits, zone: str) -> None:
+def _prepare_mysql(engine: sa.Engine, limits: ReadLimits, zone: str) -> None:
     limit = {"lock_wait_timeout": str(limits.lock_seconds)}
     if zone != SERVER:
         limit["time_zone"] = "'+00:00'" if zone in _UTC_NAMES else f"'{zone}'"
@@ -168,7 +168,7 @@ def _prepare_mysql(engine: sa.Engine, limits: Limits, zone: str) -> None:
     sa.event.listen(engine, "connect", connected)
 
 
-def _own_seconds(connection: sa.Connection, limits: Limits) -> int | None:
+def _own_seconds(connection: sa.Connection, limits: ReadLimits) -> int | None:
     """The limit of this statement alone; None where it has none below that of all."""
     seconds = connection.get_execution_options().get("statement_seconds")
     return None if seconds is None or seconds >= limits.statement_seconds else int(seconds)

@@ -24,10 +24,10 @@ from etl.source.fault import DatabaseFault
 from etl.source.found import Found
 from etl.source.key_text import parse_key
 from etl.source.keyset import Keyset, PositionForm
-from etl.source.parts import Finding, Parts, fingerprint_of
 from etl.source.places import Places
 from etl.source.preflight import find_problems
 from etl.source.ranges import Ranges
+from etl.source.source_parts import PreflightFinding, SourceParts, fingerprint_of
 from etl.source.spelling import misshaped_cursors
 from etl.source.windows import range_windows, run_windows, start_windows
 
@@ -41,7 +41,7 @@ Result = TypeVar("Result")
 class Source:
     """One open source. Closing it closes its connections; it is not for several threads at a time."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: SourceParts) -> None:
         self.parts = parts
         self._database = parts.database
         self._plan = parts.plan
@@ -363,7 +363,7 @@ class Source:
         """The place behind every row of the cursor value `cursor`, for a run that starts from now; None for None."""
         return None if cursor is None else Position(cursor, ())
 
-    def preflight(self, mapping: Mapping | None = None) -> list[Finding]:
+    def preflight(self, mapping: Mapping | None = None) -> list[PreflightFinding]:
         """What `validate --connect` has to say about the source, and about `mapping`'s fields over it.
 
         Raises:

@@ -30,7 +30,7 @@ _SUPPRESS_TOO = """INSERT INTO etl_suppression (account, identity, since)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FingerprintDifference:
     """A part of a fingerprint as it is stored and as it is now; None: that one has no such part."""
 
     part: str
@@ -75,11 +75,11 @@ class Binding:
             if name not in bound or (before.get(name, "").endswith(NO_VALUE) and before[name] != text)
         }
 
-    def differences(self, fingerprint: Mapping[str, str]) -> list[Difference]:
+    def differences(self, fingerprint: Mapping[str, str]) -> list[FingerprintDifference]:
         """In what `fingerprint` differs from what is stored, in the order of the parts' names."""
         now, before = self._hashed(fingerprint), self._stored(self._database)
         return [
-            Difference(name, before.get(name), now.get(name))
+            FingerprintDifference(name, before.get(name), now.get(name))
             for name in sorted(self._bound(fingerprint))
             if not _agree(before.get(name), now.get(name))
         ]

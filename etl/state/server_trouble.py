@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from etl.state.pooler import NO_SECOND_SESSION, POOL_HINT, POOLER_HINT
 from etl.state.trouble import DriverErrors, explain
-from etl.unreachable import Cause, Refusal, cause_of
+from etl.unreachable import Cause, Obstacle, cause_of
 
 URL: Final = "the state's URL"
 
@@ -48,7 +48,7 @@ def _explain(error: Exception) -> tuple[str, str]:
     cause, origin = _cause(error), error.orig if isinstance(error, sa.exc.DBAPIError) else error
     words = str(origin)
     # Once lost, it is not made anew: the lock on the mapping was its, and another run may have begun.
-    if _is_lost(error) and (cause is None or (cause.refusal is Refusal.PASSING and _NO_SESSION not in words)):
+    if _is_lost(error) and (cause is None or (cause.refusal is Obstacle.PASSING and _NO_SESSION not in words)):
         return _LOST
     if "unsupported startup parameter" in words:
         return "a pooler stands before it, which does not take the options of the URL", POOLER_HINT
@@ -94,8 +94,8 @@ def _is_away(error: Exception) -> bool:
     if _NO_SESSION in str(origin):
         return False
     cause, state = _cause(error), _sqlstate(origin)
-    if cause is not None and not (_is_lost(error) and cause.refusal is Refusal.PASSING):
-        return cause.refusal is Refusal.PASSING
+    if cause is not None and not (_is_lost(error) and cause.refusal is Obstacle.PASSING):
+        return cause.refusal is Obstacle.PASSING
     return (
         _is_lost(error)
         or (state[:2] in {"08", "57"} and state != "57014")

@@ -57,7 +57,7 @@ Watch = Callable[[str, Cells], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FieldValues:
     """A field's values by row (None = left out), whether none is left out, and what is wrong with some."""
 
     column: list[Any]
@@ -125,7 +125,7 @@ class Field:
             return f"parent column {rule.parent}"
         return "constant" if rule.template is None else f"template {rule.template}"
 
-    def run(self, frame: Frame, watch: Watch | None = None) -> Outcome:
+    def run(self, frame: Frame, watch: Watch | None = None) -> FieldValues:
         """The field of every row of `frame`; `watch` sees the column after each stage."""
         findings = Findings()
         if self.constant:
@@ -139,7 +139,7 @@ class Field:
             cells = Cells([None if row in findings.faults else value for row, value in enumerate(cells.items)])
         if watch is not None and self.rule.default is not None:
             watch("default", cells)
-        return Outcome(cells.items, not cells.has_missing, self._problems(cells, findings))
+        return FieldValues(cells.items, not cells.has_missing, self._problems(cells, findings))
 
     def _read(self, frame: Frame, findings: Findings) -> Cells:
         rule = self.rule

@@ -14,7 +14,7 @@ import pytest
 
 from etl.cli.boundary import run
 from etl.cli.commands import squeezely_etl
-from etl.screen.telling import BUG
+from etl.screen.messages import BUG
 
 
 @pytest.fixture

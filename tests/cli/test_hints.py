@@ -14,7 +14,7 @@ import pytest
 
 import etl
 from etl.cli.commands import squeezely_etl
-from etl.commands.advice import WITHOUT_STATE, Place, shell_line
+from etl.commands.advice import WITHOUT_STATE, MappingPlace, shell_line
 from etl.commands.hints import hint_of
 from etl.errors import (
     AlreadyBegun,
@@ -137,7 +137,7 @@ AGAIN = {
 @pytest.mark.parametrize("kind", AGAIN, ids=lambda kind: kind.__name__)
 def test_a_command_that_is_printed_sends_no_more_than_what_was_called(kind: type[EtlError]) -> None:
     line, again = AGAIN[kind]
-    hint = hint_of(kind("words"), Place(Path("m.yaml"), ("id",)), command="run", again=again)
+    hint = hint_of(kind("words"), MappingPlace(Path("m.yaml"), ("id",)), command="run", again=again)
     assert f"squeezely-etl {line}" in re.split(": |; ", hint or "")
 
 
@@ -146,7 +146,7 @@ def test_what_an_error_prints_is_taken_by_the_command_line(tmp_path: Path, state
     """Each is read as a shell and then the program would read it, with a file whose name has a space and a quote."""
     file = tmp_path / "eva's customers.yaml"
     file.touch()
-    place = Place(file, ("id",), state)
+    place = MappingPlace(file, ("id",), state)
     printed = [
         found
         for error in every_error()
@@ -188,7 +188,7 @@ def test_a_key_that_is_printed_is_the_key_that_a_shell_gives_back(value: str | b
     kind = "bytes" if isinstance(value, bytes) else "text"
     columns = [Column("id", kind), *([] if alone else [Column("shop", "integer")])]
     key = (value,) if alone else (value, 3)
-    place = Place(Path("m.yaml"), tuple(column.name for column in columns))
+    place = MappingPlace(Path("m.yaml"), tuple(column.name for column in columns))
     line = place.command("explain", place.key_argument(key))
     assert printable(line) == line
     script = line.replace("squeezely-etl", "printf '%s\\0'", 1)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from etl.books import Books
 from etl.commands.lag import ask_all
 from etl.commands.standing import Lag, NoLag, standing_of
-from etl.commands.worries import Patience, worries_about
+from etl.commands.worries import AllowedAges, worries_about
 from etl.errors import SourceFailed
 from etl.host.system_clock import SystemClock
 from etl.page import Position
@@ -181,7 +181,7 @@ def state(tmp_path: Path, clock: SteppingClock) -> Any:
 
 def worried(state: MappingState, lag: Lag | NoLag | None = None, max_lag: timedelta | None = None) -> list[str]:
     standing = standing_of(state, lag=lag)
-    patience = Patience(timedelta(hours=26), max_lag)
+    patience = AllowedAges(timedelta(hours=26), max_lag)
     return [worry.code for worry in worries_about(standing, patience=patience, now=state._clock.utc_now())]
 
 

@@ -12,7 +12,7 @@ import pytest
 from etl.books import Books
 from etl.commands.status_text import status_text
 from etl.commands.summary import WINDOW_COUNTS, summary_text
-from etl.commands.worries import Patience, worries_about
+from etl.commands.worries import AllowedAges, worries_about
 from etl.job.outcome import Forecast, Outcome, WindowForecast
 from etl.mapping.problem_codes import PROBLEMS
 from etl.screen.layout import paint
@@ -25,7 +25,7 @@ WIDTHS = [40, 60, 80, 100, 120]
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_status_shows_when_each_run_was_and_what_it_did(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     standing = all_that_can_be_wrong(NOON - timedelta(days=20))
-    worries = worries_about(standing, patience=Patience(timedelta(hours=26), timedelta(hours=2)), now=NOON)
+    worries = worries_about(standing, patience=AllowedAges(timedelta(hours=26), timedelta(hours=2)), now=NOON)
     monkeypatch.setenv("COLUMNS", str(columns))
     text = paint(*status_text(standing, worries, history=3, now=NOON))
     lines = text.splitlines()

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from etl.checkpoint import Backfill, BackfillSpec, Checkpoint, LastRun
-from etl.commands.advice import Place
-from etl.commands.standing import Forecast, Lag, Standing
+from etl.commands.advice import MappingPlace
+from etl.commands.standing import Lag, RunTimes, Standing
 from etl.commands.status_text import status_text
-from etl.commands.worries import Patience, worries_about
+from etl.commands.worries import AllowedAges, worries_about
 from etl.errors import AnotherSource, TableWentBack
 from etl.mapping.change import MappingChange
 from etl.mapping.problem_codes import PROBLEMS
@@ -42,7 +42,9 @@ def a_bad_run(number: int) -> RunRecord:
 
 
 def all_that_can_be_wrong(since: datetime) -> Standing:
-    place = Place(Path("mappings/customers of the shop.yaml"), ("shop_id", "customer_id"), "elsewhere/state.sqlite")
+    place = MappingPlace(
+        Path("mappings/customers of the shop.yaml"), ("shop_id", "customer_id"), "elsewhere/state.sqlite"
+    )
     reasons = list(PROBLEMS)
     backfill = Backfill(BackfillSpec(since, NOON, "1d"), "backfill", since, 17, since, None)
     checkpoint = Checkpoint(Position(NOON + timedelta(days=9), (1, 4711)), since, "run-1")
@@ -59,7 +61,7 @@ def all_that_can_be_wrong(since: datetime) -> Standing:
             went_back=TableWentBack("the table ends below the checkpoint", hint="was it restored?"),
             ahead_seconds=777_600.0,
         ),
-        forecast=Forecast(by_rate_seconds=5000.0, by_last_runs_seconds=9000.0),
+        forecast=RunTimes(by_rate_seconds=5000.0, by_last_runs_seconds=9000.0),
         runs=[a_bad_run(number) for number in range(3)],
         dead_letters=Counter(dict.fromkeys(reasons, 12_345)),
         known=Counter(dict.fromkeys(reasons[:2], 12)),
@@ -82,7 +84,7 @@ def test_a_mapping_with_all_that_can_be_wrong_fills_at_most_a_screen(
     monkeypatch: pytest.MonkeyPatch, columns: int, most: int
 ) -> None:
     standing = all_that_can_be_wrong(NOON - timedelta(days=20))
-    worries = worries_about(standing, patience=Patience(timedelta(hours=26), timedelta(hours=2)), now=NOON)
+    worries = worries_about(standing, patience=AllowedAges(timedelta(hours=26), timedelta(hours=2)), now=NOON)
     assert len(worries) >= 8
     monkeypatch.setenv("COLUMNS", str(columns))
     lines = paint(*status_text(standing, worries, history=3, now=NOON)).splitlines()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from etl.delivery.blame import Blame, Elsewhere, Step
+from etl.delivery.blame import Blame, BlameStep, Elsewhere
 from etl.delivery.courier import Request
 from etl.delivery.lanes import Batch
 from etl.delivery.slot import Slot
@@ -239,12 +239,12 @@ def test_failures_of_late_weigh_more_than_a_long_good_time_before(*, others_fail
     blame.leaves(guilty, number=51)
     for _ in range(others_failed):
         blame.failed(other, DOWN, used_up=False, elsewhere=open_elsewhere)
-    assert blame.failed(guilty, BROKEN, used_up=True, elsewhere=open_elsewhere) is Step.OTHERS_FIRST
+    assert blame.failed(guilty, BROKEN, used_up=True, elsewhere=open_elsewhere) is BlameStep.OTHERS_FIRST
     for number in (52, 53):
         blame.accepted(other, number=number)
     steps = [blame.failed(guilty, BROKEN, used_up=True, elsewhere=open_elsewhere) for _ in range(20)]
     # After two acceptances alone: 16 failures, which would be chance once in a million times.
-    assert (steps.index(Step.GIVE_UP) if Step.GIVE_UP in steps else None) == (15 if given_up else None)
+    assert (steps.index(BlameStep.GIVE_UP) if BlameStep.GIVE_UP in steps else None) == (15 if given_up else None)
 
 
 @pytest.mark.parametrize(("failures", "given_up"), [(0, True), (2, False)])
@@ -253,7 +253,7 @@ def test_failures_of_the_acquitted_count_as_those_of_the_api(*, failures: int, g
     blame, open_elsewhere = Blame(more_span=0), Elsewhere(asked=False, open=True, flying=False)
     guilty, *others = (Slot(Batch((event(seq),), set(), seq)) for seq in range(11))
     blame.leaves(guilty, number=1)
-    assert blame.failed(guilty, BROKEN, used_up=True, elsewhere=open_elsewhere) is Step.OTHERS_FIRST
+    assert blame.failed(guilty, BROKEN, used_up=True, elsewhere=open_elsewhere) is BlameStep.OTHERS_FIRST
     for number, other in enumerate(others, 2):
         blame.leaves(other, number=number)
         for attempt in range(failures):
@@ -261,7 +261,7 @@ def test_failures_of_the_acquitted_count_as_those_of_the_api(*, failures: int, g
         blame.accepted(other, number=number)
         blame.ended(other)
     steps = [blame.failed(guilty, BROKEN, used_up=True, elsewhere=open_elsewhere) for _ in range(20)]
-    assert (Step.GIVE_UP in steps) is given_up
+    assert (BlameStep.GIVE_UP in steps) is given_up
 
 
 @pytest.mark.parametrize("others", [1, 2])

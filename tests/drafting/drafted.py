@@ -13,7 +13,7 @@ from etl.host.system_clock import SystemClock
 from etl.mapping.load import parse_mapping
 from etl.mapping.model import Mapping
 from etl.source.open import open_source
-from etl.source.parts import Finding
+from etl.source.source_parts import PreflightFinding
 from etl.transform.transformer import Transformer
 
 
@@ -26,12 +26,12 @@ class Drafted:
 
     text: str
     mapping: Mapping
-    findings: list[Finding]
+    findings: list[PreflightFinding]
     share_valid: float
     events: list[dict[str, Any]]
 
     @property
-    def errors(self) -> list[Finding]:
+    def errors(self) -> list[PreflightFinding]:
         return [one for one in self.findings if one.level == "error"]
 
     def columns(self) -> dict[str, str | None]:

@@ -19,7 +19,7 @@ from etl.job.outcome import Outcome
 from etl.job.retry import retry_mapping
 from etl.job.run import RunContext, forecast_mapping, run_mapping
 from etl.job.spread import Workers
-from etl.job.start import NO_LIMITS, Limits, RunOptions
+from etl.job.start import NO_LIMITS, RunLimits, RunOptions
 from etl.mapping.load import load_mapping
 from etl.state.mapping_state import MappingState
 from etl.state.store import open_state
@@ -62,7 +62,7 @@ class InProcess:
         self,
         start_from: str | None = None,
         *,
-        limits: Limits = NO_LIMITS,
+        limits: RunLimits = NO_LIMITS,
         full_refresh: bool = False,
         move_checkpoint: bool = False,
         ignore_guards: bool = False,
@@ -80,7 +80,7 @@ class InProcess:
         )
         return self.do(lambda context, **more: run_mapping(context, options, looking=looking, **more), **hooks)
 
-    def forecast(self, start_from: str | None = None, *, limits: Limits = NO_LIMITS, **more: Any) -> Outcome:
+    def forecast(self, start_from: str | None = None, *, limits: RunLimits = NO_LIMITS, **more: Any) -> Outcome:
         """`run --dry-run`."""
         options = RunOptions(self._run_id(), start_from=start_from, limits=limits, **more)
         return self.do(lambda context: forecast_mapping(context, options))

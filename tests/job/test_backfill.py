@@ -12,7 +12,7 @@ from etl.errors import StateUnusable, UsageProblem
 from etl.job.loop import Delivery
 from etl.job.prepare import Prepared
 from etl.job.run import RunContext
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from tests.servers.scripted_rules import unauthorized_from
 from tests.servers.scripted_server import Exchange, ScriptedServer, like_squeezely
 from tests.source.tables import DATETIME, DATETIME_TZ, dialect_of, insert, run_sql
@@ -41,7 +41,7 @@ def test_a_backfill_stopped_anywhere_goes_on_inside_its_window(database_url: str
     for rows_a_call in (1, 2, 3, 7):
         job = make_job(database_url, name=f"t{rows_a_call}")
         for _ in range(len(ids) // rows_a_call + 5):
-            outcome = job.backfill("2024-01-01", "2024-01-05", "1d", limits=Limits(rows=rows_a_call))
+            outcome = job.backfill("2024-01-01", "2024-01-05", "1d", limits=RunLimits(rows=rows_a_call))
             assert outcome.error is None
         assert job.taken() == ids
         assert job.backfill("2024-01-01", "2024-01-05", "1d").books.read == 0
@@ -139,7 +139,7 @@ def test_integer_cursors_are_backfilled_by_ranges_of_keys(database_url: str, mak
         ("[47, 50)", 1, 1),
     ]
     for _ in range(9):
-        job.backfill("7", "50", "20", limits=Limits(rows=1))
+        job.backfill("7", "50", "20", limits=RunLimits(rows=1))
     assert job.taken() == ["7", "14", "21", "28", "35", "42", "49"]
 
 

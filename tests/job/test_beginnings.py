@@ -10,7 +10,7 @@ import pytest
 from etl.errors import AlreadyBegun
 from etl.host.system_clock import SystemClock
 from etl.job.retry import send_keys
-from etl.job.start import REFRESH, Limits, RunOptions
+from etl.job.start import REFRESH, RunLimits, RunOptions
 from etl.state.store import open_state
 from tests.job.nights import Nights
 from tests.servers.scripted_rules import unauthorized_from
@@ -26,7 +26,7 @@ def test_a_full_refresh_that_a_limit_ends_is_not_complete(tmp_path: Path) -> Non
         nights = Nights(tmp_path, server.url)
         nights.fill(30)
         nights.run("beginning")
-        limits = Limits(rows=10)
+        limits = RunLimits(rows=10)
         sent: list[int] = []
         refreshing: list[bool] = []
         for options in ({"full_refresh": True, "limits": limits}, {"limits": limits}, {}, {}):
@@ -44,7 +44,7 @@ def test_a_dry_run_of_a_full_refresh_counts_all_rows_also_of_one_that_was_stoppe
         nights.run("beginning")
         assert nights.forecast(full_refresh=True).books.read == 30
         assert nights.forecast().books.read == 0
-        nights.run(run_id="refresh", full_refresh=True, limits=Limits(rows=10))
+        nights.run(run_id="refresh", full_refresh=True, limits=RunLimits(rows=10))
         assert nights.forecast(full_refresh=True).books.read == 20
 
 

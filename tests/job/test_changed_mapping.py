@@ -11,7 +11,7 @@ import pytest
 from etl.errors import UsageProblem
 from etl.job.forecast import rows_that_differ
 from etl.job.outcome import Outcome
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from etl.mapping.change import MappingChange, compared
 from etl.mapping.load import parse_mapping
 from etl.mapping.mapped import mapped_parts
@@ -106,7 +106,7 @@ def test_a_new_field_reaches_the_rows_that_have_it(database_url: str, make_job: 
     assert dry.as_dict()["mapping_changed"] == {"added": ["custom_shoe"], "removed": [], "changed": [], "rows": None}
     assert differing(job) == 4
     if cursor:
-        assert job.run(limits=Limits(rows=1)).mapping_change == change
+        assert job.run(limits=RunLimits(rows=1)).mapping_change == change
         assert job.taken() == []
     everything = job.forecast_backfill()
     assert everything.forecast is not None
@@ -129,7 +129,7 @@ def test_rows_of_an_earlier_mapping_are_told_until_all_were_looked_at(database_u
     job = make_job(database_url, source="table: t, primary_key: id, cursor_field: at", fields=FIELDS)
     with_shoe, with_both = f"{FIELDS}, custom_shoe: shoe", f"{FIELDS}, custom_shoe: shoe, custom_at: at"
     assert earlier(job) is None
-    job.run("beginning", limits=Limits(rows=5))
+    job.run("beginning", limits=RunLimits(rows=5))
     assert earlier(job) is None
     job.sections["fields"] = with_shoe
     added = MappingChange(("custom_shoe",), (), ())
@@ -139,7 +139,7 @@ def test_rows_of_an_earlier_mapping_are_told_until_all_were_looked_at(database_u
     job.sections["fields"] = FIELDS
     assert earlier(job) == MappingChange((), ("custom_shoe",), ()), "the others are of after, also when it is undone"
     job.sections["fields"] = with_both
-    job.backfill(limits=Limits(rows=3))
+    job.backfill(limits=RunLimits(rows=3))
     assert earlier(job) == MappingChange(("custom_shoe", "custom_at"), (), ())
     job.backfill()
     assert earlier(job) is not None, "one that goes on may have begun with another mapping"
@@ -148,7 +148,7 @@ def test_rows_of_an_earlier_mapping_are_told_until_all_were_looked_at(database_u
     job.sections["fields"] = FIELDS
     job.run()
     assert earlier(job) is not None
-    job.run(full_refresh=True, limits=Limits(rows=3))
+    job.run(full_refresh=True, limits=RunLimits(rows=3))
     assert earlier(job) is None, "what was accepted before counts for nothing"
     job.sections["fields"] = with_shoe
     job.run()
@@ -160,7 +160,7 @@ def test_a_run_that_reads_all_rows_leaves_none_of_an_earlier_mapping(database_ur
     job = make_job(database_url, source="table: t, primary_key: id", fields=FIELDS)
     job.run("beginning")
     job.sections["fields"] = f"{FIELDS}, custom_shoe: shoe"
-    job.run(limits=Limits(deadline=0.0))
+    job.run(limits=RunLimits(deadline=0.0))
     assert earlier(job) == MappingChange(("custom_shoe",), (), ())
     job.run()
     assert earlier(job) is None
@@ -228,7 +228,7 @@ def test_an_unfinished_run_leaves_the_change_to_the_next_one(database_url: str, 
     job.run("beginning")
     job.sections["fields"] = "userid: {column: id, type: text}"
     for _ in range(2):
-        assert job.run(limits=Limits(deadline=0.0)).mapping_change == MappingChange((), ("firstname",), ())
+        assert job.run(limits=RunLimits(deadline=0.0)).mapping_change == MappingChange((), ("firstname",), ())
     assert job.run().mapping_change is not None
     assert job.run().mapping_change is None
 
@@ -236,8 +236,8 @@ def test_an_unfinished_run_leaves_the_change_to_the_next_one(database_url: str, 
 def test_a_backfill_of_everything_goes_on_where_it_stopped(database_url: str, make_job: Any) -> None:
     make_table(database_url)
     job = make_job(database_url, source="table: t, primary_key: id, cursor_field: at", fields=FIELDS)
-    assert job.backfill(limits=Limits(rows=5)).books.read == 5
-    rest = job.backfill(resend=True, limits=Limits(rows=2))
+    assert job.backfill(limits=RunLimits(rows=5)).books.read == 5
+    rest = job.backfill(resend=True, limits=RunLimits(rows=2))
     assert (rest.books.resent, rest.books.read) == (2, 2)
     assert (job.backfill().books.read, job.taken()[7:]) == (7, [str(n) for n in range(5, 12)])
     assert (job.backfill(restart=True).books.unchanged, job.backfill(resend=True).books.read) == (12, 10)

@@ -17,7 +17,7 @@ from etl.errors import EtlError, Interrupted
 from etl.host.system_clock import SystemClock
 from etl.job.loop import GRACE_SECONDS, Delivery
 from etl.job.run import RunContext
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from etl.state.store import open_state
 from tests.job.nights import Nights
 from tests.servers.scripted_server import Exchange, ScriptedServer, like_squeezely
@@ -102,7 +102,7 @@ def test_a_run_ends_when_its_time_is_over(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         nights = Nights(tmp_path, server.url, destination=ONE_BY_ONE)
         nights.fill(100)
-        ended = nights.run("beginning", limits=Limits(deadline=time.monotonic()))
+        ended = nights.run("beginning", limits=RunLimits(deadline=time.monotonic()))
         assert (ended.exit_code, ended.outcome) == (6, "stopped")
         assert ended.error is not None
         assert ended.error.message == "the time for this run is over"
@@ -114,7 +114,7 @@ def test_a_run_whose_time_is_over_says_what_the_api_did_all_that_time(tmp_path: 
     with ScriptedServer(lambda _: lambda exchange: exchange.answer(503, {"success": False})) as server:
         nights = Nights(tmp_path, server.url, destination=ONE_BY_ONE)
         nights.fill(3)
-        ended = nights.run("beginning", limits=Limits(deadline=time.monotonic() + 2))
+        ended = nights.run("beginning", limits=RunLimits(deadline=time.monotonic() + 2))
         assert (ended.exit_code, ended.books.sent) == (6, 0)
         assert ended.error is not None
         assert re.fullmatch(
@@ -135,7 +135,7 @@ def test_a_host_that_slept_past_the_deadline_stops_when_it_wakes(tmp_path: Path)
     with ScriptedServer([None, second]) as server:
         nights = Nights(tmp_path, server.url, destination=ONE_BY_ONE, clock=clock)
         nights.fill(100)
-        ended = nights.run("beginning", limits=Limits(until=six))
+        ended = nights.run("beginning", limits=RunLimits(until=six))
         assert ended.exit_code == 6
         assert 20 <= ended.books.sent <= 30
 

@@ -12,7 +12,7 @@ from etl.books import Books
 from etl.errors import GuardTripped, Interrupted
 from etl.job.guards import tripped_guards, usual_sent
 from etl.job.run import RunContext
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from etl.mapping.guards import Guards
 from tests.job.in_process import InProcess
 from tests.source.tables import insert, run_sql
@@ -137,7 +137,7 @@ def test_a_source_that_lost_its_rows_stops_the_run(make_people: Callable[..., Pe
     )
     people.add(range(10))
     assert people.job.run("beginning").books.sent == 10
-    assert people.job.run(limits=Limits(rows=2)).exit_code == 0
+    assert people.job.run(limits=RunLimits(rows=2)).exit_code == 0
     run_sql(people.url, "DELETE FROM t WHERE id < 2")
     assert people.job.run().exit_code == 0
     run_sql(people.url, "DELETE FROM t WHERE id < 4")
@@ -161,7 +161,7 @@ def test_a_deletion_that_a_person_confirmed_is_what_later_runs_compare_with(make
     assert [people.job.run().exit_code for _ in range(2)] == [9, 9]
     assert people.job.run(ignore_guards=True).as_dict()["rows_gone"] == 5
     for night in range(20):
-        assert people.job.run(limits=Limits(rows=1) if night % 2 else Limits()).exit_code == 0
+        assert people.job.run(limits=RunLimits(rows=1) if night % 2 else RunLimits()).exit_code == 0
     people.add(range(20, 25))
     assert (people.job.run().books.sent, people.job.forecast().forecast.guards) == (5, ())
     run_sql(people.url, "DELETE FROM t WHERE id < 8")
@@ -229,7 +229,7 @@ def test_a_look_can_be_stopped(make_people: Callable[..., People], end: str) -> 
     stopped = (
         people.job.run("beginning", looking=signalled)
         if end == "signal"
-        else people.job.run("beginning", limits=Limits(deadline=0.0))
+        else people.job.run("beginning", limits=RunLimits(deadline=0.0))
     )
     assert (stopped.exit_code, people.job.sent()) == (143 if end == "signal" else 6, [])
     assert people.job.run("beginning").books.sent == 3

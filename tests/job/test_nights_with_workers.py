@@ -12,7 +12,7 @@ import pytest
 from etl.commands.workers import assignment_of
 from etl.job.run import RunContext
 from etl.job.spread import Workers
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from tests.job.in_process import InProcess
 from tests.job.working import ScriptedExecutor, encode_for
 from tests.servers.scripted_faults import answering
@@ -80,7 +80,7 @@ def test_every_row_arrives_in_its_last_version_and_none_is_overtaken(seed: int, 
         for night in range(6):
             shop.live()
             job.workers = workers
-            limits = Limits(rows=chance.choice([None, None, 10]))
+            limits = RunLimits(rows=chance.choice([None, None, 10]))
             codes.append(job.run(None if night else "beginning", limits=limits).exit_code)
         server.script = ()
         job.workers = None

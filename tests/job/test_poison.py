@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from etl.errors import SourceFailed
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from tests.source.tables import dialect_of, opened, run_sql, writer
 
 GOOD = {"sqlite": "'fine'", "postgresql": "'2024-01-01 10:00:00'", "mysql": "'2024-01-01 10:00:00'"}
@@ -195,7 +195,7 @@ def test_a_limit_passes_no_row_that_cannot_be_decoded(
     fields = "userid: {column: id, type: text}, custom_v: {column: v, on_invalid: reject}"
     job = make_job(url, source=source, fields=fields)
     read = set(range(1, min(limit, 7) + 1))
-    books = job.run("beginning", limits=Limits(rows=limit)).books
+    books = job.run("beginning", limits=RunLimits(rows=limit)).books
     assert (books.read, books.invalid) == (len(read), len(read & {2, 5, 6}))
     assert set(map(int, job.taken())) == read - {2, 5, 6}
     assert job.dead_letters() == dict.fromkeys(read & {2, 5, 6}, reason)
@@ -217,9 +217,9 @@ def test_a_limit_of_pages_and_a_bit_reads_so_many_rows(sqlite_url: str, make_job
         top="products: {table: lines, match: {order_id: id}, fields: {id: sku, quantity: {value: 1}}}",
     )
     read = min(limit, 9)
-    rehearsed = job.forecast("beginning", limits=Limits(rows=limit))
+    rehearsed = job.forecast("beginning", limits=RunLimits(rows=limit))
     assert (rehearsed.books.read, rehearsed.forecast.events) == (read, read)
-    assert job.run("beginning", limits=Limits(rows=limit)).books.sent == read
+    assert job.run("beginning", limits=RunLimits(rows=limit)).books.sent == read
     assert {event["userid"]: [one["id"] for one in event["products"]] for event in job.events()} == {
         f"{n}": [f"sku-{n}-0", f"sku-{n}-1"] for n in range(1, read + 1)
     }

@@ -17,7 +17,7 @@ import pytest
 from etl.errors import AlreadyBegun, Interrupted
 from etl.job.loop import Delivery
 from etl.job.run import RunContext
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from etl.page import Page, Window
 from tests.job.nights import Nights
 from tests.servers.scripted_server import Behaviour, Exchange, Recorded, ScriptedServer
@@ -226,7 +226,7 @@ def test_a_full_refresh_that_is_stopped_is_finished_by_the_next_runs(tmp_path: P
         assert (first.exit_code, 0 < first.books.sent < 200) == (143, True)
     with ScriptedServer() as server:
         nights.api_url = server.url
-        second = nights.run(limits=Limits(rows=100), run_id="limited")
+        second = nights.run(limits=RunLimits(rows=100), run_id="limited")
         third = nights.run(run_id="third")
         assert first.books.sent + second.books.sent + third.books.sent == 200
         assert nights.run(run_id="usual").books.sent == 0
@@ -239,6 +239,7 @@ def test_a_limit_makes_progress_by_as_many_rows_each_night(tmp_path: Path) -> No
         nights.fill(400)
         nights.change("UPDATE people SET changed = 5")
         sent = [
-            nights.run(*(["beginning"] if not night else []), limits=Limits(rows=100)).books.sent for night in range(5)
+            nights.run(*(["beginning"] if not night else []), limits=RunLimits(rows=100)).books.sent
+            for night in range(5)
         ]
         assert sent == [100, 100, 100, 100, 0]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from etl.commands.summary import summary_text
 from etl.errors import SourceFailed
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from tests.servers.scripted_rules import unauthorized_from
 from tests.servers.scripted_server import Exchange, ScriptedServer, like_squeezely
 from tests.source.tables import DATETIME, dialect_of, insert, run_sql, writer
@@ -118,7 +118,7 @@ def test_a_limit_holds_where_no_row_moves_a_checkpoint(sqlite_url: str, make_job
     run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
     insert(sqlite_url, "t", [{"id": key} for key in range(12)])
     job = make_job(sqlite_url, source="table: t, primary_key: id", top=f"resend: {resend}")
-    limits = Limits(rows=3)
+    limits = RunLimits(rows=3)
     assert job.forecast("beginning", limits=limits).books.read == 3
     trial = job.run("beginning", limits=limits)
     assert (trial.partial, trial.books.read, trial.books.sent) == ("limit", 3, 3)

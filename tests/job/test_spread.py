@@ -23,7 +23,7 @@ from etl.job.outcome import Outcome
 from etl.job.run import RunContext
 from etl.job.spread import MOST_ROWS, Workers
 from etl.job.spread_ranges import SpreadRanges
-from etl.job.start import Limits
+from etl.job.start import RunLimits
 from etl.page import Position, Window
 from etl.source import spooled
 from etl.state.store import open_state
@@ -182,7 +182,7 @@ def same_as_alone(
     with_workers.workers = counted
     for day in range(chance.choice([1, 1, 1, 1, 1, 1, 1, 4])):
         context.change()
-        limits = Limits(rows=chance.choice([None, None, 1, 7, 20]))
+        limits = RunLimits(rows=chance.choice([None, None, 1, 7, 20]))
         command = chance.choice(["run", "run", "backfill", "forecast"]) if day else "run"
         results, resend, in_range = list[Any](), chance.random() < 0.5, chance.random() < 0.5
         for job in (with_workers, alone):
@@ -328,7 +328,7 @@ def test_a_worker_that_is_stopped_does_not_keep_a_run_beyond_its_time(
             return super().submit(task, *arguments) if self.count < 3 else Future()
 
     table.job.workers = partial(workers_by, Stopped)
-    ended = table.job.run("beginning", limits=Limits(deadline=time.monotonic() + 2))
+    ended = table.job.run("beginning", limits=RunLimits(deadline=time.monotonic() + 2))
     assert isinstance(ended.error, StoppedEarly)
     assert 0 < ended.books.sent < 60
     table.job.workers = None

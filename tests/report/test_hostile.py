@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from etl.report.document import Column, Document, Part, Section, Table, Todo
+from etl.report.document import Chapter, Header, Part, ReportDocument, Table, Todo
 from etl.report.markdown import render_markdown
 from etl.report.page import render_page
 
@@ -32,11 +32,13 @@ ELEMENTS = set(
 )
 
 
-def document(text: str) -> Document:
-    columns = (Column("Field", "code"), Column(text), Column("Rows", "compared"), Column("Examples", "code"))
+def document(text: str) -> ReportDocument:
+    columns = (Header("Field", "code"), Header(text), Header("Rows", "compared"), Header("Examples", "code"))
     table = Table(columns, ((text, text, 3, (text, text)), ("other", "", 0, ())))
-    section = Section(text, (table, text, Todo(((text, text), (text, "")))))
-    return Document(text, ((text, text),), (Part(text, text, "bad", (section,)), Part("b", "c", "good", ())), text)
+    section = Chapter(text, (table, text, Todo(((text, text), (text, "")))))
+    return ReportDocument(
+        text, ((text, text),), (Part(text, text, "bad", (section,)), Part("b", "c", "good", ())), text
+    )
 
 
 class Elements(HTMLParser):

@@ -25,7 +25,7 @@ from etl.job.loop import Delivery, Line, StopRequest
 from etl.job.prepare import Preparer
 from etl.job.reading import InputDone, PageReady, RowLimit, WindowDone
 from etl.job.senders import Answered
-from etl.job.start import REFRESH, Limits
+from etl.job.start import REFRESH, RunLimits
 from etl.page import Page, Position, Window
 from etl.state.runs import track_of
 from tests.simulation import table as rows
@@ -160,7 +160,7 @@ class Process:
                 run_id="run",
                 lone=state.real.lone if command == "run" else None,
             ),
-            limits=Limits(),
+            limits=RunLimits(),
         )
         self._left_alone = LeftAlone(self.delivery._line)
         self._pages: Iterator[object] = iter(())

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from etl.errors import EtlError
 from etl.source.connect import connect
-from etl.source.plan import Limits
+from etl.source.plan import ReadLimits
 from etl.state.store import open_state
 from tests.servers.databases import OwnServer, own_server, unprivileged
 from tests.source.clocks import FakeClock
@@ -97,7 +97,9 @@ def test_a_socket_that_is_not_there_is_named(scheme: str) -> None:
     require_driver(scheme)
     option = "host" if scheme.startswith("postgresql") else "unix_socket"
     with pytest.raises(EtlError, match="there is no socket of a server at that path") as error:
-        connect(f"{scheme}://{LOGIN}@/shop?{option}=/no/such", clock=FakeClock(), limits=Limits(patient=False)).close()
+        connect(
+            f"{scheme}://{LOGIN}@/shop?{option}=/no/such", clock=FakeClock(), limits=ReadLimits(patient=False)
+        ).close()
     assert "canary" not in error.value.message + str(error.value.hint)
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from etl.errors import SourceFailed, SourceMismatch, UsageProblem
 from etl.page import Window
-from etl.source.parts import Finding
 from etl.source.plan import ChildPlan
 from etl.source.relation import Relation
+from etl.source.source_parts import PreflightFinding
 from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql
 
 UUIDS = ["f47ac10b-58cc-4372-a567-0e02b2c3d479", "0b9c2f0e-7f0f-4f4e-8a35-6f7f1f1b2c3d"]
@@ -232,7 +232,7 @@ def test_an_administrator_is_warned_of(postgresql_url: str, mariadb_url: str) ->
         run_sql(url, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
         with opened(url) as source:
             assert source.preflight() == [
-                Finding(
+                PreflightFinding(
                     "warning",
                     "source.url",
                     "the database user is an administrator",

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from etl.errors import EtlError, SourceFailed, UsageProblem
 from etl.page import Window
 from etl.source.connect import connect, place_of
-from etl.source.plan import Limits
+from etl.source.plan import ReadLimits
 from tests.source.clocks import FakeClock
 from tests.source.drivers import SCHEMES, require_driver
 from tests.source.tables import opened, rows_of, run_sql
@@ -42,7 +42,7 @@ def silent_port() -> Iterator[int]:
 def refusal(url: sa.URL | str, **limits: int) -> EtlError:
     text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
     with pytest.raises(EtlError) as error:
-        connect(text, clock=FakeClock(), limits=Limits(patient=False, **limits)).close()
+        connect(text, clock=FakeClock(), limits=ReadLimits(patient=False, **limits)).close()
     assert "canary" not in error.value.message + str(error.value.hint)
     return error.value
 
@@ -72,7 +72,7 @@ def test_silence_is_told_from_a_refusal(server_url: sa.URL, silent_port: int) ->
 
 def test_a_statement_may_be_silent_for_longer_than_a_connection(server_url: sa.URL) -> None:
     slow = "pg_sleep(1.5)::text" if server_url.get_backend_name() == "postgresql" else "SLEEP(1.5)"
-    limits = Limits(connect_seconds=1, statement_seconds=30)
+    limits = ReadLimits(connect_seconds=1, statement_seconds=30)
     with closing(connect(server_url.render_as_string(hide_password=False), clock=FakeClock(), limits=limits)) as found:
         assert len(found.read(sa.text(f"SELECT {slow}")).rows) == 1
 
@@ -297,7 +297,7 @@ def test_a_login_that_the_driver_cannot_do_is_named(mariadb_by: sa.URL) -> None:
     )
     login = mariadb_by.set(username="modern", password="canary").render_as_string(hide_password=False)
     try:
-        connect(login, clock=FakeClock(), limits=Limits(patient=False)).close()
+        connect(login, clock=FakeClock(), limits=ReadLimits(patient=False)).close()
     except SourceFailed as error:
         assert "this user logs in by a method that the driver cannot do" in error.message  # noqa: PT017
         assert "ed25519" in error.message or "pynacl" in error.message  # noqa: PT017

@@ -19,7 +19,7 @@ from etl.errors import SourceFailed, SourceMismatch
 from etl.page import UNDECODABLE, Position, Window
 from etl.source.fault import DatabaseFault
 from etl.source.open import open_plan
-from etl.source.plan import Limits, ReadPlan
+from etl.source.plan import ReadLimits, ReadPlan
 from tests.servers.databases import unavailable
 from tests.source.clocks import FakeClock
 from tests.source.tables import everything, keys_of, opened, positions_of, rows_of
@@ -148,7 +148,7 @@ def writing(path: Path) -> Iterator[int]:
 def test_the_message_of_its_lock_is_shown(path: Path, writing: int) -> None:
     clock = FakeClock()
     with pytest.raises(SourceFailed) as error:
-        open_plan(ReadPlan(url=f"duckdb:///{path}", table="t", primary_key=("id",)), clock=clock, limits=Limits())
+        open_plan(ReadPlan(url=f"duckdb:///{path}", table="t", primary_key=("id",)), clock=clock, limits=ReadLimits())
     assert "Could not set lock on file: a conflicting lock is held (PID " in error.value.message
     assert f"(PID {writing})" in error.value.message
     assert error.value.hint == "let that process close the file, then run again; DuckDB locks the whole file"

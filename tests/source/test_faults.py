@@ -13,7 +13,7 @@ from etl.page import Window
 from etl.source.connect import connect
 from etl.source.fault import DatabaseFault
 from etl.source.open import open_plan
-from etl.source.plan import Limits, ReadPlan
+from etl.source.plan import ReadLimits, ReadPlan
 from tests.source.clocks import FakeClock
 from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql, writer
 
@@ -112,7 +112,7 @@ def test_a_lock_that_stays_ends_the_run_after_three_smaller_pages(server_url: st
     clock = FakeClock()
     engine = sa.create_engine(server_url, poolclass=sa.pool.NullPool)
     plan = ReadPlan(url=server_url, table="t", primary_key=("id",), cursor_field="n", page_size=16)
-    with open_plan(plan, clock=clock, limits=Limits(lock_seconds=1)) as source, engine.connect() as locker:
+    with open_plan(plan, clock=clock, limits=ReadLimits(lock_seconds=1)) as source, engine.connect() as locker:
         locker.exec_driver_sql(LOCK[dialect_of(server_url)])
         with pytest.raises(SourceFailed) as error:
             list(source.pages(Window()))
@@ -134,7 +134,7 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(server_url: str)
     }
     plan = ReadPlan(url=server_url, query=slow[dialect_of(server_url)], primary_key=("id",), columns=("s",))
     with (
-        open_plan(plan, clock=FakeClock(), limits=Limits(statement_seconds=1)) as source,
+        open_plan(plan, clock=FakeClock(), limits=ReadLimits(statement_seconds=1)) as source,
         pytest.raises(SourceFailed, match="a lock or time limit ended the statement"),
     ):
         list(source.pages(Window()))
@@ -145,7 +145,7 @@ def test_a_count_for_a_report_alone_has_a_limit_of_its_own(server_url: str) -> N
     make_table(server_url)
     slow = sa.text("SELECT pg_sleep(1.2)" if dialect_of(server_url) == "postgresql" else "SELECT SLEEP(1.2)")
     plan = ReadPlan(url=server_url, table="t", primary_key=("id",))
-    with open_plan(plan, clock=FakeClock(), limits=Limits(statement_seconds=60)) as source:
+    with open_plan(plan, clock=FakeClock(), limits=ReadLimits(statement_seconds=60)) as source:
         database = source.parts.database
         assert len(database.read(slow).rows) == 1
         with pytest.raises(DatabaseFault, match="a lock or time limit ended the statement"):
@@ -170,7 +170,7 @@ def test_an_interrupted_wait_ends_at_once(server_url: str) -> None:
     clock = FakeClock(interrupt_at=1)
     engine = sa.create_engine(server_url, poolclass=sa.pool.NullPool)
     plan = ReadPlan(url=server_url, table="t", primary_key=("id",), page_size=16)
-    with open_plan(plan, clock=clock, limits=Limits(lock_seconds=1)) as source, engine.connect() as locker:
+    with open_plan(plan, clock=clock, limits=ReadLimits(lock_seconds=1)) as source, engine.connect() as locker:
         locker.exec_driver_sql(LOCK[dialect_of(server_url)])
         with pytest.raises(SourceFailed):
             list(source.pages(Window()))

@@ -12,7 +12,7 @@ from etl.mapping.field_rule import FieldRule
 from etl.mapping.model import Mapping
 from etl.mapping.products import Products
 from etl.page import Column, Page
-from etl.transform.field import Field, Outcome
+from etl.transform.field import Field, FieldValues
 from etl.transform.frame import Frame
 from etl.transform.zone import LocalTime
 
@@ -20,7 +20,7 @@ Convert = Callable[..., object]
 
 
 @pytest.fixture(scope="session")
-def run_field() -> Callable[..., Outcome]:
+def run_field() -> Callable[..., FieldValues]:
     """Runs a field over a column `c` of values."""
 
     def run(
@@ -30,7 +30,7 @@ def run_field() -> Callable[..., Outcome]:
         kind: str | None = None,
         timezone: str | None = "UTC",
         **rule: Any,
-    ) -> Outcome:
+    ) -> FieldValues:
         source = {} if {"value", "template", "parent"} & set(rule) else {"column": "c"}
         compiled = FieldRule.model_validate(source | rule)
         rejects = compiled.on_invalid != "omit"
@@ -41,7 +41,7 @@ def run_field() -> Callable[..., Outcome]:
 
 
 @pytest.fixture(scope="session")
-def convert(run_field: Callable[..., Outcome]) -> Convert:
+def convert(run_field: Callable[..., FieldValues]) -> Convert:
     """What becomes of one value: the result, or the problem's code as `!code`.
 
     It is asked alone, among equals, beside missing values and beside other types: neighbours must not matter.

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Mapping
 
 from etl.mapping.catalogue import CUSTOM_PREFIX
-from etl.sandbox.rules import Refusal
+from etl.sandbox.rules import BrokenRule
 
 _SECONDS_SHOWN = 60
 _NAMES_COUNTED = 1_000
@@ -51,7 +51,7 @@ class Tally:
         self.not_taken = 0
         self.duplicates = 0
         self.answers: Counter[str] = Counter()
-        self._refusals: Counter[Refusal] = Counter()
+        self._refusals: Counter[BrokenRule] = Counter()
         self._custom_fields: dict[str, Counter[str]] = {}
         self.by_event: Counter[str] = Counter()
         self._identities: set[int] = set()
@@ -64,11 +64,11 @@ class Tally:
         self.requests += 1
         self.answers[answer] += 1
 
-    def count_refusals(self, refusals: Iterable[Refusal]) -> None:
+    def count_refusals(self, refusals: Iterable[BrokenRule]) -> None:
         """One event was refused for these reasons; fields have any name, so not all of them are told apart."""
         for refusal in refusals:
             known = refusal in self._refusals or len(self._refusals) < _NAMES_COUNTED
-            self._refusals[refusal if known else Refusal(refusal.code, _OTHER_FIELDS, refusal.words)] += 1
+            self._refusals[refusal if known else BrokenRule(refusal.code, _OTHER_FIELDS, refusal.words)] += 1
 
     def count_custom_fields(self, event: Mapping[str, object]) -> None:
         """Notes the custom fields of an accepted event, and what kind of value each has."""

@@ -24,7 +24,7 @@ from etl.source.spooled import SpooledReader
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PreflightFinding:
     """One thing to know before a run. `path` is the mapping's key that it is about; `hint` None when nothing helps.
 
     "error": a run would fail or lose rows; "warning": it may.
@@ -37,7 +37,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SourceParts:
     """What `open_source` found out and built.
 
     `domain` is None without a cursor, `spooled` where an index gives the order, the last two without child rows.
