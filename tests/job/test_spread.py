@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -323,14 +323,21 @@ def test_a_worker_that_is_stopped_does_not_keep_a_run_beyond_its_time(
     table = Moving(tmp_path, api, read=read)
     insert(table.url, "t", [{"id": number, "at": number} for number in range(60)])
 
+    waited_for: list[Future[Any]] = []
+
     class Stopped(ScriptedExecutor):
         def submit(self, task: Callable[..., Any], /, *arguments: Any, **_: Any) -> Any:
-            return super().submit(task, *arguments) if self.count < 3 else Future()
+            if self.count < 3:
+                return super().submit(task, *arguments)
+            waited_for.append(Future())
+            return waited_for[-1]
 
     table.job.workers = partial(workers_by, Stopped)
     ended = table.job.run("beginning", limits=RunLimits(deadline=time.monotonic() + 2))
     assert isinstance(ended.error, StoppedEarly)
     assert 0 < ended.books.sent < 60
+    for one in waited_for:  # as when the pool kills the worker: the thread that reads waits no longer
+        one.set_exception(BrokenExecutor())
     table.job.workers = None
     assert table.job.run().exit_code == 0
     assert [int(one) for one in table.job.sent()] == list(range(60))
