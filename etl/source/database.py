@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -44,8 +44,8 @@ class Habits:
     `instants` is the zone in which MySQL and MariaDB send a TIMESTAMP.
     """
 
-    amend: Amend | None = None
-    instants: tzinfo = UTC
+    amend: Amend | None
+    instants: tzinfo
 
 
 _HINTS = {
@@ -75,21 +75,18 @@ class Rows:
 class Database:
     """One source database. `place` names it for people, without user and password.
 
-    `patient` False: nothing is tried again. `habits` None: the driver has none of its own. `instants` is as
-    in `Habits`.
+    `patient` False: nothing is tried again. `instants` is as in `Habits`.
     """
 
-    def __init__(
-        self, engine: sa.Engine, *, clock: Clock, place: str, patient: bool = True, habits: Habits | None = None
-    ) -> None:
+    def __init__(self, engine: sa.Engine, *, clock: Clock, place: str, patient: bool, habits: Habits) -> None:
         self.engine = engine
         prepare(engine)
         self.dialect = engine.dialect.name
         self.place = place
         self._clock = clock
         self._patient = patient
-        self._amend = None if habits is None else habits.amend
-        self.instants = UTC if habits is None else habits.instants
+        self._amend = habits.amend
+        self.instants = habits.instants
         driver: Any = engine.dialect.dbapi
         # Fetching runs below SQLAlchemy, so its errors arrive as the driver raised them; decoders raise built-in ones.
         self._reaching_errors: tuple[type[Exception], ...] = (

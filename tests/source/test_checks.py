@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from etl.errors import SourceFailed, SourceMismatch, UsageProblem
+from etl.mapping.load import load_mapping
 from etl.page import Window
+from etl.source.open import open_source
 from etl.source.plan import ChildPlan
 from etl.source.relation import Relation
 from etl.source.source_parts import PreflightFinding
+from tests.source.clocks import FakeClock
 from tests.source.tables import dialect_of, insert, keys_of, opened, run_sql
 
 UUIDS = ["f47ac10b-58cc-4372-a567-0e02b2c3d479", "0b9c2f0e-7f0f-4f4e-8a35-6f7f1f1b2c3d"]
@@ -260,10 +263,6 @@ destination: {account: a, api_key: k}
 
 def test_fields_are_held_against_the_kinds_of_their_columns(postgresql_url: str, tmp_path: Path) -> None:
     """A20: errors first; what cannot become the field's type, in words of the mapping."""
-    from etl.mapping.load import load_mapping  # noqa: PLC0415
-    from etl.source.open import open_source  # noqa: PLC0415
-    from tests.source.clocks import FakeClock  # noqa: PLC0415
-
     run_sql(
         postgresql_url,
         "CREATE TABLE t (id integer PRIMARY KEY, amount numeric, uid uuid, at timestamp, paid int4range, note text,"
@@ -291,6 +290,40 @@ def test_fields_are_held_against_the_kinds_of_their_columns(postgresql_url: str,
             ),
             ("warning", "fields", "currency holds 2 currencies, but no field sends them"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("products", "found"),
+    [
+        ("table: lines, match: {order_id: id}, fields: {id: sku, price: day}", "day holds values of kind date"),
+        ("fields: {id: sku, price: due}", "due holds values of kind date"),
+        ("column: lines, fields: {id: day, price: due}", None),
+    ],
+    ids=["a table", "the row itself", "a column of JSON"],
+)
+def test_fields_of_products_are_held_against_the_columns_that_they_are_read_from(
+    postgresql_url: str, tmp_path: Path, products: str, found: str | None
+) -> None:
+    """The same names are text in one of the two; what stands in JSON has no declared kind."""
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id integer PRIMARY KEY, sku text, day text, due date, lines jsonb)",
+        "CREATE TABLE lines (order_id integer PRIMARY KEY, sku text, day date, due text)",
+    )
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        f"""version: 1
+source: {{url: "{postgresql_url}", table: t, primary_key: id}}
+event: Purchase
+fields: {{userid: sku}}
+products: {{{products}}}
+destination: {{account: a, api_key: k}}
+"""
+    )
+    mapping = load_mapping(path, environment={}, read_file=Path.read_bytes)
+    with open_source(mapping, clock=FakeClock()) as source:
+        told = [(one.path, one.message) for one in source.preflight(mapping) if one.path.startswith("products.fields")]
+    assert told == ([("products.fields.price", f"{found}, which cannot become number")] if found else [])
 
 
 @pytest.mark.parametrize("on_null_cursor", ["fail", "skip"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 import sqlalchemy as sa
 
 from etl.errors import SourceFailed
 from etl.page import UNDECODABLE, Position, Window
+from etl.source.fault import DatabaseFault, Fault
 from etl.source.plan import ChildPlan
+from tests.source.drivers import require_driver
 from tests.source.tables import keys_of, opened, rows_of, run_sql, writer
 
 GOOD = "2024-05-01 10:00:00"
@@ -39,6 +41,58 @@ def test_a_value_beyond_the_calendar_costs_no_other_of_its_row(
         page = source.rows_by_key([(3,), (2,), (17,), (99,)])
         assert rows_of([page]) == [(3, 0, UNDECODABLE), (2, 0, good), (17, 4, UNDECODABLE)]
         assert rows_of([source.sample(2)]) == [(16, 4, good), (17, 4, UNDECODABLE)]
+
+
+ODD_TIMES = {
+    "day": ("infinity", "-infinity", "10000-01-01", "0044-03-15 BC"),
+    "at": ("infinity", "10000-01-01 10:00", "0044-03-15 10:00 BC"),
+    "instant": ("infinity", "10000-01-01 10:00+00", "0044-03-15 10:00+00 BC"),
+    "clock": ("24:00",),
+}
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql+psycopg2", "postgresql+pg8000"])
+def test_no_driver_of_postgresql_gives_another_time_for_one_beyond_the_calendar(
+    postgresql_url: str, scheme: str
+) -> None:
+    """A43, A45: psycopg2 and pg8000 make 9999-12-31 of infinity, a year AD of one BC, and 00:00 of 24:00."""
+    require_driver(scheme)
+    odd = [(name, value) for name, values in ODD_TIMES.items() for value in values]
+    run_sql(
+        postgresql_url,
+        "CREATE TABLE t (id int PRIMARY KEY, day date, at timestamp, instant timestamptz, clock time, name text)",
+        "INSERT INTO t SELECT i, '9999-12-31', '9999-12-31 23:59', '2024-12-31 23:59+00', '23:59', 'eva'"
+        f" FROM generate_series(0, {len(odd)}) i",
+        *(f"UPDATE t SET {name} = '{value}' WHERE id = {row}" for row, (name, value) in enumerate(odd, 1)),
+    )
+    good = {
+        "day": date(9999, 12, 31),
+        "at": datetime.fromisoformat("9999-12-31 23:59"),
+        "instant": datetime(2024, 12, 31, 23, 59, tzinfo=UTC),
+        "clock": time(23, 59),
+        "name": "eva",
+    }
+    expected = [tuple((good | {name: UNDECODABLE}).values()) for name, _ in odd]
+    url = sa.make_url(postgresql_url).set(drivername=scheme).render_as_string(hide_password=False)
+    with opened(url, columns=tuple(good)) as source:
+        pages = list(source.pages(Window()))
+        assert [row[1:] for row in rows_of(pages)] == [tuple(good.values()), *expected]
+        assert not unreadable_of(pages)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql+psycopg2", "postgresql+pg8000"])
+def test_only_a_statement_that_is_told_so_gives_less_than_all_values(postgresql_url: str, scheme: str) -> None:
+    """The connection raises again afterwards: what nothing looks at would be lost in silence."""
+    require_driver(scheme)
+    run_sql(postgresql_url, "CREATE TABLE t (id int PRIMARY KEY)")
+    url = sa.make_url(postgresql_url).set(drivername=scheme).render_as_string(hide_password=False)
+    with opened(url) as source:
+        database, asked = source.parts.database, sa.text("SELECT 7, date 'infinity', time '24:00', 'eva'")
+        for _ in range(2):
+            with pytest.raises(DatabaseFault) as error:
+                database.read(asked)
+            assert error.value.fault is Fault.UNDECODABLE
+            assert list(database.read(asked, lenient=True).rows) == [(7, UNDECODABLE, UNDECODABLE, "eva")]
 
 
 @pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "date"])

@@ -13,7 +13,7 @@ from etl.errors import StateUnusable
 from etl.state.safe_file import make_folder
 from etl.state.store import open_state
 from tests.state.filling import SteppingClock
-from tests.state.state_file import refused, use
+from tests.state.state_file import refused, snapshot, use
 
 UMASKS = (0o000, 0o022, 0o077, 0o777)
 
@@ -95,6 +95,14 @@ def test_a_readable_file_is_made_private(filled: Path, clock: SteppingClock) -> 
     filled.chmod(0o644)
     use(filled, clock, write=True)
     assert stat.S_IMODE(filled.stat().st_mode) == 0o600
+
+
+def test_looking_leaves_a_readable_file_as_readable_as_it_is(filled: Path, clock: SteppingClock) -> None:
+    """D21. Only what writes makes it private."""
+    filled.chmod(0o644)
+    before = snapshot(filled.parent)
+    use(filled, clock, write=False)
+    assert snapshot(filled.parent) == before
 
 
 def test_a_lock_file_is_not_followed(filled: Path, clock: SteppingClock, tmp_path: Path) -> None:
