@@ -30,7 +30,7 @@ from tests.benchmarks.rounds import Results, compete
 from tests.servers.databases import shared_server, stop_servers
 
 SECTIONS = ("speed", "latency", "workers", "stages", "throttle", "growth", "ledger", "start")
-BATCH_SIZES = (1000, 100)
+BATCH_SIZE = 1000
 DELAY_SECONDS = 0.05
 SAMPLE_ROWS = 2_000
 LATENCY_CONNECTIONS = 8
@@ -42,6 +42,7 @@ class Sizes:
 
     rows: int
     runs: int
+    batch_sizes: tuple[int, ...]
     latency_rows: int
     workers_rows: int
     sender_rows: int
@@ -52,8 +53,20 @@ class Sizes:
     starts: int
 
 
-FULL = Sizes(500_000, 5, 700_000, 2_000_000, 250_000, 60_000, (500_000, 5_000_000), 5, (1_000_000, 10_000_000), 21)
-QUICK = Sizes(10_000, 1, 10_000, 10_000, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000), 1)
+FULL = Sizes(
+    500_000,
+    5,
+    (BATCH_SIZE, 100),
+    700_000,
+    2_000_000,
+    250_000,
+    60_000,
+    (500_000, 5_000_000),
+    5,
+    (1_000_000, 10_000_000),
+    21,
+)
+QUICK = Sizes(10_000, 1, (100,), 10_000, 10_000, 10_000, 2_000, (10_000, 20_000), 1, (10_000, 20_000), 1)
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,7 @@ def workers(bench: Bench, peers: tuple[str, ...]) -> str:
     results = []
     for source, url in bench.sources.items():
         data.fill(url, bench.sizes.workers_rows)
-        task = bench.task(source, BATCH_SIZES[0], rows=bench.sizes.workers_rows)
+        task = bench.task(source, BATCH_SIZE, rows=bench.sizes.workers_rows)
         results.append(compete(task, [LEDGER, WORKERS], bench.sink, runs=bench.sizes.runs))
     return f"{report.workers_table(results)}\n\n{sender(bench)}"
 
@@ -109,7 +122,7 @@ def sender(bench: Bench) -> str:
     rows = bench.sizes.sender_rows
     for source, url in bench.sources.items():
         data.fill(url, rows)
-        mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=BATCH_SIZES[0], concurrency=4)
+        mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=BATCH_SIZE, concurrency=4)
         costs = []
         for _ in range(bench.sizes.runs):
             bench.sink.begin()
@@ -117,7 +130,7 @@ def sender(bench: Bench) -> str:
                 command = [sys.executable, "-m", "tests.benchmarks.sender", str(mapping), str(state)]
                 costs.append(json.loads(measure(command, environment=ours.environment(url, bench.sink.url)).output))
             print(f"  the sender alone {rows / costs[-1]['cpu']:>9,.0f} events a second of processor", flush=True)
-        found[f"{source}, {BATCH_SIZES[0]:,} a batch, {rows:,} rows"] = costs
+        found[f"{source}, {BATCH_SIZE:,} a batch, {rows:,} rows"] = costs
     return report.sender_table(found)
 
 
@@ -128,7 +141,7 @@ def profile(bench: Bench, peers: tuple[str, ...]) -> str:
     for source, url in bench.sources.items():
         data.fill(url, bench.sizes.rows)
         for resend in ("changed", "always"):
-            mapping = ours.write_mapping(bench.folder, resend=resend, batch_size=1000, concurrency=4)
+            mapping = ours.write_mapping(bench.folder, resend=resend, batch_size=BATCH_SIZE, concurrency=4)
             with ours.fresh_state(bench.folder) as state:
                 for title in ("sent", "nothing changed") if resend == "changed" else ("resend: always",):
                     command = [sys.executable, "-m", "tests.benchmarks.stages", str(mapping), str(state)]
@@ -184,7 +197,7 @@ def ledger(bench: Bench, peers: tuple[str, ...]) -> str:
 
 def start(bench: Bench, peers: tuple[str, ...]) -> str:
     """What a person waits for at a command that looks at files and the state alone, beside Python's own start."""
-    mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=1000, concurrency=4)
+    mapping = ours.write_mapping(bench.folder, resend="changed", batch_size=BATCH_SIZE, concurrency=4)
     environment = ours.environment("sqlite:////none/shop.sqlite", bench.sink.url)
     with ours.fresh_state(bench.folder) as state:
         commands = {
@@ -211,7 +224,7 @@ def _each(bench: Bench, names: list[str], *, rows: int, delay_seconds: float = 0
     results = []
     for source, url in bench.sources.items():
         data.fill(url, rows)
-        for batch_size in BATCH_SIZES:
+        for batch_size in bench.sizes.batch_sizes:
             task = bench.task(source, batch_size, rows=rows, delay_seconds=delay_seconds)
             print(f"{source}, {batch_size:,} a batch, {delay_seconds * 1000:.0f} ms, {rows:,} rows", flush=True)
             results.append(compete(task, names, bench.sink, runs=bench.sizes.runs))

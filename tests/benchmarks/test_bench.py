@@ -9,20 +9,24 @@ from pathlib import Path
 from tests.benchmarks.ours import ROOT
 
 
+def bench(results: Path, *options: str) -> str:
+    """What the benchmark writes into `results` in its small size."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench", "--quick", "--rows", "2000", "--into", str(results)]
+    ended = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return results.read_text()
+
+
 def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
     """Everybody sends the same events, the sink counts them, and every table is written."""
-    results = tmp_path / "results.md"
-    command = [sys.executable, "-m", "tests.benchmarks.bench", "--quick", "--rows", "2000", "--into", str(results)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    text = results.read_text()
+    text = bench(tmp_path / "results.md", "--sources", "sqlite")
     titles = [line for line in text.splitlines() if line.startswith("#### ")]
     assert len(titles) == 8
     for words in (
         "floor, by hand",
         "naive script",
         "ours, nothing changed",
-        "PostgreSQL, 100 a batch",
+        "SQLite, 100 a batch",
         "| naive script | 250 |",
         "ours / what the delay allows",
         "ratio once started",
@@ -34,3 +38,9 @@ def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
         "validate, one file",
     ):
         assert words in text
+
+
+def test_the_benchmark_measures_a_server_too(tmp_path: Path) -> None:
+    text = bench(tmp_path / "results.md", "--sources", "postgresql", "--sections", "stages")
+    assert "PostgreSQL, nothing changed" in text
+    assert "encode: the JSON texts" in text
