@@ -74,7 +74,7 @@ def unreadable(cause: str) -> TryAgain:
     return replace(lost(cause), unreadable=True)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(
     status=STATUSES, body=ANSWERED.map(orjson.dumps) | st.binary(max_size=60), headers=HEADERS, events=st.integers(1, 6)
 )
