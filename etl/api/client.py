@@ -113,16 +113,20 @@ class ApiClient:
         return self._read(response)
 
     def _read(self, response: httpx.Response) -> Answer | Failure:
-        """Read the answer. When its body breaks off, a refusal still stands: a 401 is one with half a body too."""
+        """Read the answer. When its body breaks off, a refusal still stands: a 401 is one with half a body too.
+
+        A success does not; but the wait that its head asks for holds.
+        """
         head = read_head(response.headers.raw, now=self._clock.utc_now())
         reader = BodyReader(head.encoding)
+        failure: Failure | None = None
         try:
             assert isinstance(response.stream, httpx.SyncByteStream)
             reader.read(response.stream)
         except CLIENT_ERRORS as error:
             forget(error)
             if response.status_code < 300:
-                return failure_of(error)
+                failure = failure_of(error)
             reader.truncated = True
         finally:
             response.close()
@@ -130,13 +134,15 @@ class ApiClient:
             response.stream = NO_STREAM
         if not reader.truncated and self._transport.surplus():
             # Bytes behind the answer: on a kept connection they would be read as the answer to the next request.
-            return Failure.SURPLUS
+            failure = Failure.SURPLUS
         return Answer(
             status=response.status_code,
             headers=head.kept,
-            body=self._without_key(reader.body),
-            truncated=reader.truncated,
+            # Of an answer that does not count, nothing is shown or read.
+            body=self._without_key(reader.body) if failure is None else b"",
+            truncated=reader.truncated or failure is not None,
             request_sent=self._attempt.request_written,
+            failure=failure,
         )
 
     def _without_key(self, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ from etl.event.masking import masked_event
 from etl.exact import printable
 from etl.job.ports import Sender
 from etl.screen.json_line import harmless_json, json_line
-from etl.verdict.answer import Answer, Failure
+from etl.verdict.answer import Answer, Failure, whole
 from etl.verdict.redaction import Sent, redact
 
 _MOST_CHARACTERS = 4000
@@ -59,7 +59,8 @@ def _masked(body: bytes) -> str:
 
 
 def _answered(answer: Answer | Failure, body: bytes, *, values: bool) -> tuple[int | None, str]:
-    if not isinstance(answer, Answer):
+    answer = whole(answer)
+    if isinstance(answer, Failure):
         return None, f"no answer: {answer.value}"
     text = answer.body.decode("utf-8", "replace")
     return answer.status, printable(text[:_MOST_CHARACTERS]) if values else redact(text, sent=Sent(body))

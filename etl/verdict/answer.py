@@ -17,7 +17,9 @@ class Answer:
     headers: lower-case names, and only `retry-after`, `date`, `content-type` and `location` (cut down to its host).
     body: what was read of it, at most 1 MiB, decoded.
     truncated: the body is not whole: it was longer than that, could not be decoded, or, where the status is not 2xx,
-    ended early. A 2xx that ends early is no answer but a `Failure`.
+    ended early.
+    failure: not None where a 2xx ended early, or more came than the answer has: it means what that failure means, but
+    what its headers ask for still holds.
     request_sent: False when the answer came before the whole request was written, so the events were not taken.
     """
 
@@ -26,6 +28,7 @@ class Answer:
     body: bytes
     truncated: bool = False
     request_sent: bool = True
+    failure: Failure | None = None
 
 
 @unique
@@ -54,3 +57,8 @@ class Failure(Enum):
     PROXY_REFUSED = "proxy refuses the connection"
     ADDRESS = "address cannot be used"
     HEADERS = "account or API key cannot stand in an HTTP header"
+
+
+def whole(came: Answer | Failure) -> Answer | Failure:
+    """What came counts as this: an answer, or what broke it off."""
+    return came if isinstance(came, Failure) or came.failure is None else came.failure

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, assert_never
 
 from etl.errors import CredentialsRefused, DestinationMisconfigured, EtlError, HostRefused, StoppedEarly
 from etl.verdict.account_words import AccountTrouble, trouble_of_status
-from etl.verdict.answer import Answer, Failure
+from etl.verdict.answer import Answer, Failure, whole
 from etl.verdict.attribution import Attributed, attribute
 from etl.verdict.body import NO_BODY, Body, read_body
 from etl.verdict.cases import BY_HUNDRED, BY_STATUS, VERDICTS, Case
@@ -155,6 +155,7 @@ def case_of(answer: Answer | Failure, *, events: int) -> Case:
 
 
 def _decide(answer: Answer | Failure, *, events: int, sent: Sent) -> tuple[Case, Verdict]:
+    answer = whole(answer)
     if isinstance(answer, Failure):
         return _decide_failure(answer)
     status = answer.status

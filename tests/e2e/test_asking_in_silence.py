@@ -10,8 +10,8 @@ import pytest
 from etl.host.shared_budget import default_folder
 from etl.host.system_clock import SystemClock
 from etl.state.store import open_state
-from tests.servers.behaviours import answering
-from tests.servers.scripted_server import ScriptedServer
+from tests.servers.behaviours import GOOD, answering, raw
+from tests.servers.scripted_server import Behaviour, ScriptedServer, head
 
 # The longest of several counts: that of the API behind a proxy.
 TOO_FAST = answering(429, headers={"Retry-After": "7.5, 120"})
@@ -46,27 +46,30 @@ LATER = {"Retry-After": "1, 120"}
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "body", "code"),
+    ("number", "answer", "code"),
     [
-        (1, 200, {"success": True}, 6),
-        (2, 200, {"success": False, "errors": ["too many requests, try again later"]}, 6),
-        (3, 200, {"code": 429, "message": "slow down"}, 6),
-        (4, 400, {"success": False, "error": "too many requests"}, 6),
-        (5, 401, {"message": "wrong key"}, 5),
-        (6, 403, {"error": "under maintenance"}, 6),
-        (7, 404, {"message": "no such path"}, 2),
-        (8, 422, {"success": False, "errors": {"0": "bad"}}, 6),
-        (9, 200, b"<html>busy</html>", 6),
+        (1, answering(200, {"success": True}, headers=LATER), 6),
+        (2, answering(200, {"success": False, "errors": ["too many requests, try again later"]}, headers=LATER), 6),
+        (3, answering(200, {"code": 429, "message": "slow down"}, headers=LATER), 6),
+        (4, answering(400, {"success": False, "error": "too many requests"}, headers=LATER), 6),
+        (5, answering(401, {"message": "wrong key"}, headers=LATER), 5),
+        (6, answering(403, {"error": "under maintenance"}, headers=LATER), 6),
+        (7, answering(404, {"message": "no such path"}, headers=LATER), 2),
+        (8, answering(422, {"success": False, "errors": {"0": "bad"}}, headers=LATER), 6),
+        (9, answering(200, b"<html>busy</html>", headers=LATER), 6),
+        # What ends too early, or too late, is no answer; what its head asks for still holds.
+        (10, raw(head(200, {**LATER, "Content-Length": "31"}), GOOD[:-1]), 6),
+        (11, raw(head(503, {**LATER, "Content-Length": "31"}), GOOD[:-1]), 6),
+        (12, raw(head(200, {**LATER, "Content-Length": str(len(GOOD))}) + GOOD + GOOD), 6),
+        (13, raw(head(200, {**LATER, "Transfer-Encoding": "chunked"}) + b"zz\r\n"), 6),
     ],
 )
-def test_silence_is_kept_whatever_else_the_answer_says(
-    desk: Any, number: int, status: int, body: object, code: int
-) -> None:
+def test_silence_is_kept_whatever_else_the_answer_says(desk: Any, number: int, answer: Behaviour, code: int) -> None:
     """The next request of the same run, and the next question of another process, to both kinds of question."""
     desk.fill(5)
     for first in (("run", "--start-from", "beginning"), ("validate", "--connect")):
         account = f"silent-{first[0]}-{number}"
-        with ScriptedServer([answering(status, body, headers=LATER)], credentials=(account, "key-of-the-shop")) as api:
+        with ScriptedServer([answer], credentials=(account, "key-of-the-shop")) as api:
             desk.api_url = api.url
             desk.write_mapping(destination="  batch_size: 2\n  concurrency: 1\n  retry: {give_up_after: 2s}")
             desk.mapping.write_text(desk.mapping.read_text().replace("${ACCOUNT}", account))
