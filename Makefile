@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PAGES := README.md mappings/README.md etl/README.md tests/benchmarks/README.md
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check lint types layers docs picture format lock golden bench bench-growth bench-peers mutants clean
+.PHONY: help install dev demo test check lint types layers docs picture format lock golden bench bench-growth bench-peers mutants simulation clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-growth: .venv/.dev ## only growth: 5 million rows of each database, 10 mil
 
 bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and dlt
 	$(BIN)/python -m tests.benchmarks.bench --peers --sections speed --into tests/benchmarks/results-peers.md
+
+simulation: .venv/.dev ## new lives of the sending code, with 200,000 faults and kills; takes some minutes
+	nice -n 19 $(BIN)/python -m tests.simulation --faults 200000
 
 mutants: .venv/.dev ## change the core at 400 places, and print what no test notices; takes an hour, goes on where it stopped
 	nice -n 19 $(BIN)/python -m tests.mutants --gather
