@@ -60,9 +60,9 @@ class Keyset:
             self._row = [one.label(plan.cursor_field) if one is self._cursor else one for one in self._row]
         self._patterns = None if shape is None else (digits_as_zeros(self._cursor, dialect=dialect), shape)
         # Made once, as `_compared` below.
+        self._dialect = dialect
         self._alike = None if self._patterns is None else self._shaped()
         self._where = plan.where
-        self._dialect = dialect
         self._row_values = dialect in ROW_VALUE_DIALECTS
         # Made once: a compared expression and its operators refer to each other, so that one made for each page would
         # stay in memory, between the values of pages, until the collector runs.
@@ -247,7 +247,7 @@ class Keyset:
     def _shaped(self) -> Any:  # noqa: ANN401  # a SQL condition
         assert self._patterns is not None
         look, shape = self._patterns
-        alike = look.in_(shape.patterns)
+        alike = _like_one_of(self._cursor, shape) if self._dialect == "sqlite" else look.in_(shape.patterns)
         # The pattern has 0 for each digit, so that +01:00 and +02:00 look alike: the zone is compared as well.
         return sa.and_(alike, self._cursor.like(f"%{shape.zone}")) if shape.zone[-1:].isdigit() else alike
 
@@ -337,6 +337,17 @@ def digits_as_zeros(column: Any, *, dialect: str) -> Any:  # noqa: ANN401  # SQL
     for digit in "123456789":
         text = sa.func.replace(text, digit, "0")
     return text
+
+
+def _like_one_of(column: Any, shape: TextShape) -> Any:  # noqa: ANN401  # SQL expressions
+    """That SQLite's `column` is spelt by one of the patterns of `shape`: a third of what `digits_as_zeros` costs a row.
+
+    GLOB reads a text up to its first NUL, so a text that goes on behind one is left out by itself.
+    """
+    # The likeliest first: each other one is looked at only where those before it do not fit.
+    patterns = sorted(shape.patterns, key=lambda pattern: pattern != shape.pattern)
+    fits = sa.or_(*(column.op("GLOB")(pattern.replace("0", "[0-9]")) for pattern in patterns))
+    return sa.and_(fits, sa.func.instr(column, sa.func.char(0)) == 0)
 
 
 def _as_text(column: Any) -> Any:  # noqa: ANN401  # a SQL column

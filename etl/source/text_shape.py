@@ -54,6 +54,12 @@ class TextShape:
         return timedelta(seconds=1) if self.seconds else timedelta(minutes=1)
 
     @property
+    def pattern(self) -> str:
+        """What a value of this very shape looks like, each digit written as 0."""
+        zone = re.sub("[0-9]", "0", self.zone)
+        return _joined(self, ("0000", "00", "00"), ("00", "00", "00"), fraction="0" * 9, zone=zone)
+
+    @property
     def patterns(self) -> tuple[str, ...]:
         """What values that sort with these look like, each digit written as 0.
 
@@ -61,13 +67,13 @@ class TextShape:
         behind it is not, so that there all have to be alike.
         """
         if self.compact or self.zone:
-            return (_pattern(self),)
+            return (self.pattern,)
         if self.separator is None:
             return ("0000-00-00",)
         whole = replace(self, seconds=True, fraction_digits=0)
         fractions = (replace(whole, fraction_digits=digits) for digits in range(1, _MOST_FRACTION_DIGITS + 1))
         shapes = (replace(whole, seconds=False), whole, *fractions)
-        return ("0000-00-00", *(_pattern(shape) for shape in shapes))
+        return ("0000-00-00", *(shape.pattern for shape in shapes))
 
     @property
     def words(self) -> str:
@@ -116,12 +122,6 @@ def moment_of(text: str) -> datetime:
 def _offset(zone: str) -> timezone:
     offset = datetime.fromisoformat(f"2000-01-01T00:00:00{zone.strip()}").utcoffset()
     return timezone(offset or timedelta(0))
-
-
-def _pattern(shape: TextShape) -> str:
-    """What a value of `shape` looks like, with 0 for each digit."""
-    zone = re.sub("[0-9]", "0", shape.zone)
-    return _joined(shape, ("0000", "00", "00"), ("00", "00", "00"), fraction="0" * 9, zone=zone)
 
 
 def _joined(shape: TextShape, day: Sequence[str], clock: Sequence[str], *, fraction: str, zone: str) -> str:

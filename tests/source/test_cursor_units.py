@@ -165,6 +165,15 @@ def test_a_text_that_is_no_time_is_never_read_and_counted(database_url: str) -> 
         assert warning.level == "warning"
 
 
+def test_a_text_that_begins_or_nearly_looks_like_a_time_is_none(database_url: str) -> None:
+    near = ["2024-01-09 08:11:00x", "2024-01-09 08:11:0", "2024-01-0\u0663 08:11:00", "2024-01-09 08:11:00.", "[0-9]"]
+    near += [] if database_url.startswith("postgresql") else ["2024-01-09 08:11:00\x00", "2024-01-09\x00 08:11:00"]
+    make(database_url, [*BLANK, *near])
+    with opened(database_url, cursor_field="at", page_size=4) as source:
+        assert source.misshaped_cursors() == len(near)
+        assert sorted(keys_of(everything(source))) == [(n,) for n in range(len(BLANK))]
+
+
 @pytest.mark.parametrize("other", ["2024-01-09T08:11:00", "20240109081100", "2024-01-09 08:11:00Z"])
 def test_times_of_several_spellings_are_refused(database_url: str, other: str) -> None:
     """10 of 25 rows were lost: a blank sorts below a T."""
