@@ -196,10 +196,11 @@ class Database:
             DatabaseFault: as for `read`.
         """
         started = self._clock.monotonic()
+        shape: tuple[tuple[str, object], ...] = ()
         try:
             with self._connection(lenient=lenient) as connection:
                 for rows, description in fetched(connection, statement, piece_rows=piece_rows):
-                    shape = tuple((str(column[0]), column[1]) for column in description)
+                    shape = shape or tuple((str(column[0]), column[1]) for column in description)
                     yield Rows(self._amended(rows, description, lenient=lenient), shape)
         except self._foreign_errors as error:
             raise fault_of(error, dialect=self.dialect) from None

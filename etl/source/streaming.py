@@ -54,7 +54,8 @@ def fetched(  # noqa: C901, PLR0912  # one branch a way of drivers
     try:
         if cursor is None:
             return
-        description = cursor.description or ()
+        # As tuples: psycopg looks each of its parts up anew, and each piece is looked at by it.
+        description = [tuple(column) for column in cursor.description or ()]
         if stream is not None:
             while piece := list(islice(stream.rows, piece_rows)):
                 yield piece, description
