@@ -59,6 +59,14 @@ def test_the_lookback_of_a_run_that_began_now_reads_nothing_of_before(tmp_path: 
         assert nights.run(run_id="third").books.read == 2
         nights.run("beginning", run_id="fourth", move_checkpoint=True)
         assert nights.run(run_id="fifth").books.read == 12
+        nights.run("5", run_id="sixth", move_checkpoint=True)
+        assert nights.run(run_id="seventh").books.read == 8
+        nights.run("now", run_id="eighth", move_checkpoint=True)
+        assert nights.run(run_id="ninth").books.read == 0
+        nights.run("5", run_id="tenth", move_checkpoint=True)
+        assert nights.run(run_id="eleventh").books.read == 8
+        nights.run("beginning", run_id="twelfth", move_checkpoint=True)
+        assert nights.run(run_id="thirteenth").books.read == 12
 
 
 @pytest.mark.parametrize(

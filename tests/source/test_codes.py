@@ -6,6 +6,8 @@ Most of them no test can provoke on a real server: a wrong one would only be see
 from __future__ import annotations
 
 import psycopg
+import pymysql
+import pytest
 from psycopg.errors import lookup
 from pymysql.constants import CR, ER, FIELD_TYPE, FLAG
 
@@ -102,3 +104,27 @@ def test_types_of_postgresql_that_hold_what_python_does_not() -> None:
     texts = '"char" name text json bpchar varchar jsonb'
     assert set(lenient._DATES) == {oid(name) for name in dates.split()}
     assert set(lenient._TEXTS) == {oid(name) for name in texts.split()} | {0}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "error", "meaning"),
+    [
+        ("mysql", pymysql.err.InterfaceError("canary"), Fault.OTHER),
+        ("mysql", UnicodeDecodeError("utf8", b"canary", 0, 1, "canary"), Fault.UNDECODABLE),
+        ("mysql", ValueError("canary"), Fault.UNDECODABLE),
+        ("mysql", pymysql.err.OperationalError(2013, "canary"), Fault.LOST),
+        ("postgresql", psycopg.DataError("canary"), Fault.UNDECODABLE),
+        ("postgresql", OverflowError("canary"), Fault.UNDECODABLE),
+        ("postgresql", psycopg.OperationalError("canary"), Fault.LOST),
+        ("postgresql", psycopg.NotSupportedError("canary"), Fault.OTHER),
+        ("sqlite", OverflowError("canary"), Fault.UNDECODABLE),
+        ("oracle", OverflowError("canary"), Fault.UNDECODABLE),
+        ("oracle", RuntimeError("canary"), Fault.OTHER),
+    ],
+)
+def test_an_error_that_a_driver_makes_itself_has_a_meaning_and_keeps_its_words(
+    dialect: str, error: Exception, meaning: Fault
+) -> None:
+    """It has no number of the server's, and its words may quote a value."""
+    found = fault.fault_of(error, dialect=dialect)
+    assert (found.fault, "canary" in found.words + str(found.hint), "None" in found.words) == (meaning, False, False)

@@ -80,14 +80,20 @@ def test_no_driver_of_postgresql_gives_another_time_for_one_beyond_the_calendar(
         assert not unreadable_of(pages)
 
 
-@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql+psycopg2", "postgresql+pg8000"])
-def test_only_a_statement_that_is_told_so_gives_less_than_all_values(postgresql_url: str, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql+psycopg2", "postgresql+pg8000", "sqlite"])
+def test_only_a_statement_that_is_told_so_gives_less_than_all_values(
+    request: pytest.FixtureRequest, scheme: str
+) -> None:
     """The connection raises again afterwards: what nothing looks at would be lost in silence."""
-    require_driver(scheme)
-    run_sql(postgresql_url, "CREATE TABLE t (id int PRIMARY KEY)")
-    url = sa.make_url(postgresql_url).set(drivername=scheme).render_as_string(hide_password=False)
+    if scheme == "sqlite":
+        url, odd = request.getfixturevalue("sqlite_url"), "CAST(X'80' AS TEXT), CAST(X'65ff' AS TEXT)"
+    else:
+        require_driver(scheme)
+        url, odd = request.getfixturevalue("postgresql_url"), "date 'infinity', time '24:00'"
+        url = sa.make_url(url).set(drivername=scheme).render_as_string(hide_password=False)
+    run_sql(url, "CREATE TABLE t (id int PRIMARY KEY)")
     with opened(url) as source:
-        database, asked = source.parts.database, sa.text("SELECT 7, date 'infinity', time '24:00', 'eva'")
+        database, asked = source.parts.database, sa.text(f"SELECT 7, {odd}, 'eva'")
         for _ in range(2):
             with pytest.raises(DatabaseFault) as error:
                 database.read(asked)

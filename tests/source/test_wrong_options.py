@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from etl.errors import EtlError, SourceFailed, StateUnusable, UsageProblem
 from etl.source.connect import connect
+from etl.source.drivers import wrong_option
 from etl.state.store import open_state
 from tests.source.clocks import FakeClock
 from tests.source.drivers import require_driver
@@ -139,6 +140,24 @@ def test_a_value_that_a_driver_or_the_server_refuses_is_told(
     error = refused_source(by(request.getfixturevalue(f"{server}_url"), scheme, query))
     assert isinstance(error, UsageProblem)
     assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "told"),
+    [
+        ("a=1&b=2", "connect() got an unexpected keyword argument 'b'", 'an option "b" that the driver'),
+        ("a=1&b=2", "connect() got an unexpected keyword argument 'c'", "an option with a value that the driver"),
+        ("a=1&bc=2", "invalid connection option: b", "an option with a value that the driver"),
+        ("a=x&b=2", "invalid literal: x", 'an option "a" with a value that the driver'),
+        ("a=x&b=x", "invalid literal: x", "an option with a value that the driver"),
+        ("a=x&b=2", "b must be above 3, not x", 'an option "b" with a value that the driver'),
+        ("a=1&a=1&b=2", "invalid literal: 1", "an option with a value that the driver"),
+    ],
+)
+def test_an_option_is_named_only_where_the_drivers_words_leave_one(query: str, words: str, told: str) -> None:
+    """A driver quotes its name, or the value alone; a wrong name would send people to the wrong place."""
+    error = wrong_option(sa.make_url(f"mysql+pymysql://host/shop?{query}"), TypeError(words))
+    assert f"source.url has {told} pymysql does not take" in error.message
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:canary@one:5432,two:5432/shop", "postgresql://one:1,two:2/shop"])
