@@ -164,6 +164,13 @@ def test_a_page_of_neighbours_is_compared_row_by_row_where_something_differs(
     assert found == ([number not in odd for number in page], [number in odd[::2] for number in page])
 
 
+def test_rows_that_were_never_sent_are_news_beside_neighbours_that_are_all_as_they_were(state: MappingState) -> None:
+    """A day of new rows with far keys, in one page with rows of before."""
+    before, new = ([event(state, number) for number in numbers] for numbers in (range(64), range(9000, 9032)))
+    state.settle(settled(before), track="run", run_no=0)
+    assert compared(state, [*new, *before]) == ([False] * 32 + [True] * 64, [False] * 96)
+
+
 def test_mappings_do_not_see_each_others_ledgers(store: StateStore, state: MappingState) -> None:
     one = event(state, 1)
     state.settle(settled([one]), track="run", run_no=0)

@@ -15,12 +15,12 @@ version: 1
 source: {{url: "sqlite:///shop.db", table: t, primary_key: id, timezone: Europe/Amsterdam}}
 event: {event}
 fields: {{userid: {{column: id, type: text}}, {fields}}}
-products: {products}
+{products}
 destination: {{account: a, api_key: k}}
 """
-OF_TABLE = "{{table: lines, match: {{order_id: id}}, fields: {{id: sku, {0}}}}}"
-OF_JSON = "{{column: lines, fields: {{id: sku, {0}}}}}"
-OF_ROW = "{{fields: {{id: sku, {0}}}}}"
+OF_TABLE = "products: {{table: lines, match: {{order_id: id}}, fields: {{id: sku, {0}}}}}"
+OF_JSON = "products: {{column: lines, fields: {{id: sku, {0}}}}}"
+OF_ROW = "products: {{fields: {{id: sku, {0}}}}}"
 SECTIONS = {"event": "Purchase", "fields": "firstname: name", "products": OF_TABLE.format("price: price")}
 WRONG_PRICE = "price: {column: price, default: cheap}"
 
@@ -39,6 +39,7 @@ def found(**sections: str) -> list[tuple[Any, str]]:
 def test_sound_constants_and_columns_without_any_are_not_told() -> None:
     """Also where the event itself is a column, which no constant row has."""
     for event in ("Purchase", "{column: kind}"):
+        assert found(event=event, products="") == []
         assert found(event=event, fields="currency: {value: EUR}, birthdate: {column: born, default: 2000-01-31}") == []
 
 
