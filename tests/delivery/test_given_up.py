@@ -189,6 +189,18 @@ def test_each_failure_of_the_acquitted_counts_once_as_one_of_the_api(of_the_acqu
     assert (blame._failed, slot.undecided) == (of_the_acquitted, min(of_the_acquitted, 1))
 
 
+@pytest.mark.parametrize("accepted", [2, 3])
+@pytest.mark.parametrize("failures", [0, 1, 2])
+@pytest.mark.parametrize("suspect_since", [None, 4])
+def test_what_failed_once_beside_what_was_accepted_is_told(
+    accepted: int, failures: int, suspect_since: int | None
+) -> None:
+    """Or became suspect, from when on its failures are counted anew; only what was accepted since it left counts."""
+    piece = Piece((event(0),), Trouble(2, 0, failures, suspect_since))
+    assert piece.failed_beside(accepted) is (accepted > 2 and (failures > 0 or suspect_since is not None))
+    assert not Piece((event(0),)).failed_beside(accepted)
+
+
 def test_failures_before_the_suspicion_are_none_of_the_suspect_alone() -> None:
     blame, well = Blame(more_span=0), Elsewhere(asked=False, open=True, flying=False)
     slot = Slot(Batch((event(0),), set(), 0))

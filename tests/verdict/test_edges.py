@@ -148,6 +148,8 @@ def test_the_count_of_the_wrapping_goes_before_that_of_what_is_wrapped(
         (b'{"data":{"code":"1","code":"2"},"success":true,"created":3}', True),
         (b'{"success":true,"created":3,"data":{"code":"1","code":"2"}}', True),
         (b'{"data":{"code":"1"},"success":false,"success":true}', False),
+        (b'{"success":true,"created":3,"errors":{"0":"no"},"errors":{}}', False),
+        (b'{"success":true,"created":3,"errors":{},"errors":{}}', True),
     ],
 )
 def test_an_answer_contradicts_itself_in_its_own_names_wherever_these_stand(body: bytes, *, readable: bool) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from etl.event.encode import envelope
 from etl.verdict.answer import Answer
+from etl.verdict.judge import Accepted, Partly, Refused, Verdict
 from etl.verdict.said import MOST_WORDINGS, Said
+from tests.delivery.parcels import DOWN, REFUSAL
 
 SENT = envelope([b'{"event":"E","firstname":"Bank","city":"Ons Dorp"}'])
 
@@ -19,6 +23,16 @@ def test_the_words_are_those_of_the_answer() -> None:
         'HTTP 200: {"success":true,"created":80,"updated":20}'
     )
     assert said.of(answer(b"", 201), sent=SENT) == "HTTP 201"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kept"),
+    [(Accepted(), True), (Partly({0: REFUSAL}, "accepted"), True), (Refused(REFUSAL), False), (DOWN, False)],
+    ids=lambda given: type(given).__name__,
+)
+def test_words_are_kept_of_an_answer_by_which_something_was_accepted(verdict: Verdict, *, kept: bool) -> None:
+    said, given = Said(), answer(b'{"success":true}')
+    assert said.if_accepted(given, verdict, sent=SENT) == ('HTTP 200: {"success":true}' if kept else "")
 
 
 def test_an_echo_is_masked_also_where_it_is_a_word_that_the_api_may_use() -> None:
