@@ -107,11 +107,13 @@ UNDECODABLE: Final = Undecodable.VALUE
 class UnreadableRow:
     """A row that cannot be read, because its key, its cursor or its computing fails; found again by its key.
 
-    `position` orders it in the page.
+    Or one to which more belongs than any request can hold: `reason` is the problem's code. `position` orders it in the
+    page.
     """
 
     position: Position
     cause: str
+    reason: str = "unreadable_row"
 
 
 @dataclass(frozen=True, slots=True)

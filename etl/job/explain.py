@@ -22,6 +22,7 @@ DECISIONS = {
     "missing": "the source has no row with this key",
     "filtered": "no: source.where leaves it out",
     "unreadable": "no: the database's driver cannot decode the row",
+    "too large": "no: more lines belong to the row than an event can hold",
     "invalid": "no: the row is invalid",
     "suppressed": "no: it belongs to an identity that was forgotten",
     "unchanged": "no: the receiver has this very event already",
@@ -88,9 +89,7 @@ def tell(context: RunContext, transformer: Transformer, key: Key, memory: KeyMem
     page = context.source.rows_by_key([key])
     checkpoint = context.state.checkpoint("run")
     if not page.rows:
-        everything = context.source.rows_by_key([key], ignore_where=True)
-        decision = "unreadable" if page.unreadable else "filtered" if everything.rows else "missing"
-        return Story(key, decision, memory, checkpoint, {})
+        return Story(key, _without_row(context, page, key), memory, checkpoint, {})
     transformed = transformer(page)
     prepared = context.preparer(compare=False, letters=False)(page, first_seq=0, stamp=0)
     events = prepared.events
@@ -105,6 +104,13 @@ def tell(context: RunContext, transformer: Transformer, key: Key, memory: KeyMem
         problems=transformed.problems,
         changed=_changed(context, events, memory.marks),
     )
+
+
+def _without_row(context: RunContext, page: Page, key: Key) -> str:
+    if page.unreadable:
+        return "too large" if page.unreadable[0].reason == "event_too_large" else "unreadable"
+    everything = context.source.rows_by_key([key], ignore_where=True)
+    return "filtered" if everything.count else "missing"
 
 
 def _decision(context: RunContext, page: Page, events: Sequence[Event], memory: KeyMemory) -> str:

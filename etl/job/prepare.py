@@ -306,7 +306,7 @@ def _position_of_end(encoded: Encoded) -> Callable[[int], Position]:
 
 def _invalid_rows(encoded: Encoded, problems: Sequence[Problem]) -> Iterator[InvalidRow]:
     for row in encoded.unreadable:
-        yield InvalidRow(row.position.key, "unreadable_row", row.cause)
+        yield InvalidRow(row.position.key, row.reason, row.cause)
     seen: set[int] = set()
     for problem in problems:
         if problem.fatal and problem.row not in seen:

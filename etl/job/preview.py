@@ -46,7 +46,7 @@ def preview(
 
 def _previewed(page: Page, transform: Transform) -> Iterator[PreviewedRow]:
     for unreadable in page.unreadable:
-        problem = Problem(row=-1, field="", code="unreadable_row", message=unreadable.cause, fatal=True)
+        problem = Problem(row=-1, field="", code=unreadable.reason, message=unreadable.cause, fatal=True)
         yield PreviewedRow(unreadable.position.key, {}, None, (problem,))
     transformed = transform(page)
     problems: dict[int, list[Problem]] = {}

@@ -143,7 +143,8 @@ _WHOLE_ROW = {
         "correct the lines; `explain` shows which one",
     ),
     "event_too_large": ProblemCode(
-        "the event alone is larger than a request may be", "map fewer fields, or shorten texts with truncate(n)"
+        "the event alone is larger than a request may be, or more lines belong to the row than any request can hold",
+        "map fewer fields, shorten texts with truncate(n), or leave lines out with `products.where`",
     ),
     "unreadable_row": ProblemCode(
         "the row cannot be read: its key or its cursor cannot be decoded, or `where` or a child's row fails for it",

@@ -35,6 +35,14 @@ class _OnlyJoined:
     """Stands for the match values of one row that are the database's alone to compare, lists and objects."""
 
 
+class TooManyChildren(Exception):
+    """The children are larger than what was asked for allows; at least `rows` of them were read until then."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows = rows
+
+
 class ChildReader:
     """Reads the rows of the child `relation` that `plan.child` matches with rows of `parent`."""
 
@@ -69,12 +77,11 @@ class ChildReader:
         self._plain = all(child == own and child in _EQUAL_ALIKE for child, own in pairs)
         self.columns: tuple[Column, ...] = tuple(relation.column(name) for name in plan.child.columns)
 
-    def of(self, rows: Sequence[Row], *, most_bytes: int | None) -> tuple[dict[int, list[Row]], dict[int, str]] | None:
+    def of(self, rows: Sequence[Row], *, most_bytes: int) -> tuple[dict[int, list[Row]], dict[int, str]]:
         """The children by index of their row, and the rows whose children cannot be decoded with the cause.
 
-        None when they are more than `most_bytes` (None: any size); no more than that was in memory.
-
         Raises:
+            TooManyChildren: they are more than `most_bytes`; no more than that was in memory.
             DatabaseFault: any other fault; the page as a whole is to be read again.
         """
         at: dict[Row, list[int]] = defaultdict(list)
@@ -103,9 +110,7 @@ class ChildReader:
                 middle = (low + high) // 2
                 spans += [(middle, high), (low, middle)]
                 continue
-            if size is None:
-                return None
-            room = None if room is None else room - size
+            room -= size
         for index in broken:
             children.pop(index, None)
         return children, broken
@@ -116,35 +121,34 @@ class ChildReader:
         at: Mapping[Row, Sequence[int]],
         rows: Sequence[Row],
         children: dict[int, list[Row]],
-        room: int | None,
+        room: int,
         *,
         lenient: bool,
-    ) -> int | None:
-        """The size of the children of `keys`, which are in `children` then; None when it is more than `room`."""
+    ) -> int:
+        """The size of the children of `keys`, which are in `children` then."""
         width = len(self._child_match)
         found: dict[Row, list[Row]] = defaultdict(list)
-        size = 0
+        size = count = 0
         known = [key for key in keys if not isinstance(key[0], _OnlyJoined)]
         for piece in self._pieces(self.statement(known), lenient=lenient) if known else ():
             size += weight_of(piece)
-            if room is not None and size > room:
-                return None
+            count += len(piece)
+            if size > room:
+                raise TooManyChildren(count)
             for row in piece:
                 found[row[:width]].append(row[width:])
-        strange = [match for match in found if match not in at]
-        for match in strange:
-            del found[match]
+        strange = any(match not in at for match in found)
+        if strange:
+            # All are read once more, so these take no room.
+            found.clear()
+            size = 0
         for match, own in found.items():
             for index in at[match]:
                 children[index] = own
         if strange or len(known) < len(keys) or not self._plain:
-            asked = keys if strange else [key for key in keys if key not in found]
-            indexes = [index for key in asked for index in at[key]]
+            indexes = [index for key in keys if key not in found for index in at[key]]
             if indexes:
-                more = self._read_joined(
-                    indexes, rows, children, None if room is None else room - size, lenient=lenient
-                )
-                return None if more is None else size + more
+                size += self._read_joined(indexes, rows, children, room - size, lenient=lenient)
         return size
 
     def _read_joined(
@@ -152,18 +156,19 @@ class ChildReader:
         indexes: Sequence[int],
         rows: Sequence[Row],
         children: dict[int, list[Row]],
-        room: int | None,
+        room: int,
         *,
         lenient: bool,
-    ) -> int | None:
+    ) -> int:
         """As `_read`, of the rows `indexes`: each child comes with the key of the row that it belongs to."""
         index_of = {self._layout.key(rows[index]): index for index in indexes}
         found: dict[int, list[Row]] = defaultdict(list)
-        size = 0
+        size = count = 0
         for piece in self._pieces(self.joined_statement(list(index_of)), lenient=lenient):
             size += weight_of(piece)
-            if room is not None and size > room:
-                return None
+            count += len(piece)
+            if size > room:
+                raise TooManyChildren(count)
             for row in piece:
                 index = index_of.get(findable(row[: len(self._key)]))
                 if index is not None:

@@ -1,31 +1,34 @@
 """A page's rows get the child rows that belong to them: a page that these would make too large is not handed out.
 
 The rule: the rows of a page and their children are together of the size that memory should hold, or the page has one
-row.
+row; and where the children of one row can fit into no request, the row is not read.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import reduce
+
 from etl.page import UnreadableRow
-from etl.source.children import ChildReader
+from etl.source.children import ChildReader, TooManyChildren
 from etl.source.database import Database
-from etl.source.found import PAGE_BYTES, Found, weight_of
-from etl.source.plan import Layout
+from etl.source.found import PAGE_BYTES, Found, joined, weight_of
+from etl.source.plan import Layout, ReadPlan
 
 
 class Completing:
     """Reads the children of found rows; `children` None: rows have none."""
 
-    def __init__(self, database: Database, layout: Layout, children: ChildReader | None, *, subject: str) -> None:
+    def __init__(self, database: Database, layout: Layout, children: ChildReader | None, *, plan: ReadPlan) -> None:
         self._database = database
         self._layout = layout
         self._children = children
-        self._subject = subject
+        self._plan = plan
 
     def __call__(self, found: Found, *, most_bytes: int | None = PAGE_BYTES) -> Found | None:
-        """`found` with its children; None when they are more than `most_bytes` (None: any size), and of several rows.
+        """`found` with its children; None when they are more than `most_bytes` (None: row by row), and of several rows.
 
-        A row whose children cannot be decoded is unreadable.
+        A row whose children cannot be decoded is unreadable, and so is one that has more than an event can hold.
 
         Raises:
             SourceFailed, SourceMismatch: the database stayed away or refused.
@@ -33,10 +36,16 @@ class Completing:
         reader, rows = self._children, found.rows
         if reader is None or not rows:
             return found
-        limit = None if len(rows) == 1 else most_bytes
-        read = self._database.patiently(lambda: reader.of(rows, most_bytes=limit), purpose=f"read {self._subject}")
-        if read is None:
-            return None
+        limit = self._plan.most_child_bytes
+        if len(rows) > 1 and most_bytes is not None:
+            limit = min(limit, most_bytes)
+        purpose = f"read {self._plan.subject}"
+        try:
+            read = self._database.patiently(lambda: reader.of(rows, most_bytes=limit), purpose=purpose)
+        except TooManyChildren as many:
+            if len(rows) == 1:
+                return self._left_out(found, many.rows)
+            return self._one_by_one(found) if most_bytes is None else None
         children, broken = read
         unreadable = tuple(UnreadableRow(self._layout.position(rows[at]), words) for at, words in broken.items())
         kept = [at for at in range(len(rows)) if at not in broken]
@@ -47,6 +56,18 @@ class Completing:
             complete=found.complete,
             children={new: children[old] for new, old in enumerate(kept) if old in children},
         )
+
+    def _left_out(self, found: Found, children: int) -> Found:
+        """`found`, of one row, without it; at least so many children belong to it."""
+        assert self._plan.child is not None
+        words = f"an event cannot hold its rows of {self._plan.child.subject}: they are {children:,} or more"
+        row = UnreadableRow(self._layout.position(found.rows[0]), words, "event_too_large")
+        return replace(found, rows=(), unreadable=(*found.unreadable, row))
+
+    def _one_by_one(self, found: Found) -> Found:
+        rows, nothing = found.rows, replace(found, rows=())
+        whole = (self(replace(found, rows=rows[at : at + 1], unreadable=())) for at in range(len(rows)))
+        return reduce(joined, (one for one in whole if one is not None), nothing)
 
 
 def rows_that_fit(found: Found, *, most: int) -> int:

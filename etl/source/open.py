@@ -105,7 +105,7 @@ def _opened(database: Database, plan: ReadPlan, spool_folder: Path | None) -> So
     children = None
     if child_relation is not None:
         children = ChildReader(database, child_relation, plan, parent=relation, layout=layout)
-    complete = Completing(database, layout, children, subject=plan.subject)
+    complete = Completing(database, layout, children, plan=plan)
     read_with = ReaderParts(database, keyset, layout, plan, guard, complete)
     reader = PageReader(read_with)
     keyed = KeyedReader(read_with, plain=reader)

@@ -35,6 +35,10 @@ GLANCE = ReadLimits(connect_seconds=4, statement_seconds=8, lock_seconds=2, pati
 
 DEFAULT_SETTLE = timedelta(seconds=60)
 DEFAULT_LOOKBACK = timedelta(hours=1)
+# How much the children of one row may take in memory, which is at least so many times what a request may hold: the
+# event of a row with more fits into none, unless steps cut its texts to a small part.
+TIMES_A_REQUEST = 32
+MOST_CHILD_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class ReadPlan:
     columns, these are `cursor_columns`, and the name is our own. `cursor_unit` says what an integer cursor counts.
     `columns` are those that the events need beside key and cursor. `settle` and `lookback` are None for the default of
     the cursor's kind; an int counts in units of an integer cursor. `url` is in clear: never print it. `mapping_path` is
-    the file that asks for it, None where there is none; `named` is where it names `columns`.
+    the file that asks for it, None where there is none; `named` is where it names `columns`. A row whose children take
+    more than `most_child_bytes` in memory is not read.
     """
 
     url: str
@@ -87,6 +92,7 @@ class ReadPlan:
     statement_timeout: timedelta = timedelta(minutes=5)
     session_timezone: str | None = None
     child: ChildPlan | None = None
+    most_child_bytes: int = MOST_CHILD_BYTES
     mapping_path: Path | None = None
     named: tuple[tuple[MappingPath, str], ...] = ()
 
@@ -147,6 +153,7 @@ def plan_of(
         statement_timeout=source.statement_timeout,
         session_timezone=source.session_timezone,
         child=child,
+        most_child_bytes=max(MOST_CHILD_BYTES, TIMES_A_REQUEST * mapping.destination.max_batch_bytes),
         mapping_path=mapping.path,
         named=tuple(named),
     )

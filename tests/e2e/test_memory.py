@@ -65,7 +65,7 @@ def api_url() -> Iterator[str]:
         yield running.url
 
 
-def measured(desk: Any, *arguments: str) -> tuple[dict[str, Any], int]:
+def measured(desk: Any, *arguments: str, code: int = 0) -> tuple[dict[str, Any], int]:
     """The last summary of the command, and its peak in bytes."""
     ended = subprocess.run(
         [sys.executable, "-c", LAUNCHER, sys.executable, "-m", "etl", *arguments, "-o", "json"],
@@ -77,13 +77,13 @@ def measured(desk: Any, *arguments: str) -> tuple[dict[str, Any], int]:
         check=True,
     )
     found = json.loads(ended.stdout)
-    assert found["code"] == 0, found["err"]
+    assert found["code"] == code, found["err"]
     print(f"peak {found['peak'] / MIB:.0f} MiB")
     return json.loads(found["out"].splitlines()[-1]), found["peak"]
 
 
-def first_run(desk: Any) -> tuple[dict[str, Any], int]:
-    return measured(desk, "run", str(desk.mapping), "--start-from", "beginning")
+def first_run(desk: Any, *, code: int = 0) -> tuple[dict[str, Any], int]:
+    return measured(desk, "run", str(desk.mapping), "--start-from", "beginning", code=code)
 
 
 def make_wide(desk: Any, *, narrow: int, wide: int, size: int) -> None:
@@ -182,6 +182,22 @@ def test_orders_of_two_hundred_lines(desk: Any) -> None:
     summary, peak = first_run(desk)
     assert summary["sent"] == 2000
     assert peak <= BOUND, f"{peak / MIB:.0f} MiB"
+
+
+def test_an_order_of_more_lines_than_an_event_holds(desk: Any) -> None:
+    """One row is the least that a page may hold. It took 610 MiB for 800,000 lines; half of them take 350."""
+    make_orders(desk, orders=3, lines=2, title=20)
+    more = f"{NUMBERS.format(400_000)} INSERT INTO lines SELECT 2, n, 'sku-' || n, 'A title of some words' FROM numbers"
+    with desk.engine().begin() as connection:
+        connection.execute(sa.text(more))
+    summary, peak = first_run(desk, code=3)
+    assert (summary["sent"], summary["reasons"]) == (2, {"event_too_large": 1})
+    assert peak <= BOUND, f"{peak / MIB:.0f} MiB"
+    with open_state(str(desk.state), clock=SystemClock(), write=False) as store:
+        (letter,) = store.mapping("orders").open_dead_letters()
+    assert (letter.key, letter.reason) == ((2,), "event_too_large")
+    assert letter.words.startswith("an event cannot hold its rows of lines: they are ")
+    assert "more lines belong to the row than an event can hold" in desk.call("explain", str(desk.mapping), "2").out
 
 
 @pytest.mark.parametrize("command", ["run", "retry"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from etl.page import Column, Page, Window
+from etl.source.children import ChildReader, TooManyChildren
+from etl.source.found import weight_of
 from etl.source.plan import ChildPlan
 from etl.source.source import Source
 from tests.source.tables import dialect_of, insert, opened, run_sql
@@ -232,7 +235,7 @@ def test_blanks_behind_a_text_match_a_padded_one_all_the_same(
 
 @pytest.mark.parametrize("spelt", ["same", "other"])
 def test_children_have_one_room_however_many_statements_read_them(sqlite_url: str, spelt: str) -> None:
-    """Also those of keys that only the database matches, which are read twice."""
+    """Also those of keys that only the database matches, which are read twice and are in memory once."""
     run_sql(
         sqlite_url,
         "CREATE TABLE t (id INTEGER PRIMARY KEY, cart TEXT)",
@@ -246,6 +249,47 @@ def test_children_have_one_room_however_many_statements_read_them(sqlite_url: st
         assert reader is not None
         reader._matching.most_keys = 1
         rows = [tuple(row) for page in source.pages(Window()) for row in page.rows]
-        one = bisect_left(range(10_000), 1, key=lambda most: reader.of(rows[:1], most_bytes=most) is not None)
-        both = bisect_left(range(10_000), 1, key=lambda most: reader.of(rows, most_bytes=most) is not None)
-    assert (one > 0, both) == (True, 2 * one), "the least room in which they are read"
+        one = bisect_left(range(10_000), 1, key=lambda most: fit(reader, rows[:1], most))
+        both = bisect_left(range(10_000), 1, key=lambda most: fit(reader, rows, most))
+    assert one == weight_of([("c0", "x")]), "the least room in which they are read"
+    assert one < both <= 2 * one
+
+
+def fit(reader: ChildReader, rows: list[tuple[Any, ...]], most_bytes: int) -> bool:
+    try:
+        reader.of(rows, most_bytes=most_bytes)
+    except TooManyChildren:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("way", ["an index", "a spool", "keys", "one call"])
+def test_a_row_with_more_children_than_an_event_holds_is_left_out_and_told(sqlite_url: str, way: str) -> None:
+    """Its neighbours come with theirs, however the rows are read."""
+    run_sql(
+        sqlite_url,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, updated_at INTEGER)",
+        "CREATE TABLE order_lines (order_id INTEGER, sku TEXT)",
+    )
+    if way == "an index":
+        run_sql(sqlite_url, "CREATE INDEX t_at ON t (updated_at, id)")
+    insert(sqlite_url, "t", [{"id": n, "updated_at": n} for n in range(5)])
+    lines = [(0, 1), (1, 2), (2, 1200), (4, 3)]
+    insert(sqlite_url, "order_lines", [{"order_id": n, "sku": f"s{at}"} for n, count in lines for at in range(count)])
+    child = ChildPlan("order_lines", (("order_id", "id"),), ("sku",), ("sku",))
+    with opened(sqlite_url, child=child, cursor_field="updated_at", most_child_bytes=50_000) as source:
+        keys = [(n,) for n in range(5)]
+        match way:
+            case "keys":
+                pages = list(source.pages_by_key(keys))
+            case "one call":
+                pages = [source.rows_by_key(keys)]
+            case _:
+                pages = list(source.pages(Window()))
+        assert [row[0] for page in pages for row in page.rows] == [0, 1, 3, 4]
+        assert {page.rows[at][0]: len(own) for page in pages for at, own in page.children.items()} == {0: 1, 1: 2, 4: 3}
+        (left_out,) = (row for page in pages for row in page.unreadable)
+    assert (left_out.position.key, left_out.reason) == ((2,), "event_too_large")
+    said = re.fullmatch(r"an event cannot hold its rows of order_lines: they are ([\d,]+) or more", left_out.cause)
+    assert said is not None
+    assert 300 < int(said[1].replace(",", "")) < 1200, "not all of them were read"
