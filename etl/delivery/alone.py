@@ -73,7 +73,7 @@ class Further:
 
 
 def failed_beside(slots: Iterable[Slot], accepted: int) -> list[Event]:
-    """The events of `slots` that failed, alone or in company, though others were accepted since they first left.
+    """The events of `slots` that failed, alone or beside others, though others were accepted since they first left.
 
     accepted: the run's accepted requests.
     """

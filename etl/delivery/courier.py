@@ -143,7 +143,7 @@ class Courier:
 
     @property
     def failed_beside(self) -> Sequence[Event]:
-        """The events that failed, alone or in company, though others were accepted since they first left."""
+        """The events that failed, alone or beside others, though others were accepted since they first left."""
         return failed_beside(self._slots, self._blame.accepted_requests)
 
     def give_up(self, seqs: Collection[int]) -> bool:
@@ -161,7 +161,7 @@ class Courier:
         self._go_on()
 
     def ask_one_by_one(self, most: int) -> None:
-        """Go on: what failed in company is asked alone, and what stands behind; where none is accepted the run ends.
+        """Go on: what failed beside others is asked alone, and what stands behind; where none is accepted the run ends.
 
         most: so many events. The API has just said that it is well, so the time without any success begins anew.
         """

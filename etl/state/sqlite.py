@@ -48,7 +48,7 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
     """
     if check_file(path) is None:
         return None
-    _check_company(path)
+    _check_files_beside(path)
     check_header(path)
     readable = path
     if _wants_repair(path):
@@ -73,7 +73,7 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
 def for_writing(path: Path, clock: Clock) -> Database:
     """The state at `path`, which exists. Raises `StateUnusable`, also when it cannot really be written (D6)."""
     check_file(path)
-    _check_company(path)
+    _check_files_beside(path)
     check_header(path)
     with told_as_state("open", str(path)):
         if path.stat().st_uid == os.geteuid():
@@ -148,7 +148,7 @@ def check_header(path: Path) -> None:
         raise StateUnusable(f"the state {path} is cut off or has grown: it is damaged", hint=DAMAGED_HINT)
 
 
-def _check_company(path: Path) -> None:
+def _check_files_beside(path: Path) -> None:
     """Refuse files beside the state that others could have put there: SQLite would roll them in."""
     check_folder(path.parent)
     for ending in ("-journal", "-wal", "-shm"):
