@@ -33,8 +33,11 @@ class Birthdates:
         if found is None:
             return None
         results, odd = found
+        texts = list(filter(None, results))
+        if not texts or (self._plausible(min(texts)) and self._plausible(max(texts))):
+            return found
         strange = [row for row, text in enumerate(results) if text is not None and not self._plausible(text)]
-        return (list(results), [*odd, *strange]) if strange else found
+        return list(results), [*odd, *strange]
 
     def value(self, value: object) -> object | None:
         """Raises RefusedValueError (implausible_date, and as the rule of dates)."""

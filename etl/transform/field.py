@@ -245,7 +245,9 @@ def _trimmed(cells: Cells) -> Cells:
     """`cells` whose texts, those in lists too, have no white space around them; lists lose their blank texts."""
     if cells.kinds.isdisjoint((str, list)):
         return cells
-    trimmed = list(map(_without_outer_space, cells.items))
+    # Most columns hold texts alone.
+    strip = str.strip if cells.kinds == {str} and not cells.has_missing else _without_outer_space
+    trimmed = list(map(strip, cells.items))
     return cells if trimmed == cells.items else Cells(trimmed)
 
 
