@@ -180,6 +180,7 @@ class Worker:
             Transformer(mapping, source.columns, source.child_columns, today=assignment.today),
             hashers=None if key is None else hashers(key, assignment.field_names),
             resend_ignores=mapping.resend_ignores,
+            max_event_bytes=mapping.destination.max_batch_bytes,
         )
         self._opened = source, encoder
         return self._opened

@@ -23,6 +23,9 @@ from etl.mapping.catalogue import IDENTITY_FIELDS
 from etl.page import Key, Page, UnreadableRow
 from etl.transform.transformer import Problem, Transformed
 
+# A page of wide rows has few of them; looking for long texts in every page would cost as much as encoding it.
+_FEW_ROWS = 64
+
 
 @dataclass(slots=True)
 class Columns:
@@ -102,7 +105,8 @@ class Encoded:
 
     Of all rows that could be read, by column: `keys` for each part of the key, `cursors` (None without a cursor), and
     `people`, the values that say whom the event is about. `problems` are by row; `invalid` are the rows that make no
-    event, `faults` those of the others that cannot be written as JSON, with the reason. `events` are the rest.
+    event, `faults` those of the others that cannot be written as JSON, with the reason, `large` those that one text
+    alone makes too large, as far as that was looked for. `events` are the rest.
     """
 
     keys: Sequence[list[Any]]
@@ -112,6 +116,7 @@ class Encoded:
     problems: Sequence[Problem]
     invalid: AbstractSet[int]
     faults: Mapping[int, str]
+    large: Mapping[int, str]
     events: Columns
 
     def __len__(self) -> int:
@@ -136,11 +141,19 @@ class Encoder:
     """Transforms, encodes and hashes pages of one mapping.
 
     `hashers` is None with `resend: always`. `resend_ignores` names the top-level fields that alone do not make an event
-    "changed".
+    "changed". An event may have `max_event_bytes`; None: any number.
     """
 
-    def __init__(self, transform: Transform, *, hashers: Hashers | None, resend_ignores: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        transform: Transform,
+        *,
+        hashers: Hashers | None,
+        resend_ignores: Sequence[str] = (),
+        max_event_bytes: int | None = None,
+    ) -> None:
         self.hashers = hashers
+        self._max_event_bytes = max_event_bytes
         self._transform = transform
         self.ignored = frozenset(resend_ignores)
 
@@ -148,7 +161,11 @@ class Encoder:
         """Encode `page`."""
         transformed = self._transform(page)
         keys = [_column(page, at) for at in page.key_at]
-        events, faults = _events(transformed, count=len(keys[0]))
+        count = len(keys[0])
+        large: Mapping[int, str] = {}
+        if self._max_event_bytes is not None and count <= _FEW_ROWS:
+            large = _too_long(transformed, self._max_event_bytes)
+        events, faults = _events(transformed, without=transformed.invalid | large.keys(), count=count)
         self._hash(events, keys)
         return Encoded(
             keys=keys,
@@ -158,6 +175,7 @@ class Encoder:
             problems=transformed.problems,
             invalid=transformed.invalid,
             faults=faults,
+            large=large,
             events=events,
         )
 
@@ -177,11 +195,21 @@ class Encoder:
         events.digests = digests(hashes for name, hashes in events.hashes.items() if name not in self.ignored)
 
 
-def _events(transformed: Transformed, *, count: int) -> tuple[Columns, Mapping[int, str]]:
+def _too_long(transformed: Transformed, most: int) -> dict[int, str]:
+    """The rows with a text that no event can hold, and the reason: copies of such a text would fill the memory."""
+    return {
+        row: f"{name} has {len(value)} characters; a request may have {most} bytes"
+        for name, column in transformed.columns.items()
+        for row, value in enumerate(column)
+        if isinstance(value, str) and len(value) > most and row not in transformed.invalid
+    }
+
+
+def _events(transformed: Transformed, *, without: AbstractSet[int], count: int) -> tuple[Columns, Mapping[int, str]]:
     columns: Mapping[str, Sequence[object]] = transformed.columns
     events = Columns(range(count))
-    if transformed.invalid:
-        valid = [row not in transformed.invalid for row in events.rows]
+    if without:
+        valid = [row not in without for row in events.rows]
         columns = {name: list(compress(column, valid)) for name, column in columns.items()}
         events.rows = list(compress(events.rows, valid))
     faults: dict[int, str] = {}

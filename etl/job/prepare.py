@@ -124,8 +124,11 @@ class Preparer:
             # Of these rows only the number is told, so their problems are dropped.
             problems = [problem for problem in problems if problem.row not in suppressed]
             encoded.events.drop(suppressed)
-        faults = {row: words for row, words in encoded.faults.items() if row not in suppressed}
-        invalid = [*_invalid_rows(encoded, problems), *_refused(encoded, "unsupported_type", faults)]
+        invalid = [
+            *_invalid_rows(encoded, problems),
+            *_refused(encoded, "unsupported_type", _without(encoded.faults, suppressed)),
+            *_refused(encoded, "event_too_large", _without(encoded.large, suppressed)),
+        ]
         rows = _Rows(encoded.events)
         unchanged = self._drop_unchanged(rows)
         if rows.columns.rows:
@@ -312,6 +315,10 @@ def _invalid_rows(encoded: Encoded, problems: Sequence[Problem]) -> Iterator[Inv
         if problem.fatal and problem.row not in seen:
             seen.add(problem.row)
             yield InvalidRow(encoded.key(problem.row), problem.code, f"{problem.field}: {problem.message}")
+
+
+def _without(words: Mapping[int, str], suppressed: AbstractSet[int]) -> Mapping[int, str]:
+    return {row: why for row, why in words.items() if row not in suppressed}
 
 
 def _refused(encoded: Encoded, code: str, words: Mapping[int, str]) -> list[InvalidRow]:

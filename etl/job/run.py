@@ -92,6 +92,7 @@ class RunContext:
             self.transform,
             hashers=hashers(self.state.hash_key, self.marked_fields()) if hashed else None,
             resend_ignores=self.mapping.resend_ignores,
+            max_event_bytes=self.mapping.destination.max_batch_bytes,
         )
 
     @property

@@ -40,7 +40,7 @@ def weight_of(rows: Sequence[tuple[Any, ...]]) -> int:
     """The bytes that the values of `rows` take, nearly; at least one a row."""
     if not rows:
         return 0
-    sample = rows[:: 1 + len(rows) // _SAMPLE_ROWS]
+    sample = rows[:: 1 + (len(rows) - 1) // _SAMPLE_ROWS]
     values = list(chain.from_iterable(sample))
     total = sum(map(getsizeof, values))
     if not _NESTED.isdisjoint(map(type, values)):

@@ -53,6 +53,8 @@ class PageReader:
         self._most_rows = self._page_size
         # The page before held values that cannot be decoded, so this one is likely to.
         self._lenient = False
+        # A piece was as large as a page may be, so the next may hold such rows too.
+        self._wide = False
         self._column_reader = ColumnReader(parts.database, parts.keyset, parts.layout)
 
     def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Found]:
@@ -188,14 +190,22 @@ class PageReader:
         """
         rows: list[tuple[Any, ...]] = []
         size = 0
-        # The first rows of all may be of any size.
-        piece_rows = PIECE_ROWS if self._began else 1
+        # The first rows of all may be of any size, and so may those behind wide ones.
+        piece_rows = PIECE_ROWS if self._began and not self._wide else 1
         with closing(self._parts.database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
             for piece in pieces:
-                rows += self._parts.layout.checked(self.checked(piece)) if lenient else self.checked(piece)
-                size += weight_of(piece.rows)
-                if size >= PAGE_BYTES:
+                weight = weight_of(piece.rows)
+                wide = weight >= PAGE_BYTES
+                if wide and rows:
+                    # Read once more, row by row: behind the narrow ones they would be held and prepared all at once.
+                    self._wide = True
                     return rows, True
+                rows += self._parts.layout.checked(self.checked(piece)) if lenient else self.checked(piece)
+                size += weight
+                if size >= PAGE_BYTES:
+                    self._wide = wide
+                    return rows, True
+        self._wide = False
         return rows, False
 
     def by_column(self, key: Key, *, ignore_where: bool = False) -> list[tuple[Any, ...]] | None:

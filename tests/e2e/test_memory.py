@@ -136,6 +136,14 @@ def test_wide_rows_after_narrow_ones(database: str, make_desk: Any, request: pyt
     assert peak <= BOUND, f"{peak / MIB:.0f} MiB"
 
 
+def test_neighbours_that_no_event_can_hold(desk: Any) -> None:
+    """Each is in memory once, and no copy of its text is made. It took 270 MiB for rows of 54 MB."""
+    make_wide(desk, narrow=0, wide=3, size=54_000_000)
+    summary, peak = first_run(desk, code=3)
+    assert summary["reasons"] == {"event_too_large": 3}
+    assert peak <= BOUND, f"{peak / MIB:.0f} MiB"
+
+
 def test_rows_of_two_mebibytes(desk: Any) -> None:
     """The first page asks for few rows. It took 2.1 GiB for 600 of them; 200 are several times what may be held."""
     make_wide(desk, narrow=0, wide=200, size=2 * MIB)

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
+from etl.event.encode import UnencodableError, encode_column
 from etl.event.event import Event
 from etl.event.hashes import hashers
 from etl.job.encoder import Columns, Encoder
@@ -26,11 +29,38 @@ def test_an_event_that_no_request_could_carry_is_a_dead_letter_and_was_never_sen
         nights.fill(20)
         nights.change("UPDATE people SET name = ? WHERE id = 7", [("x" * 1100,)])
         nights.change("UPDATE people SET name = ? WHERE id = 8", [("x" * 900,)])
+        # The text alone would fit.
+        nights.change("UPDATE people SET name = ? WHERE id = 9", [("x" * 1020,)])
         ended = nights.run("beginning")
-        assert (ended.exit_code, ended.books.sent, ended.books.invalid, ended.books.rejected) == (3, 19, 1, 0)
-        assert dict(ended.books.reasons) == {"event_too_large": 1}
-        assert nights.letters() == [(7, "event_too_large", 1)]
+        assert (ended.exit_code, ended.books.sent, ended.books.invalid, ended.books.rejected) == (3, 18, 2, 0)
+        assert dict(ended.books.reasons) == {"event_too_large": 2}
+        assert nights.letters() == [(7, "event_too_large", 1), (9, "event_too_large", 1)]
         assert max(len(request.body or b"") for request in server.requests) <= 1024
+
+
+def test_a_text_that_no_event_can_hold_is_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of it would fill the memory: its row is told, and the others are encoded without it."""
+    seen: list[object] = []
+
+    def watched(values: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]]:
+        seen.extend(values)
+        return encode_column(values)
+
+    monkeypatch.setattr("etl.job.encoder.encode_column", watched)
+    long = "x" * 1025
+    page = Page((Column("id"),), [(1,), (2,), (3,)], (0,), None)
+    encode = Encoder(
+        lambda _: Transformed({"userid": ["7", "8", long], "custom_note": ["a", long, None]}, set(), []),
+        hashers=None,
+        max_event_bytes=1024,
+    )
+    prepared = Preparer(encode, ledger=None, max_event_bytes=1024)(page, first_seq=0, stamp=1)
+    assert [event.key for event in prepared.events] == [(1,)]
+    assert [(row.key, row.reason, row.words) for row in prepared.invalid] == [
+        ((2,), "event_too_large", "custom_note has 1025 characters; a request may have 1024 bytes"),
+        ((3,), "event_too_large", "userid has 1025 characters; a request may have 1024 bytes"),
+    ]
+    assert long not in seen
 
 
 def test_no_payload_outlives_its_page(tmp_path: Path) -> None:

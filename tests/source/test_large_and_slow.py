@@ -40,6 +40,19 @@ def test_pages_of_large_rows_hold_fewer_of_them(sqlite_url: str) -> None:
     assert [column.name for column in pages[0].columns] == ["id", "body"]
 
 
+def test_wide_rows_behind_narrow_ones_are_read_one_by_one(database_url: str) -> None:
+    """Sixteen rows come at a time: together with those before them they would be twice what a page may hold."""
+    large = "LONGTEXT" if dialect_of(database_url) == "mysql" else "TEXT"
+    run_sql(database_url, f"CREATE TABLE t (id INTEGER PRIMARY KEY, body {large})")
+    sizes = [*[1] * 100, *[1024 * 1024] * 40, *[1] * 100]
+    insert(database_url, "t", [{"id": number, "body": "x" * size} for number, size in enumerate(sizes)])
+    with opened(database_url, cursor_field="id", columns=("body",)) as source:
+        pages = list(source.pages(Window()))
+    assert keys_of(pages) == [(number,) for number in range(len(sizes))]
+    assert max(sum(len(row[1]) for row in page.rows) for page in pages) <= PAGE_BYTES + 1000
+    assert len(pages) < 20
+
+
 def test_pages_of_large_documents_hold_fewer_of_them(postgresql_url: str) -> None:
     """A42: a document's own size says nothing of what is in it."""
     run_sql(
