@@ -29,9 +29,10 @@ class Ended(Carrier):
     tried: frozenset[int]
 
 
-def ended(api: Refusing) -> tuple[Ended, EtlError]:
+def ended(api: Refusing, **settings: int) -> tuple[Ended, EtlError]:
     """A run that ended because nothing is accepted, while its reader still has rows."""
-    carrier = Ended(make_courier(**WIDE), CourierSettings(**WIDE), api)
+    chosen = WIDE | settings
+    carrier = Ended(make_courier(**chosen), CourierSettings(**chosen), api)
     carrier.admit(page(0, [event(seq) for seq in range(ROWS)]))
     trouble = go_on(carrier)
     assert trouble is not None
@@ -91,3 +92,14 @@ def test_one_that_is_accepted_lets_the_run_go_on_with_all_that_failed(at: int) -
     carrier.courier.more_is_coming(False)  # noqa: FBT003 - reads as a sentence
     assert go_on(carrier) is None
     assert carrier.committed == set(range(ROWS))
+
+
+@pytest.mark.parametrize("most", [8, 9, 11])
+def test_of_a_batch_that_failed_whole_no_more_than_so_many_are_asked(most: int) -> None:
+    """Each alone and once; those behind come besides."""
+    carrier, trouble = ended(Refusing(), batch_size=12, span_events=48, max_attempts=1)
+    carrier.courier.ask_one_by_one(most)
+    assert go_on(carrier) is trouble
+    asked = {request[0] for request in seqs(carrier)}
+    assert sorted([seq] for seq in asked) == sorted(seqs(carrier))
+    assert len([seq for seq in asked if seq in carrier.tried]) == most

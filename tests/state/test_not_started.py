@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from etl.state.store import StateStore, open_state
 from tests.state.filling import SteppingClock
 
@@ -33,3 +35,20 @@ def test_it_goes_with_a_mapping_that_is_dropped_or_renamed(store: StateStore) ->
     store.rename("a", "new")
     store.drop("b")
     assert [one.mapping for one in known.listed()] == ["c"]
+
+
+def test_each_note_becomes_what_is_made_of_it_or_goes(store: StateStore) -> None:
+    """One that cannot be read, as of a later program, is left as it is."""
+    known = store.not_started
+    kept, changed, gone = (known.refusal(name, PATHS[:2], message="wrong", hint="") for name in ("a", "b", "c"))
+    known.note([kept, changed, gone])
+    unreadable = ("not_started:mapping z", "soon")
+    with store._database.transaction() as transaction:
+        transaction.run("INSERT INTO etl_meta VALUES (?, ?)", unreadable)
+    shorter = replace(changed, paths=changed.paths[:1])
+    known.revise(lambda note: {kept.subject: note, changed.subject: shorter}.get(note.subject))
+    assert known.listed() == [kept, shorter]
+    left = store._database.rows("SELECT name, value FROM etl_meta WHERE name = ?", unreadable[:1])
+    assert [tuple(row) for row in left] == [unreadable]
+    known.revise(lambda _: None)
+    assert known.listed() == []

@@ -195,6 +195,21 @@ def test_what_is_tried_again_says_whether_it_may_have_been_taken(came: Answer | 
     assert judge(came, events=3) == verdict
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body", "case"),
+    [
+        ("text/html; charset=utf-8", b"blocked", Case.FIREWALL),
+        ("Text/HTML", b"", Case.FIREWALL),
+        ("text/plain", b"\r\n <html>blocked</html>", Case.FIREWALL),
+        ("text/plain", b"blocked < here", Case.FORBIDDEN),
+        ("application/json", b'{"message":"<b>"}', Case.FORBIDDEN),
+    ],
+)
+def test_a_page_is_known_by_its_type_or_by_its_first_sign(content_type: str, body: bytes, case: Case) -> None:
+    """A 403 with a page is a firewall's, one with words the API's own."""
+    assert case_of(Answer(403, {"content-type": content_type}, body), events=3) is case
+
+
 @pytest.mark.parametrize(("failure", "todo"), [(Failure.FILES, "ulimit -n"), (Failure.FILES_OF_HOST, "fs.file-max")])
 def test_too_few_descriptors_are_the_hosts_refusal(failure: Failure, todo: str) -> None:
     verdict = judge(failure, events=3)
@@ -205,9 +220,13 @@ def test_too_few_descriptors_are_the_hosts_refusal(failure: Failure, todo: str) 
     assert case_of(failure, events=3) is Case.NO_FILES
 
 
-@pytest.mark.parametrize("failure", [Failure.ADDRESS, Failure.HEADERS, Failure.PROXY_REFUSED])
+UNVERIFIED = (Failure.TLS, Failure.TLS_UNTRUSTED, Failure.TLS_HOSTNAME, Failure.TLS_EXPIRED)
+
+
+@pytest.mark.parametrize("failure", [Failure.ADDRESS, Failure.HEADERS, Failure.PROXY_REFUSED, *UNVERIFIED])
 def test_a_request_that_cannot_be_made_is_the_settings_fault(failure: Failure) -> None:
     verdict = judge(failure, events=3)
+    assert case_of(failure, events=3) is (Case.NO_TLS if failure in UNVERIFIED else Case.UNSENDABLE)
     assert isinstance(verdict, Stop)
     assert (verdict.cause, verdict.error.exit_code) == (failure.value, 2)
     assert "check destination.url" in (verdict.error.hint or "")
