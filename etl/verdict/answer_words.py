@@ -36,6 +36,12 @@ OBJECTIONS = (
     *("errors", "error", "failures", "failure", "failed", "rejected", "refused", "invalid"),
     *("exception", "exceptions", "fault", "faults", "problem", "problems", "violations", "validationerrors"),
     *("errormessage", "errordescription", "errorcode"),
+    # "failed_indexes", "rejectedEvents".
+    *(
+        said + what
+        for said in ("failed", "rejected", "refused", "invalid")
+        for what in ("events", "indexes", "indices")
+    ),
     *("errorcount", "errorscount", "failedcount", "rejectedcount", "invalidcount"),
 )
 # The same without what it is.
