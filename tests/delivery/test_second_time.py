@@ -257,6 +257,12 @@ def test_what_was_confirmed_is_counted_as_nothing_else() -> None:
     assert carrier.courier.tally.unconfirmed == sum(each.unconfirmed for each in carrier.settlements) == 3
 
 
+def test_of_an_answer_that_takes_all_no_settlement_says_that_some_were_taken_unnamed() -> None:
+    assert {
+        settlement.taken_unnamed for settlement in carry([page(0, [event(seq) for seq in range(9)])]).settlements
+    } == {0}
+
+
 def test_an_answer_alone_makes_another_request_possible() -> None:
     """Also one that asks for the same again: its place is free for another batch meanwhile, where that may leave."""
     courier = make_courier(concurrency=2, span_events=6)

@@ -30,6 +30,7 @@ PHONES = [f"06123456{n:02}" for n in range(30)]
         ("birthdate", "date", ["1901-01-01", "2026-01-31"], []),
         ("phone", "phone", [*PHONES, "06123456789"], ["1 of 31 values are one digit longer than the others"]),
         ("phone", "phone", PHONES, []),
+        ("phone", "phone", [*PHONES, "+31612345678", "+31612345679"], []),
         ("city", "text", ["Utrecht"] * 30, ["all 30 values are the same"]),
         ("city", "text", ["Utrecht"] * 3, []),
         ("currency", "currency", ["EUR"] * 30, []),

@@ -222,7 +222,9 @@ def _is_text(*nodes: ast.expr) -> bool:
 
 
 def _can_be_swapped(call: ast.Call) -> bool:
-    # Neither what fails at once, nor what has no order.
+    # Neither what fails at once, nor what has no order, nor what is the same twice.
+    if ast.dump(call.args[0]) == ast.dump(call.args[1]):
+        return False
     if getattr(call.func, "id", "") in {"isinstance", "issubclass", "getattr", "cast", "hasattr", "max", "min"}:
         return False
     return not any(

@@ -111,10 +111,10 @@ def test_the_state_remembers_for_two_months_who_sent_earlier_events(state: Mappi
     clock.move(days=1)
     send("r2", 1, 2)
     send("r3", 2, 3)
-    clock.move(days=58)
+    clock.move(days=58, hours=23)
     send("r4", 1, 4)
     assert (earlier(1), earlier(2), earlier(3)) == (["r2", "r1"], [], [])
-    clock.move(days=2, hours=1)
+    clock.move(days=1, hours=2)
     send("r5", 1, 5)
     assert earlier(1) == ["r4"]
     state.reset()

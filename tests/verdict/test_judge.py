@@ -210,6 +210,20 @@ def test_a_page_is_known_by_its_type_or_by_its_first_sign(content_type: str, bod
     assert case_of(Answer(403, {"content-type": content_type}, body), events=3) is case
 
 
+@pytest.mark.parametrize(
+    ("message", "case"),
+    [
+        ("your account is suspended", Case.ACCOUNT),
+        ("monthly quota exceeded", Case.ACCOUNT),
+        ("invalid api key", Case.FORBIDDEN),
+        ("no such field", Case.FORBIDDEN),
+    ],
+)
+def test_a_403_is_of_the_account_where_its_words_say_so_of_anything_but_the_key(message: str, case: Case) -> None:
+    body = orjson.dumps({"success": False, "message": message})
+    assert case_of(Answer(403, {"content-type": "application/json"}, body), events=3) is case
+
+
 @pytest.mark.parametrize(("failure", "todo"), [(Failure.FILES, "ulimit -n"), (Failure.FILES_OF_HOST, "fs.file-max")])
 def test_too_few_descriptors_are_the_hosts_refusal(failure: Failure, todo: str) -> None:
     verdict = judge(failure, events=3)
