@@ -13,7 +13,7 @@ from etl.delivery.lanes import Batch
 from etl.delivery.slot import Piece, Slot
 from etl.errors import CredentialsRefused
 from etl.event.event import Event
-from etl.verdict.judge import Accepted, Partly, Refused, Stop, TryAgain, Verdict
+from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refused, Stop, TryAgain, Verdict
 from tests.delivery.parcels import (
     BROKEN,
     DOWN,
@@ -218,3 +218,28 @@ def test_those_that_are_asked_again_after_others_were_taken_may_have_been_taken_
     carrier = carry([page(0, [event(0), event(1), event(2)])], lambda _: sayings.pop(0), concurrency=1)
     [rejected] = [each for settlement in carrier.settlements for each in settlement.rejected]
     assert (rejected.event.seq, rejected.uncertain) == (0, True)
+
+
+def test_failures_in_a_row_are_those_since_anything_was_accepted() -> None:
+    slot, counted = Slot(Batch((event(0),), set(), 0)), []
+    for accepted in (0, 0, 1, 1, 1, 3):
+        slot.failed(accepted=accepted)
+        counted.append(slot.failed_in_a_row)
+    assert counted == [1, 2, 1, 2, 3, 1]
+
+
+def test_a_suspect_that_stands_alone_is_parked_once_it_was_tried() -> None:
+    """Its place is free then for others, of which one may be accepted."""
+    slot = Slot(Batch((event(0),), set(), 0))
+    slot.pieces[0].trouble = Trouble(0, 0, 1, suspect_since=1)
+    assert not slot.parked
+    slot.launch(1)
+    assert slot.parked
+
+
+def test_where_some_were_taken_and_none_is_named_each_may_have_been() -> None:
+    """They are given up, and count as so many that were accepted."""
+    carrier = carry([page(0, [event(seq) for seq in range(3)])], lambda _: PartlyAccepted(2))
+    [settlement] = carrier.settlements
+    assert [each.uncertain for each in settlement.rejected] == [True] * 3
+    assert settlement.taken_unnamed == 2

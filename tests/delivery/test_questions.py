@@ -103,3 +103,12 @@ def test_of_a_batch_that_failed_whole_no_more_than_so_many_are_asked(most: int) 
     asked = {request[0] for request in seqs(carrier)}
     assert sorted([seq] for seq in asked) == sorted(seqs(carrier))
     assert len([seq for seq in asked if seq in carrier.tried]) == most
+
+
+def test_without_a_ledger_each_is_asked_alone_too() -> None:
+    """Nothing leaves from behind, so that no more than before may be sent twice."""
+    carrier, trouble = ended(Refusing(), batch_size=4, span_events=8, max_attempts=1)
+    carrier.courier.ask_one_by_one(8)
+    assert go_on(carrier) is trouble
+    assert {len(request) for request in seqs(carrier)} <= {1}
+    assert {seq for request in seqs(carrier) for seq in request} <= set(range(8))
