@@ -154,6 +154,6 @@ def text_of_float(value: float) -> str:
     """The shortest text that is read back the same; whole numbers without `.0`."""
     if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124  # NaN is the value unequal to itself
         raise RefusedValueError("not_finite", "the number is not finite")
-    if value.is_integer() and abs(value) < 2**53:
+    if value.is_integer() and abs(value) < 1e16:  # from there on Python's own form has no `.0`
         return str(int(value))
     return text_of_decimal(Decimal(repr(value)))
