@@ -20,6 +20,8 @@ from tests.mutants.places import Change
 from tests.mutants.trial import Trial, chosen, in_changed_file, use_other_ports
 
 Key = tuple[str, int]
+# Has the flags of a function, but runs once, when its module is loaded.
+_AT_IMPORT = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 
 
 def try_in_session(
@@ -110,6 +112,8 @@ def _changed(path: Path, change: Change) -> dict[Key, CodeType]:
         return {}
     others = [key for key in before if _own(before[key]) != _own(after[key])]
     if not others or any(not before[key].co_flags & 0x2 for key in others):  # CO_NEWLOCALS: a function's
+        return {}
+    if any(name in _AT_IMPORT for name, _ in others):
         return {}
     return {key: code for key, code in after.items() if code != before[key] and code.co_flags & 0x2}
 
