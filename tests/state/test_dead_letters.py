@@ -31,6 +31,14 @@ def test_the_words_are_one_short_harmless_line_without_addresses(words: str, kep
     assert clean(words) == kept
 
 
+@pytest.mark.parametrize("count", [0, 1, PAGE_LETTERS, PAGE_LETTERS + 1])
+def test_each_open_dead_letter_is_told_once_the_oldest_first(state: MappingState, count: int) -> None:
+    """Page by page; of one reason only those, wherever they stand among others."""
+    state.bury([letter((number,), ("a", "b")[number % 2]) for number in range(count)])
+    assert keys([*state.letters.each()]) == [(number,) for number in range(count)]
+    assert keys([*state.letters.each("b")]) == [(number,) for number in range(1, count, 2)]
+
+
 def test_many_open_dead_letters_are_found_without_being_remembered(path: Path, clock: SteppingClock) -> None:
     """Memory does not grow with the number of dead letters."""
     with open_state(str(path), clock=clock, write=True) as store:
