@@ -125,6 +125,8 @@ class Process:
         # Accepted by the receiver, not recorded by us: what a kill now would send again.
         self.unrecorded: set[int] = set()
         self.arrived: set[int] = set()
+        # By row, the version that has left and has no certain end on record.
+        self.under_way: dict[object, int] = {}
         # Those of them that an answer spoke of clearly.
         self.told: set[int] = set()
         self.positions: list[tuple[int, int]] = []

@@ -132,7 +132,10 @@ def transform(page: Page) -> Transformed:
 
 
 class Shop:
-    """What the application does to the table: seeded."""
+    """What the application does to the table: seeded.
+
+    hands: draws how rows change hands while a run reads them; aside, so that all else is as without. None: they do not.
+    """
 
     def __init__(
         self,
@@ -143,6 +146,7 @@ class Shop:
         moving: bool,
         people: int,
         poisons: Sequence[str],
+        hands: random.Random | None = None,
     ) -> None:
         self._table = table
         self._chance = chance
@@ -158,6 +162,8 @@ class Shop:
             self._versions, self._changes, self._late = chance.choice([2, 3, 10**9]), 0.4, 0.15
         self._keys = 0
         self._people = people
+        self._hands = hands
+        self._handed_over: list[int] = []
 
     def work(self, now: float, *, writes: int) -> None:
         """Write rows in transactions that began now, all with the same cursor, as a bulk update does."""
@@ -172,6 +178,27 @@ class Shop:
             late = chance.random() < self._late
             commits_at = now + (chance.uniform(0, self._latest_commit) if late else 0.0)
             self._table.write(self._row(key, int(now)), commits_at=commits_at)
+
+    def hand_over(self, now: float, *, settle: int) -> None:
+        """Write rows, and each once more for another person, in a transaction that commits in a moment.
+
+        Both cursors lie so far back that a run which begins now reads both, if it reads the first in time. Contents
+        return: the second may be what the row was before.
+        """
+        chance = self._hands
+        if chance is None:
+            return
+        for _ in range(chance.randrange(1, 20)):
+            if self._handed_over and chance.random() < 0.5:
+                key = chance.choice(self._handed_over)
+            else:
+                self._keys += 1
+                key = self._keys
+                self._handed_over.append(key)
+            for age, person, commits_at in ((4, "giver", now), (1, "taker", now + chance.uniform(0, 1))):
+                email = f"{person}{key % 20}@example.com"
+                row = (key, int(now) - settle - age, chance.randrange(2), email, "", "", 0)
+                self._table.write(row, commits_at=commits_at)
 
     def add_poisonous(self, now: float, *, most: int) -> None:
         """Write neighbours that each make the API fail, up to `most`: more than a request may hold."""

@@ -69,6 +69,8 @@ class Watcher:
                 again = not process.tries_again and refused == event.body and event.stamp > read_before
                 require(not again, "what became a dead letter is not sent again while its row is the same", event.key)
             self._unsure[key] = max(event.stamp, self._unsure.get(key, event.stamp))
+            before = process.under_way.setdefault(key, event.seq)
+            require(before == event.seq, "a version of a row leaves once the one before it has its end", event.key)
 
     def refresh_begins(self, now: float) -> None:
         """A full refresh sends everything again, what the ledger has and what became a dead letter too."""
@@ -106,6 +108,8 @@ class Watcher:
 
     def settled(self, process: Process, settlement: Settlement) -> None:
         """What is about to be recorded has to be true."""
+        for event in (*settlement.accepted, *(one.event for one in settlement.rejected)):
+            process.under_way.pop(event.key[0], None)
         for event in settlement.accepted:
             require((event.key[0], event.body) in self._api.accepted, "only what was accepted is recorded", event.key)
             process.unrecorded.discard(event.seq)

@@ -64,6 +64,7 @@ class World:
             latest_commit=SETTLE + (LOOKBACK if self.ledger else 0) - 1,
             moving=self.moving,
             people=people,
+            hands=random.Random(f"hands {seed}") if self.ledger and seed % 10 in {6, 7, 8} else None,
             poisons=[REFUSED, SERVER_ERROR, FORBIDDEN] if self._tells and chance.random() < 0.6 else [REFUSED],
         )
         self.api = Api(chance, max_bytes=chance.choice([400, 1000, 10**6]))
@@ -213,6 +214,8 @@ class World:
         again = 0
         self.nights += 1
         while True:
+            if self._trading:
+                self.shop.hand_over(self.now, settle=SETTLE)
             self.table.commit_until(self.now)
             run = self._run(full_refresh=full_refresh)
             if self._trading and self.chance.random() < 0.2:
