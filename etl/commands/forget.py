@@ -321,7 +321,7 @@ def _normal(option: str, normal: Callable[[str], str | None], text: str) -> str:
 
 def _export(file: Path, call: ForgetCall) -> int:
     with _found_state(call) as store:
-        # One that names nobody would replace the file of the right state.
+        # An export without a hash would replace the file of the right state.
         people = store.suppressed
         found = people.listed()
         refuse_to_lose(file, found, key=people.key_fingerprint, place=store.named, state=call.state)
