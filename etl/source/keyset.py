@@ -59,8 +59,8 @@ class Keyset:
         if len(plan.cursor_parts) > 1:
             self._row = [one.label(plan.cursor_field) if one is self._cursor else one for one in self._row]
         self._patterns = None if shape is None else (digits_as_zeros(self._cursor, dialect=dialect), shape)
-        # Made once, as `_compared` below.
         self._dialect = dialect
+        # Made once, as `_compared` below.
         self._alike = None if self._patterns is None else self._shaped()
         self._where = plan.where
         self._row_values = dialect in ROW_VALUE_DIALECTS

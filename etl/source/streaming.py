@@ -42,7 +42,7 @@ def fetched(  # noqa: C901, PLR0912  # one branch a way of drivers
     name, stream = connection.dialect.name, None
     options: dict[str, Any] = {}
     if connection.dialect.driver == "psycopg":
-        # Who asks for rows one by one expects them to be wide.
+        # Rows are asked for one by one where they may be wide.
         options["etl_stream"] = stream = _Stream(piece_rows * PIECES_AT_ONCE if piece_rows > 1 else 1)
     elif name in _SERVERS and connection.dialect.supports_server_side_cursors:
         options["stream_results"] = True
