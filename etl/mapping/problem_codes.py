@@ -196,7 +196,7 @@ _ANSWERS = {
         "the cursor is a text that is no time, so no run reads the row", "correct the value in the database"
     ),
     "future_cursor": ProblemCode(
-        "the cursor lies ahead of the database's clock, so the row is held until its time has come",
+        "the cursor lies more than a minute ahead of the database's clock, so the row is held until its time has come",
         "correct the time, or the clock of the program that wrote it",
     ),
     "gone": ProblemCode("the row of a dead letter no longer exists, so it was closed", "nothing"),

@@ -27,12 +27,15 @@ log = logging.getLogger(__name__)
 
 # A transaction's start is taken a moment before others can see it.
 PUBLISHING_MARGIN = timedelta(seconds=2)
+# Rows are written between the look at the clock and the count, and clocks differ a little: such a row waits for no
+# longer than others do.
+_NEARLY_NOW = timedelta(minutes=1)
 _INFINITY = Decimal("Infinity")
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one scan tells of all rows: how many lie above a moment and above now, have no cursor, a NULL in their key.
+    """What one scan tells of all rows: how many lie above a moment, are ahead of the clock, lack a cursor or a key.
 
     `highest` is the highest cursor, None when there is none or it cannot be decoded.
     """
@@ -147,14 +150,14 @@ def _by_clock(  # noqa: PLR0913  # what a bound depends on
     if not domain.lookback(plan) and settle < domain.granularity and domain.granularity > timedelta(milliseconds=1):
         # The second (day) in progress may get more rows below the last key, and nothing would look there again.
         instant -= domain.granularity
-    until = domain.at(instant)
+    until, ahead = domain.at(instant), domain.at(now + _NEARLY_NOW)
     if surveyed is not None:
-        found = survey(database, keyset, plan, moments=(until, domain.at(now)))
+        found = survey(database, keyset, plan, moments=(until, ahead))
         surveyed(found)
         return Bound(until, held=found.held, beyond_now=found.beyond_now, oldest_open_seconds=open_seconds)
     held = _above(database, keyset, until, plan)
     # What could not be counted once is not asked for again.
-    beyond = _above(database, keyset, domain.at(now), plan) if held else held
+    beyond = _above(database, keyset, ahead, plan) if held else held
     return Bound(until, held=held, beyond_now=beyond, oldest_open_seconds=open_seconds)
 
 

@@ -54,6 +54,17 @@ COLUMNS = [
 ]
 
 
+def test_a_row_that_was_written_while_the_run_began_is_not_ahead_of_the_clock(database_url: str) -> None:
+    """A busy table had some in each night, and nothing is wrong with its clock."""
+    run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP(6) NULL)")
+    for key, ahead in ((1, timedelta(seconds=20)), (2, timedelta(minutes=5))):
+        moment = f"{datetime.now(UTC) + ahead:%Y-%m-%d %H:%M:%S.%f}"
+        run_sql(database_url, f"INSERT INTO t VALUES ({key}, '{moment}')")
+    with opened(database_url, SystemClock(), cursor_field="at", timezone="UTC") as source:
+        bound = source.upper_bound()
+        assert (bound.held, bound.beyond_now) == (2, 1)
+
+
 @pytest.mark.parametrize(("server", "column", "kind"), COLUMNS)
 def test_rows_younger_than_settle_are_held_by_the_databases_clock(
     server: str, column: str, kind: str, request: pytest.FixtureRequest
