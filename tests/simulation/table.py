@@ -205,12 +205,17 @@ class Shop:
         poison = self._chance.choice([SERVER_ERROR, FORBIDDEN])
         self.add(now, count=self._chance.randrange(2, most), poison=poison)
 
-    def add(self, now: float, *, count: int, poison: str = "") -> None:
-        """Write `count` new rows, neighbours; poison: what each makes the API do, "" = take it."""
-        for _ in range(count):
+    def add(self, now: float, *, count: int, poison: str = "", newcomers: bool = False) -> None:
+        """Write `count` new rows, neighbours; poison: what each makes the API do, "" = take it.
+
+        newcomers: the first row is of a person who has no other, so it waits behind no other row.
+        """
+        for number in range(count):
             self._version += 1
             self._keys += 1
             key, cursor, version, email, userid, _, padding = self._row(self._keys, int(now))
+            if newcomers and number == 0:
+                email, userid = f"new{key}@example.com", ""
             self._table.write((key, cursor, version, email, userid, poison, padding), commits_at=now)
 
     def _row(self, key: int, cursor: int) -> Row:
