@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 
 from hypothesis import given
@@ -81,12 +82,17 @@ def test_a_page_is_hashed_as_its_keys_are() -> None:
 def test_pages_of_neighbours_leave_nothing_behind() -> None:
     """E4: what stayed would lie scattered between the values of pages, and make every later page dearer."""
     hasher = KeyHasher(b"k" * 32)
-    for form in (int, "ORD-{:06}".format):
+
+    def left_behind(form: Callable[[int], int | str]) -> int:
         hasher.ledger_keys([(form(1),)])
         before = sys.getallocatedblocks()
         for page in range(100):
             hasher.ledger_keys([(form(number),) for number in range(page * 5000, page * 5000 + 5000, 10)])
-        assert sys.getallocatedblocks() - before < 100
+        return sys.getallocatedblocks() - before
+
+    for form in (int, "ORD-{:06}".format):
+        # The least of three: other threads of the process leave something behind now and then.
+        assert min(left_behind(form) for _ in range(3)) < 100
 
 
 def test_neighbours_stand_together_and_others_do_not() -> None:
