@@ -208,7 +208,8 @@ class Shop:
     def add(self, now: float, *, count: int, poison: str = "", newcomers: bool = False) -> None:
         """Write `count` new rows, neighbours; poison: what each makes the API do, "" = take it.
 
-        newcomers: the first row is of a person who has no other, so it waits behind no other row.
+        newcomers: the first row is of a person who has no other, so it waits behind no other row: where a guilty one
+        stands before each person's others, nothing else could show that the API is well.
         """
         for number in range(count):
             self._version += 1

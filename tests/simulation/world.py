@@ -132,7 +132,6 @@ class World:
             stuck = self._tells and (self.watcher.not_arrived() or last.error)
             if stuck:
                 require(nights < MOST_STUCK_NIGHTS, "a row that makes the API fail comes to its end", stuck)
-                # Where a guilty row stands before each person's others, nothing else could show that the API is well.
                 self.shop.add(self.now, count=chance.randrange(1, 9), newcomers=True)
                 reached = None
             self._day(60.0, writing=False)
