@@ -269,7 +269,7 @@ def _holds_nothing(value: object) -> bool:
     match value:
         case dict():
             return all(map(_holds_nothing, value.values()))
-        case [int(only)] if only is not False:
+        case [int() as only] if only is not False:
             # The index of the first event; several zeros are codes, one an event.
             return False
         case list():
