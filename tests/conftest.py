@@ -17,7 +17,7 @@ import trustme
 from hypothesis import HealthCheck, settings
 
 from tests.servers.dask import Cluster, dask_cluster
-from tests.servers.databases import Server, committing, shared_server, stop_servers
+from tests.servers.databases import SESSION, Server, committing, session_folder, shared_server, stop_servers
 from tests.servers.ports import give_none_twice
 
 # One for all: how long an example takes says more of the machine than of the code. In CI each run tries the same ones;
@@ -27,7 +27,6 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
-SESSION = "SQUEEZELY_ETL_TEST_SESSION"
 SHARED_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 8 << 30
 _numbers = itertools.count(1)
@@ -46,9 +45,9 @@ def begin_session(name: str) -> None:
     if "TMPDIR" not in os.environ and _has_room(SHARED_MEMORY):
         # Thousands of tests wait for the disk at each commit; that a file is synced is no test's to prove.
         os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
-    _folder().mkdir(mode=0o755)
+    session_folder().mkdir(mode=0o755)
     # PyMySQL reads all authorities anew for each connection: one takes a hundredth of the system's time.
-    authority = _folder() / "authority.pem"
+    authority = session_folder() / "authority.pem"
     trustme.CA().cert_pem.write_to_path(str(authority))
     os.environ["SSL_CERT_FILE"] = str(authority)
 
@@ -56,7 +55,7 @@ def begin_session(name: str) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers when the whole session is over, whatever became of its workers."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        stop_servers(_folder())
+        stop_servers(session_folder())
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +64,7 @@ def servers_folder() -> Path:
 
     Not one of pytest's: those are closed to other users, and later sessions tidy them away under a running server.
     """
-    return _folder()
+    return session_folder()
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +129,6 @@ def _has_room(folder: Path) -> bool:
 def _worker() -> str:
     # A server of its own: a transaction that one test leaves open for long holds back what another's run may read.
     return os.environ.get("PYTEST_XDIST_WORKER", "alone")
-
-
-def _folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"squeezely-etl-tests-{os.environ[SESSION]}"
 
 
 def _fresh_database(server: Server, create: str, drop: str) -> Iterator[str]:

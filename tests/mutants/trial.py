@@ -56,17 +56,17 @@ def trials(tree: Path) -> Iterator[Callable[[Change, Sequence[str]], Trial]]:
     for name in _HEAVY:
         importlib.import_module(name)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the file is put back
-    from tests.conftest import _folder, _worker, begin_session  # noqa: PLC0415 - the copy's
-    from tests.servers.databases import shared_server, stop_servers  # noqa: PLC0415
+    from tests.conftest import _worker, begin_session  # noqa: PLC0415 - the copy's
+    from tests.servers.databases import session_folder, shared_server, stop_servers  # noqa: PLC0415
 
     begin_session(f"mutants{os.getpid()}")
     try:
         with ExitStack() as servers:
             for kind in ("postgresql", "mariadb"):
-                servers.enter_context(shared_server(kind, _folder() / _worker()))
+                servers.enter_context(shared_server(kind, session_folder() / _worker()))
             yield lambda change, tests: _try(tree, change, tests)
     finally:
-        stop_servers(_folder())
+        stop_servers(session_folder())
 
 
 def _try(tree: Path, change: Change, tests: Sequence[str]) -> Trial:

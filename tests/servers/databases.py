@@ -16,8 +16,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,8 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+# The session of tests that this process belongs to; its workers and children inherit it.
+SESSION = "SQUEEZELY_ETL_TEST_SESSION"
 START_SECONDS = 60
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 
@@ -36,6 +39,11 @@ class Server:
 
     url: str
     pid: int
+
+
+def session_folder() -> Path:
+    """The folder that all workers of a session of tests share."""
+    return Path(tempfile.gettempdir()) / f"squeezely-etl-tests-{os.environ[SESSION]}"
 
 
 def committing(url: str) -> sa.Engine:
@@ -249,8 +257,27 @@ def _make_postgresql(folder: Path) -> _Place:
     _own_folder(folder, user)
     programs = _reachable(programs, folder, user)
     options = ["-U", "admin", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale", "C.UTF-8"]
-    _program([programs / "initdb", "-D", folder / "data", *options], folder, user)
+    _write_data(lambda data: _program([programs / "initdb", "-D", data, *options], folder, user), "postgresql", folder)
     return _Place(folder, programs, user)
+
+
+def _write_data(write: Callable[[Path], None], kind: str, folder: Path) -> None:
+    """Have `write` make the first data of a server, once a session; every other server begins with a copy of them."""
+    if SESSION not in os.environ:
+        write(folder / "data")
+        return
+    written = session_folder() / f"{kind}-data"
+    with _locked(session_folder() / f"{kind}-data.lock"):
+        if not written.exists():
+            write(folder / "data")
+            _copy(folder / "data", written)
+            return
+    _copy(written, folder / "data")
+
+
+def _copy(source: Path, target: Path) -> None:
+    # Owners and modes are kept: the servers ask for both.
+    subprocess.run(["cp", "-a", source, target], check=True)
 
 
 @contextlib.contextmanager
@@ -338,9 +365,14 @@ def _make_mariadb(folder: Path) -> _Place:
         raise Unavailable("Debian's mariadb-server is not installed")
     user = unprivileged()
     _own_folder(folder, user)
-    options = [f"--datadir={folder / 'data'}", "--auth-root-authentication-method=normal", "--skip-test-db"]
-    options += ["--debug-no-sync"]
-    _program([install, "--no-defaults", *options], folder, user)
+    options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    # In /tmp, two that are at work at once take each other's temporary tables.
+    options += ["--debug-no-sync", f"--tmpdir={folder}"]
+
+    def install_into(data: Path) -> None:
+        _program([install, "--no-defaults", f"--datadir={data}", *options], folder, user)
+
+    _write_data(install_into, "mariadb", folder)
     return _Place(folder, Path(server), user)
 
 
