@@ -27,7 +27,7 @@ from tests.delivery.memory_budget import MemoryBudget
 from tests.servers.scripted_faults import FAULTS, Fault
 from tests.servers.scripted_server import Behaviour, Exchange, ScriptedServer, early, like_squeezely
 
-SEEDS = range(8)
+SEEDS = range(3)
 FAULTS_A_SEED = 800
 EVENTS = 2300
 IDENTITIES = 150

@@ -28,13 +28,13 @@ KILLS_A_LIFE = 12
 MOST_LIVES = 60
 # The command, the named points, and how many kills by chance.
 SWEEPS: dict[str, tuple[tuple[Mapping[str, points.Stages], ...], int]] = {
-    "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 48),
-    "run without a ledger": ((points.ANY, points.BROKEN, points.PAGES), 24),
+    "run": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES), 16),
+    "run without a ledger": ((points.ANY, points.BROKEN, points.PAGES), 8),
     "run with workers": ((points.WORKERS,), 0),
     "run with workers, without an index": ((points.PLACES,), 0),
-    "run without an index": ((points.ANY, points.LEDGER, points.BROKEN, points.SPOOL), 24),
-    "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 12),
-    "retry": ((points.ANY, points.RETRY), 12),
+    "run without an index": ((points.ANY, points.LEDGER, points.BROKEN, points.SPOOL), 8),
+    "backfill": ((points.ANY, points.LEDGER, points.BROKEN, points.PAGES, points.BACKFILL), 8),
+    "retry": ((points.ANY, points.RETRY), 8),
 }
 LEAST_KILLS = 300
 

@@ -31,7 +31,7 @@ TOKENS = (
     "\t", "---", "...", "%YAML 1.1", "? a", "|", ">-", "- - -", "strip", "truncate(",
     "{column}", "\u202e", "\x85", "é", "😀", "{" * 60,
 )  # fmt: skip
-DOCUMENTS_EACH = 1500
+DOCUMENTS_EACH = 500
 
 
 def load(content: bytes) -> None:

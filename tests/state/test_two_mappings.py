@@ -30,8 +30,11 @@ TWIN = 99
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-@pytest.mark.parametrize("names", [("customers", "orders"), ("orders", "customers")], ids=["first", "second"])
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [(("customers", "orders"), (0, 1)), (("orders", "customers"), (1, 0))],
+    ids=["first and before", "second and after"],
+)
 def test_a_mapping_lives_beside_another_as_if_it_were_alone(
     location: str, tmp_path: Path, names: tuple[str, str], order: tuple[int, int]
 ) -> None:
