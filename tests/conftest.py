@@ -17,8 +17,9 @@ import trustme
 from hypothesis import HealthCheck, settings
 
 from tests.servers.dask import Cluster, dask_cluster
-from tests.servers.databases import SESSION, Server, committing, session_folder, shared_server, stop_servers
+from tests.servers.databases import Server, committing, shared_server, stop_servers
 from tests.servers.ports import give_none_twice
+from tests.servers.session import SESSION, session_folder
 
 # One for all: how long an example takes says more of the machine than of the code. In CI each run tries the same ones;
 # elsewhere each tries others.

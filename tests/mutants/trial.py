@@ -57,7 +57,8 @@ def trials(tree: Path) -> Iterator[Callable[[Change, Sequence[str]], Trial]]:
         importlib.import_module(name)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the file is put back
     from tests.conftest import _worker, begin_session  # noqa: PLC0415 - the copy's
-    from tests.servers.databases import session_folder, shared_server, stop_servers  # noqa: PLC0415
+    from tests.servers.databases import shared_server, stop_servers  # noqa: PLC0415
+    from tests.servers.session import session_folder  # noqa: PLC0415
 
     begin_session(f"mutants{os.getpid()}")
     try:

@@ -128,7 +128,7 @@ def chunked(*chunks: bytes) -> bytes:
 
 
 def encoded(encoding: str, body: bytes, *, accept: bool = True) -> Behaviour:
-    """An answer with a content encoding that nobody asked for."""
+    """An answer with a content encoding that was not asked for."""
     return answering(200, body, headers={"Content-Encoding": encoding}, accept=ALL if accept else None)
 
 

@@ -1,13 +1,13 @@
 """Real database servers for the tests: started on free loopback ports in a temporary folder, stopped by their pid.
 
-One server of each sort serves all workers of a test session. A worker that needs it counts itself in; whoever leaves
-last stops it. Nothing outside the session's temporary folder is touched, and no service has to run beforehand.
+One server of each sort serves all workers of a test session. A worker that needs it counts itself in; the one
+that leaves last stops it. Nothing outside the temporary folder of the session is touched, and no service has to run
+beforehand.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pwd
@@ -16,9 +16,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,8 +26,8 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-# The session of tests that this process belongs to; its workers and children inherit it.
-SESSION = "SQUEEZELY_ETL_TEST_SESSION"
+from tests.servers.session import locked, write_data
+
 START_SECONDS = 60
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 
@@ -39,11 +38,6 @@ class Server:
 
     url: str
     pid: int
-
-
-def session_folder() -> Path:
-    """The folder that all workers of a session of tests share."""
-    return Path(tempfile.gettempdir()) / f"squeezely-etl-tests-{os.environ[SESSION]}"
 
 
 def committing(url: str) -> sa.Engine:
@@ -73,7 +67,7 @@ def shared_server(kind: str, folder: Path) -> contextlib.AbstractContextManager[
 def _shared(kind: str, folder: Path) -> Iterator[Server]:
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / f"{kind}.json"
-    with _locked(folder / f"{kind}.lock"):
+    with locked(folder / f"{kind}.lock"):
         known = json.loads(record.read_text()) if record.exists() else {"users": 0}
         if "failure" not in known and "pid" not in known:
             try:
@@ -88,7 +82,7 @@ def _shared(kind: str, folder: Path) -> Iterator[Server]:
             unavailable(kind, known["failure"])
         yield Server(known["url"], known["pid"])
     finally:
-        with _locked(folder / f"{kind}.lock"):
+        with locked(folder / f"{kind}.lock"):
             known = json.loads(record.read_text())
             known["users"] -= 1
             if known["users"] == 0 and "pid" in known:
@@ -156,13 +150,6 @@ def unavailable(kind: str, why: str) -> None:
     pytest.skip(f"no {kind} server: {why}")
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _stop(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGQUIT if _is_postgres(pid) else signal.SIGKILL)
@@ -182,7 +169,7 @@ def _is_postgres(pid: int) -> bool:
 
 
 def unprivileged() -> dict[str, int | str]:
-    """Arguments of subprocess that run a server as somebody else when we are root, which servers refuse to be."""
+    """Arguments of subprocess that run a server as another user when we are root, which servers refuse to be."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "mysql", "nobody"):
@@ -257,27 +244,8 @@ def _make_postgresql(folder: Path) -> _Place:
     _own_folder(folder, user)
     programs = _reachable(programs, folder, user)
     options = ["-U", "admin", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale", "C.UTF-8"]
-    _write_data(lambda data: _program([programs / "initdb", "-D", data, *options], folder, user), "postgresql", folder)
+    write_data(lambda data: _program([programs / "initdb", "-D", data, *options], folder, user), "postgresql", folder)
     return _Place(folder, programs, user)
-
-
-def _write_data(write: Callable[[Path], None], kind: str, folder: Path) -> None:
-    """Have `write` make the first data of a server, once a session; every other server begins with a copy of them."""
-    if SESSION not in os.environ:
-        write(folder / "data")
-        return
-    written = session_folder() / f"{kind}-data"
-    with _locked(session_folder() / f"{kind}-data.lock"):
-        if not written.exists():
-            write(folder / "data")
-            _copy(folder / "data", written)
-            return
-    _copy(written, folder / "data")
-
-
-def _copy(source: Path, target: Path) -> None:
-    # Owners and modes are kept: the servers ask for both.
-    subprocess.run(["cp", "-a", source, target], check=True)
 
 
 @contextlib.contextmanager
@@ -372,7 +340,7 @@ def _make_mariadb(folder: Path) -> _Place:
     def install_into(data: Path) -> None:
         _program([install, "--no-defaults", f"--datadir={data}", *options], folder, user)
 
-    _write_data(install_into, "mariadb", folder)
+    write_data(install_into, "mariadb", folder)
     return _Place(folder, Path(server), user)
 
 

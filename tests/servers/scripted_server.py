@@ -30,7 +30,7 @@ API_KEY = "scripted-key"
 
 @dataclass
 class Recorded:
-    """One request. `at` is monotonic seconds when its head had arrived; `body` is None when nobody read it whole."""
+    """One request. `at` is monotonic seconds when its head had arrived; `body` is None when it was not read whole."""
 
     number: int
     connection: int
@@ -312,7 +312,7 @@ class Wire:
 
 @contextlib.contextmanager
 def refusing_url() -> Iterator[str]:
-    """An address where nobody listens, and nobody else can for the while."""
+    """An address where nothing listens, and nothing else can for the while."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
