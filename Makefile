@@ -27,7 +27,7 @@ lint: .venv/.dev ## style and likely mistakes
 types: .venv/.dev ## static types
 	$(BIN)/mypy
 
-layers: .venv/.dev ## who may import whom
+layers: .venv/.dev ## which package may import which
 	$(BIN)/lint-imports
 
 docs: .venv/.dev ## the generated blocks of the pages are current

@@ -163,7 +163,7 @@ class JobState(Ledger, Doubts, OpenLetters, Protocol):
 
     @property
     def letters(self) -> Letters:
-        """The dead letters, of whom some may be known."""
+        """The dead letters, some of which may be known."""
 
     @property
     def erasing(self) -> Erasing:

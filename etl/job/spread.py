@@ -150,7 +150,7 @@ class AskedOfWorkers(Generic[Told]):
         self._workers.under_way = len(self._ahead)
 
     def first(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[Told, int, RangeEncoded | None]:
-        """What was asked first, its stamp and its `result`; None when it is lost with its worker, whom others replace.
+        """What was asked first, its stamp and its `result`; None when it is lost with its worker, which others replace.
 
         It stays under way until `done`.
         """

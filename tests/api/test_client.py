@@ -116,7 +116,7 @@ def test_a_name_that_does_not_exist(open_client: Any) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(open_client: Any, status: int) -> None:
-    """F6: whoever follows it carries the key to the other host. Only that host's name is kept."""
+    """F6: to follow it would carry the key to the other host. Only that host's name is kept."""
     with ScriptedServer() as other:
         target = f"{other.url}/v1/track?key={API_KEY}"
         with ScriptedServer([answering(status, headers={"Location": target})]) as server:

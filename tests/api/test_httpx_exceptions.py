@@ -17,7 +17,7 @@ EXCEPTIONS = [
 
 @pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: kind.__name__)
 def test_every_exception_of_httpx_has_a_failure(kind: type[Exception]) -> None:
-    """E12: an exception nobody named would end a sender's thread."""
+    """E12: an exception that is in no list would end a sender's thread."""
     assert any(base in FAILURES for base in kind.__mro__)
     assert isinstance(failure_of(kind.__new__(kind)), Failure)
 

@@ -91,7 +91,7 @@ def summary(output: str) -> dict[str, Any]:
 
 @contextmanager
 def fresh_state(folder: Path) -> Iterator[Path]:
-    """A place for a state file that nobody used before."""
+    """A place for a state file that was not used before."""
     shutil.rmtree(folder / "state", ignore_errors=True)
     yield folder / "state" / "state.sqlite"
     shutil.rmtree(folder / "state", ignore_errors=True)

@@ -117,7 +117,7 @@ def test_status_of_a_mapping_needs_no_frames_and_no_http(state: Path, tmp_path: 
 
 
 def test_a_run_whose_reader_is_a_program_loads_nothing_for_terminals(tmp_path: Path) -> None:
-    """Httpx would, for a command line of its own that nobody calls here."""
+    """Httpx would, for a command line of its own that is not called here."""
     mapping = write_mapping(tmp_path, resend="changed", batch_size=100, concurrency=1)
     shop = fill_sqlite(tmp_path / "shop.sqlite", 0)
     text = mapping.read_text().replace("${BENCH_DATABASE_URL}", shop)

@@ -1,4 +1,4 @@
-"""`preview --key K --as-test`: a real row as an example that passes and shows nobody."""
+"""`preview --key K --as-test`: a real row as an example that passes and shows no value of a person."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from etl.screen.messages import BUG
 
 @pytest.fixture
 def command_with_a_bug() -> Iterator[str]:
-    """A command that nobody tested."""
+    """A command with a bug."""
 
     @click.command("explode")
     def explode() -> None:
@@ -42,7 +42,7 @@ def test_a_bug_shows_its_traceback_and_ends_with_1(command_with_a_bug: str, caps
 
 
 def test_an_interruption_while_the_program_still_starts_is_no_bug(tmp_path: Path) -> None:
-    """Who types a wrong line stops it in its first moment, when modules are being imported."""
+    """A person who typed a wrong line stops it in its first moment, when modules are being imported."""
     slow = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0.2)\n"
     (tmp_path / "click.py").write_text(slow)
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a shell offers while somebody types: by real shells, and quickly."""
+"""What a shell offers while a person types: by real shells, and quickly."""
 
 from __future__ import annotations
 

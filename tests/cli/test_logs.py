@@ -1,4 +1,4 @@
-"""What a log collector gets: one JSON object a line, with the same five keys first, whoever speaks."""
+"""What a log collector gets: one JSON object a line, with the same five keys first, whichever module writes it."""
 
 from __future__ import annotations
 

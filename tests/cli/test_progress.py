@@ -1,4 +1,4 @@
-"""How a long command tells how far it is: on a real terminal (a pty), in cron, in JSON, and to nobody."""
+"""How a long command tells how far it is: on a real terminal (a pty), in cron, in JSON, and with no stream at all."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_quiet_and_json_have_no_bar(slow: Any) -> None:
 
 
 def test_a_first_run_on_a_terminal_is_asked_for_with_what_is_at_stake(slow: Any) -> None:
-    """E14: nobody answers here, and the end of the terminal's input is a no."""
+    """E14: without an answer: the end of the terminal's input is a no."""
     office = slow
     leader, follower = pty.openpty()
     process = subprocess.Popen(

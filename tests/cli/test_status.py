@@ -1,4 +1,4 @@
-"""The morning's question: where each mapping stands, how far it is behind, and whether somebody has to look."""
+"""The morning's question: where each mapping stands, how far it is behind, and whether a person has to look."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_each_ending_of_a_night_worries_or_not(state: MappingState, clock: Stepp
     assert worried(state) == ["last_run_died"]
     ended(state, "done", 0)
     ended(state, "failed", 4, "backfill")
-    assert worried(state) == [], "whoever called the backfill was told"
+    assert worried(state) == [], "the person who called the backfill was told"
     clock.move(hours=27)
     assert worried(state) == ["too_old"]
     ended(state, "done", 0)

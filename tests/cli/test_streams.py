@@ -1,4 +1,4 @@
-"""Whatever becomes of stdout and stderr, rows are delivered and no stray word lands in somebody's file."""
+"""Whatever becomes of stdout and stderr, rows are delivered and no stray word lands in another file."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def test_an_api_that_fails_by_chance_buries_nothing(share: float) -> None:
 
 @pytest.mark.parametrize(("others_failed", "given_up"), [(0, True), (10, False)])
 def test_failures_of_late_weigh_more_than_a_long_good_time_before(*, others_failed: int, given_up: bool) -> None:
-    """An API that has begun to fail at random makes nobody guilty, however well it was an hour ago."""
+    """Where an API has begun to fail at random no row is guilty, however well it was an hour ago."""
     blame, open_elsewhere = Blame(more_span=0), Elsewhere(asked=False, open=True, flying=False)
     guilty, other = (Slot(Batch((event(seq),), set(), seq)) for seq in (0, 1))
     blame.leaves(other, number=1)

@@ -156,7 +156,7 @@ def test_what_429_asks_to_repeat_is_not_counted_as_a_retry_that_wears_the_api_ou
     ids=["failures alone", "failures in a row", "429"],
 )
 def test_the_rate_is_halved_after_429_and_after_failures_in_a_row(answers: Sequence[Verdict], lowest: float) -> None:
-    """C8, C9: one failed request is nobody's fault; a success in between begins anew."""
+    """C8, C9: one failed request says nothing of its rows; a success in between begins anew."""
     budget, left, factors = fast_budget(), list(answers), []
 
     def api(_request: Request) -> Verdict:

@@ -1,4 +1,4 @@
-"""The rate: never above it, hardly below it, whoever shares it."""
+"""The rate: never above it, hardly below it, however many processes share it."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_a_missing_environment_file_is_said_and_nothing_runs(office: Office) -> 
 
 
 def test_the_crontabs_line_works_before_any_run(office: Office) -> None:
-    """Its log lies beside a state that is not there yet, in a folder that nobody has made."""
+    """Its log lies beside a state that is not there yet, in a folder that does not exist."""
     (office.folder / "secrets.env").write_text("SHOP_DATABASE_URL=x\n")
     printed = office.deploy("cron", "mappings")
     _, command = crontab_line(printed.out)

@@ -43,11 +43,11 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 class Reader:
-    """Somebody who does what the page says, block by block."""
+    """A person who does what the page says, block by block."""
 
     def __init__(self, folder: Path, database_url: str, sandboxes: contextlib.ExitStack) -> None:
         self.folder = folder
-        # The page has it made in the home of whoever reads it.
+        # The page has it made in its reader's home.
         self.project = folder / OWN_FOLDER
         self.database_url = database_url
         self.sandboxes = sandboxes
@@ -80,7 +80,7 @@ class Reader:
                 (step,) = steps_in(text.encode(), name="steps.py", file="steps.py").values()
                 assert step(pd.Series(["SKU-7", None], dtype=object)).tolist()[:1] == ["7"]
             case _:
-                pytest.fail(f"nobody tests a block of {language}")
+                pytest.fail(f"no test runs a block of {language}")
 
     def command(self, line: str) -> None:
         (program, *arguments) = shlex.split(line, comments=True)

@@ -205,7 +205,7 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def test_every_file_that_the_map_of_the_house_names_exists() -> None:
-    """So that whoever changes the code finds the place."""
+    """So that a person who changes the code finds the place."""
     page = PAGES["etl/README.md"].partition("# For who changes the code")[2]
     named = set(re.findall(r"`((?:\w+/)+\w+\.(?:py|md|yaml))`", page))
     assert len(named) > 20

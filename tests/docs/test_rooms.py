@@ -1,4 +1,4 @@
-"""Rooms that somebody new knows at once: no file of code is longer than can be kept in mind."""
+"""Rooms that a new colleague knows at once: no file of code is longer than can be kept in mind."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_an_address_of_another_table_is_joined_by_a_like_named_column(
 
 
 def test_an_employees_address_is_not_the_buyers(database_url: str) -> None:
-    """Whoever handled an order did not place it."""
+    """The person who handled an order did not place it."""
     customers(database_url, "employees")
     made(
         database_url,
@@ -277,7 +277,7 @@ def test_nobody_is_opted_in_by_the_name_of_the_event_alone(  # noqa: PLR0917 - a
 def test_the_flag_of_a_newsletters_list_says_who_is_on_it(
     database_url: str, table: str, beside: dict[str, str], column: str | None
 ) -> None:
-    """The time of signing up stays when somebody leaves; and a subscription to a box is no consent."""
+    """The time of signing up stays when a person leaves; and a subscription to a box is no consent."""
     made(
         database_url,
         table,

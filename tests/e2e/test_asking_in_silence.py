@@ -1,4 +1,4 @@
-"""Silence that the API asks for holds for whoever asks it something, `validate --connect` too (C6)."""
+"""Silence that the API asks for holds for every command that asks it something, `validate --connect` too (C6)."""
 
 from __future__ import annotations
 

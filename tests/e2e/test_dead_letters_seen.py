@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 @pytest.fixture
 def desk(desk: Any) -> Any:
-    """A desk with two rows that nobody can be sent for."""
+    """A desk with two rows that make no event."""
     desk.fill(60)
     spoil(desk, 7, 8)
     assert desk.run("--start-from", "beginning").code == 3

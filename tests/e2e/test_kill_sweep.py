@@ -46,7 +46,7 @@ def test_the_sweeps_are_large_enough() -> None:
 
 
 def test_every_named_point_is_there() -> None:
-    """Whoever renames a function finds it here at once."""
+    """A function that was renamed is found missing here at once."""
     stages = [stage for table in points.TABLES for each in table.values() for stage in each]
     assert all(code_of(place) for stage in stages for when, place in stage.items() if when in ("call", "return"))
 

@@ -1,8 +1,8 @@
 """Late commits with the mapping's defaults: rows whose time is older than rows that were read before they appeared.
 
 Eight writers and more take a row's time when their transaction begins and commit it up to 200 ms later. The real
-command, run over and over with `settle` and `lookback` as nobody sets them, sends every row once; the naive query, run
-beside it on the same tables, does not.
+command, run over and over with `settle` and `lookback` as they are by default, sends every row once; the naive query,
+run beside it on the same tables, does not.
 """
 
 from __future__ import annotations

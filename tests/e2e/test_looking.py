@@ -184,7 +184,7 @@ def test_preview_prints_a_line_a_row_in_the_documented_form(desk: Any) -> None:
 
 
 def test_preview_shows_every_key_that_was_asked_for(desk: Any) -> None:
-    """--limit is for the rows that nobody named."""
+    """--limit is for the rows that were not named."""
     desk.fill(12)
     keys = [word for number in range(1, 13) for word in ("--key", str(number))]
     ended = desk.call("preview", str(desk.mapping), "-o", "json", *keys)

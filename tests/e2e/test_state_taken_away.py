@@ -1,4 +1,4 @@
-"""Somebody tidies up while a run is at work: no end that says that all is recorded."""
+"""The state is moved or removed while a run is at work: no end that says that all is recorded."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def checked(desk: Any, *options: str) -> tuple[int, list[str]]:
 
 
 def test_check_tells_the_right_thing_after_each_night(desk: Any) -> None:
-    """A good night, a night with the API down, one with bad rows, and one that nobody ran."""
+    """A good night, a night with the API down, one with bad rows, and one without a run."""
     assert checked(desk) == (3, ["never_done"])
     desk.fill(200)
     desk.run("--start-from", "beginning")

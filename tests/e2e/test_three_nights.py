@@ -86,7 +86,7 @@ def codes(runs: list[dict[str, Any]]) -> list[tuple[str, int | None]]:
 
 def test_three_nights_with_trouble(desk: Any, cron: Cron) -> None:
     """E7, E11, E13, C28, D14."""
-    # Nobody has decided where to begin: the first night says so and sends nothing.
+    # Where to begin is not decided yet: the first night says so and sends nothing.
     desk.fill(150)
     assert "ended with exit code 8" in cron.night()
     assert desk.stats()["accepted"] == 0
@@ -94,7 +94,7 @@ def test_three_nights_with_trouble(desk: Any, cron: Cron) -> None:
     assert desk.run("--start-from", "beginning").code == 0
     assert morning(desk)[0] == 0
 
-    # The first night: the API is down. Cron sends no mail; one such night is nobody's business.
+    # The first night: the API is down. Cron sends no mail; one such night needs no person.
     desk.fill(10, first=1_000, minutes=60)
     with refusing_url() as closed:
         assert cron.night(API_URL=closed) == ""

@@ -162,7 +162,7 @@ def test_the_folder_and_the_file_are_ours_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
-    """F20: its name is predictable, so somebody else may have made it first."""
+    """F20: its name is predictable, so another user may have made it first."""
     (tmp_path / "x").mkdir(mode=0o777)
     (tmp_path / "x").chmod(0o777)
     with pytest.raises(UsageProblem, match="is not a folder of yours alone"):
@@ -223,7 +223,7 @@ def test_a_full_disk_is_told_with_a_hint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_file_that_is_removed_is_made_again_and_shared(tmp_path: Path, what: str) -> None:
-    """By somebody who tidies up /dev/shm: each process would go on alone, with the whole rate."""
+    """By a person who tidies up /dev/shm: each process would go on alone, with the whole rate."""
     folder = tmp_path / "shared"
     first, second = shared(folder), shared(folder)
     assert first.take(events=1, now=100.0) == 0.0

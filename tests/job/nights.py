@@ -46,7 +46,7 @@ WITH_CURSOR = "  cursor_field: changed"
 
 
 def nothing_started(_: Delivery) -> None:
-    """Nobody wants to stop the delivery."""
+    """Nothing asks for the end of the delivery."""
 
 
 @dataclass

@@ -168,7 +168,7 @@ def test_what_lies_above_the_bound_is_held_and_sent_by_the_same_command_later(da
 
 
 def test_another_zone_between_two_calls_is_refused(postgresql_url: str, make_job: Any) -> None:
-    """A21: the edges moved with the zone, so "so many windows are done" would pass an hour that nobody read."""
+    """A21: the edges moved with the zone, so "so many windows are done" would pass an hour that was never read."""
     run_sql(postgresql_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, at timestamptz)")
     begin = datetime(2024, 3, 30, 23, tzinfo=UTC)
     insert(postgresql_url, "t", [{"id": n, "at": begin + timedelta(hours=n)} for n in range(72)])

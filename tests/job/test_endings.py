@@ -48,7 +48,7 @@ class WallClock(SystemClock):
 
 
 class BugError(Exception):
-    """Nobody foresaw this."""
+    """An error that the program does not know."""
 
 
 def test_what_is_in_flight_at_a_stop_settles_within_the_grace(tmp_path: Path) -> None:

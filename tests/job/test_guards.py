@@ -242,7 +242,7 @@ def test_five_nights(tmp_path: Path, make_job: MakeJob) -> None:
     job = people.job
     people.usual_nights(6, each=40)
     job.taken()
-    # The second: somebody forgot the WHERE, and mends it in the morning.
+    # The second: an UPDATE without its WHERE, mended in the morning.
     people.update("points = 0")
     stopped = job.run()
     assert isinstance(stopped.error, GuardTripped)

@@ -1,4 +1,4 @@
-"""Answers that nobody wrote down, through whole runs: nothing is lost, buried or called accepted on a guess."""
+"""Answers that no documentation has, through whole runs: nothing is lost, buried or called accepted on a guess."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_a_key_that_is_named_twice_is_sent_and_retried_once(tmp_path: Path) -> N
 def test_letters_that_a_person_has_seen_are_counted_whether_we_or_the_api_refused_the_row(
     tmp_path: Path, *, seen: bool
 ) -> None:
-    """Two of each; one more of each comes in the next night, which nobody has seen."""
+    """Two of each; one more of each comes in the next night, which no run has seen."""
 
     def script(request: Recorded) -> Any:
         return refuse if request.method == "POST" else None

@@ -1,4 +1,4 @@
-"""Rows that nobody can decode, through whole runs: each becomes a dead letter, and every other row goes out."""
+"""Rows that no driver can decode, through whole runs: each becomes a dead letter, and every other row goes out."""
 
 from __future__ import annotations
 

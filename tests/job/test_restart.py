@@ -94,7 +94,7 @@ def test_a_server_that_stays_away_ends_the_run_and_the_next_one_goes_on(server: 
             )
             assert len(clock.waits) == 9
             assert 0 < outcome.books.sent < ROWS
-            # At the start nobody waits that long.
+            # At the start a run does not wait that long.
             begun = FakeClock()
             with pytest.raises(SourceFailed):
                 job.run(clock=begun)

@@ -115,7 +115,7 @@ def test_while_a_run_holds_the_mapping_no_row_is_sent(shop: ScriptedServer, tmp_
 
 
 def test_rows_keep_to_the_pause_that_the_api_asked_for(shop: ScriptedServer) -> None:
-    """No request before a Retry-After is over, whoever sends it."""
+    """No request before a Retry-After is over, from a run or from a call with `--key`."""
     shop.script = [answering(429, headers={"Retry-After": "1"}), answering(429, headers={"Retry-After": "1"})]
     assert call("run", "m.yaml", "--key", "3") == 0
     first, second, third = (request.at for request in shop.requests)

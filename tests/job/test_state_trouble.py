@@ -67,7 +67,7 @@ def test_a_full_disk_stops_the_run_and_what_is_in_flight_is_tried_once_more(
         limit_files(2**40)
         assert ended.exit_code == 6
         assert ended.error is not None
-        # Whoever writes first: the settlement, or the reader that takes the next page's stamp.
+        # What writes first: the settlement, or the reader that takes the next page's stamp.
         assert re.fullmatch(
             rf"cannot (save progress in|write) the state {state}: this process may write no larger files",
             ended.error.message,

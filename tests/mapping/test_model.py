@@ -248,7 +248,7 @@ def test_an_address_that_two_parsers_could_read_differently_is_refused(url: str)
 
 
 def test_a_ca_file_is_looked_for_beside_the_mapping(tmp_path: Path) -> None:
-    """E11: cron's working directory is nobody's."""
+    """E11: cron's working directory is not the mapping's."""
     (tmp_path / "ca.pem").write_bytes(b"-----")
     file = tmp_path / "m.yaml"
     file.write_text(small().replace("account: acc", "account: acc, ca_file: ca.pem"))

@@ -1,4 +1,4 @@
-"""Nothing reports a problem that the closed list does not explain, and it explains nothing that nobody reports."""
+"""Every problem that is reported stands in the closed list, and every one of the list is reported somewhere."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_runs_that_end_together_lose_no_figures_and_a_reader_sees_whole_files(tm
 
 
 def test_a_stuck_neighbour_holds_nobody_up_for_long(tmp_path: Path) -> None:
-    """Whoever holds the folder's lock for ever must not keep a run from ending."""
+    """A process that holds the folder's lock for ever must not keep a run from ending."""
     folder = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

@@ -79,7 +79,7 @@ def become(call: dict[str, Any]) -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     signal.alarm(LONGEST_SECONDS)
     if call["gate"]:
-        # Whoever started us holds the gate, and lets everybody in at once.
+        # The process that started this one holds the gate's lock, and all go on at once when it lets go.
         with Path(call["gate"]).open() as gate:
             fcntl.flock(gate, fcntl.LOCK_SH)
     arm(call["crash"])

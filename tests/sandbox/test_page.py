@@ -43,7 +43,7 @@ def test_the_policy_names_exactly_the_pages_own_script_and_style() -> None:
 
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
-    """It works without a network, and tells nobody that it was opened."""
+    """It works without a network, and no other host is told that it was opened."""
     page = InProcess().request("GET", "/").text
     addresses = set(re.findall(r"https?://[^\s\"'`)]+", page))
     assert addresses == {"http://www.w3.org/2000/svg"}

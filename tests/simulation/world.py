@@ -165,7 +165,7 @@ class World:
         )
 
     def tell(self, *words: object) -> None:
-        """Say what happens, when somebody listens."""
+        """Say what happens, when a listener is set."""
         if self._tell_to is not None:
             self._tell_to(f"{self.now:10.3f}  {' '.join(map(str, words))}")
 

@@ -88,7 +88,7 @@ def test_a_row_that_changes_between_two_pages_is_read_again(sqlite_url: str) -> 
 
 @pytest.mark.parametrize("again", [True, False])
 def test_a_page_that_begins_where_the_last_one_ended_is_refused(sqlite_url: str, *, again: bool) -> None:
-    """The last guard against a type that nobody knew to come back less exact than it is stored."""
+    """The last guard against a type that comes back less exact than it is stored, and is not known to."""
     run_sql(sqlite_url, "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)", "CREATE INDEX by_n ON t (n, id)")
     with opened(sqlite_url, cursor_field="n") as source:
         guard = source.parts.guard

@@ -140,7 +140,7 @@ def test_a_sentence_with_a_value_is_shown_under_no_code(text: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_in_the_place_of_a_name_hides_the_sentence(key: str) -> None:
-    """Somebody put it into `table`, `where` or a column's place."""
+    """It stands in `table`, in `where` or in a column's place."""
     for dialect, code, said in CODES:
         for name in ("emial", "gone", "orders", "nosuch", "FORM"):
             if name in said:

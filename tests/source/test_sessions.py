@@ -109,7 +109,7 @@ def test_no_value_and_no_secret_reaches_the_log(postgresql_url: str, caplog: pyt
 
 
 def test_the_server_is_asked_to_notice_within_a_minute_that_we_are_gone(postgresql_url: str) -> None:
-    """A statement that nobody waits for any more must not hold back the shop's vacuum for hours."""
+    """A statement whose run is over must not hold back the shop's vacuum for hours."""
     run_sql(postgresql_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
     with opened(postgresql_url) as source:
         idle, interval, count = (

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from etl.source.streaming import fetched, prepare
 
-# Some ten million rows of a hundred bytes, which nobody wants to wait for.
+# Some ten million rows of a hundred bytes, for which a test should not wait.
 MANY = {
     "mariadb": "SELECT seq, REPEAT('x', 100) FROM seq_1_to_10000000",
     "postgresql": "SELECT seq, repeat('x', 100) FROM generate_series(1, 10000000) AS seq",

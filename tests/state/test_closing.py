@@ -45,7 +45,7 @@ def test_closing_waits_for_the_thread_that_reads_and_refuses_its_next_word(locat
 
 
 def test_a_second_connection_that_cannot_be_made_closes_the_first() -> None:
-    """Nobody else could: a server would keep it until the garbage is collected."""
+    """No other code could: a server would keep it until the garbage is collected."""
     first = sqlite3.connect(":memory:")
     left = [first]
 

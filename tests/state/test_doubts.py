@@ -44,7 +44,7 @@ def dead_with_a_doubt(state: MappingState) -> tuple[Event, Event]:
 def test_what_left_before_a_death_makes_the_entry_doubtful(
     location: str, state: MappingState, clock: SteppingClock
 ) -> None:
-    """A, then B whose answer nobody saw, then A again: the receiver may hold B."""
+    """A, then B whose answer was lost, then A again: the receiver may hold B."""
     first, later = dead_with_a_doubt(state)
     with open_state(location, clock=clock, write=True) as store:
         next_run = store.mapping("customers")

@@ -58,7 +58,7 @@ def test_a_file_that_others_can_write_is_refused(filled: Path, clock: SteppingCl
 
 
 def test_a_folder_that_others_can_write_is_refused(filled: Path, clock: SteppingClock) -> None:
-    """D23. Whoever can write the folder can replace the file."""
+    """D23. A user who can write the folder can replace the file."""
     filled.parent.chmod(0o770)
     with pytest.raises(StateUnusable, match="can be written by others"):
         use(filled, clock, write=True)

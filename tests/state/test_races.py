@@ -1,4 +1,4 @@
-"""Many processes at once: one works, the others are told so; nobody holds what he does not use (D7, D9)."""
+"""Many processes at once: one works, the others are told so; none holds a lock that it does not use (D7, D9)."""
 
 from __future__ import annotations
 
