@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PAGES := README.md mappings/README.md etl/README.md tests/benchmarks/README.md
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check lint types layers docs picture format lock golden bench bench-growth bench-peers mutants simulation clean
+.PHONY: help install dev demo test check lint types layers docs picture format lock golden bench bench-growth bench-peers mutants simulation kills clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-peers: .venv/.dev .venv-peers/.installed ## measure against drt-core and d
 
 simulation: .venv/.dev ## new lives of the sending code, with 200,000 faults and kills; takes some minutes
 	nice -n 19 $(BIN)/python -m tests.simulation --faults 200000
+
+kills: .venv/.dev ## kill real processes some 740 times, at other moments each time; takes some minutes
+	KILL_SWEEP_PARTS=6 $(BIN)/python -m pytest -q tests/e2e/test_kill_sweep.py tests/e2e/test_returning_contents.py
 
 mutants: .venv/.dev ## change the core at 400 places, and print what no test notices; takes an hour, goes on where it stopped
 	nice -n 19 $(BIN)/python -m tests.mutants --gather

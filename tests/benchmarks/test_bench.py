@@ -18,24 +18,20 @@ def bench(results: Path, *options: str) -> str:
 
 
 def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
-    """Everybody sends the same events, the sink counts them, and every table is written."""
-    text = bench(tmp_path / "results.md", "--sources", "sqlite")
+    """Each program sends the same events, the sink counts them, and the tables are written."""
+    text = bench(tmp_path / "results.md", "--sources", "sqlite", "--sections", "speed,throttle,workers,ledger,growth")
     titles = [line for line in text.splitlines() if line.startswith("#### ")]
-    assert len(titles) == 8
+    assert len(titles) == 5
     for words in (
         "floor, by hand",
         "naive script",
         "ours, nothing changed",
         "SQLite, 100 a batch",
-        "| naive script | 250 |",
-        "ours / what the delay allows",
         "ratio once started",
         "| SQLite, 1,000 a batch, 10,000 rows | ≥ 200,000 |",
-        "encode: the JSON texts",
         "SQLite, nothing changed, 20,000 rows",
         "| 20,000 rows over 10,000 |",
         "20,000 keys",
-        "validate, one file",
     ):
         assert words in text
 
