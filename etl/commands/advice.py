@@ -102,6 +102,24 @@ def dead_letter_steps(
     return steps
 
 
+def row_step(decision: str, *, is_dead_letter: bool, place: MappingPlace, key: Key) -> NextStep | None:
+    """What a person does for one row, by `explain`'s decision on it; None where there is nothing to do."""
+    named = ("--key", place.key_argument(key))
+    match decision:
+        case "invalid" | "unreadable" | "too large" if is_dead_letter:
+            return NextStep("correct the row in the database, then send it", place.command("retry", *named))
+        case "invalid" | "unreadable" | "too large":
+            return NextStep("correct the row in the database; the run that reads it then sends it")
+        case "given up":
+            return NextStep("send it", place.command("retry", *named))
+        case "behind":
+            return NextStep("send it", place.command("run", *named))
+        case "new" | "changed" | "in doubt" | "always":
+            return NextStep("the next run sends it; to send it at once", place.command("run", *named))
+        case _:
+            return None
+
+
 def next_steps(
     outcome: Outcome,
     place: MappingPlace,

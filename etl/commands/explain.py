@@ -12,6 +12,7 @@ from textwrap import fill
 
 import click
 
+from etl.commands.advice import MappingPlace, row_step
 from etl.commands.loading import load
 from etl.commands.new_state import tell_if_new
 from etl.commands.preview import problem_line
@@ -51,7 +52,19 @@ def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) ->
         width = shutil.get_terminal_size().columns
         for line in _lines(mapping.name, named_key(story.key, mapping), story, mask=mask):
             click.echo(_wrapped(line, width))
+        _show_step(story, MappingPlace(path, mapping.source.primary_key, state))
     return 0
+
+
+def _show_step(story: Story, place: MappingPlace) -> None:
+    is_dead_letter = any(not closure for _, closure in story.memory.dead_letters)
+    step = row_step(story.decision, is_dead_letter=is_dead_letter, place=place, key=story.key)
+    if step is None:
+        return
+    click.echo(f"\nwhat to do next\n  {step.text}{':' if step.command else ''}")
+    if step.command:
+        # In one piece, however long it is, so that it can be pasted.
+        click.echo(f"    {step.command}")
 
 
 def _memory(state: MappingState, key: Key) -> KeyMemory:

@@ -83,6 +83,17 @@ def forecast(desk: Any) -> list[Ended]:
     return [here(desk, "run", "people.yaml", "--dry-run", *FIRST), here(desk, "preview", "people.yaml")]
 
 
+def story_of_a_row(desk: Any) -> list[Ended]:
+    """An invalid one, a changed one, an unchanged one, one that is not there, and one that came late."""
+    sent(desk, 300, wrong=3)
+    change(
+        desk,
+        "UPDATE people SET points = 100, updated_at = datetime('now', '-1 minute') WHERE id = 7",
+        "INSERT INTO people SELECT 400, name, 'late@example.com', points, '2020-01-01' FROM people WHERE id = 8",
+    )
+    return [here(desk, "explain", "people.yaml", key) for key in ("2", "7", "200", "999", "400")]
+
+
 def guarded(desk: Any) -> list[Ended]:
     desk.write_mapping(top="guards: {max_events: 20}")
     desk.fill(30)
@@ -132,8 +143,8 @@ def retried(desk: Any) -> list[Ended]:
 
 
 SITUATIONS = [
-    *(undecided, begun_again, some_invalid, too_many_invalid, a_night_later, forecast, guarded),
-    *(changed_mapping, other_account, other_database, locked, forgotten, retried),
+    *(undecided, begun_again, some_invalid, too_many_invalid, a_night_later, forecast, story_of_a_row),
+    *(guarded, changed_mapping, other_account, other_database, locked, forgotten, retried),
 ]
 
 
