@@ -1,4 +1,4 @@
-"""What a sample of rows shows of the account that is to receive them: fields to create, and what it will not show.
+"""What the receiving account needs, judged by a sample of rows: custom fields to create, and what it will not show.
 
 The rule: examples are invented, so that no row's value appears.
 """
@@ -34,7 +34,7 @@ class FieldToCreate(NamedTuple):
 
 
 class Need(NamedTuple):
-    """What a person should know of the account, at which place of the mapping, and what to do."""
+    """Something a person should know about the account: the place in the mapping, the fact, and what to do."""
 
     place: str
     words: str
@@ -54,7 +54,7 @@ def fields_to_create(mapping: MappingModel, sampled: Transformed) -> list[FieldT
 
 
 def needs(mapping: MappingModel, sampled: Transformed) -> Iterator[Need]:
-    """What the sample shows that the receiver takes, but that is probably not meant or not seen later."""
+    """What the receiver would accept although it is probably a mistake, or will not be visible in the account."""
     columns = sampled.columns
     languages = _distinct(columns, "language")
     if mapping.products is not None and "language" not in mapping.products.fields and len(languages) > 1:

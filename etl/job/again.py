@@ -8,7 +8,7 @@ from etl.books import Books
 from etl.delivery.courier import Settlement
 from etl.event.event import Event
 
-# By `seq` the fields in which an event differs from the last one accepted for its key; None: in none.
+# By `seq`: the fields in which an event differs from the last one accepted for its key; None: it differs in no field.
 Changes = Mapping[int, tuple[str, ...] | None]
 
 
@@ -25,18 +25,18 @@ def count_changes(events: Iterable[Event], changes: Changes, books: Books) -> No
 
 
 class UnderWayAgain:
-    """Remembers what changed in events that are under way. Without a `ledger` nothing is known, and nothing counted."""
+    """Remembers which fields changed in the events under way. Without a `ledger` it remembers and counts nothing."""
 
     def __init__(self, *, ledger: bool) -> None:
         self._ledger = ledger
         self._changes: dict[int, tuple[str, ...] | None] = {}
 
     def enter(self, changes: Changes) -> None:
-        """Events of these changes are under way from now on."""
+        """Remember `changes`: their events are under way from now on."""
         self._changes.update(changes)
 
     def settled(self, settlement: Settlement, books: Books) -> None:
-        """Count what was accepted, and forget what has an end."""
+        """Count the accepted events of `settlement`, and forget all events that it settles."""
         if self._ledger and self._changes:
             count_changes(settlement.accepted, self._changes, books)
             ended = (*settlement.accepted, *(one.event for one in settlement.rejected), *settlement.suppressed)

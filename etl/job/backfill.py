@@ -1,4 +1,4 @@
-"""A range of the past, window by window, beside the nightly run.
+"""The backfill: sends a range of the past window by window, independently of the nightly run.
 
 The rule: a backfill has a checkpoint of its own and never touches the nightly one; what it sent stands in the same
 ledger, so that the nightly run does not repeat it. A window is done when all of it is settled.
@@ -19,7 +19,7 @@ from etl.job.run import Job, Plan, RunContext, do
 from etl.job.start import NO_LIMITS, RunLimits
 from etl.page import Bound, Position, Scalar, Window
 
-# A track that exists while a backfill of everything is not complete.
+# The track that exists while a backfill of everything is not complete.
 EVERYTHING = "backfill:all"
 
 
@@ -27,8 +27,8 @@ EVERYTHING = "backfill:all"
 class BackfillOptions:
     """What the caller chose: the half-open range [start, end) as cursor texts (None: everything), and windows.
 
-    window: the width of one; None: one for all. resend: also what did not change; such a backfill is another piece of
-    work than one without.
+    window: the width of each; None: one window for the whole range. resend: unchanged rows are sent too; a backfill
+    with it and one without it are two different backfills, each with its own progress.
     """
 
     run_id: str
@@ -41,7 +41,7 @@ class BackfillOptions:
 
     @property
     def step(self) -> str:
-        """What tells it from another backfill of the same range."""
+        """The text that tells this backfill from others of the same range: the width of its windows, and `resend`."""
         return f"{self.window or ''} resend".strip() if self.resend else self.window or ""
 
     @property
@@ -89,7 +89,7 @@ def backfill_mapping(
     def window_done(_: Window) -> None:
         nonlocal done
         if windows[done] != whole[done]:
-            # The bound cut it: the same command goes on inside it when its rows have settled.
+            # The upper bound cut this window short: the same command, called later, sends the rest of it.
             return
         done += 1
         if done < len(whole):
@@ -146,7 +146,7 @@ def _backfill_everything(
         limits=options.limits,
         completed=lambda: context.state.end_anew(track),
         as_mapped=True,
-        # One that goes on may have begun with another mapping.
+        # A backfill that is resumed may have begun with another mapping.
         whole=options.restart or context.state.checkpoint(track) is None,
     )
     return do(context, job, report=report, started=started, planned=planned)
@@ -162,7 +162,7 @@ def _all_rows(context: RunContext, bound: Bound, step: str | None = None) -> Seq
     if first is None or first == last:
         return whole
     *windows, end = source.backfill_windows(first, last, step, bound=bound)
-    # Up to the bound, and with it.
+    # The last window includes the bound itself.
     return [*windows, replace(end, until=last, until_open=False)]
 
 
@@ -173,7 +173,7 @@ def forecast_backfill(
     report: Callable[[Books], None] = lambda _: None,
     planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
-    """The whole backfill but the sending, with a forecast for each window; the state is only read."""
+    """A dry run of the whole backfill, with a forecast for each window; nothing is sent, and the state is only read."""
     begun, source, pages = context.clock.monotonic(), context.source, context.pages
     context.confirm_fingerprint()
     prepare = context.preparer(compare=not options.resend, letters=not options.resend)

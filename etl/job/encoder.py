@@ -1,4 +1,4 @@
-"""A page becomes columns of encoded events: the half of its preparation that needs no state, so any process can do it.
+"""Encodes a page into columns of events: the half of its preparation that needs no state, so any process can do it.
 
 The rule: what comes out depends on the page, the mapping and the keys of the hashes alone; what the receiver has
 already is asked later, by the process that holds the state (`etl.job.prepare`).
@@ -23,7 +23,8 @@ from etl.mapping.catalogue import IDENTITY_FIELDS
 from etl.page import Key, Page, UnreadableRow
 from etl.transform.transformer import Problem, Transformed
 
-# A page of wide rows has few of them; looking for long texts in every page would cost as much as encoding it.
+# Only pages of at most so many rows are searched for long texts: pages of wide rows have few rows, and searching every
+# page would cost as much as encoding it.
 _FEW_ROWS = 64
 
 
@@ -31,9 +32,9 @@ _FEW_ROWS = 64
 class Columns:
     """The rows of a page that make an event, as columns of one length.
 
-    By row its index in the page, the JSON texts of its fields, and what the ledger compares, empty without one. Packed,
-    for another process, it has the texts in one piece, `bodies`, and of the hashes of its fields only `marks`. What
-    travels without being packed has its fields and no hashes.
+    For each row: its index in the page, the JSON texts of its fields, and the key and digest that the ledger compares
+    (empty without a ledger). Packed for another process, it holds each event as one text (`bodies`) instead of
+    `fields`, and `marks` instead of `hashes`. Pickled without being packed, it keeps `fields` and loses `hashes`.
     """
 
     rows: Sequence[int]
@@ -45,7 +46,7 @@ class Columns:
     marks: Sequence[bytes] | None = None
 
     def packed(self, marker: Marker | None) -> Columns:
-        """As it travels to another process; `marker` None: without a ledger."""
+        """These columns in their smallest form, for another process; `marker` None: there is no ledger, so no marks."""
         return Columns(
             self.rows,
             ledger_keys=self.ledger_keys,
@@ -72,7 +73,7 @@ class Columns:
     def keep(self, wanted: Sequence[bool]) -> None:
         """Drop the rows that are not wanted."""
         if not any(wanted):
-            # As in most pages of a nightly run: nothing changed.
+            # The usual case of a nightly run: nothing changed.
             self.rows = self.ledger_keys = self.digests = ()
             self.fields = dict.fromkeys(self.fields, ())
             self.hashes = {}
@@ -101,12 +102,12 @@ def _unpacked(data: bytes) -> Columns:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A page of which nothing is left but what delivery and the state need.
+    """A page reduced to what delivery and the state need.
 
-    Of all rows that could be read, by column: `keys` for each part of the key, `cursors` (None without a cursor), and
-    `people`, the values that say whom the event is about. `problems` are by row; `invalid` are the rows that make no
-    event, `faults` those of the others that cannot be written as JSON, with the reason, `large` those that one text
-    alone makes too large, as far as that was looked for. `events` are the rest.
+    Columns over all readable rows: `keys`, one for each part of the key; `cursors` (None without a cursor); `people`,
+    the values that say whom the event is about. `problems` name their row. Each row is in exactly one of: `invalid`,
+    the rows that make no event; `faults`, the rows that cannot be written as JSON, with the reason; `large`, the rows
+    that a single text makes too large (searched for in small pages only); `events`, the rest.
     """
 
     keys: Sequence[list[Any]]
@@ -120,16 +121,16 @@ class Encoded:
     events: Columns
 
     def __len__(self) -> int:
-        """The rows that could be read."""
+        """The number of readable rows."""
         return len(self.keys[0])
 
     @property
     def count(self) -> int:
-        """All rows, unreadable ones included."""
+        """The number of all rows, unreadable ones included."""
         return len(self) + len(self.unreadable)
 
     def packed(self, hashers: Hashers | None) -> Encoded:
-        """As it travels to another process."""
+        """This page in its smallest form, for another process."""
         return replace(self, events=self.events.packed(None if hashers is None else hashers.marker))
 
     def key(self, row: int) -> Key:
@@ -180,7 +181,7 @@ class Encoder:
         )
 
     def complete(self, page: Encoded) -> None:
-        """Hash what another process encoded, unless it did so itself: one that does not hold the key cannot."""
+        """Hash a page that another process encoded, unless that process had the key of the hashes and did so."""
         if page.events.bodies is None:
             self._hash(page.events, page.keys)
 
@@ -196,7 +197,7 @@ class Encoder:
 
 
 def _too_long(transformed: Transformed, most: int) -> dict[int, str]:
-    """The rows with a text that no event can hold, and the reason: copies of such a text would fill the memory."""
+    """The rows with a text too long for any event, and the reason; taken out before copies of it fill the memory."""
     return {
         row: f"{name} has {len(value)} characters; a request may have {most} bytes"
         for name, column in transformed.columns.items()

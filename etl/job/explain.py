@@ -1,6 +1,6 @@
-"""One row's story: what it is now, what becomes of it, and what the state knows of it.
+"""What `explain` tells of one row: what it is now, whether the next run sends it, and what the state knows of it.
 
-The rule: it uses the same transform, encoding and hashes as a run, so that it cannot tell another story.
+The rule: it uses the same transform, encoding and hashes as a run, so that its answer is what a run would do.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class KeyMemory:
     """What the state remembers of a key.
 
     dead_letters: oldest first. marks: those of the last accepted event's fields; None when nothing was accepted yet.
-    sent_by: the run that sent this event; None when its record is gone. sent_before_by: the runs that sent events which
-    it replaced, newest first, as far as the state remembers. answer: what the API said to this event; None unless the
-    last run that sent something sent it. in_doubt: the receiver may have another event than `marks`
-    are of.
+    sent_by: the run that sent this event; None when its record is gone. sent_before_by: the runs that sent earlier
+    events of the key, newest first, as far as the state remembers. answer: the API's answer to this event; None unless
+    it was sent by the last run that sent anything. in_doubt: the receiver may hold another event than the one that
+    `marks` describe.
     """
 
     dead_letters: Sequence[tuple[DeadLetter, Closure | None]] = ()
@@ -67,10 +67,10 @@ class KeyMemory:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is known of one row. `decision` is a key of `DECISIONS`; `event` is None when the row makes none.
+    """All that is known of one row. `decision` is a key of `DECISIONS`; `event` is None when the row makes none.
 
-    `changed` names the fields that differ from the last accepted event; a field that changed is missing from it once in
-    65,536 times, and always when it is not among the first 32.
+    `changed` names the fields that differ from the last accepted event. It misses a changed field once in 65,536 times
+    (marks of two bytes), and always a field beyond the 32 that have marks.
     """
 
     key: Key

@@ -1,4 +1,4 @@
-"""What gives a mapping's state its meaning; light, because a look at a state needs nothing else of a run."""
+"""The fingerprint: which source and which account a mapping's state belongs to. Light to import, for `status`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from etl.mapping.model import Mapping
 
 
 class Fingerprinted(Protocol):
-    """A source that knows what gives its cursor a meaning."""
+    """A source that can name what its cursor depends on."""
 
     def fingerprint(self) -> dict[str, str]:
-        """What gives the cursor its meaning, without secrets."""
+        """The parts by name (database, table, cursor, key …), without secrets."""
 
 
 def fingerprint_of(mapping: Mapping, source: Fingerprinted) -> dict[str, str]:
-    """What gives a state its meaning: the source's fingerprint, and whose ledger it is. Not to be shown or kept as is.
+    """The source's fingerprint, and the account that the ledger is of. Never shown or stored in clear.
 
-    Without the account, the ledger of a trial with the sandbox would call every row of the real run unchanged (D11).
+    Without the account, the ledger of a trial with the sandbox would make the first real run call every row unchanged
+    (D11).
     """
     destination = mapping.destination
     host = urlsplit(destination.url).hostname or ""

@@ -1,4 +1,4 @@
-"""The dry run: the whole run but the sending.
+"""The dry run: everything that a run does, except sending.
 
 The rule: nothing is sent and no byte of the state changes; the counts come from the same preparer that a run uses.
 """
@@ -28,7 +28,7 @@ from etl.mapping.model import Mapping
 from etl.page import Window
 
 EXAMPLES = 3
-# So many rows are read and mapped in a second or two.
+# Rows: as many as are read and mapped in a second or two.
 QUICKLY = 20_000
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Forecaster:
         self._fuse = fuse
         self._letters = letters
         self._change = change
-        # Of `changed` those that differ in nothing but what the mapping's own change explains.
+        # How many of the changed events differ only because the mapping changed.
         self.by_mapping = 0
         self.events = 0
         self._new_rows = 0
@@ -96,9 +96,9 @@ class Forecaster:
                 report(self.books)
 
     def forecast(self, *, in_windows: bool = False, guards: tuple[TrippedGuard, ...] = ()) -> Forecast:
-        """What was counted so far; the time is what the throttle alone would take.
+        """The forecast of what was counted so far; its seconds are those that the throttle alone would take.
 
-        in_windows: each window would be done by itself, as those of a backfill are. guards: those that stop it.
+        in_windows: no request holds events of two windows, as in a backfill. guards: those that would stop the run.
         """
         rate, books = self._mapping.destination.rate_limit, self.books
         without_others = 0 if self.events or in_windows else self._new_rows
@@ -139,7 +139,7 @@ class Forecaster:
     def _show(self, event: Event, content: dict[str, object], page: Prepared) -> None:
         fields = page.again.get(event.seq, ())
         if fields is None:
-            return  # as it was accepted before
+            return  # the same event was accepted before
         kind: Kind = "sent" if self._mapping.resend == "always" else "changed" if event.seq in page.again else "new"
         if len(self._shown[kind]) < EXAMPLES:
             self._shown[kind].append(ExampleEvent(kind, key_text(event.key), content, fields))
@@ -172,7 +172,7 @@ def forecast_outcome(  # noqa: PLR0913 - what an outcome of a dry run is made of
 
 
 def rows_that_differ(context: RunContext) -> int | None:
-    """How many accepted rows of the whole source would be sent as changed; None where that is not quickly counted."""
+    """How many accepted rows of the whole source would be sent as changed; None where counting them would take long."""
     if context.mapping.resend == "always":
         return None
     try:
@@ -184,5 +184,5 @@ def rows_that_differ(context: RunContext) -> int | None:
         )
         looked.read(context.source, context.source.start_windows(None, context.source.upper_bound()))
     except EtlError:
-        return None  # the work itself tells what is wrong
+        return None  # the run itself will raise the same error
     return looked.books.changed

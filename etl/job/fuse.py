@@ -1,10 +1,11 @@
-"""When so many rows fail that the mapping, not the data, must be wrong (`max_failure_rate`).
+"""Stops a run in which so many rows fail that the mapping, not the data, must be wrong (`max_failure_rate`).
 
-The rule: a run stops before it works its way through the table, but a handful of bad rows never stops it, nor do bad
-rows that happen to stand in front. So only rows whose fate is known count, and only what chance does not explain: the
-lower end of the 99 % Wilson interval has to lie above the limit (Wilson 1927). Our own checks cost nothing and are
-judged from 400 rows on, unless a quarter of 100 rows surely fails; refusals of the API are judged from 100 rows on.
-Where all that is new in a run is known, no good rows can follow: when none of at least ten is to be sent, it stops.
+The rule: such a run stops before it has worked through the table, but a handful of bad rows never stops a run, even
+when they come first. So only rows whose fate is known are counted, and only a share that chance does not explain counts
+as too many: the lower end of its 99 % Wilson interval (Wilson 1927) is above the limit. Invalid rows are judged from
+400 known rows on (waiting costs nothing, since nothing was sent), or from 100 on when surely more than a quarter fails;
+refusals of the API are judged from 100 on. A run also stops when all its new rows are known, they are ten or more, and
+none of them is to be sent.
 """
 
 from __future__ import annotations
@@ -36,21 +37,22 @@ def surely_at_least(failures: int, of: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Fuse:
-    """Blows surely above `max_failure_rate` (0 to 1), or when the API refused all of the first `batch_size` rows."""
+    """The limit: a share surely above `max_failure_rate` (0 to 1), or the first `batch_size` rows all refused."""
 
     max_failure_rate: float
     batch_size: int
 
     def blown(self, *, invalid: int, rejected: int, known: int, without_others: int = 0) -> bool:
-        """Whether so many of `known` rows, those whose fate is known, are too many.
+        """Whether too many of the `known` rows (those whose fate is known) failed.
 
-        without_others: so many rows are all that is new in the run, and none of them is to be sent; 0: not so.
+        without_others: the number of all new rows of the run, when it is known and none of them is to be sent;
+        otherwise 0.
         """
         limit, failures = self.max_failure_rate, invalid + rejected
         if limit >= 1.0 or not failures:
             return False
         if limit <= 0.0:
-            # With a limit of 0 each failure is one too many; none is explained by chance.
+            # With a limit of 0 a single failure is too many, whatever chance explains.
             return True
         if known >= ENOUGH_FOR_OUR_CHECKS and surely_at_least(failures, known) > limit:
             return True
@@ -60,7 +62,7 @@ class Fuse:
         return rejected == known >= self.batch_size
 
 
-# For rows that are known to be bad: dead letters say nothing about the rest of the table.
+# For a retry: rows that are known to be bad say nothing about the rest of the table.
 NEVER = Fuse(max_failure_rate=1.0, batch_size=sys.maxsize)
 
 
@@ -74,7 +76,8 @@ class _Page:
 class Failures:
     """Counts what failed among the rows whose fate is known, and says why.
 
-    An invalid row counts when its place is reached: as large a share of a page's as of its rows that are settled.
+    Invalid rows of a page are counted in step with its settled rows: when half of the page's rows are settled, half of
+    its invalid rows count.
     """
 
     def __init__(self, fuse: Fuse) -> None:
@@ -91,7 +94,8 @@ class Failures:
     def page(self, first_seq: int, *, rows: int, reasons: list[str], unchanged: int) -> None:
         """A page was read: its invalid rows have these reasons, and so many rows need not be sent.
 
-        Rows whose event was refused before are neither: they say nothing of the others, and are no good ones.
+        Rows whose event was refused in an earlier run count neither as failed nor as good: they say nothing of the
+        others.
         """
         if reasons:
             self._pages.append(_Page(first_seq, rows, len(reasons)))
@@ -100,7 +104,7 @@ class Failures:
         self._counted += rows
 
     def accepted(self, events: int, *, unnamed: int = 0) -> None:
-        """So many events were accepted; `unnamed`: of those refused as `partly_accepted`, it is not known which."""
+        """Count accepted events; so many `unnamed` ones of those refused as `partly_accepted` were accepted too."""
         self._others += events + unnamed
         if unnamed:
             self._rejected -= unnamed
@@ -114,15 +118,15 @@ class Failures:
 
     @property
     def can_judge(self) -> bool:
-        """Whether enough rows were counted to tell a wrong mapping by our own checks, or none ever would be."""
+        """Whether enough rows were counted to judge the mapping by its invalid rows, or any share is allowed."""
         return self._fuse.max_failure_rate >= 1.0 or self._counted >= ENOUGH_FOR_OUR_CHECKS
 
     def too_many(self, *, passed: int, without_others: int = 0, spared: int = 0) -> TooManyFailures | None:
         """The error that ends the run; None while all is well.
 
-        passed: so many rows are settled without a gap. without_others: as in `Fuse.blown`. spared: so many
-        events are sent again because an answer named others of their batch: without them the refused ones, which are
-        known first, would seem to be all.
+        passed: how many rows are settled without a gap. without_others: as in `Fuse.blown`. spared: how many events are
+        sent again because the answer to their batch named other events as bad. They count as known, because the refused
+        ones are known first and would otherwise look like the whole batch.
         """
         while self._pages and passed >= self._pages[0].first_seq + self._pages[0].rows:
             self._passed_invalid += self._pages.popleft().invalid
@@ -138,7 +142,7 @@ class Failures:
         causes = []
         hint = "the mapping is probably wrong: look at `preview --invalid`, then run again"
         if invalid:
-            # Reasons are known of whole pages, and a page may be passed in part.
+            # Reasons are counted by page, and a page may be settled in part.
             of = "" if self._ours.total() == invalid else "of all that were read: "
             causes.append(f"{invalid} by our own checks ({of}{_common(self._ours)})")
         if self._rejected:

@@ -1,6 +1,6 @@
-"""What is unusual about a run, found before anything leaves (`guards`).
+"""The mapping's `guards`: stop an unusual run before it sends anything.
 
-The rule: a guard that is set and cannot be evaluated has tripped, because nothing says that the run is harmless.
+The rule: a guard that is set but cannot be evaluated counts as tripped, because nothing shows that the run is harmless.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENOUGH_RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What a run would do: its books, how many events it would send, whether `--limit` cuts it."""
+    """What a run would do: its books, the number of events to send, and whether `--limit` ends it early."""
 
     context: RunContext
     books: Books
@@ -34,7 +34,7 @@ class _Looked:
 
 
 def usual_sent(summaries: Sequence[Mapping[str, Any]]) -> float | None:
-    """The median of what the last runs sent, newest first; None before there were enough."""
+    """The median of what the last runs sent (`summaries`, newest first); None before there were enough runs."""
     sent = [int(each.get("sent", 0)) for each in summaries[:USUAL_RUNS]]
     return statistics.median(sent) if len(sent) >= ENOUGH_RUNS else None
 
@@ -53,15 +53,15 @@ def tripped_guards(context: RunContext, books: Books, *, events: int, limited: b
 
 
 def rows_gone(context: RunContext) -> int:
-    """How many rows that the ledger knows the source had lost when a person last ignored the guards."""
+    """How many rows known to the ledger were missing from the source when a person last ran with guards ignored."""
     last = context.state.history.last_done(1)
     gone = int(last[0].get("rows_gone", 0)) if last else 0
-    # The number is of a ledger that was reset since, when the ledger is smaller by now.
+    # A smaller ledger was reset since the number was stored, so the number no longer means anything.
     return gone if gone and gone <= context.state.ledger_size() else 0
 
 
 def rows_gone_now(context: RunContext) -> int:
-    """The same, counted now, for a run that ignores the guards; 0 where they compare with no ledger."""
+    """The same, counted now, for a run that ignores the guards; 0 where the guards do not use the ledger."""
     mapping = context.mapping
     if mapping.guards.max_source_drop is None or not mapping.source.cursor_field or mapping.resend != "changed":
         return 0
@@ -77,7 +77,7 @@ def _too_many(looked: _Looked, guards: Guards) -> Iterator[tuple[str, str]]:
     usual = usual_sent(looked.context.state.history.last_done(USUAL_RUNS))
     if usual is None:
         return
-    # Where most runs send nothing, one full request is nothing unusual.
+    # Where most runs send nothing, the usual number is 0; one full request must still be allowed.
     most = guards.max_times_usual * usual or looked.context.mapping.destination.batch_size
     if events > most:
         times = f", {events / usual:,.0f} times the usual {usual:,.0f}" if usual else "; usually it sends none"

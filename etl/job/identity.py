@@ -1,4 +1,4 @@
-"""Whom rows are about, read from the source now: for a person who has to write to them."""
+"""Whom rows are about, read from the source now, so that a person can contact them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etl.page import Key, Page
 
 
 class Identities:
-    """The values of the columns that `email` and `userid` come from, as they are: one may be what is wrong."""
+    """Reads the columns that `email` and `userid` come from, untransformed: one of them may hold the invalid value."""
 
     def __init__(self, mapping: Mapping, source: RunSource) -> None:
         self._source: Final = source
@@ -21,7 +21,7 @@ class Identities:
         }
 
     def of(self, keys: Sequence[Key]) -> dict[Key, dict[str, object]]:
-        """By key, of the rows that exist and can be read, also of those that `where` leaves out; None: no value."""
+        """The values by key, of each row that exists and can be read, also of rows that `where` filters out."""
         page = self._source.rows_by_key(keys, ignore_where=True)
         return {page.position(at).key: self._row(page, at) for at in range(len(page.rows))}
 

@@ -1,4 +1,4 @@
-"""Holds the first pages of a run, as long as no row of them is to be sent: the mapping itself may be wrong.
+"""Holds back the first pages of a run while none of their rows is to be sent: the mapping itself may be wrong.
 
 The rule: rows that our own checks refuse are recorded only when the fuse has judged them, an event leaves, or the input
 ends; so a mapping that no row fits makes no dead letters, however small its pages are.
@@ -11,7 +11,7 @@ from etl.job.prepare import Prepared
 
 
 class InFront:
-    """Pages that wait; of so few rows that the fuse cannot judge them, and one page more."""
+    """The pages held back: so few rows that the fuse cannot judge them yet, and one page more."""
 
     def __init__(self, failures: Failures) -> None:
         self._failures = failures
@@ -24,9 +24,9 @@ class InFront:
         return sum(page.rows for page in self._pages)
 
     def keeps(self, page: Prepared) -> bool:
-        """Whether `page`, the next one, has to wait; False: what waits and `page` are to be taken in now."""
+        """Whether `page`, the next one, is held back too; False: take in the pages held back, then `page`."""
         if not page.moves_checkpoint:
-            # Of a window that is read again (lookback) the rows were recorded when they were read first.
+            # Rows of a window that is read again (lookback) were recorded when they were first read.
             return False
         self._open = self._open and not page.events and not self._failures.can_judge
         if self._open and (page.invalid or self._pages):

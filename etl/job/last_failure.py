@@ -1,6 +1,6 @@
-"""What the API did to the last request that had to be sent again, for a run whose time is over before its rows are.
+"""Remembers why the last repeated request failed, for the message of a run that ends by its time limit.
 
-The rule: only its status or the kind of the failure is told, which hold nothing of a row.
+The rule: only the HTTP status or the kind of the failure is shown, because neither can hold a row's value.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class LastFailure:
         self.unreached = False
 
     def note(self, verdict: Verdict) -> None:
-        """Remember `verdict` where it asks for another attempt."""
+        """Remember `verdict` if it asks for another attempt."""
         if isinstance(verdict, TryAgain):
             self._cause, self.unreached = verdict.cause, verdict.unreached
 
     def words(self, books: Books) -> str:
-        """The end of a sentence; "" where no request failed."""
+        """A clause to append to a message; "" when no request failed."""
         if not self._cause:
             return ""
         return f"; of {books.requests:,} requests {books.retries:,} were repeated, {{api}} last said: {self._cause}"

@@ -1,24 +1,23 @@
-"""What becomes of rows that end the run: they fail, and nothing else is left, or the account seems to be refused.
+"""Decides about rows that end a run: only failing rows are left, or the API seems to refuse the account.
 
-The rule: a run alone cannot tell such rows from an API that is down or a key that is wrong. So nights are counted, 20
-hours apart, that ended with the same rows or the same answer although the API said right afterwards of the account
-what only a working one can say (`verifyAuth`). Until then the run stops, and the next one goes on.
+The rule: one run cannot tell bad rows from an API that is down or a key that is wrong. So nights (at least 20 hours
+apart) are counted whose run ended with the same rows or the same answer, although `verifyAuth` right afterwards got an
+answer that only a working API gives. Until there are enough nights the run stops, and the next one goes on.
 
-* Rows failed though others were accepted in the same night after they first left, however many: each has its own
-  count, whatever else failed with it. From the second night on those that failed in a batch with others are sent in
-  requests of one event, so that those of them that the API takes arrive. What fails alone in the fifth night or later
-  is given up. An outage never lets the same rows fail beside others night after night: they are the first to leave in
-  the next one.
-* The same few rows fail with nothing beside them: in the fifth night they are given up, as `server_error`. No outage
-  is like that: it answers nothing, lets others fail too, or is over in five nights.
-* More than a few do, or in a batch with others: from the second night on requests hold one event, of those that failed
-  so and of those that come after them, each night twice as many. Nothing is given up unless one of them is accepted.
-* Account, key or address seem to be refused, or one request is "too fast" again and again, and the API calls the key
-  right: in the fifth night, and in each of the next five, a guilty row is looked for as after a 5xx, each night among
-  twice as many; then in each fifth one, so that a quota that stays used up is not asked often. Nothing is given up
-  unless others are accepted.
+* Rows failed, though others that left after them were accepted in the same night: each row is counted by itself. From
+  the second night on, rows that failed in a batch are sent in requests of one event, so that the good ones among them
+  arrive. A row that fails alone in the fifth night or later is given up. An outage cannot look like this: in the next
+  night the failed rows leave first.
+* The same few rows fail, and nothing else was sent: in the fifth night they are given up, as `server_error`. An outage
+  cannot look like this: it answers nothing, makes other rows fail too, or is over within five nights.
+* More than a few rows fail so, or rows in one batch: from the second night on they, and the events behind them, are
+  sent in requests of one event, each night twice as many. Nothing is given up unless one of them is accepted.
+* The API seems to refuse account, key or address, or answers one request "too fast" again and again, yet calls the key
+  right: in the fifth night, and in each of the next five, the guilty row is searched for as after a 5xx, each night
+  among twice as many events; afterwards in every fifth night, so that a used-up quota is not asked often. Nothing is
+  given up unless others are accepted.
 
-Whatever is asked in addition is asked once a night, however many runs it has.
+These additional requests are sent once a night, however many runs the night has.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ if TYPE_CHECKING:
     from etl.page import Key
 
 NIGHTS = 5
-# Where more rows are left alone with nothing accepted beside them, the API is taken to be at fault, however often.
+# When more rows than this fail and nothing else is accepted, the API is taken to be at fault, in however many nights.
 MOST_ROWS = 8
-# So often the number of events to ask is doubled: more are not asked in the ten minutes in which a run may fail.
+# How often the number of events to ask about is doubled: ten minutes, in which a run may fail, allow no more.
 MOST_DOUBLINGS = 5
 LONGEST_WAIT_SECONDS = 10.0
-# So many rows are counted one by one; the state holds a line for each.
+# At most so many rows are counted one by one, because the state holds a line for each.
 MOST_COUNTED = 1000
 
 
 class LeftAlone:
-    """Decides of one run that ended whether it goes on after all."""
+    """Decides whether a run that ended by failing rows goes on after all."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -55,7 +54,7 @@ class LeftAlone:
         self._nights_refused = 0
 
     def lets_go_on(self, end: EtlError) -> bool:
-        """Whether the run that ended with `end` goes on; if not, what is known of its rows stands in the hint."""
+        """Whether the run that ended with `end` goes on; if not, the hint of `end` tells what is known of its rows."""
         courier, lone = self._line.courier, self._line.lone
         if lone is None:
             return False
@@ -128,7 +127,7 @@ class LeftAlone:
         return asks
 
     def _says(self, *, key_is_right: bool) -> bool:
-        """Whether the API says that the key is right, or else anything of it; not asked where it wants silence."""
+        """Whether the API calls the key right, or (not `key_is_right`) answers at all; False during a long wait."""
         line = self._line
         wait = line.courier.seconds_to_turn(line.clock.monotonic())
         if wait > LONGEST_WAIT_SECONDS:
@@ -143,7 +142,7 @@ class LeftAlone:
 
 
 def _twice_as_many(times: int) -> int:
-    """How many events are asked about, twice as many each time."""
+    """How many events to ask about, doubled each time."""
     return MOST_PROBES << min(times, MOST_DOUBLINGS)
 
 

@@ -1,7 +1,7 @@
-"""The run loop: windows are read, events delivered, and what became certain is committed, until nothing is left.
+"""The run loop: reads windows, delivers events, and commits what is settled, until nothing is left.
 
-The rule: one thread at a time decides. Pages, answers and stop requests arrive in one inbox; the courier says what may
-leave; the state is written before a place in flight is used again.
+The rule: one thread at a time decides. Pages, answers and stop requests arrive in one inbox; the courier says which
+requests may leave; a place in flight is used again only after its settlement is written to the state.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ LONGEST_WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """The run is to end cleanly: a signal, or the caller; `error` becomes its outcome."""
+    """A signal or the caller asks for a clean end; `error` becomes the run's outcome."""
 
     error: EtlError
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The parts of one mapping's assembly line.
+    """The parts that carry one mapping's rows from the source to the API.
 
     `tries_again`: a person asked for rows that failed before, so failing counts as another attempt. `track` is "run" or
-    "backfill"; `run_no` numbers the run in the state. `lone` remembers rows that fail alone; None: nothing does.
+    "backfill"; `run_no` numbers the run in the state. `lone` remembers rows that fail alone; None: no memory of them.
     """
 
     source: Pages
@@ -97,7 +97,7 @@ class Delivery:
         self._last_failure = LastFailure()
         self._unsaved: Settlement | None = None
         self._end: EtlError | None = None
-        # When the loop's own thread looks again, on the monotonic clock.
+        # When the loop's own thread takes its next turn, in seconds of the monotonic clock.
         self._looks_at = 0.0
 
     def stop(self, error: EtlError) -> None:
@@ -105,7 +105,7 @@ class Delivery:
         self._turns.leave(StopRequest(error))
 
     def run(self, windows: Iterable[Window]) -> EtlError | None:
-        """Deliver `windows`; None when all of it is done, otherwise why the run ended early. The books are closed."""
+        """Deliver `windows`, then close the books. Returns None when all is done, otherwise why the run ended early."""
         line, alone = self._line, LeftAlone(self._line)
         senders = self._senders = Senders(line.open_client, count=line.concurrency, deliver=self._turns.bring)
         reader = self._reader = Reader(
@@ -130,18 +130,19 @@ class Delivery:
         return self._end
 
     def _deliver(self) -> None:
-        """Deliver to the end, or until something ends it."""
+        """Deliver until all is done or an error ends the run."""
         try:
             with self._turns.shared():
                 self._loop()
         except EtlError as trouble:
-            # A full disk, a lost server: nothing new leaves, but what is in flight may still be saved.
+            # The state cannot be written (a full disk, a lost server): nothing new leaves, but the answers to what is
+            # in flight may still be saved.
             self._stop(trouble)
         if self._end is not None:
             self._let_settle()
 
     def _loop(self) -> None:
-        """What this thread does itself: it looks when a wait is over, and when another thread says that it must."""
+        """The loop of its own thread: takes a turn when its wait is over, or when another thread wakes it."""
         courier, clock = self._line.courier, self._line.clock
         while True:
             with self._turns.take():
@@ -156,7 +157,7 @@ class Delivery:
             self._turns.wait(wait)
 
     def _decide(self) -> bool:
-        """A turn of any thread; whether the loop's own must look now: all is over, or it would look too late."""
+        """Take one turn, in any thread. True wakes the loop's thread: all is over, or its wait would end too late."""
         self._take_turn()
         wake_at = self._line.courier.wake_at
         late = wake_at is not None and wake_at < self._looks_at
@@ -170,7 +171,8 @@ class Delivery:
             self._receive()
             if self._end is not None:
                 return
-            # First, so that the places of what was answered are used at once; last, for pages without anything to send.
+            # Before submitting, so that the places of answered requests are used at once; after it, for pages with
+            # nothing to send.
             self._commit()
             self._admit(self._reader)
             self._submit(self._senders)
@@ -207,7 +209,7 @@ class Delivery:
             self._stop(courier.trouble)
 
     def _receive(self, timeout_seconds: float = 0.0) -> None:
-        # Everything that has arrived: answers are committed together.
+        # All that has arrived, so that several answers are committed in one transaction.
         for message in self._turns.arrived(timeout_seconds):
             self._handle(message)
 
@@ -245,15 +247,16 @@ class Delivery:
             first = self._waiting[0]
             if isinstance(first, Window):
                 if self._line.track != "run":
-                    # Each window of a backfill is done by itself, with all that it held.
+                    # Each window of a backfill is completed by itself, so the pages held back are taken in at its end.
                     self._take_in_what_waited(others_follow=True)
-                # A window is done when all that it held is settled, not when it has been read; nothing of the next one
-                # may be admitted before, so a request that is not full must not wait for it.
+                # A window is done when all its rows are settled, not when it has been read. Nothing of the next window
+                # is admitted before, so a request that is not full must leave now.
                 if not courier.idle:
                     courier.flush()
                     if not (courier.held_up and self._line.track == "run"):
                         return
-                    # An event of it waits until another is accepted; a run's windows share a checkpoint, so go on.
+                    # One of its events waits until another is accepted. The windows of a run share a checkpoint, so go
+                    # on with the next.
                 self._window_done(first)
                 self._waiting.pop(0)
                 continue
@@ -296,7 +299,7 @@ class Delivery:
         return error is not None
 
     def _take_in_what_waited(self, *, others_follow: bool) -> None:
-        """Take in the pages in front, unless they are all that is new and the mapping must be wrong."""
+        """Take in the pages held back, unless nothing else is new and the mapping must be wrong."""
         rows = self._in_front.rows
         if rows and not self._too_many(self.books.read, without_others=0 if others_follow else rows):
             for page in self._in_front.released():
@@ -368,23 +371,23 @@ class Delivery:
             self._line.courier.halt()
 
     def _let_settle(self) -> None:
-        # What is in flight may still be answered; what is answered is committed, so that it is not sent again.
+        # Wait for the answers to what is in flight, and commit them, so that it is not sent again.
         clock = self._line.clock
         until = clock.monotonic() + GRACE_SECONDS
         saving = not isinstance(self._end, StateUnusable)
         while self._in_flight > 0 and (left := until - clock.monotonic()) > 0:
-            # What the host refuses now has been told, or does not matter: the run ends anyway.
+            # The run ends anyway, so another refusal by the host changes nothing.
             with suppress(HostRefused):
                 self._receive(min(left, LONGEST_WAIT_SECONDS))
             saving = saving and self._saved()
         if not (saving and self._saved()):
-            self._saved()  # once more, when all has come: there may be room again
+            self._saved()  # once more after the last answer: the disk may have room again
 
     def _saved(self) -> bool:
         try:
             self._commit()
         except StateUnusable as trouble:
-            self._end = trouble  # a person decides: worse than whatever else ended the run
+            self._end = trouble  # outranks whatever else ended the run, because a person has to act
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""A key that a person gave, in the words of a message: it is shown, unless it is a secret in the wrong place."""
+"""How a message names a key that a person typed: as it is, unless it looks like a secret typed by mistake."""
 
 from __future__ import annotations
 

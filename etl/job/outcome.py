@@ -1,4 +1,4 @@
-"""How one mapping's work ended: the summary, for people and for machines."""
+"""The outcome of one mapping's work: the summary for people and for machines."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from etl.mapping.change import MappingChange
 class WindowForecast:
     """What one window of a backfill holds: rows, and events that would be sent.
 
-    The books of its rows: each was accepted as it is, changed since, was never sent, waits as a dead letter, is invalid
-    or suppressed; `resent` events go out though nothing changed.
+    Each row counts once: unchanged, changed, new (never sent), given up (waits as a dead letter), invalid or
+    suppressed; `resent` counts events that go out although nothing changed.
     """
 
     label: str
@@ -50,8 +50,8 @@ Kind: TypeAlias = Literal["new", "changed", "sent"]
 class ExampleEvent:
     """An event that would be sent, with values of a row, whose `key` is an exact text.
 
-    kind: "new", "changed", or "sent" where no ledger tells them apart. fields: in which a changed one differs from what
-    was accepted last; what they held before is not known, because the ledger keeps hashes.
+    kind: "new", "changed", or "sent" where no ledger tells them apart. fields: the fields in which a changed event
+    differs from the last accepted one; their old values are not known, because the ledger keeps hashes only.
     """
 
     kind: Kind
@@ -69,10 +69,10 @@ class ExampleEvent:
 class Forecast:
     """What a run would send: `events` in `requests` of together `body_bytes`, in `seconds` at the configured rate.
 
-    `null_rates` gives the share (0 to 1) of events without the field, a field; `examples` up to three keys a
-    problem code. `would_stop`: more rows are invalid than `max_failure_rate` allows, so that a run would not get far.
-    `guards`: those that stop a run before it sends anything. `by_mapping`: so many of the changed events differ only
-    because the mapping changed. `shown`: up to three events of each kind.
+    `null_rates` gives the share (0 to 1) of events without the field, a field; `examples` up to three keys a problem
+    code. `would_stop`: more rows are invalid than `max_failure_rate` allows, so a run would stop early. `guards`: those
+    that would stop a run before it sends anything. `by_mapping`: how many of the changed events differ only because the
+    mapping changed. `shown`: up to three events of each kind.
     """
 
     events: int
@@ -113,19 +113,19 @@ class Forecast:
 class Outcome:
     """The end of one mapping's work. `error` is None when all was done.
 
-    `forecast` is there in a dry run, and where a guard stopped a run. `partial` says why not all of the source was to
-    be read: "limit" cut it, or only some "keys" were wanted. `rows_gone`: so many that the ledger knows
-    had left the source when guards were last ignored. `mapping_change`: since the last run that was done;
-    `destination`: host and account where events go, None in what the state records. `check`: a dry run that has events
-    to send ends with exit code 3.
-    So many accepted rows are `differing` by now, None where that was not quickly counted.
+    `forecast` is there in a dry run, and where a guard stopped a run. `partial` says why only a part of the source was
+    to be read: "limit" (`--limit`) or "keys" (only some keys were wanted). `rows_gone`: how many rows known to the
+    ledger were missing from the source when guards were last ignored. `mapping_change`: what changed in the mapping
+    since the last run that was done. `destination`: host and account that receive the events, None in the record in the
+    state. `check`: a dry run with events to send ends with exit code 3. `differing`: how many accepted rows would be
+    sent as changed, None where counting them would take long.
 
-    `before` and `checkpoint` are the checkpoint at the start and at the end, None where there is none. `windows` counts
-    those of a backfill that are done, and all of them; None elsewhere. `follows_clock` is False when the cursor is a
-    mere number, so that rows which commit late may lie below the checkpoint. `checkpoint_at` is the moment that the
-    checkpoint's cursor names, aware, in UTC (of a day: its first); None: it names none, or it is not known.
-    `started_at` and `finished_at` are aware, in UTC, `duration_seconds` apart; None in what the state records, where
-    they have columns of their own.
+    `before` and `checkpoint` are the checkpoint at the start and at the end, None where there is none. `windows`: how
+    many windows of a backfill are done, and how many there are; None for other work. `follows_clock` is False when the
+    cursor is a plain number, so that rows which commit late may lie below the checkpoint. `checkpoint_at`: the
+    checkpoint's cursor as a moment, aware, in UTC (of a day: its midnight); None when the cursor is no time, or it is
+    not known. `started_at` and `finished_at` are aware, in UTC, `duration_seconds` apart; None in what the state
+    records, where they have columns of their own.
     """
 
     mapping: str
@@ -151,7 +151,7 @@ class Outcome:
     check: bool = False
 
     def ended(self, now: datetime) -> Outcome:
-        """The same with the moments of its start and its end, `now` (aware, UTC)."""
+        """This outcome with `finished_at` set to `now` (aware, UTC), and `started_at` computed from its duration."""
         return replace(self, started_at=now - timedelta(seconds=self.duration_seconds), finished_at=now)
 
     @property
@@ -170,7 +170,7 @@ class Outcome:
         return "stopped" if self.error.exit_code in (3, 6, 7, 9, 129, 130, 143) else "failed"
 
     def to_keep(self) -> dict[str, object]:
-        """The summary for the state, without what a person typed."""
+        """The summary as the state keeps it, without text that a person typed."""
         if self.error is None:
             return self.as_dict()
         again = {"again": list(self.error.again)} if isinstance(self.error, GuardTripped) else {}
@@ -178,7 +178,7 @@ class Outcome:
         return {**self.as_dict(), **kept, **again}
 
     def as_dict(self) -> dict[str, object]:
-        """The summary, in the order of print; what does not apply (`windows`, `forecast`, `error`) is left out."""
+        """The summary, in printed order; keys that do not apply (`windows`, `forecast`, `error`) are left out."""
         summary: dict[str, object] = {
             "mapping": self.mapping,
             "command": self.command,

@@ -1,6 +1,6 @@
-"""What a job needs from the outside, as narrow protocols; the adapters fit them without knowing.
+"""The protocols of what a job needs from outside; the adapters implement them without importing this module.
 
-The rule: nothing in this package names a technology. A test gives a fake that passes the same conformance suite.
+The rule: nothing in this package names a technology. A test's fake passes the same conformance suite as the adapter.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ class PageSource(Protocol):
 
     @property
     def remote(self) -> bool:
-        """Whether reading waits for another process, so that it pays to read the next page meanwhile."""
+        """Whether reading waits for another process, so that reading a page ahead saves time."""
 
     def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Page]:
         """Yield the pages of `window` in order; no transaction is open while one is being worked on.
 
-        They hold `limit` rows at most, unreadable ones among them (None: all); no more than those are read.
+        Together they hold at most `limit` rows, unreadable ones included (None: all); no further row is read.
         """
 
     def pages_by_key(self, keys: Sequence[Key]) -> Iterator[Page]:
-        """The rows of `keys` that still exist, in the order of `keys`, in pages as memory can hold them, none empty."""
+        """The rows of `keys` that still exist, in the order of `keys`, in pages that fit into memory, none empty."""
 
     def count(self, window: Window) -> int:
         """How many rows `window` holds now."""
 
 
-# Where the pages of windows come from: the source, or processes that read and encode them.
+# Where pages come from: the source in this process, or worker processes that read and encode them.
 Pages: TypeAlias = "PageSource | Spread"
 
 
 class Ranges(Protocol):
-    """The windows of one mapping in ranges, for several processes."""
+    """Cuts the windows of one mapping into ranges, one for each request to a worker process."""
 
     def end(self, window: Window, *, rows: int) -> Position | None:
         """The position of row number `rows` (from 1) of `window`; None: it holds fewer."""
 
 
 class Places(Protocol):
-    """The places of one mapping's rows, for several processes, where no index gives them in order."""
+    """Finds the positions of one mapping's rows for worker processes, where no index gives the order."""
 
     def of(self, window: Window, *, limit: int | None = None) -> Iterator[Sequence[Position]] | None:
-        """The places of the first `limit` rows of `window` (None: all), in order; None: only pages can be had."""
+        """The positions of the first `limit` rows (None: all) of `window`, in order; None: only pages can be read."""
 
     def read(self, places: Sequence[Position]) -> RangeRead:
-        """The rows that are still at the first of `places`, as many as memory should hold."""
+        """The rows still at the first of these positions, as many as fit into memory."""
 
 
 class Transform(Protocol):
@@ -79,73 +79,73 @@ class Sender(Protocol):
         """Send one request's body and return what came back."""
 
     def is_well(self) -> bool:
-        """Whether the API says something of the account, right or wrong; nothing is sent."""
+        """Whether the API answers about the account at all, whatever it says; sends no event."""
 
     def knows_key(self) -> bool:
-        """Whether the API calls account and key right; nothing is sent."""
+        """Whether the API calls account and key right; sends no event."""
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
 
 
 class Ledger(Protocol):
     """What the state knows of the events that were accepted."""
 
     def compare(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> tuple[list[bool], list[bool]]:
-        """For each of `ledger_keys`, whether its last event surely has the digest beside it, or may have another one.
+        """For each of `ledger_keys`: whether its last event surely has the digest, and whether it may have another.
 
-        Both are False where nothing was accepted yet.
+        Both are False for a key of which nothing was accepted yet.
         """
 
     def earlier(self, known: Iterable[bytes], others: Iterable[bytes]) -> Mapping[bytes, tuple[bytes, bytes]]:
-        """Digest and marks of the entries of `known`; also of `others`, where entries may count for nothing."""
+        """Digest and marks of each entry of `known`, and of each valid entry of `others`."""
 
     def next_stamp(self) -> int:
-        """A number above all that were given before; taken before a page is read."""
+        """A number above all earlier ones; taken before a page is read."""
 
 
 class Doubts(Protocol):
-    """Where a run writes down what it is about to make uncertain."""
+    """Where a run records, before sending, which ledger entries may become wrong."""
 
     def doubt(self, ledger_keys: Sequence[bytes], *, stamp: int) -> None:
-        """Write down durably that changed events of `ledger_keys`, of the page read at `stamp`, may leave."""
+        """Record durably that changed events of `ledger_keys`, of the page read at `stamp`, may leave."""
 
 
 class OpenLetters(Protocol):
-    """What the state knows of the events that were refused and are still to be looked at by a person."""
+    """The open dead letters, as a run asks for them."""
 
     def refused(self, ledger_keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """The digest of the refused event of each key with an open dead letter; free of cost when none is open."""
+        """The digest of the refused event of each key with an open dead letter; costs nothing when none is open."""
 
 
 class NightsAlone(Protocol):
-    """In how many nights a run ended with the same rows left, or with the same answer."""
+    """Counts the nights whose run ended with the same failing rows, or with the same answer."""
 
     def nights(self, failures: Iterable[tuple[Key, str]]) -> int:
-        """Remember that the rows of these keys (empty: any) failed with these words; in how many nights they did."""
+        """Record failures, each a key (empty: any row) with its words. Returns in how many nights they occurred."""
 
     def nights_of(self, groups: Sequence[Iterable[tuple[Key, str]]]) -> Sequence[tuple[int, bool]]:
-        """The same of each of several such groups, and whether this is the first time in a night."""
+        """The same for each of several groups, each with whether this is its first record in this night."""
 
     def forget(self) -> None:
-        """A run was done."""
+        """Forget all counts, because a run was done."""
 
 
 class Suppressions(Protocol):
-    """Who was forgotten: no event may hold their identities any more."""
+    """The suppressed identities of people who were forgotten; no event may hold one."""
 
     def newest(self) -> int:
-        """A number that grows whenever an identity is suppressed; 0: none is."""
+        """A number that grows whenever an identity is suppressed; 0 when none is."""
 
     def among(self, identities: Sequence[tuple[str, ...]]) -> Collection[int]:
-        """By index the events of `identities` that hold a suppressed one; next to nothing to ask when none is."""
+        """The indexes of the events that hold a suppressed identity; costs next to nothing when none is suppressed."""
 
 
 class Erasing(Protocol):
-    """Removes what the state holds of single rows."""
+    """Erases what the state holds of single rows."""
 
     def erase(self, keys: Iterable[Key]) -> object:
-        """Remove what is kept of `keys`; writes nothing where nothing is."""
+        """Remove what is kept of `keys`; writes nothing where nothing is kept."""
 
 
 class Letters(Protocol):
@@ -155,7 +155,7 @@ class Letters(Protocol):
         """Whether one of `key` is open."""
 
     def acknowledged(self, found: Iterable[tuple[Key, str]]) -> int:
-        """How many keys have an open one of the reason beside them that a person has seen; quick where none is."""
+        """How many of the (key, reason) pairs have an open dead letter that was acknowledged; quick when none was."""
 
 
 class JobState(Ledger, Doubts, OpenLetters, Protocol):
@@ -163,7 +163,7 @@ class JobState(Ledger, Doubts, OpenLetters, Protocol):
 
     @property
     def letters(self) -> Letters:
-        """The dead letters, some of which may be known."""
+        """The dead letters, as a run that counts known failures asks for them."""
 
     @property
     def erasing(self) -> Erasing:
@@ -173,7 +173,7 @@ class JobState(Ledger, Doubts, OpenLetters, Protocol):
         """The checkpoint of `track`; None before the first run."""
 
     def set_checkpoint(self, track: str, position: Position | None, *, run_id: str) -> None:
-        """Move the checkpoint of `track`, whatever it was."""
+        """Move the checkpoint of `track`, forward or back."""
 
     def lock(self, track: str) -> AbstractContextManager[None]:
         """Hold the mapping for this process. Raises `MappingLocked`."""
@@ -181,13 +181,13 @@ class JobState(Ledger, Doubts, OpenLetters, Protocol):
     def settle(self, settlement: Settlement, *, track: str, run_no: int) -> Sequence[Event]:
         """Record what became certain in one transaction.
 
-        Returns the events that another version may have overtaken; they are open dead letters already.
+        Returns the events that a newer event of the same key may have overtaken; they are open dead letters already.
         """
 
     def bury(self, dead_letters: Iterable[DeadLetter], *, tried_again: bool) -> None:
         """Open dead letters durably.
 
-        tried_again: a row that fails as it did before counts as another attempt, because a person asked for it.
+        tried_again: a person asked for these rows, so a row that fails as before counts another attempt.
         """
 
     def close_unchanged(self, ledger_keys: Sequence[bytes], *, stamp: int) -> None:
@@ -202,7 +202,7 @@ class DeadLetters(Protocol):
         """By their keys."""
 
     def open_dead_letter_keys(self, reason: str | None = None, limit: int | None = None) -> Sequence[Key]:
-        """The keys of the open ones, oldest first; with a limit of those whose last attempt is the longest ago."""
+        """The keys of the open ones, oldest first; with a limit, those whose last attempt is the longest ago."""
 
     def close_dead_letters(self, keys: Sequence[Key], how: Closure) -> None:
         """Close the open ones of `keys`."""
@@ -213,45 +213,45 @@ class RunSource(PageSource, Fingerprinted, Protocol):
 
     @property
     def ranges(self) -> Ranges | None:
-        """Finds ranges; None where no index gives the order."""
+        """The finder of ranges; None where no index gives the order."""
 
     @property
     def places(self) -> Places | None:
-        """Finds places where no index gives the order; None where only one process can read the rows."""
+        """The finder of positions where no index gives the order; None where only one process can read the rows."""
 
     def upper_bound(self) -> Bound:
-        """The bound of this run."""
+        """The upper bound of a run that starts now."""
 
     def windows(self, checkpoint: Position | None, bound: Bound, *, floor: Scalar | None = None) -> Sequence[Window]:
-        """What to read: what lies just below the checkpoint again, then what lies above it; nothing below `floor`."""
+        """The windows of a run: the lookback below the checkpoint, then what lies above it; nothing below `floor`."""
 
     def start_windows(self, start: Scalar | None, bound: Bound) -> Sequence[Window]:
-        """What a first run reads, from the cursor value `start` on (None: the beginning)."""
+        """The windows of a first run, from the cursor value `start` on (None: the beginning)."""
 
     def rows_by_key(self, keys: Sequence[Key], *, ignore_where: bool = False) -> Page:
         """The rows of `keys` that exist; with `ignore_where` also those that `where` filters out."""
 
     def cursors_by_key(self, keys: Sequence[Key]) -> Mapping[Key, Scalar]:
-        """The cursor value of each of `keys` whose row can be read; nothing for a source without a cursor."""
+        """The cursor value of each of `keys` whose row can be read; empty for a source without a cursor."""
 
     def holds(self, window: Window, key: Key) -> bool:
         """Whether `window` holds the row of `key`."""
 
     def count_for_report(self, window: Window) -> int | None:
-        """As `count`; None when it cannot be had soon."""
+        """As `count`; None when the database cannot count within a few seconds."""
 
     @property
     def follows_clock(self) -> bool:
-        """Whether the database's clock bounds what a run reads; also for a source without a cursor."""
+        """Whether the database's clock bounds what a run reads, or the source has no cursor."""
 
     def instant(self, cursor: Scalar) -> datetime | None:
         """The moment that a cursor value names, aware, in UTC; None for cursors without a clock."""
 
     def misshaped_cursors(self) -> int:
-        """How many rows have a text as their cursor that is no time. Raises `SourceMismatch` for several spellings."""
+        """How many rows have a cursor text that is no time. Raises `SourceMismatch` for times of several spellings."""
 
     def check_null_cursors(self) -> int | None:
-        """How many rows without a cursor are skipped; None: not counted in time.
+        """How many rows without a cursor are skipped; None: the count took too long.
 
         Raises `SourceFailed` where the mapping does not allow them.
         """
@@ -285,39 +285,39 @@ class History(Protocol):
 
 
 class Mapped(Protocol):
-    """What was mapped by the last run that was done."""
+    """Remembers which mapping the accepted events were made with."""
 
     def change_to(self, parts: Mapping[str, str]) -> MappingChange | None:
-        """What changed since then; None when nothing did, or there was no such run."""
+        """What changed since the last run that was done; None when nothing did, or there was no such run."""
 
     def record(self, parts: Mapping[str, str]) -> None:
-        """A run that mapped `parts` was done."""
+        """Record that a run with the mapping `parts` was done."""
 
     def enter(self, parts: Mapping[str, str]) -> None:
-        """From now on events of `parts` may be accepted, beside those of before."""
+        """Record that events made with `parts` may be accepted from now on, beside earlier ones."""
 
     def settle(self, parts: Mapping[str, str]) -> None:
-        """Every accepted row is by now as `parts` make it."""
+        """Record that every accepted event is now as `parts` make it."""
 
 
 class RunState(JobState, DeadLetters, Protocol):
-    """What a run asks of its state beyond the loop."""
+    """What a run as a whole asks of its state, beyond what the loop does."""
 
     @property
     def place(self) -> str:
-        """Names the state to people."""
+        """The state's name for people."""
 
     @property
     def lone(self) -> NightsAlone:
-        """What failed alone before."""
+        """The memory of rows that failed alone."""
 
     @property
     def mapped(self) -> Mapped:
-        """What was mapped before."""
+        """The memory of earlier mappings."""
 
     @property
     def history(self) -> History:
-        """What was done before."""
+        """The records of earlier runs."""
 
     def ledger_size(self) -> int:
         """How many keys the ledger holds."""
@@ -327,7 +327,7 @@ class RunState(JobState, DeadLetters, Protocol):
         """The state's own random key for the keyed hashes."""
 
     def field_names(self, wanted: Sequence[str]) -> Sequence[str]:
-        """The fields that have marks in the ledger, in the order of the marks; all of `wanted` are among them."""
+        """The fields that have marks in the ledger, in the order of the marks; `wanted` are added if missing."""
 
     def confirm_fingerprint(self, fingerprint: dict[str, str]) -> None:
         """Raises `StateUnusable` naming each difference from the stored one."""
@@ -342,18 +342,18 @@ class RunState(JobState, DeadLetters, Protocol):
         """Record that every window is complete."""
 
     def forgotten_run(self) -> LastRun | None:
-        """The last run that was finished with this state, when the state knows nothing of it."""
+        """The last run with this state, if the state has no record of it (restored from a backup); otherwise None."""
 
     def start_run(self, *, run_id: str, command: str, before: dict[str, object] | None) -> int:
         """Open a run's record; returns its number."""
 
     def finish_run(self, run_no: int, summary: dict[str, object], *, unanswered: list[Event] | None) -> None:
-        """Close a run's record. unanswered: the events that left and whose fate is unknown; None: there is none."""
+        """Close a run's record. unanswered: events that left and whose fate is unknown; None when there are none."""
 
     def begin_anew(self, track: str, *, run_id: str) -> None:
-        """Begin a full refresh: the checkpoint goes to the beginning, and what was accepted so far counts for nothing.
+        """Begin a full refresh: the checkpoint goes to the beginning, and ledger entries so far no longer count.
 
-        `track` keeps where the checkpoint was.
+        `track` keeps the checkpoint from before.
         """
 
     def end_anew(self, track: str) -> None:

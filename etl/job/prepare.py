@@ -1,4 +1,4 @@
-"""A page becomes events to send: encoded, and compared with what the receiver already has.
+"""Prepares a page: encodes its rows, and drops events that the receiver already has.
 
 The rule: every row of the page ends in exactly one of `events`, `unchanged`, `given_up`, `invalid` or `suppressed`, so
 that the books balance.
@@ -31,14 +31,14 @@ from etl.transform.transformer import Problem
 
 @dataclass(frozen=True, slots=True)
 class InvalidRow:
-    """A row that we refuse: its key, the code of its first problem and a sentence without values."""
+    """An invalid row: its key, the code of its first problem and a sentence without values."""
 
     key: Key
     reason: str
     words: str
 
     def letter(self, *, now: datetime, run_id: str, stamp: int) -> DeadLetter:
-        """Its dead letter, of the reading `stamp` in run `run_id`."""
+        """Its dead letter; `stamp` is that of its page, `now` in UTC."""
         return DeadLetter(
             key=self.key,
             reason=self.reason,
@@ -54,19 +54,17 @@ class InvalidRow:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A page on its way to the courier, without its rows: several wait, and a row weighs as much as its event.
+    """A prepared page. It has no rows: several pages wait for the courier, and a row weighs as much as its event.
 
-    `position` gives that of a row with a running number, of a page without `events` only the last; unreadable rows
-    stand behind the page's last row. `events` ascend by `seq`, the first row of the page being `first_seq`; `rows`
-    counts all rows, unreadable ones included.
-    `unchanged_keys` are the ledger keys of rows that need not be sent. `given_up` counts rows whose event is the very
-    one that their open dead letter speaks of: `retry` sends it, not the next run. `suppressed` are the keys of rows
-    whose identity was forgotten, whatever else is wrong with them. `reasons` counts rows, each invalid one by its first
-    problem, and those with a doubtful time; `omitted` counts the events that go without a field, by field and code.
-    `again` has the events, by `seq`, of keys of which an earlier one was accepted, and the fields that changed since:
-    None when none did.
-    `stamp` was taken before the page was read. `follows`: an earlier event of one of its keys is under way, so that
-    nothing of this page may leave before that has a certain end.
+    `position` gives the position of a row by its running number (of a page without `events`, only of the last row);
+    unreadable rows stand behind the page's last row. `events` ascend by `seq`, the first row of the page being
+    `first_seq`; `rows` counts all rows, unreadable ones included. `unchanged_keys` are the ledger keys of rows that
+    need not be sent. `given_up` counts rows whose event is identical to that of their open dead letter: only `retry`
+    sends it again. `suppressed` are the keys of rows whose identity was forgotten, valid or not. `reasons` counts rows:
+    each invalid row by its first problem, and rows with a doubtful time; `omitted` counts the events that go without a
+    field, by field and code. `again` has, by `seq`, the events of keys of which an earlier event was accepted, with the
+    fields that changed since (None: no field). `stamp` was taken before the page was read. `follows`: an earlier event
+    of one of its keys is under way, so nothing of this page may leave until that one is settled.
     """
 
     position: Callable[[int], Position]
@@ -88,10 +86,9 @@ class Prepared:
 class Preparer:
     """Encodes pages of one mapping, and filters what must not or need not be sent.
 
-    `ledger` is None with `resend: always`; without `compare` nothing counts as unchanged; `doubts` is None where
-    nothing will leave (a dry run); `letters` is None when what was refused before is to be sent again; `suppressions`
-    is None where it does not matter who was forgotten. An event whose request would exceed `max_event_bytes` is
-    invalid.
+    `ledger` is None with `resend: always`; without `compare` no row counts as unchanged; `doubts` is None in a dry run;
+    `letters` is None when events that were refused before are to be sent again; `suppressions` is None where forgotten
+    people need no check. An event whose request would exceed `max_event_bytes` is invalid.
     """
 
     def __init__(  # noqa: PLR0913 - what a mapping and its state say about a row
@@ -121,7 +118,7 @@ class Preparer:
         suppressed = self._suppressed(encoded)
         problems: Sequence[Problem] = encoded.problems
         if suppressed:
-            # Of these rows only the number is told, so their problems are dropped.
+            # Suppressed rows are only counted, so their problems are dropped.
             problems = [problem for problem in problems if problem.row not in suppressed]
             encoded.events.drop(suppressed)
         invalid = [
@@ -164,11 +161,11 @@ class Preparer:
         )
 
     def settled(self, stamps: Sequence[int]) -> None:
-        """Every event of the pages read at `stamps` has a certain end, which is recorded. For any thread."""
+        """Every event of the pages read at `stamps` is settled and recorded. Safe in any thread."""
         self._under_way.settled(stamps)
 
     def _suppressed(self, encoded: Encoded) -> AbstractSet[int]:
-        """The rows whose identity was forgotten, whatever else is wrong with them."""
+        """The rows whose identity was forgotten, valid or not."""
         if self._suppressions is None or not self._suppressions.newest():
             return frozenset()
         people = encoded.people
@@ -176,9 +173,9 @@ class Preparer:
         return frozenset(self._suppressions.among(identities))
 
     def _doubt(self, doubts: Doubts, events: Sequence[Event], changed: AbstractSet[bytes], stamp: int) -> bool:
-        """Before any of `events` may leave: those of keys with an earlier one make that one doubtful.
+        """Record, before any of `events` leaves, that the ledger entries of their keys become doubtful.
 
-        Returns whether an earlier one is under way.
+        Returns whether an earlier event of one of the keys is under way.
         """
         keys = [event.ledger_key for event in events]
         follows = self._under_way.enter(stamp, keys)
@@ -206,7 +203,7 @@ class Preparer:
     def _events(
         self, encoded: Encoded, columns: Columns, keys: Sequence[Key], *, first_seq: int, stamp: int
     ) -> tuple[list[Event], Mapping[int, str]]:
-        """The events of `columns`, and why others of them are too large, by their rows."""
+        """The events of `columns`, and by row why the others are too large."""
         bodies = columns.joined()
         large: dict[int, str] = {}
         if max(map(len, bodies), default=0) > self._max_body_bytes:
@@ -248,7 +245,7 @@ class Preparer:
         }
 
     def _given_up(self, events: Sequence[Event]) -> frozenset[bytes]:
-        # A resend would be refused again, or repeat what was taken in part (`partly_accepted`).
+        # Sent again, the event would be refused again, or would repeat what was accepted in part (`partly_accepted`).
         if self._letters is None or self._hashers is None or not events:
             return frozenset()
         refused = self._letters.refused([event.ledger_key for event in events])
@@ -259,10 +256,10 @@ class Preparer:
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows that make an event, and what the ledger says of them, nothing before it was asked.
+    """The rows that make an event, and what the ledger says of them; the sets are empty until it is asked.
 
     `changed`: the ledger keys of events that differ from an earlier one which the receiver has, or may have. `known`:
-    those of all events that are to be sent though there was an earlier one.
+    those of all events to send whose key has an earlier event.
     """
 
     columns: Columns
@@ -275,10 +272,9 @@ def _at(column: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
 
 
 def _kept(values: list[Any]) -> list[Any]:
-    """A column's values, to be kept after the page.
+    """Copies of a column's values, to be kept after the page is freed.
 
-    Numbers and texts are copied: the driver's own lie between values that are freed with the page. Kept, they would
-    fragment the heap.
+    The driver's own values lie between others that are freed with the page: kept, they would fragment the heap.
     """
     if not {int, str}.issuperset(map(type, values)):
         return values
@@ -298,7 +294,7 @@ def _position_by_seq(encoded: Encoded, keys: Sequence[Key], first_seq: int) -> C
 
 
 def _position_of_end(encoded: Encoded) -> Callable[[int], Position]:
-    # No event of this page waits for an answer, so the checkpoint passes the whole page at once.
+    # Nothing of this page is to be sent, so the checkpoint passes the whole page at once.
     last = len(encoded) - 1
     if last < 0:
         end = encoded.unreadable[-1].position

@@ -1,4 +1,4 @@
-"""A few real rows through the real pipeline, for a person to look at; nothing is sent and no state is touched."""
+"""Shows a person what a few real rows become; nothing is sent and no state is touched."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def preview(
     if keys:
         left, pages = len(keys), source.pages_by_key(keys)
     else:
-        # Nothing tells how many rows have to be read until enough of them fail.
+        # It is unknown how many rows have to be read to find `limit` invalid ones, so the reading has no limit.
         left, pages = limit, source.pages(Window(), limit=None if only_invalid else limit)
     for page in pages:
         for row in _previewed(page, transform):

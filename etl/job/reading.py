@@ -20,7 +20,7 @@ from etl.job.senders import Crashed
 from etl.job.spread import Spread
 from etl.page import Page, Window
 
-# Pages between the database and the loop.
+# How many pages may wait between the database and the loop.
 AHEAD = 2
 
 
@@ -48,7 +48,7 @@ class InputDone:
 
 @dataclass(frozen=True, slots=True)
 class _PageRead:
-    """A page that `stamp` was taken for, whose first row has the number `first_seq`; of workers, encoded already."""
+    """A page read after `stamp` was taken; `first_seq` numbers its first row. Workers' pages are encoded already."""
 
     page: Page | Encoded
     first_seq: int
@@ -60,7 +60,7 @@ _Message = _PageRead | WindowDone | InputDone | Crashed
 
 
 class RowLimit:
-    """Ends the reading after so many `rows` (None: never), those of the lookback not counted.
+    """Ends the reading after so many `rows` (None: never), not counting those of the lookback.
 
     These are read again in each run, and would use the limit up without any progress.
     """
@@ -112,7 +112,7 @@ class Reader:
             thread.start()
 
     def taken(self) -> None:
-        """Tell that a page was admitted, so that another may be read."""
+        """Called when the loop has taken a page in, so that another may be read."""
         self._places.release()
 
     def stop(self) -> None:
@@ -121,7 +121,7 @@ class Reader:
         self._places.release()
 
     def join(self, timeout_seconds: float) -> None:
-        """Wait for the threads' end; a query that the database never answers must not hold the process."""
+        """Wait for the threads to end, but not for ever: a query that is never answered must not hold the process."""
         for thread in self._threads:
             thread.join(timeout_seconds)
 
@@ -150,7 +150,7 @@ class Reader:
                 self._limit.count(page.count, window)
                 first_seq, seq = seq, seq + page.count
                 hand_on(_PageRead(page, first_seq, stamp, window.moves_checkpoint))
-                # Before the next is read, which then finds the memory of this one in one piece.
+                # Free the page before the next is read, so that its memory can be reused in one piece.
                 del page
             hand_on(WindowDone(window))
 
@@ -165,7 +165,7 @@ class Reader:
         while True:
             stamp = next_stamp()
             try:
-                # Without a name for the page here, which would keep it in memory while the next one waits.
+                # No local name for the page: it would keep the page in memory until the next one is read.
                 yield stamp, next(pages)
             except StopIteration:
                 return
@@ -177,7 +177,7 @@ class Reader:
                 self._take(message)
                 if isinstance(message, InputDone | Crashed):
                     return
-                # So that the page is gone before the next is prepared.
+                # Free the page before the next is prepared.
                 del message
         except BaseException as error:  # noqa: BLE001 - handed to the loop, which raises it
             self._deliver(InputDone(error) if isinstance(error, EtlError) else Crashed(error))

@@ -1,9 +1,9 @@
-"""Rows that are read by their keys and sent: dead letters again, or rows that a person names.
+"""Reads rows by their keys and sends them: `retry` of dead letters, and `run --key`.
 
 The rule: nothing is replayed from memory. A row that is gone closes its dead letter as `gone`; one that is refused
-again stays open with one more attempt. The rows leave in the order of their cursors, because two of them may be about
-one person; with a limit, those whose last attempt is the longest ago have their turn. Of rows that a person names all
-are there, or nothing is sent: a mistyped key must not pass for a row that was sent.
+again stays open with one more attempt. Rows leave in the order of their cursors, because two of them may be about one
+person; with a limit, those whose last attempt is the longest ago are chosen. If one of the keys that a person names is
+missing, nothing is sent, so that a mistyped key is not taken for a row that was sent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from etl.mapping.model import Mapping
 from etl.page import Key, Page, Scalar, Window
 
 KEYS_A_PAGE = 500
-# How many keys are asked for their cursors at once; there may be hundreds of thousands.
+# How many keys one query for cursors holds; there may be hundreds of thousands of keys.
 KEYS_AT_ONCE = 5000
 
 
@@ -58,7 +58,8 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
     in_turn: list[Key] = []
 
     def plan(books: Books) -> Sequence[Window]:
-        # The reader's thread counts what is gone; the run's books take the same counter, so that the summary shows it.
+        # The reader's thread counts rows that are gone in its own counter; the books share it, so that the summary
+        # shows it.
         books.reasons = gone.reasons
         in_turn.extend(in_order(letters, context.source))
         return (Window(moves_checkpoint=False, label="dead letters"),)
@@ -67,7 +68,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
         dead_letters.close_dead_letters(missing, "gone")
         gone.reasons["gone"] += len(missing)
 
-    # A person asked for these rows: what the ledger thinks unchanged is settled by it, everything else is sent.
+    # Rows that the ledger calls unchanged close their dead letter without being sent; everything else is sent.
     job = Job(
         command="retry",
         track="run",
@@ -124,7 +125,7 @@ def send_keys(  # noqa: PLR0913 - the call's options
         track="run",
         run_id=run_id,
         plan=lambda _: (Window(moves_checkpoint=False, label="keys"),),
-        # A row that goes between two reads is no row to send.
+        # A row that is deleted between the check and the reading is skipped.
         pages=RowsOfKeys(context.source, keys, gone=lambda _: None),
         compare=False,
         tries_again=True,
@@ -136,7 +137,7 @@ def send_keys(  # noqa: PLR0913 - the call's options
 
 
 class RowsOfKeys:
-    """Reads the rows of `keys` in their order; `gone` hears of keys without a row, in the reader's thread."""
+    """Reads the rows of `keys` in their order; calls `gone` with the keys that have no row, in the reader's thread."""
 
     def __init__(self, source: PageSource, keys: Sequence[Key], *, gone: Callable[[Sequence[Key]], None]) -> None:
         self._source = source
@@ -145,11 +146,11 @@ class RowsOfKeys:
 
     @property
     def remote(self) -> bool:
-        """No: `gone` may write to the state."""
+        """False, so that pages are not read ahead in another thread: `gone` may write to the state."""
         return False
 
     def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Page]:
-        """Yield the rows that still exist, in their order; `window` and `limit` say nothing here."""
+        """Yield the rows that still exist, in their order; `window` and `limit` are ignored."""
         del window, limit
         for start in range(0, len(self._keys), KEYS_A_PAGE):
             wanted = self._keys[start : start + KEYS_A_PAGE]
@@ -167,7 +168,7 @@ class RowsOfKeys:
         return self._source.pages_by_key(keys)
 
     def count(self, window: Window) -> int:
-        """How many keys there are; `window` says nothing here."""
+        """How many keys there are; `window` is ignored."""
         del window
         return len(self._keys)
 
@@ -187,7 +188,7 @@ def _keys_of(page: Page) -> set[Key]:
 
 
 def in_order(keys: Sequence[Key], source: RunSource) -> list[Key]:
-    """`keys` by the cursors that their rows have now; where there is none, in the order given."""
+    """`keys` sorted by the present cursors of their rows; in the given order for a source without a cursor."""
     ranks: list[tuple[int, Scalar]] = []
     for start in range(0, len(keys), KEYS_AT_ONCE):
         wanted = keys[start : start + KEYS_AT_ONCE]
@@ -197,8 +198,8 @@ def in_order(keys: Sequence[Key], source: RunSource) -> list[Key]:
 
 
 def _rank(cursor: Scalar | None) -> tuple[int, Scalar]:
-    # A column of SQLite may hold numbers and texts: by its order all numbers come first. What has no cursor, or no row
-    # any more, comes at the end.
+    # A column of SQLite may hold numbers and texts, and sorts all numbers first. Keys without a cursor or row come
+    # last.
     if cursor is None:
         return (3, 0)
     return (2 if isinstance(cursor, bytes) else 1 if isinstance(cursor, str) else 0, cursor)

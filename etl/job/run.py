@@ -1,6 +1,6 @@
-"""One mapping's run: from the checkpoint to the upper bound, with its record in the state.
+"""Runs one mapping from the checkpoint to the upper bound, and keeps a record of the run in the state.
 
-The rule: the record of a run stands before anything is sent, and is closed whatever ends it.
+The rule: the record of a run is written before anything is sent, and closed whatever ends the run.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from etl.mapping.model import Mapping
 from etl.page import Bound, Window
 
 LOG = logging.getLogger(__name__)
-# What is going to be read: windows, or a number of rows where that is known.
+# What a job is going to read: windows, or the number of rows where that is known.
 Plan: TypeAlias = Sequence[Window] | int
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run of one mapping is made of, built by the command line. `workers` None: this process does it alone."""
+    """The parts of a run of one mapping, put together by the command. `workers` None: no worker processes."""
 
     mapping: Mapping
     source: RunSource
@@ -60,19 +60,19 @@ class RunContext:
 
     @property
     def mapping_change(self) -> MappingChange | None:
-        """What is mapped otherwise than by the last run that was done; None when nothing is, or there was none."""
+        """How the mapping differs from that of the last run that was done; None when it does not, or there was none."""
         return self.state.mapped.change_to(mapped_parts(self.mapping))
 
     @property
     def fuse(self) -> Fuse:
-        """When too many rows fail."""
+        """The fuse that stops the run when too many rows fail."""
         return Fuse(self.mapping.max_failure_rate, self.mapping.destination.batch_size)
 
     def preparer(self, *, compare: bool, letters: bool = True, leaves: bool = False) -> Preparer:
         """The step from pages to events.
 
-        Without `compare` nothing counts as unchanged; without the letters what was refused before is sent again.
-        leaves: what is prepared may leave, so that what becomes uncertain by it is written down.
+        Without `compare` no row counts as unchanged; without `letters` events that were refused before are sent again.
+        leaves: prepared events may be sent, so ledger entries that become doubtful are recorded.
         """
         hashed = self.mapping.resend == "changed"
         return Preparer(
@@ -86,7 +86,7 @@ class RunContext:
         )
 
     def encoder(self) -> Encoder:
-        """The half of that step that any process can do."""
+        """The part of that step that any process can do."""
         hashed = self.mapping.resend == "changed"
         return Encoder(
             self.transform,
@@ -97,7 +97,7 @@ class RunContext:
 
     @property
     def pages(self) -> Pages:
-        """Where the pages of windows come from: from workers, where there are some that can have them."""
+        """Where the pages come from: workers if there are any and they can read this source, else this process."""
         workers, source = self.workers, self.source
         if workers is None:
             return source
@@ -109,7 +109,7 @@ class RunContext:
         return source
 
     def marked_fields(self) -> Sequence[str]:
-        """The fields whose marks the ledger keeps, so that it can tell later which of them changed; in their order."""
+        """The fields whose marks the ledger keeps, in order; a later run tells by them which fields changed."""
         wanted = ["event", *self.mapping.fields, *([] if self.mapping.products is None else ["products"])]
         return self.state.field_names(wanted)
 
@@ -118,15 +118,15 @@ class RunContext:
 class Job:
     """One piece of work on a mapping: `run`, `backfill` and `retry` are different plans of the same loop.
 
-    `plan` is called when the run's record stands, and says what to read; what it raises ends the run. `pages` is
-    where pages come from. `compare` says whether the ledger keeps unchanged rows back, `tries_again` whether rows that
-    were refused before are sent again. `fuse` is None for the mapping's own. `completed` is called when all that was
-    planned is read and settled, and no limit cut it; what it raises ends the run. `window_done` hears of settled
-    windows; `windows` tells at the end how many are done and how many there are, None where they are not counted.
-    `rows` is how many will be read, None where their windows have to be counted. `forecast` tells at the end what would
-    have been sent, where a look stopped it. `as_mapped`: once it is done, the mapping counts as used as it is now.
-    `rows_gone`: at the end, for the guards of the next runs.
-    `whole`: it looks at every row, so that once it is done no accepted row is as an earlier mapping made it.
+    `plan` is called after the run's record is written, and returns what to read; an error that it raises ends the run.
+    `pages` is where pages come from. `compare`: unchanged rows are not sent. `tries_again`: rows that were refused
+    before are sent again. `fuse` None: the mapping's own. `completed` is called when all that was planned is read and
+    settled, unless a limit ended it; an error that it raises ends the run. `window_done` is called with each settled
+    window. Called at the end: `windows` returns how many windows are done and how many there are (None: not counted),
+    `forecast` what would have been sent if guards stopped the run, `rows_gone` a number for the guards of the next
+    runs. `rows` is how many will be read; None: their windows have to be counted. `as_mapped`: once the job is done,
+    the mapping is recorded as the one last used. `whole`: the job compares every row, so once it is done no accepted
+    event is one that an earlier mapping made.
     """
 
     command: str
@@ -158,7 +158,7 @@ def do(
 ) -> Outcome:
     """Do one job, with its record in the state. The lock is the caller's.
 
-    `started` gets the delivery, to stop it; `planned` hears what is going to be read.
+    `started` is called with the delivery, so that the caller can stop it; `planned` with what is going to be read.
     """
     begun = context.clock.monotonic()
     before = context.state.checkpoint(job.track)
@@ -225,7 +225,7 @@ def do(
 def _recorded(
     context: RunContext, job: Job, run_no: int, outcome: Outcome, *, unanswered: list[Event] | None
 ) -> Outcome:
-    # A state that fails at the end must not hide what was sent.
+    # An error of the state at the end must not hide what was sent.
     try:
         checkpoint = context.state.checkpoint(job.track)
         position = None if checkpoint is None else checkpoint.position
@@ -264,8 +264,8 @@ def run_mapping(  # noqa: PLR0913 - who hears of it
 ) -> Outcome:
     """Run one mapping from its checkpoint to the upper bound.
 
-    With guards it looks through its windows first; `looking` hears of it, and what it raises ends the run.
-    A full refresh is a piece of work with a beginning: stopped, the next runs go on with it until it is complete.
+    With guards, a dry run over the same windows comes first; `looking` is called with its progress, and an error that
+    it raises ends the run. A full refresh that is stopped is continued by the next runs until it is complete.
     """
     before = context.state.checkpoint("run")
     require_start(context, before, options)
@@ -329,7 +329,7 @@ def forecast_mapping(
     report: Callable[[Books], None] = lambda _: None,
     planned: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
-    """The whole run but the sending; the state is only read."""
+    """A dry run: everything that a run does, except sending; the state is only read."""
     begun = context.clock.monotonic()
     before = context.state.checkpoint("run")
     require_start(context, before, options)
@@ -344,7 +344,7 @@ def forecast_mapping(
 
 
 def _forecaster(context: RunContext, options: RunOptions) -> Forecaster:
-    """Counts what the run of `options` would do."""
+    """Counts what a run with `options` would do."""
     refreshing = context.state.checkpoint(REFRESH) is not None
     begins_anew = options.full_refresh and not refreshing
     prepare = context.preparer(compare=not begins_anew, letters=not (options.full_refresh or refreshing))
@@ -374,7 +374,7 @@ def _guard_tripped(guards: Sequence[TrippedGuard], options: RunOptions) -> Guard
 
 
 def _bound(context: RunContext, books: Books) -> Bound:
-    """The bound of a run that starts now; `books` get what it leaves unread."""
+    """The bound of a run that starts now; the rows that it leaves unread are counted in `books`."""
     bound = context.source.upper_bound()
     told = {
         "null_cursor": context.source.check_null_cursors(),

@@ -1,6 +1,6 @@
-"""The newest rows of a source through the mapping, for `validate --connect`: what a run would make of them.
+"""Tries the mapping on the newest rows of its source, for `validate --connect`.
 
-Nothing is sent, and no value of a row is told: fields, codes and counts.
+Nothing is sent, and no value of a row is shown, only fields, codes and counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from etl.page import Page
 from etl.transform.plausible import groups_thousands, implausible
 
 SAMPLED_ROWS = 200
-# From this share on a person should look at a field that is left out.
+# The share of rows without a field, from which on a person should look at it.
 OFTEN = 0.2
 
 
@@ -23,7 +23,7 @@ OFTEN = 0.2
 class Failing:
     """`rows` of `sampled` rows have the problem `code` with `field`.
 
-    `invalid`: it makes them invalid; otherwise the field is left out. `stops`: a run of such rows would be stopped.
+    `invalid`: the problem makes the rows invalid; otherwise the field is left out. `stops`: so many would stop a run.
     """
 
     field: str
@@ -36,7 +36,7 @@ class Failing:
 
 
 def implausible_fields(page: Page, transform: Transform, mapping: Mapping, *, today: date) -> list[tuple[str, str]]:
-    """What is odd about values of sampled rows though their types take them: pairs of a field and words."""
+    """Values that their types accept but that look wrong, as pairs of a field and words."""
     columns = transform(page).columns
     names = [column.name for column in page.columns]
     found: list[tuple[str, str]] = []
@@ -54,7 +54,7 @@ def implausible_fields(page: Page, transform: Transform, mapping: Mapping, *, to
 
 
 def failing_fields(page: Page, transform: Transform, *, max_failure_rate: float) -> list[Failing]:
-    """What fails in sampled rows, most rows first; fields that are left out only where that is often."""
+    """What fails in the sampled rows, most rows first; a field that is left out counts only if that happens often."""
     sampled = len(page.rows)
     found = transform(page)
     rows: dict[tuple[str, str, bool], set[int]] = {}

@@ -1,7 +1,7 @@
 """The threads that wait for the API, one connection each.
 
-The rule: a sender carries bytes out and brings the answer; what that means is not decided here. Nothing that goes
-wrong in it is lost: an unexpected exception travels to the loop like an answer.
+The rule: a sender sends bytes and hands the answer on; what the answer means is decided elsewhere. No error is lost: an
+unexpected exception is handed to the loop like an answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from etl.verdict.answer import Answer, Failure
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a request came back with."""
+    """A request and the answer to it."""
 
     request: Request
     answer: Answer | Failure
@@ -26,7 +26,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """A thread of the job met an error that is not expected."""
+    """A thread of the job failed with an unexpected error."""
 
     error: BaseException
 
@@ -56,7 +56,7 @@ class Senders:
         self._requests.put(request)
 
     def close(self) -> None:
-        """Let the threads end after what they have; do not wait for one that still waits for the API."""
+        """Let the threads end after their present request; does not wait for them."""
         for _ in self._threads:
             self._requests.put(None)
 

@@ -1,8 +1,8 @@
-"""The pages of windows, prepared by other processes, a bounded number at a time, in their order.
+"""Pages that worker processes read and encode, a bounded number at a time, handed on in order.
 
-The rule: what a process is asked holds nothing of a row; what comes back is taken in the order in which it was handed
-out. What is handed out are ranges (`etl.job.spread_ranges`) where an index gives the order, and the places of rows
-(`etl.job.spread_places`) where a key finds these.
+The rule: a request to a worker holds no value of a row but positions; results are taken in the order of the requests. A
+request names a range (`etl.job.spread_ranges`) where an index gives the order, otherwise the positions of rows
+(`etl.job.spread_places`), which are read by key.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What may be under way together, whatever the number of workers: it is kept in the memory of this process.
+# How many rows may be under way, whatever the number of workers: results are kept in the memory of this process.
 MOST_ROWS = 40_000
 MOST_BYTES = 64 * 1024 * 1024
-# Less than this is prepared sooner by the process that has it; how large rows are is not known before some are here.
+# Fewer rows than this are prepared sooner in this process. The first requests are this small, because the size of rows
+# is not known yet.
 FIRST_ROWS = 500
-# How often dead workers are replaced in one piece of work.
+# How often dead workers are replaced in one job.
 MOST_RENEWALS = 3
 LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a worker reads: `window`, where `rows` are expected; `limit` rows at most (None: no such limit)."""
+    """A range that a worker reads: `window`, which should hold `rows` rows; `limit` rows at most (None: no limit)."""
 
     window: Window
     rows: int
@@ -46,7 +47,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class RowsAt:
-    """Places of rows that a worker reads by their keys."""
+    """The positions of rows that a worker reads by their keys."""
 
     places: Sequence[Position]
 
@@ -61,9 +62,10 @@ def _rows_at(cursors: Sequence[Scalar | None], keys: Sequence[Key]) -> RowsAt:
 
 @dataclass(frozen=True, slots=True)
 class RangeEncoded:
-    """What a worker made of what it was asked. `page` None: there is no row.
+    """A worker's result. `page` None: there was no row.
 
-    `reached` is where it goes on; None: all of it was done. `row_bytes` is what a row weighs, 0 where there was none.
+    `reached` is the position up to which it read; None: the request is done. `row_bytes`: the memory a row takes, 0
+    without rows.
     """
 
     page: Encoded | None
@@ -71,7 +73,8 @@ class RangeEncoded:
     row_bytes: int = 0
 
 
-# What a worker is asked, and what it does. Errors are values: they must say the same as in this process.
+# A request to a worker, and its result. Errors are returned as values, so that their text is the same as in this
+# process.
 Asked: TypeAlias = Range | RowsAt
 Task = Callable[[Asked], RangeEncoded | EtlError]
 EncodedLater: TypeAlias = "Future[RangeEncoded | EtlError]"
@@ -80,9 +83,9 @@ EncodedLater: TypeAlias = "Future[RangeEncoded | EtlError]"
 class Workers:
     """The processes that read and encode. For one thread at a time.
 
-    `open_executor` starts `count` of them, others after some died; who made it ends them. `look` is called again and
-    again while a result is awaited, and raises where none will come. `under_way` is how many are handed out, or wait
-    for their turn. `hint`: what to do about workers that die.
+    `open_executor` starts `count` of them, and again after some died; its maker ends them. `look` is called repeatedly
+    while a result is awaited, and raises when none will come. `under_way` counts unfinished requests. `hint`: what to
+    do about workers that die.
     """
 
     def __init__(
@@ -110,13 +113,13 @@ class Workers:
         try:
             return self._executor.submit(self._task, wanted)
         except BrokenExecutor as broken:
-            # Told where its turn comes, like the others that are lost.
+            # The error is raised when this request's turn comes, as for the others that are lost.
             lost: EncodedLater = Future()
             lost.set_exception(broken)
             return lost
 
     def renew(self) -> None:
-        """Let others take the place of all workers, since some died. Raises `StoppedEarly` the fourth time."""
+        """Replace all workers, because some died. Raises `StoppedEarly` the fourth time."""
         self._renewals += 1
         if self._renewals > MOST_RENEWALS:
             raise StoppedEarly(f"worker processes died {self._renewals} times", hint=self._hint)
@@ -128,7 +131,7 @@ Told = TypeVar("Told", bound=Asked)
 
 
 class AskedOfWorkers(Generic[Told]):
-    """What workers were asked, in order, each with the stamp that it got then."""
+    """The requests under way, in order, each with the stamp taken when it was made."""
 
     def __init__(self, workers: Workers, next_stamp: Callable[[], int]) -> None:
         self._workers = workers
@@ -136,7 +139,7 @@ class AskedOfWorkers(Generic[Told]):
         self._ahead: deque[tuple[Told, int, EncodedLater]] = deque()
 
     def __len__(self) -> int:
-        """How much is under way."""
+        """The number of requests under way."""
         return len(self._ahead)
 
     def __iter__(self) -> Iterator[Told]:
@@ -144,15 +147,15 @@ class AskedOfWorkers(Generic[Told]):
         return (asked for asked, _, _ in self._ahead)
 
     def ask(self, asked: Told) -> None:
-        """Have `asked` done after all that is under way."""
+        """Hand `asked` to the workers, as the last request."""
         stamp = self._next_stamp()
         self._ahead.append((asked, stamp, self._workers.submit(asked)))
         self._workers.under_way = len(self._ahead)
 
     def first(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[Told, int, RangeEncoded | None]:
-        """What was asked first, its stamp and its `result`; None when it is lost with its worker, which others replace.
+        """The first request, its stamp and its `result`; None when its worker died, and was replaced.
 
-        It stays under way until `done`.
+        It stays under way until `done` is called.
         """
         asked, stamp, future = self._ahead[0]
         try:
@@ -162,11 +165,11 @@ class AskedOfWorkers(Generic[Told]):
             return asked, stamp, None
 
     def done(self) -> None:
-        """The first one is taken."""
+        """Remove the first request: its result was taken."""
         self._ahead.popleft()
 
     def drop(self) -> None:
-        """Give up what is under way: each ends by itself, and is not kept."""
+        """Forget all requests; workers finish them, and their results are dropped."""
         for _, _, future in self._ahead:
             future.cancel()
         self._ahead.clear()
@@ -174,15 +177,15 @@ class AskedOfWorkers(Generic[Told]):
 
 
 class HandedOut(Protocol):
-    """What of one window is under way, and what is left of it."""
+    """The requests of one window: those under way, and what is still to be requested."""
 
     under_way: AskedOfWorkers[Any]
 
     def more(self, rows: int) -> bool:
-        """Hand out `rows` more, if there are any; whether there were."""
+        """Request `rows` more rows. False when none are left."""
 
     def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
-        """The stamp and the `result` of the first one; None when it is lost with its worker, and will be done again."""
+        """The stamp and the `result` of the first request; None when its worker died, so it will be requested again."""
 
 
 class Spread(ABC):
@@ -193,7 +196,7 @@ class Spread(ABC):
         self._workers = workers
         self._encode = encode
         self._clock = clock
-        # Each worker has one at work and one that waits.
+        # Each worker has one request at work and one that waits.
         self._most_ahead = 2 * workers.count
         self._most_rows = max(1, min(page_rows, MOST_ROWS // self._most_ahead))
         self._rows = min(FIRST_ROWS, self._most_rows)
@@ -201,7 +204,7 @@ class Spread(ABC):
 
     @property
     def remote(self) -> bool:
-        """Reading waits for other processes."""
+        """True: reading waits for other processes."""
         return True
 
     def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Encoded]:
@@ -241,7 +244,8 @@ class Spread(ABC):
                     at_end = not handed_out.more(self._rows)
                 if not handed_out.under_way:
                     if not at_end:
-                        # Who takes the pages would take the window for read, and move its checkpoint past the rest.
+                        # Without this error the caller would take the window as read, and move the checkpoint past its
+                        # rest.
                         raise RuntimeError("nothing of the rest of a window was handed out: it was not read")
                     return
                 stamp, done = handed_out.next(self._done)
@@ -252,7 +256,7 @@ class Spread(ABC):
                 self._encode.complete(page)
                 del done
                 yield stamp, page
-                # Before the next is taken, which then finds the memory of this one in one piece.
+                # Free the page before the next is taken, so that its memory can be reused in one piece.
                 del page
         finally:
             handed_out.under_way.drop()
@@ -264,7 +268,7 @@ class Spread(ABC):
         self._rows = max(1, min(self._most_rows, self._rows * 8, room))
 
     def _done(self, future: EncodedLater) -> RangeEncoded:
-        """What `future` gives. Raises what the worker met; BrokenExecutor where it died."""
+        """The result of `future`. Raises the worker's error; BrokenExecutor if it died."""
         while True:
             try:
                 found = future.result(timeout=LOOK_SECONDS)
@@ -275,7 +279,7 @@ class Spread(ABC):
                 self._workers.look()
                 continue
             except BrokenExecutor:
-                # Those that hang are killed where the run is to end.
+                # Workers that hang are killed when the run ends.
                 if self._clock.wait(0.0):
                     raise StoppedEarly("stopped while workers were at work") from None
                 raise

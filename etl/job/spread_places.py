@@ -1,7 +1,7 @@
-"""The pages of windows that no index gives in order, but whose rows can be read by their key: other processes do.
+"""Spreads windows over workers where no index gives the order: this process finds the positions, workers read by key.
 
-The rule: this process finds the places, once; a worker is told places and nothing else of a row. One that dies, or
-that finds rows too large for one page, costs that what lies ahead is read again, from the places that are kept here.
+The rule: the positions are found once, and a worker is given nothing of a row but its position. When a worker dies, or
+its rows are too large for one page, the rows ahead are read again from the positions kept here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SpreadPlaces(Spread):
     """Pages of `page_rows` rows at most.
 
-    A window of a page or less is read and encoded by this process: to start others for it would take longer.
+    A window of a page or less is read and encoded in this process: starting workers for it would take longer.
     """
 
     def __init__(  # noqa: PLR0913 - where rows come from, and what is made of them
@@ -60,7 +60,7 @@ class SpreadPlaces(Spread):
 
 
 class _HandedOut:
-    """The places of one window that are under way, and those that are left of it."""
+    """The positions of one window: those under way, and those still to be requested."""
 
     def __init__(self, places: Iterator[Sequence[Position]], workers: Workers, next_stamp: Callable[[], int]) -> None:
         self._coming = places
@@ -68,12 +68,12 @@ class _HandedOut:
         self.under_way: AskedOfWorkers[RowsAt] = AskedOfWorkers(workers, next_stamp)
 
     def whole(self, rows: int) -> Sequence[Position] | None:
-        """All places of the window, which has less than `rows`; None: it has not."""
+        """All positions of the window if it has fewer than `rows` rows, otherwise None."""
         self._await(rows)
         return list(self._waiting) if len(self._waiting) < rows else None
 
     def more(self, rows: int) -> bool:
-        """Hand out the places of `rows` more, if there are any; whether there were."""
+        """Request the rows at `rows` more positions. False when none are left."""
         self._await(rows)
         places = [self._waiting.popleft() for _ in range(min(rows, len(self._waiting)))]
         if places:
@@ -81,14 +81,14 @@ class _HandedOut:
         return bool(places)
 
     def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
-        """The stamp and the `result` of the first one; None when it is lost with its worker, and will be read again."""
+        """The stamp and the `result` of the first request; None when its worker died, so it will be requested again."""
         asked, stamp, done = self.under_way.first(result)
         if done is None:
             self._take_back(0)
         elif done.reached is None:
             self.under_way.done()
         else:
-            # So that stamps rise with the places, what lies behind is read again.
+            # Stamps must rise with the positions, so everything behind is requested again.
             self._take_back(asked.places.index(done.reached) + 1)
         return stamp, done
 
@@ -97,7 +97,7 @@ class _HandedOut:
             self._waiting += places
 
     def _take_back(self, done: int) -> None:
-        """Let all that is under way wait again but the first `done` places."""
+        """Put all positions under way back in front, except the first `done`."""
         ahead = [place for asked in self.under_way for place in asked.places]
         self.under_way.drop()
         self._waiting.extendleft(reversed(ahead[done:]))

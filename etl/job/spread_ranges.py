@@ -1,7 +1,7 @@
-"""The pages of windows, read and encoded by other processes from an index.
+"""Spreads windows over workers where an index gives the order: each worker reads and encodes a range.
 
-The rule: what is handed out is a range of places. A process that dies, or a range that holds other rows than were
-expected, costs that what lies ahead is read again: nothing is skipped and nothing comes twice.
+The rule: nothing is skipped and nothing comes twice. When a worker dies, or a range holds other rows than expected,
+everything ahead is read again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SpreadRanges(Spread):
     """Pages of `page_rows` rows at most.
 
-    A window of a page or less is read and encoded by this process: to start others for it would take longer.
+    A window of a page or less is read and encoded in this process: starting workers for it would take longer.
     """
 
     def __init__(  # noqa: PLR0913 - where rows come from, and what is made of them
@@ -49,7 +49,7 @@ class SpreadRanges(Spread):
 
 
 class _HandedOut:
-    """The ranges of one window that are under way, and what is left of it."""
+    """The ranges of one window that are under way, and the rest of the window."""
 
     def __init__(
         self, window: Window, limit: int | None, ranges: Ranges, workers: Workers, next_stamp: Callable[[], int]
@@ -61,11 +61,11 @@ class _HandedOut:
         self.under_way: AskedOfWorkers[Range] = AskedOfWorkers(workers, next_stamp)
 
     def is_whole(self, rows: int) -> bool:
-        """Whether the whole window has less than `rows`."""
+        """Whether the whole window has fewer than `rows` rows."""
         return self._ranges.end(self._window, rows=rows) is None
 
     def more(self, rows: int) -> bool:
-        """Hand out `rows` more, if there are any; whether there were."""
+        """Request a range of `rows` more rows. False when none are left."""
         wanted = None if self._left is None else self._left - sum(one.rows for one in self.under_way)
         rest = self._rest
         if rest is None or wanted == 0:
@@ -73,20 +73,20 @@ class _HandedOut:
         rows = rows if wanted is None else min(rows, wanted)
         end = self._ranges.end(rest, rows=rows)
         self._rest = None if end is None else replace(rest, after=end, start=None)
-        # Without the window's end, up to which SQLite would look for rows behind those of the range.
+        # The window's own end is dropped: SQLite would go on searching up to it, behind the range's last row.
         own = rest if end is None else replace(rest, upto=end, until=None, until_open=False)
         self.under_way.ask(Range(own, rows, wanted))
         return True
 
     def next(self, result: Callable[[EncodedLater], RangeEncoded]) -> tuple[int, RangeEncoded | None]:
-        """The stamp and the `result` of the first one; None when it is lost with its worker, and will be read again."""
+        """The stamp and the `result` of the first request; None when its worker died, so it will be requested again."""
         asked, stamp, done = self.under_way.first(result)
         if done is None:
             self._go_on_at(asked.window.after)
             return stamp, None
         self.under_way.done()
         if done.reached is not None:
-            # Other rows than were expected: what was handed out behind it begins elsewhere now.
+            # The range held other rows than expected, so the ranges behind it have to begin elsewhere.
             self._go_on_at(done.reached)
         if self._left is not None and done.page is not None:
             self._left -= done.page.count

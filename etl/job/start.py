@@ -1,7 +1,7 @@
-"""Where a run begins and what it reads, from the checkpoint and what a person said.
+"""Decides where a run begins and what it reads, by the checkpoint and the options.
 
-The rule: where to begin is never guessed. Without a checkpoint a person has to say so, because a lost state file must
-not turn a nightly run into a re-send of everything. Light to import: `status` asks it too.
+The rule: where to begin is never guessed. Without a checkpoint a person has to say it, because a lost state file must
+not make a nightly run send everything again. Light to import, because `status` uses it too.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
     from etl.job.run import RunContext
 
 LOG = logging.getLogger(__name__)
-# A track that remembers where `--start-from now` was: lookback reads nothing below it again.
+# The track that remembers where `--start-from now` began: lookback reads nothing below it.
 FLOOR = "floor"
-# A track that remembers the value of `--start-from VALUE`: also a run that never got there begins at it, not below.
+# The track that remembers the value of `--start-from VALUE`: the next run begins at it, even if the first one sent
+# nothing.
 START = "start"
-# A track that exists while a full refresh is not complete; its position is the checkpoint of before.
+# The track that exists while a full refresh is not complete; its position is the checkpoint from before it.
 REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """Where a run ends early. None: never.
+    """Limits that end a run early; None: no limit.
 
-    rows: after so many that move the checkpoint. deadline: on the monotonic clock, in seconds. until: by the wall
+    rows: the number of rows that move the checkpoint. deadline: on the monotonic clock, in seconds. until: by the wall
     clock, aware, because a host that slept has not counted that time (E6).
     """
 
@@ -43,7 +44,7 @@ class RunLimits:
     until: datetime | None = None
 
     def seconds_left(self, clock: Clock, now: float) -> float:
-        """The time until the end, on the monotonic clock now `now`; infinite without one."""
+        """Seconds until the deadline, where the monotonic clock is at `now`; infinite without a deadline."""
         left = math.inf if self.deadline is None else self.deadline - now
         return left if self.until is None else min(left, (self.until - clock.utc_now()).total_seconds())
 
@@ -55,8 +56,8 @@ NO_LIMITS = RunLimits()
 class RunOptions:
     """What the caller chose.
 
-    `start_from` is "beginning", "now", a cursor's text, or None to go on from the checkpoint. move_checkpoint: a person
-    knows that there is a checkpoint, and wants `start_from` all the same.
+    `start_from` is "beginning", "now", a cursor's text, or None to go on from the checkpoint. move_checkpoint: use
+    `start_from` although there is a checkpoint (`--yes`).
     """
 
     run_id: str
@@ -68,21 +69,21 @@ class RunOptions:
 
     @property
     def looks_first(self) -> bool:
-        """Guards apply; not where the run only begins. Without a window they do: a table may have been emptied."""
+        """Whether guards apply. They do even when there is nothing to read, because the table may have been emptied."""
         return not self.ignore_guards and self.start_from != "now"
 
     @property
     def as_arguments(self) -> tuple[str, ...]:
-        """What says where to begin, as arguments of the command."""
+        """The options that say where to begin, as arguments of the command line."""
         if self.full_refresh:
             return ("--full-refresh",)
         return () if self.start_from is None else ("--start-from", self.start_from)
 
 
 def has_begun(context: RunContext, before: Checkpoint | None) -> bool:
-    """Whether a first run did anything: not so while those that began ended before an event was accepted.
+    """Whether a first run has accepted anything.
 
-    Then the checkpoint `before` stands at no position yet, and where to begin may be said anew.
+    Until then the checkpoint `before` has no position, and `--start-from` may be given again.
     """
     if before is None or before.position is not None or not context.mapping.source.cursor_field:
         return before is not None
@@ -90,7 +91,7 @@ def has_begun(context: RunContext, before: Checkpoint | None) -> bool:
 
 
 def require_start(context: RunContext, before: Checkpoint | None, options: RunOptions) -> None:
-    """Refuse to guess where the run of `options` begins, with the checkpoint `before`.
+    """Check that the checkpoint `before` and `options` say clearly where to begin.
 
     Raises:
         FirstRunUndecided: there is no checkpoint, and nothing says where to begin.
@@ -108,7 +109,7 @@ def require_start(context: RunContext, before: Checkpoint | None, options: RunOp
 
 
 def first_run_undecided(message: str) -> FirstRunUndecided:
-    """The error of a run that would have to guess where to begin."""
+    """The error of a first run without `--start-from`."""
     return FirstRunUndecided(
         message,
         hint="say where to begin: --start-from beginning, --start-from now, or --start-from VALUE of the cursor; "
@@ -124,9 +125,9 @@ def windows_to_read(
     *,
     look: Callable[[Sequence[Window]], None] = lambda _: None,
 ) -> Sequence[Window]:
-    """What the run of `options` reads, from the checkpoint `before` up to `bound`; its beginning is remembered.
+    """The windows of a run from the checkpoint `before` up to `bound`; records in the state where it began.
 
-    `look` gets the windows before anything is remembered; what it raises ends the run.
+    `look` is called with the windows before anything is recorded; an error that it raises ends the run.
     """
     _check_not_backwards(context, before, options)
     look(planned_windows(context, before, bound, options))
@@ -142,7 +143,7 @@ def windows_to_read(
             if options.full_refresh
             else "a full refresh was not complete: the rows that --start-from passes over are not sent again by it"
         )
-    # A first run leaves its mark at once: a kill before the first batch must not make the next run ask again.
+    # Recorded at once: a first run that is killed before its first batch must not make the next run ask where to begin.
     match options.start_from:
         case "now":
             begin = context.source.last_position(bound.until)
@@ -166,7 +167,7 @@ def _check_not_backwards(context: RunContext, before: Checkpoint | None, options
     if options.start_from is not None or (options.full_refresh and context.state.checkpoint(REFRESH) is None):
         return
     floor = context.state.checkpoint(FLOOR)
-    # At the place where `--start-from now` began no row needs to stand.
+    # Where `--start-from now` began there need not be a row.
     if floor is None or floor.position != before.position:
         warning = context.source.check_not_backwards(before.position)
         if warning is not None:
@@ -192,7 +193,7 @@ def _mark_begin(
 
 
 def next_windows(context: RunContext, bound: Bound) -> Sequence[Window]:
-    """What the next run would read. Raises `FirstRunUndecided` when it has not been said yet where to begin."""
+    """The windows of the next run. Raises `FirstRunUndecided` when it was not said yet where to begin."""
     before, options = context.state.checkpoint("run"), RunOptions(run_id="")
     require_start(context, before, options)
     return planned_windows(context, before, bound, options)
@@ -201,7 +202,7 @@ def next_windows(context: RunContext, bound: Bound) -> Sequence[Window]:
 def planned_windows(
     context: RunContext, before: Checkpoint | None, bound: Bound, options: RunOptions
 ) -> Sequence[Window]:
-    """The windows between the checkpoint `before` and `bound`; nothing is remembered."""
+    """The windows between the checkpoint `before` and `bound`; records nothing."""
     match options.start_from:
         case "now":
             return ()

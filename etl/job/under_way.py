@@ -1,7 +1,7 @@
-"""The keys of this process's events that were prepared and have no certain end yet.
+"""The keys of events that this process has prepared and that are not settled yet.
 
-The rule: what the ledger says of such a key is older than the event that is under way, so that the next reading of its
-row is sent whatever it holds.
+The rule: the ledger's entry of such a key is older than the event under way, so the row is sent when it is read again,
+changed or not.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Collection, Sequence
 
 
 class UnderWay:
-    """For two threads: one prepares pages, another hears of their ends. Pages are named by their stamps."""
+    """Used by two threads: one prepares pages, the other settles them. Pages are named by their stamps."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._keys: set[bytes] = set()
         self._pages: dict[int, Sequence[bytes]] = {}
-        # Keys that were under way in two pages at once: which of them ends first says nothing, so they stay.
+        # Keys that were under way in two pages at once: either may be settled first, so these keys stay.
         self._twice: set[bytes] = set()
 
     def among(self, ledger_keys: Collection[bytes]) -> set[bytes]:
@@ -26,7 +26,7 @@ class UnderWay:
             return self._keys.intersection(ledger_keys) | self._twice.intersection(ledger_keys)
 
     def enter(self, stamp: int, ledger_keys: Sequence[bytes]) -> bool:
-        """Events of `ledger_keys`, of the page read at `stamp`, are under way from now on; whether any was already."""
+        """Add `ledger_keys` of the page read at `stamp`. Returns whether any of them was under way already."""
         if not ledger_keys:
             return False
         with self._lock:
@@ -37,7 +37,7 @@ class UnderWay:
         return bool(again)
 
     def settled(self, stamps: Sequence[int]) -> None:
-        """The pages read at `stamps` have a certain end, and it is recorded."""
+        """Remove the keys of the pages read at `stamps`: all their events are settled and recorded."""
         with self._lock:
             for stamp in stamps:
                 self._keys.difference_update(self._pages.pop(stamp, ()))

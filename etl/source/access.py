@@ -1,7 +1,7 @@
-"""How a mapping's rows are read in their order: by pages from an index, or by one statement a run into a spool.
+"""Chooses how rows are read in order: page by page from an index, or by one statement a run into a spool.
 
-The rule: without an index each page costs the database a scan and a sort of everything, so that a table costs the
-square of its size. What cannot be known (a view, a query) counts as without.
+The rule: without an index each page costs a scan and a sort of the whole table, so the cost of a run grows with the
+square of its size. A view or a query, whose indexes are unknown, counts as having none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORDS: dict[Way, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The way, and why, for people.
+    """How rows are read, and why, in words for people.
 
     "keyset": pages from an index. "positions": cursor and key of all rows in one statement, then the rows by their key.
     "rows": all rows in one statement.
@@ -33,7 +33,7 @@ class Access:
 
 
 def access_of(relation: Relation, plan: ReadPlan, *, dialect: str) -> Access:
-    """The way to read `relation` in the order of `plan`."""
+    """How to read `relation` in the order of `plan`."""
     if not relation.is_table:
         kind = "a query" if relation.query is not None else "a view"
         return Access("rows", f"{kind} has no index of its own")
@@ -51,11 +51,12 @@ def access_of(relation: Relation, plan: ReadPlan, *, dialect: str) -> Access:
 def _fits(index: tuple[str | None, ...], order: tuple[str, ...], relation: Relation, *, dialect: str) -> bool:
     match dialect:
         case "mysql" | "mariadb":
-            # A page is sorted from its beginning unless the index gives the whole order; InnoDB's end with the key.
+            # MySQL sorts all rows for each page unless the index gives the whole order; an index of InnoDB ends with
+            # the primary key.
             whole = tuple(dict.fromkeys((*index, *relation.primary)))
             return whole[: len(order)] == order
         case "duckdb":
             return False
         case _:
-            # Rows of one cursor value are sorted by key as they come.
+            # The others need the cursor alone: they sort rows of one cursor value by key while reading.
             return index[0] == order[0]

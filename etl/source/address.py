@@ -1,7 +1,7 @@
-"""What is wrong with a database's URL, as far as it shows without a connection.
+"""Finds mistakes in a database's URL that show without a connection.
 
-The rule: nothing of the URL but names of options and of the dialect is told; whatever the driver itself would only say
-to a server is left to the connection.
+The rule: messages show nothing of the URL but names of options and of the dialect. What only a server can refuse is
+left to the connection.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from etl.mapping.nearest import nearest
 from etl.source import drivers
 from etl.source.connect import FILES, parse_database_url
 
-# What the drivers of PostgreSQL take beside the options of libpq.
+# Options that the drivers of PostgreSQL take in addition to those of libpq.
 _BESIDE_LIBPQ = frozenset(
     {"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "connection_factory"}
 )
@@ -27,7 +27,7 @@ _NAMES = (*drivers.TESTED, "sqlite", "mssql", "oracle")
 
 
 def check_address(url: str) -> None:
-    """Raise `UsageProblem` where `url` cannot be right. A driver that is not installed here may be so elsewhere."""
+    """Raise `UsageProblem` where `url` cannot be right. A driver may be missing here."""
     parsed = parse_database_url(url, what="source.url")
     if parsed.get_backend_name() in FILES:
         return
@@ -51,7 +51,7 @@ def check_address(url: str) -> None:
 
 
 def _check_options(engine: sa.Engine) -> None:
-    """Raise what the driver raises for an option that it does not take."""
+    """Raise the driver's own error for an option that it does not take."""
     _, given = engine.dialect.create_connect_args(engine.url)
     match engine.dialect.driver:
         case "psycopg":

@@ -1,7 +1,7 @@
-"""One question about many rows, such as the highest cursor: also where `where` fails for one of them.
+"""Asks one question about many rows, such as the highest cursor, even if `where` fails for one of them.
 
-The rule: such a row makes no question fail. The question is asked again of all rows, without `where`: the upper bound,
-number or place that it finds lies a little further than needed, and the reading of pages meets the row itself.
+The rule: a row for which `where` cannot be computed fails no question. The question is asked again without `where`, so
+the bound, number or position found lies a little further than needed; reading the pages then deals with the row itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def ask(database: Database, keyset: Keyset, make: Callable[[Keyset], sa.Select[A
     """The rows of the statement that `make` makes of `keyset`.
 
     Raises:
-        DatabaseFault: a value cannot be decoded; the statement without `where` has it as well.
+        DatabaseFault: a value cannot be decoded, with and without `where`.
         SourceFailed, SourceMismatch: any other fault, when it stayed.
     """
     try:

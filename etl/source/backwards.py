@@ -1,9 +1,9 @@
-"""Whether a table was restored below a checkpoint, or has merely lost its newest rows (A13, A35).
+"""Tells a table that was restored to before its checkpoint from one that only lost its newest rows (A13, A35).
 
-The rule: where a clock bounds the cursor, whatever is written from now on lies above the checkpoint, so a run may go
-on. An integer may be given out again after a restore, and by the next night the table may end above the checkpoint
-again: then every key lies below the checkpoint's own. A run goes on only where the database shows that nothing was
-given out again: the checkpoint's own row is gone, and the sequence of its key has not gone back.
+The rule: where a clock bounds the cursor, all new rows lie above the checkpoint, so a run may go on. Integers, however,
+may be given out again after a restore; by the next night the table may even end above the checkpoint again, though
+every key lies below the checkpoint's own. So with an integer cursor a run goes on only where the database shows that no
+number was given out again: the checkpoint's own row is gone, and the sequence of its key has not gone back.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from etl.source.source_parts import SourceParts
 
 
 def check_not_backwards(parts: SourceParts, position: Position, *, reaches: bool = False) -> str | None:
-    """A sentence of warning when the table ends below a checkpoint's `position`, but a run may go on; mostly None.
+    """A warning if the table ends below the checkpoint's `position` but a run may go on; None if it does not.
 
     reaches: the table is known to hold cursors at the checkpoint or above it.
 
     Raises:
-        TableWentBack: nothing shows that a run may go on.
+        TableWentBack: the database does not show that a run may go on.
     """
     if position.cursor is None or parts.domain is None:
         return None
@@ -58,10 +58,10 @@ def _went_back(words: str) -> TableWentBack:
 
 
 def _check_keys(parts: SourceParts, position: Position, purpose: str) -> None:
-    """Raise `TableWentBack` where the table reaches the checkpoint, but with numbers that were given out once more.
+    """Raise `TableWentBack` if the table reaches the checkpoint with numbers that were given out again.
 
-    Then the checkpoint's row is gone, every key lies below its key, and so does the sequence of the key, if it has one.
-    One look by index; keys that are no numbers, or of several columns, tell nothing.
+    That is so if the checkpoint's row is gone, and every key, and the sequence of the key if there is one, lies below
+    the checkpoint's key. Read by index; keys of other types or of several columns are not checked.
     """
     plan, relation = parts.plan, parts.relation
     if plan.primary_key == (plan.cursor_field,) or not relation.is_table:
@@ -108,7 +108,7 @@ def _last_given_out(parts: SourceParts) -> int | None:
 
 
 def _postgresql(table: str, schema: str | None, column: str) -> Any:  # noqa: ANN401  # a SQL statement
-    # The function takes a table as an identifier, in quotation marks where it needs them, and a column as it is.
+    # pg_get_serial_sequence takes the table as an identifier, quoted where needed, but the column's name as it is.
     quoted = sa.func.quote_ident
     name = quoted(table) if schema is None else sa.func.concat(quoted(schema), ".", quoted(table))
     sequences = sa.table("pg_sequences", sa.column("schemaname"), sa.column("sequencename"), sa.column("last_value"))
@@ -126,7 +126,7 @@ def _mysql(table: str, schema: str | None, column: str) -> sa.TextClause:
 
 
 def _sqlite(table: str, schema: str | None, column: str) -> sa.TextClause:
-    # Without AUTOINCREMENT there is no such table, or no such row: the number of a deleted row is given out again.
+    # Without AUTOINCREMENT there is no such table or row: SQLite gives the number of a deleted last row out again.
     del schema, column
     return sa.text("SELECT seq FROM sqlite_sequence WHERE lower(name) = lower(:t)").bindparams(t=table)
 

@@ -1,7 +1,7 @@
-"""The run's upper bound, fixed once at its start: rows that younger transactions may still slip in front of are held.
+"""The run's upper bound, fixed once at its start: newer rows are held, because rows below them may still be committed.
 
-The database's clock decides, never ours; on PostgreSQL and MariaDB the oldest open writing transaction decides too,
-because a row gets its time when its transaction begins and appears when it ends.
+The database's clock decides, never ours; on PostgreSQL and MariaDB also the oldest open transaction that has written,
+because a row's time is often that of the transaction's start, but the row appears at its end.
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ from etl.source.plan import ReadPlan
 
 log = logging.getLogger(__name__)
 
-# A transaction's start is taken a moment before others can see it.
+# A transaction takes its start time a moment before other sessions can see the transaction.
 PUBLISHING_MARGIN = timedelta(seconds=2)
-# Rows are written between the look at the clock and the count, and clocks differ a little: such a row waits for no
-# longer than others do.
+# Rows may be written between reading the clock and counting, and clocks differ a little: these are not "beyond now".
 _NEARLY_NOW = timedelta(minutes=1)
 _INFINITY = Decimal("Infinity")
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one scan tells of all rows: how many lie above a moment, are ahead of the clock, lack a cursor or a key.
+    """The result of one scan of all rows: how many are above a moment, ahead of the clock, or without a cursor or key.
 
     `highest` is the highest cursor, None when there is none or it cannot be decoded.
     """
@@ -50,9 +49,10 @@ class Survey:
 def survey(
     database: Database, keyset: Keyset, plan: ReadPlan, *, moments: tuple[Scalar, Scalar] | None = None
 ) -> Survey:
-    """Look at all rows once, where each question of its own would cost a scan.
+    """Ask all questions about all rows in one scan, where each would cost a scan of its own.
 
-    `moments` are those above which rows are counted, as held and as beyond now; None: a cursor that follows no clock.
+    `moments`: rows above the first are counted as held, above the second as beyond now; None: the cursor follows no
+    clock.
 
     Raises:
         SourceFailed: the database could not say.
@@ -81,7 +81,7 @@ def find_bound(
 ) -> Bound:
     """The bound of a run that starts now.
 
-    With `surveyed` all questions about all rows are asked in one scan, and it hears the answers.
+    With `surveyed`, all questions about all rows are asked in one scan, and it is called with the answers.
 
     Raises:
         SourceFailed: the database could not say.
@@ -90,7 +90,7 @@ def find_bound(
     if domain is None:
         return Bound(None)
     if domain.kind == "text":
-        # The column had no value when it was looked at, so its times are not known yet.
+        # The column had no value when the source was opened, so the form of its times is not known yet.
         return Bound(None, empty=True)
     settle = domain.settle(plan, dialect=database.dialect)
     if isinstance(settle, timedelta):
@@ -112,7 +112,7 @@ def find_bound(
 def _highest_number(
     database: Database, keyset: Keyset, domain: CursorDomain, highest: Scalar | None
 ) -> tuple[Any, bool]:
-    """The highest cursor that others may follow, and whether NaN or infinity lie above it: no later row would."""
+    """The highest finite cursor, and whether NaN or infinity lie above it (no later row could lie above those)."""
     endless = False
     while isinstance(highest, Decimal) and (highest.is_nan() or highest == _INFINITY):
         endless = True
@@ -148,7 +148,7 @@ def _by_clock(  # noqa: PLR0913  # what a bound depends on
             )
         instant = min(instant, now - timedelta(seconds=open_seconds) - PUBLISHING_MARGIN)
     if not domain.lookback(plan) and settle < domain.granularity and domain.granularity > timedelta(milliseconds=1):
-        # The second (day) in progress may get more rows below the last key, and nothing would look there again.
+        # The second (or day) in progress may still get rows with keys below the last one read, which no run would read.
         instant -= domain.granularity
     until, ahead = domain.at(instant), domain.at(now + _NEARLY_NOW)
     if surveyed is not None:
@@ -156,7 +156,7 @@ def _by_clock(  # noqa: PLR0913  # what a bound depends on
         surveyed(found)
         return Bound(until, held=found.held, beyond_now=found.beyond_now, oldest_open_seconds=open_seconds)
     held = _above(database, keyset, until, plan)
-    # What could not be counted once is not asked for again.
+    # If the first count took too long, the second is not tried.
     beyond = _above(database, keyset, ahead, plan) if held else held
     return Bound(until, held=held, beyond_now=beyond, oldest_open_seconds=open_seconds)
 
@@ -186,8 +186,9 @@ def clock_statement(dialect: str) -> sa.Select[Any]:
             return sa.select(sa.func.current_timestamp())
 
 
-# A standby shows the past: what it has replayed, not its clock, unless it has replayed all that it received and still
-# receives (A33). A commit's time is that of the primary. On a standby that never replayed a commit nothing is known.
+# On a standby the time of the last replayed commit counts (by the primary's clock), because it shows the past, unless
+# it still receives and has replayed all it received (A33). Before its first replayed commit its own clock is all there
+# is.
 _POSTGRESQL_CLOCK = """
     CASE WHEN pg_is_in_recovery() AND (
         pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
@@ -199,8 +200,8 @@ _POSTGRESQL_CLOCK = """
 def oldest_open_seconds(database: Database) -> float | None:
     """The age of the oldest open transaction that has written; None when there is none or the database hides it.
 
-    One that has not written yet does not count: a forgotten session would hold everything back. `lookback` catches what
-    it writes after all.
+    One that has not written yet does not count, because a forgotten session would hold everything back; if it does
+    write later, `lookback` catches its rows.
     """
     try:
         match database.dialect:
@@ -211,12 +212,12 @@ def oldest_open_seconds(database: Database) -> float | None:
             case _:
                 return None
     except DatabaseFault:
-        # No privilege to look: `settle` has to cover it alone.
+        # No privilege to look at transactions: `settle` alone has to cover them.
         return None
     return None if value is None else max(0.0, float(value))
 
 
-# Other users' rows show no xact_start without pg_read_all_stats; they are not counted then.
+# Without pg_read_all_stats other users' sessions show no xact_start, so they are not counted.
 _OLDEST_OF_POSTGRESQL = """
     SELECT extract(epoch FROM clock_timestamp() - min(begun)) FROM (
         SELECT xact_start AS begun FROM pg_stat_activity
@@ -230,8 +231,8 @@ _OLDEST_OF_POSTGRESQL = """
 def _oldest_of_innodb(database: Database) -> Any:  # noqa: ANN401  # a driver's value
     """The age of the oldest writing transaction in seconds; None when there is none or the list stayed out of date.
 
-    The server keeps its list of transactions until a tenth of a second has gone by in which no session read it, so
-    that a monitor or other runs beside this one make it old. A list that shows this statement is not.
+    The server renews its list of transactions only after a tenth of a second in which no session read it, so a monitor
+    or other runs can keep it out of date. A list that contains this very statement is up to date.
     """
     statement = sa.text(_OLDEST_OF_INNODB.format(mark=database.mark()))
     for wait_seconds in _RENEWAL_SECONDS:
@@ -249,10 +250,10 @@ def _oldest_of_innodb(database: Database) -> Any:  # noqa: ANN401  # a driver's 
     return None
 
 
-# A wait is half of these at least, which is more than the tenth of a second in every case.
+# With jitter a wait is at least half of these, so always more than that tenth of a second.
 _RENEWAL_SECONDS = (0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0)
-# trx_started is in the server's own zone, to the second. Without PROCESS the table may not be read. A transaction of
-# the server itself may be listed before its start is set: one without a date says nothing.
+# trx_started is in the server's own zone, to the second. Reading the table needs the privilege PROCESS. The server's
+# own transactions may be listed before their start is set, hence the condition on its date.
 _OLDEST_OF_INNODB = """
     SELECT /* {mark} */ TIMESTAMPDIFF(
         SECOND,

@@ -1,7 +1,7 @@
-"""A row that fails as a whole, read column by column: what the server itself cannot compute or send costs its value.
+"""Reads a row column by column when it fails as a whole, so that only the value that the server cannot give is lost.
 
-A division by zero in a view, a number in a JSON document that is none, and bytes that are no text (SQL_ASCII) are
-such values. Each costs a few statements, and a column that failed once is suspected first.
+Examples: a division by zero in a view, a malformed number in a JSON document, bytes that are no text (SQL_ASCII). Each
+costs a few statements; columns that failed before are tried first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 
 
 class ColumnReader:
-    """Reads single rows of full rows of `layout`."""
+    """Reads single rows, with all columns of `layout`."""
 
     def __init__(self, database: Database, keyset: Keyset, layout: Layout) -> None:
         self._database = database
@@ -31,14 +31,14 @@ class ColumnReader:
         """The row of `key` with `UNDECODABLE` where a column fails; None where it is gone.
 
         Raises:
-            DatabaseFault: what gives the row its place fails, or `where`; or the row keeps changing.
+            DatabaseFault: the key, the cursor or `where` fails; or the row keeps changing.
         """
         placed = self._layout.placed
         if not self._rows(key, placed, ignore_where=ignore_where):
             return None
         free = [at for at in range(len(self._layout.names)) if at not in placed]
         wrong: set[int] = set()
-        # Halves are read until each column that fails stands alone.
+        # The columns are halved until each failing one stands alone.
         parts = [[at] for at in free if at in self._suspects]
         parts.append([at for at in free if at not in self._suspects])
         while parts:

@@ -1,8 +1,8 @@
-"""The child rows of a page: one query for all of its rows, each child put to the row that the database matched it with.
+"""Reads the child rows of a page by one query, and gives each to the row that the database matches it with.
 
-Equality is the database's. Values that look different here (letter case under a collation, '5' and 5, the padding of
-`char(n)`) but match there are settled by a second query that joins, so that no child is lost. It is also asked for rows
-that no child came for, unless both columns are of a kind whose values are equal here when they are equal there.
+The database decides what is equal. Some values that match there differ here (letter case under a collation, '5' and 5,
+the padding of `char(n)`), so a second query joins both tables for them, and no child is lost. The second query is also
+sent for rows without a child, unless equality of both columns' kinds is the same here and there.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from etl.source.relation import Relation, condition
 
 Row = tuple[Any, ...]
 PIECE_CHILDREN = 100
-# Kinds of which equal values have one form.
+# Kinds whose equal values always have the same form.
 _EQUAL_ALIKE = frozenset({"integer", "uuid", "date", "datetime", "datetime_tz"})
-# Kinds whose values here do not say what they are there: a jsonb of 1 is no number to PostgreSQL.
+# Kinds that cannot be compared here: to PostgreSQL a jsonb of 1 is no number.
 _NEVER_HERE = frozenset({"json", "list"})
 
 
 class _OnlyJoined:
-    """Stands for the match values of one row that are the database's alone to compare, lists and objects."""
+    """Stands for match values that only the database can compare (lists and objects)."""
 
 
 class TooManyChildren(Exception):
-    """The children are larger than what was asked for allows; at least `rows` of them were read until then."""
+    """The children take more than the allowed memory; at least `rows` of them had been read by then."""
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class ChildReader:
         )
         pairs = [(relation.kinds.get(child), parent.kinds.get(own)) for child, own in plan.child.match]
         self._only_joined = any(own in _NEVER_HERE for _, own in pairs) or any(
-            # PostgreSQL ignores the blanks at the end in `char(n) = varchar`, not those of two texts.
+            # PostgreSQL ignores trailing blanks in `char(n) = varchar`, but not between two texts.
             _is_padded(relation, child) != _is_padded(parent, own)
             for child, own in plan.child.match
         )
@@ -78,10 +78,10 @@ class ChildReader:
         self.columns: tuple[Column, ...] = tuple(relation.column(name) for name in plan.child.columns)
 
     def of(self, rows: Sequence[Row], *, most_bytes: int) -> tuple[dict[int, list[Row]], dict[int, str]]:
-        """The children by index of their row, and the rows whose children cannot be decoded with the cause.
+        """The children by the index of their row; and by index, why the children of a row cannot be decoded.
 
         Raises:
-            TooManyChildren: they are more than `most_bytes`; no more than that was in memory.
+            TooManyChildren: they take more than `most_bytes`; no more than that was held in memory.
             DatabaseFault: any other fault; the page as a whole is to be read again.
         """
         at: dict[Row, list[int]] = defaultdict(list)
@@ -95,7 +95,7 @@ class ChildReader:
         room = most_bytes
         keys = list(at)
         step = min(self._matching.most_keys, self._of_parents.most_keys)
-        # Spans of `keys`, first on top.
+        # A stack of spans of `keys`, the first span on top.
         spans = [(low, min(low + step, len(keys))) for low in range(0, len(keys), step)][::-1]
         while spans:
             low, high = spans.pop()
@@ -125,7 +125,7 @@ class ChildReader:
         *,
         lenient: bool,
     ) -> int:
-        """The size of the children of `keys`, which are in `children` then."""
+        """Put the children of `keys` into `children`; returns their size in bytes."""
         width = len(self._child_match)
         found: dict[Row, list[Row]] = defaultdict(list)
         size = count = 0
@@ -139,7 +139,7 @@ class ChildReader:
                 found[row[:width]].append(row[width:])
         strange = any(match not in at for match in found)
         if strange:
-            # All are read once more, so these take no room.
+            # All of them are read again by the second query, so free these.
             found.clear()
             size = 0
         for match, own in found.items():
@@ -160,7 +160,7 @@ class ChildReader:
         *,
         lenient: bool,
     ) -> int:
-        """As `_read`, of the rows `indexes`: each child comes with the key of the row that it belongs to."""
+        """As `_read`, for the rows `indexes`, by the query that joins: each child comes with the key of its row."""
         index_of = {self._layout.key(rows[index]): index for index in indexes}
         found: dict[int, list[Row]] = defaultdict(list)
         size = count = 0
@@ -197,7 +197,7 @@ class ChildReader:
         parent = self._joined_parent
         inner = sa.select(*self._child.c)
         if self._plan.where is not None:
-            # Inside, where the mapping's condition sees the child's columns alone.
+            # In the inner query, where the mapping's condition sees only the child's columns.
             inner = inner.where(condition(self._plan.where))
         child = inner.subquery("child")
         key = [parent.c[name] for name in self._key]

@@ -1,7 +1,7 @@
-"""A page's rows get the child rows that belong to them: a page that these would make too large is not handed out.
+"""Adds the child rows to a page's rows, and keeps the page small enough for memory.
 
-The rule: the rows of a page and their children are together of the size that memory should hold, or the page has one
-row; and where the children of one row can fit into no request, the row is not read.
+The rule: rows and children of a page together stay below PAGE_BYTES, unless the page has only one row. A row whose
+children cannot fit into any request becomes unreadable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from etl.source.plan import Layout, ReadPlan
 
 
 class Completing:
-    """Reads the children of found rows; `children` None: rows have none."""
+    """Reads the children of rows; `children` None: the mapping has none."""
 
     def __init__(self, database: Database, layout: Layout, children: ChildReader | None, *, plan: ReadPlan) -> None:
         self._database = database
@@ -26,9 +26,9 @@ class Completing:
         self._plan = plan
 
     def __call__(self, found: Found, *, most_bytes: int | None = PAGE_BYTES) -> Found | None:
-        """`found` with its children; None when they are more than `most_bytes` (None: row by row), and of several rows.
+        """`found` with its children; None when they are several rows and take more than `most_bytes` (None: no limit).
 
-        A row whose children cannot be decoded is unreadable, and so is one that has more than an event can hold.
+        A row becomes unreadable if its children cannot be decoded, or are more than an event can hold.
 
         Raises:
             SourceFailed, SourceMismatch: the database stayed away or refused.
@@ -58,7 +58,7 @@ class Completing:
         )
 
     def _left_out(self, found: Found, children: int) -> Found:
-        """`found`, of one row, without it; at least so many children belong to it."""
+        """`found`, whose one row becomes unreadable: it has at least so many children."""
         assert self._plan.child is not None
         words = f"an event cannot hold its rows of {self._plan.child.subject}: they are {children:,} or more"
         row = UnreadableRow(self._layout.position(found.rows[0]), words, "event_too_large")
@@ -71,6 +71,6 @@ class Completing:
 
 
 def rows_that_fit(found: Found, *, most: int) -> int:
-    """For how many rows, at least one and `most` at most, a page has room, by the children of these."""
+    """How many rows a page has room for (1 to `most`), judged by the children of `found`."""
     size = sum(map(weight_of, found.children.values()))
     return max(1, min(most, PAGE_BYTES * len(found.rows) // size)) if size else most

@@ -1,4 +1,4 @@
-"""Engines for source databases: one way to connect to each, read-only; a file is never created."""
+"""Connects to source databases, read-only; a database file is never created."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def parse_database_url(url: str, *, what: str) -> sa.URL:
 def place_of(url: sa.URL) -> str:
     """`postgresql://host:port/name` for people and for the fingerprint: no user, no password, no options.
 
-    The port stands there also where the URL leaves it to the database's default.
+    The port is always shown, also when the URL leaves it to the database's default.
     """
     url = _with_host(url)
     backend = "postgresql" if url.drivername == "postgres" else url.get_backend_name()
@@ -98,7 +98,7 @@ def place_of(url: sa.URL) -> str:
 
 
 def _with_host(url: sa.URL) -> sa.URL:
-    """A single host, and the port, from the query part of `url` at their usual place; a socket's path stays."""
+    """`url` with host and port moved from its query part to their usual place; the path of a socket stays."""
     host, port = url.query.get("host"), url.query.get("port")
     if url.host is not None or not isinstance(host, str) or host.startswith("/") or "," in host:
         return url
@@ -136,14 +136,14 @@ def _engine(url: sa.URL, limits: ReadLimits, instants: tzinfo, **more: Any) -> s
     try:
         return sa.create_engine(drivers.without_renamed(url), connect_args=told, **exact, **_pooling(), **more)
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-        # It reads some values itself: whole numbers, and what is yes or no.
+        # SQLAlchemy parses some options itself: integers and booleans.
         if isinstance(error, sqlalchemy.exc.NoSuchModuleError) or not url.query:
             raise
         raise drivers.wrong_option(url, error) from None
 
 
 def _zone_of_instants(url: sa.URL, limits: ReadLimits, zone: str, *, clock: Clock) -> tzinfo:
-    """The zone in which the driver gets instants without their offset: MySQL's and MariaDB's TIMESTAMP."""
+    """The zone of the instants that the driver gets without an offset: TIMESTAMP of MySQL and MariaDB."""
     if url.get_backend_name() not in {"mysql", "mariadb"} or zone == "UTC":
         return UTC
     if zone != session.SERVER:
@@ -166,7 +166,8 @@ def _first_read(
             database.reach()
             return database.read(statement).rows
         except (TypeError, AttributeError, ValueError) as error:
-            # Some drivers take the URL's options as arguments of a function, so that is how they refuse one.
+            # Some drivers take the URL's options as arguments of a function, so a wrong option raises TypeError and the
+            # like.
             if not url.query:
                 raise
             raise drivers.wrong_option(url, error) from None
@@ -185,13 +186,13 @@ def _first_read(
 
 
 def _pools_statements(url: sa.URL, limits: ReadLimits) -> bool:
-    """Whether a statement is answered and the beginning of a transaction is not.
+    """Whether a statement succeeds but the beginning of a transaction fails: a pooler in statement mode.
 
-    A pooler in statement mode says so and closes the connection, but not every driver hands its words on.
+    Such a pooler says so and closes the connection, but not every driver passes its message on.
     """
     if url.get_backend_name() != "postgresql":
         return False
-    # psycopg2 would look for a type at each connection, in a transaction.
+    # psycopg2 would look for the type hstore at each connection, in a transaction.
     plain = {"use_native_hstore": False} if url.get_driver_name() == "psycopg2" else {}
     engine = _engine(url, limits, UTC, isolation_level="AUTOCOMMIT", **plain)
     try:

@@ -1,6 +1,6 @@
-"""The cursor's own domain: what its values are, and how an instant, a duration or a person's text becomes one of them.
+"""The cursor's domain: what its values are, and how an instant, a duration or a person's text becomes one.
 
-Comparisons stay in the database; here values are only made, in the very form that the column uses.
+The database compares values; this module only makes them, in exactly the form that the column uses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CursorKind = Literal["datetime", "datetime_tz", "date", "epoch", "integer", "tex
 EpochUnit = Literal["epoch_seconds", "epoch_milliseconds"]
 
 ZERO = timedelta(0)
-# Databases in a file: nothing is written by one transaction while another that began later is done.
+# Databases in a file, whose writing transactions follow each other: none commits after one that began later.
 FILE_DIALECTS = frozenset({"sqlite", "duckdb"})
 _TIME_KINDS = frozenset({"datetime", "datetime_tz", "date", "epoch"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,9 +37,9 @@ _RAW_EPOCH = re.compile(r"\d{9,}", re.ASCII)
 class CursorDomain:
     """What the cursor column holds. `shape` is set where times are kept as text, or as the digits of a number.
 
-    `kind` is "epoch" for integers that count `unit` since 1970, "integer" for those that follow no clock. "text" is a
-    column without a value yet. `numeric`: the digits of `shape` are a number. `unique`: no two rows share a value.
-    `zone` is the mapping's `source.timezone` (UTC when it names none): that of naive times and of calendar days.
+    `kind` is "epoch" for integers that count `unit` since 1970, "integer" for those that follow no clock. "text": the
+    column has no value yet. `numeric`: the digits of `shape` are stored as a number. `unique`: no two rows share a
+    value. `zone` is the mapping's `source.timezone` (UTC when it names none): that of naive times and of calendar days.
     `granularity` is the smallest step between two times of the column. `empty`: no value tells the kind or the shape.
     """
 
@@ -112,9 +112,9 @@ class CursorDomain:
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=self.zone).astimezone(UTC)
 
     def below(self, value: Scalar, span: timedelta | int) -> Scalar | None:
-        """`value` less `span`, in the column's form; None where that cannot be said (infinity, text, before year 1).
+        """`value` minus `span`, in the column's form; None where there is none (infinity, text, before year 1).
 
-        From a day, whose moment is its midnight, any span takes whole days, so that its later rows are read again.
+        For a day, any span is rounded up to whole days, so that later rows of the day are read again.
         """
         if isinstance(span, int):
             return value - span if isinstance(value, int | Decimal) else None
@@ -125,7 +125,7 @@ class CursorDomain:
             moment -= span
         except OverflowError:
             return None
-        # A text in the value's own spelling: text is compared as text.
+        # Text is compared as text, so the result has the spelling of this very value.
         shape = shape_of(value) if isinstance(value, str) else None
         return self.spell(moment) if shape is None else shape.spell(moment)
 
@@ -196,9 +196,9 @@ class CursorDomain:
         return moment.date() if self.kind == "date" else moment
 
     def edge(self, moment: datetime) -> Scalar:
-        """As `spell`, for the ends of ranges: below every spelling of that very moment.
+        """As `spell`, for the ends of ranges: the lowest spelling of the moment.
 
-        Programs write a full second as `…:00` and as `…:00.000` into one column, and as text the shorter one is lower.
+        Programs write a full second both as `…:00` and as `…:00.000` into one column; as text the shorter one is lower.
         """
         shape = self.shape
         if shape is not None and not (shape.zone or shape.compact or moment.microsecond):

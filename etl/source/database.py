@@ -1,7 +1,7 @@
-"""The connection to the source: read-only, in UTC, with time limits, and free again before anyone looks at the rows.
+"""The connection to the source: read-only, in UTC, with time limits, and released before the rows are used.
 
-A statement's rows are fetched whole and its transaction is ended before they are handed out, so that no transaction is
-ever open while events are being sent.
+A statement's rows are all fetched and its transaction ended before the rows are returned, so no transaction is open
+while events are being sent.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from etl.source.streaming import fetched, prepare
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-# Makes the rows of a driver, given their description, those that the other drivers of the database would give.
+# Changes a driver's rows, given their description, into what the other drivers of that database give.
 Amend = Callable[[Sequence[tuple[Any, ...]], Sequence[Any]], Sequence[tuple[Any, ...]]]
 
 SLOW_STATEMENT_SECONDS = 30.0
-# How long a count may take that only a report needs.
+# How long a count may take if only a report needs it.
 REPORT_SECONDS = 20
 # Waits before the second, third … attempt; with full jitter they add up to at most two minutes.
 RECONNECT_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0)
@@ -39,7 +39,7 @@ FIRST_CONNECT_SECONDS = (0.5, 1.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How a driver differs. `amend` None: its rows are those of the others.
+    """How a driver differs from the others. `amend` None: its rows need no change.
 
     `instants` is the zone in which MySQL and MariaDB send a TIMESTAMP.
     """
@@ -60,10 +60,10 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A statement's whole answer. `shape` holds a name and the driver's type code for each column.
+    """All rows of a statement. `shape` holds a name and the driver's type code for each column.
 
-    `flags` are those that the protocol of MySQL sends for each column, where the driver hands them on;
-    `lengths` how many characters each may have, where the driver says so.
+    `flags`: the flags of each column in MySQL's protocol, if the driver passes them on; `lengths`: how many characters
+    each may have, if the driver says so.
     """
 
     rows: Sequence[tuple[Any, ...]]
@@ -88,7 +88,8 @@ class Database:
         self._amend = habits.amend
         self.instants = habits.instants
         driver: Any = engine.dialect.dbapi
-        # Fetching runs below SQLAlchemy, so its errors arrive as the driver raised them; decoders raise built-in ones.
+        # Rows are fetched by the driver without SQLAlchemy, so its errors arrive unwrapped; decoders raise built-in
+        # ones.
         self._reaching_errors: tuple[type[Exception], ...] = (
             UnicodeError,
             sqlalchemy.exc.SQLAlchemyError,
@@ -125,8 +126,9 @@ class Database:
     ) -> Rows:
         """The rows of `statement`, as the driver's tuples; one attempt.
 
-        `limit_seconds` is when the server ends it; None: as the mapping says. `lenient`: a value that the driver cannot
-        decode is `UNDECODABLE`, where the driver can be told so. `listed`: InnoDB lists the statement's transaction.
+        `limit_seconds`: the server's time limit; None: that of the mapping. `lenient`: a value that the driver cannot
+        decode becomes `UNDECODABLE`, if the driver supports that. `listed`: the transaction has to appear in InnoDB's
+        list.
 
         Raises:
             DatabaseFault: whatever SQLAlchemy or the driver raised, by its meaning.
@@ -139,7 +141,8 @@ class Database:
                 if listed:
                     connection.execution_options(listed=True)
                 result = connection.execute(statement)
-                # The driver's own tuples: SQLAlchemy's rows and result processors cost more than the reading.
+                # The driver's own tuples: SQLAlchemy's rows and result processors cost more time than the reading
+                # itself.
                 cursor = result.cursor
                 if cursor is None:
                     return Rows((), ())
@@ -188,7 +191,7 @@ class Database:
         return attempt(lenient=True)
 
     def pieces(self, statement: sa.Executable, *, piece_rows: int, lenient: bool = False) -> Generator[Rows]:
-        """The rows of `statement` as they come, `piece_rows` at a time, none empty; closed early, it ends there.
+        """Yield the rows of `statement` as they arrive, `piece_rows` at a time, none empty; closing ends the statement.
 
         `lenient` as for `read`.
 
@@ -207,10 +210,10 @@ class Database:
         self._tell_if_slow(started)
 
     def read_patiently(self, statement: sa.Executable, *, purpose: str) -> Rows:
-        """As `read`, reconnecting and waiting where that can help.
+        """As `read`, but tried again after lost connections and time-outs.
 
         Raises:
-            SourceFailed, SourceMismatch: it did not help; `purpose` ("count rows of customers") is named.
+            SourceFailed, SourceMismatch: attempts used up; the message names `purpose` ("count rows of customers").
         """
         try:
             return self.patiently(lambda: self.read(statement), purpose=purpose)
@@ -218,7 +221,7 @@ class Database:
             raise self.failure(fault, purpose=purpose) from fault
 
     def number_for_report(self, statement: sa.Executable, *, purpose: str) -> int | None:
-        """The number that `statement` asks for; None when it cannot be had soon, since only a report needs it."""
+        """The number that `statement` selects; None if the database needs longer than a report is worth."""
         try:
             return int(self.read(statement, limit_seconds=REPORT_SECONDS).rows[0][0])
         except DatabaseFault as fault:
@@ -232,7 +235,7 @@ class Database:
 
         Raises:
             DatabaseFault: a value cannot be decoded; the caller knows how to find its row.
-            SourceFailed, SourceMismatch: any other fault, when it stayed.
+            SourceFailed, SourceMismatch: any other fault that stayed.
         """
         busy = 0
         for wait_seconds in (*(waits if self._patient else ()), None):
@@ -258,7 +261,7 @@ class Database:
             raise self.failure(fault, purpose=purpose) from fault
 
     def wait(self, seconds: float) -> bool:
-        """Wait for half of `seconds` to all of them; True when a stop request came."""
+        """Wait between half of `seconds` and all of them; True when a stop request came."""
         return self._clock.wait(seconds * (0.5 + self._clock.jitter() / 2))
 
     def mark(self) -> str:
@@ -286,7 +289,7 @@ class Database:
 
 @contextmanager
 def _given_up_when_silent(connection: sa.Connection) -> Iterator[None]:
-    """A connection whose socket gave up in the middle of an answer is used no more: the rest of it would come next."""
+    """Discard the connection if its socket timed out within an answer: the rest of it would come with the next one."""
     try:
         yield
     except OSError:
@@ -300,5 +303,5 @@ def _flags(cursor: Any) -> tuple[int, ...]:  # noqa: ANN401  # the driver's
         return tuple(field.flags for field in fields)
     if (given := getattr(cursor, "description_flags", None)) is not None:  # mysqlclient
         return tuple(given)
-    # MariaDB's and MySQL's connectors add them to the description.
+    # The connectors of MariaDB and MySQL put the flags into the description.
     return tuple(column[7] for column in cursor.description or () if len(column) > 7 and isinstance(column[7], int))

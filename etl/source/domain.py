@@ -42,7 +42,7 @@ _BY_KIND: dict[str, CursorKind] = {
 }
 Ends = Callable[[], list[Any]]
 _RANDOM_KEY = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
-# Values that all lie beyond these are no times of a shop: the unit is another one.
+# If all values lie outside these years, `cursor_unit` is wrong.
 _FIRST_PLAUSIBLE = datetime(1980, 1, 1, tzinfo=UTC)
 _LAST_PLAUSIBLE = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -101,7 +101,7 @@ def _by_value(  # noqa: PLR0913  # what the kind of a cursor depends on
         )
     match ends()[-1]:
         case None:
-            # An empty table: nothing is read, and the next run looks again.
+            # An empty table: nothing is read, and the next run determines the kind anew.
             kind = _BY_KIND.get(relation.kinds[name] or "text", "text")
             shape = TextShape(" ", seconds=True, fraction_digits=0, zone="") if kind.startswith("date") else None
             return CursorDomain(
@@ -136,7 +136,7 @@ def _aggregates(functions: Sequence[Any], keyset: Keyset) -> sa.Select[Any]:
 
 
 def _texts(database: Database, keyset: Keyset, plan: ReadPlan, ends: list[Any], zone: ZoneInfo) -> CursorDomain:
-    """By the lowest and the highest text; a text that is no time sorts to an end, so then by all of them."""
+    """The domain of a text column, by its lowest and highest text; if one is no time, by all texts."""
     name = plan.cursor_field or ""
     if ends[-1] is None:
         return CursorDomain(name, "text", zone, empty=True)
@@ -170,10 +170,10 @@ def _in_units(domain: CursorDomain, plan: ReadPlan, ends: Ends) -> CursorDomain:
             ),
             hint="leave cursor_unit out",
         )
-    # NaN and infinity are no times; as outliers they are held.
+    # NaN and infinity are no times: they are outliers, and are held.
     lowest, highest = (None if isinstance(one, Decimal) and not one.is_finite() else one for one in ends())
     if unit == "time":
-        # The highest may be an outlier, the lowest too, but hardly both.
+        # One of the two may be an outlier, but hardly both.
         shape = next((one for value in (highest, lowest) if (one := _digits_shape(value)) is not None), None)
         if shape is None and (lowest is not None or highest is not None):
             raise UsageProblem(

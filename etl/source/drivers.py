@@ -1,6 +1,6 @@
-"""Which drivers read here, what each is told when it connects, and what is missing where one cannot be loaded.
+"""Which drivers are supported, their connection arguments, and what to install when one cannot be loaded.
 
-A driver is told nothing that stays behind in a session which a pooler may hand to another program.
+No argument may leave a setting behind in the session, because a pooler may hand the session to another program.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ APPLICATION = "squeezely-etl"
 
 # PostgreSQL's types by number: char(n) and its arrays; json and jsonb.
 _PADDED, _JSON = frozenset({1042, 1014}), frozenset({114, 3802})
-# The drivers by backend that the tests read with, the usual one first; each with the module that it imports.
+# The drivers by backend that the tests cover, the usual one first; each with its module.
 _MYSQL = MappingProxyType({"pymysql": "pymysql", "mysqldb": "MySQLdb", "mariadbconnector": "mariadb"})
 TESTED: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -39,7 +39,7 @@ TESTED: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "duckdb": MappingProxyType({"duckdb": "duckdb"}),
     }
 )
-# For databases that the tests do not have: the driver that SQLAlchemy's own default has given way to.
+# For databases that the tests do not cover: the drivers in use today instead of SQLAlchemy's old defaults.
 _USUAL = {"oracle": "oracledb", "mssql": "pyodbc"}
 _PACKAGES = {
     "psycopg": "psycopg[binary]",
@@ -49,7 +49,7 @@ _PACKAGES = {
     "duckdb": "duckdb-sqlalchemy",
     "cx_oracle": "cx_Oracle",
 }
-# Libraries that Python's packages do not bring along, and Debian's packages that hold them.
+# System libraries that Python's packages do not contain, and the Debian packages that do.
 _LIBRARIES = {
     "libodbc": "unixodbc",
     "libmariadb": "libmariadb3",
@@ -60,10 +60,10 @@ _LIBRARIES = {
 
 
 def with_driver(url: sa.URL) -> sa.URL:
-    """`url` with the driver that reads it: its own, or the first one installed for a URL that names none.
+    """`url` with its driver; if it names none, with the first one installed.
 
     Raises:
-        UsageProblem: the URL names a driver that cannot read here; one that can is suggested.
+        UsageProblem: the URL names a driver that is not supported; a supported one is suggested.
     """
     backend, _, driver = url.drivername.partition("+")
     backend = "postgresql" if backend == "postgres" else backend
@@ -125,7 +125,7 @@ def driver_missing(url: sa.URL, error: ImportError | sqlalchemy.exc.NoSuchModule
 
 
 def _with_one_that_reads(backend: str, driver: str) -> str:
-    """What to do instead of `driver`: write a URL for one that is installed, or install the usual one."""
+    """The hint for an unsupported `driver`: name one that is installed, or install the usual one."""
     tested = TESTED[backend]
     installed = [name for name, module in tested.items() if name != driver and find_spec(module) is not None]
     if installed:
@@ -136,7 +136,7 @@ def _with_one_that_reads(backend: str, driver: str) -> str:
 
 
 def arguments(url: sa.URL, limits: ReadLimits, instants: tzinfo) -> dict[str, Any]:
-    """What the driver of `url` is told when it connects; what the URL says itself wins.
+    """The connection arguments for the driver of `url`; options of the URL win.
 
     `instants` is the zone in which MySQL and MariaDB send a TIMESTAMP.
     """
@@ -154,20 +154,20 @@ def arguments(url: sa.URL, limits: ReadLimits, instants: tzinfo) -> dict[str, An
                 "keepalives_count": 3,
             }
             if driver == "psycopg":
-                # A generic plan of a keyset query is a bad one, and poolers do not know who prepared what.
+                # No prepared statements: the generic plan of a keyset query is bad, and poolers lose track of them.
                 found["prepare_threshold"] = None
         case "pg8000":
             found = {
                 "application_name": APPLICATION,
                 "startup_params": {
-                    # As the other drivers of PostgreSQL: `charset` is its other name in a URL.
+                    # UTF-8, as the other drivers of PostgreSQL; in a URL the option may also be called `charset`.
                     "client_encoding": url.query.get("client_encoding", url.query.get("charset", "utf8"))
                 },
-                # For connecting alone; `wait_for_rows` sets another one afterwards.
+                # For connecting only; `wait_for_rows` changes it afterwards.
                 "timeout": limits.connect_seconds,
             }
         case "pymysql" | "mysqldb":
-            # Without autocommit=None the drivers switch it off for the session. PyMySQL: see `wait_for_rows`.
+            # autocommit=None: otherwise the drivers switch it off for the session. PyMySQL: see `wait_for_rows`.
             timeouts = {
                 "connect_timeout": limits.connect_seconds,
                 "read_timeout": limits.connect_seconds if driver == "pymysql" else silence_seconds,
@@ -176,7 +176,8 @@ def arguments(url: sa.URL, limits: ReadLimits, instants: tzinfo) -> dict[str, An
             if driver == "pymysql":
                 found["program_name"] = APPLICATION
                 if url.password:
-                    # As the other drivers and the server's own client; of a text PyMySQL makes Latin-1.
+                    # As UTF-8, like the other drivers and the server's own client: PyMySQL would encode a text as
+                    # Latin-1.
                     found["password"] = str(url.password).encode()
         case "mariadbconnector":
             found = {
@@ -190,9 +191,9 @@ def arguments(url: sa.URL, limits: ReadLimits, instants: tzinfo) -> dict[str, An
 
 
 def wait_for_rows(engine: sa.Engine, url: sa.URL, limits: ReadLimits) -> None:
-    """Let drivers that know one time-out for all wait longer once they are connected.
+    """Give drivers that have a single time-out a longer one once they are connected.
 
-    PyMySQL and pg8000 would wait for the greeting of a server that is silent as long as for the slowest statement.
+    Otherwise PyMySQL and pg8000 would wait for a silent server's greeting as long as for the slowest statement.
     """
     driver = engine.dialect.driver
     if driver not in {"pymysql", "pg8000"} or {"read_timeout", "timeout"} & url.query.keys():
@@ -214,7 +215,7 @@ def _silence_seconds(limits: ReadLimits) -> int:
 
 
 def exact_json(url: sa.URL) -> dict[str, Any]:
-    """What SQLAlchemy is told so that the drivers of PostgreSQL keep every digit of a number in JSON."""
+    """The arguments of SQLAlchemy that keep every digit of a number in JSON (PostgreSQL)."""
     return {"json_deserializer": _exact_json} if url.get_backend_name() == "postgresql" else {}
 
 
@@ -222,7 +223,7 @@ def _exact_json(text: str | bytes) -> Any:  # noqa: ANN401  # any JSON value
     return json.loads(text, parse_float=Decimal)
 
 
-# Options that people carry from driver to driver, and those that do not take them under this name.
+# Options that people copy from another driver's URL, and the drivers that know them by another name.
 _RENAMED = {
     "psycopg": frozenset({"charset"}),
     "psycopg2": frozenset({"charset"}),
@@ -232,10 +233,10 @@ _RENAMED = {
 
 
 def without_renamed(url: sa.URL) -> sa.URL:
-    """`url` without the options that `arguments` gives the driver under another name, or that mean nothing to it.
+    """`url` without options that `arguments` passes under another name, or that mean nothing to its driver.
 
     Raises:
-        UsageProblem: MariaDB's connector is to speak something else than UTF-8.
+        UsageProblem: the URL asks MariaDB's connector for a charset other than UTF-8.
     """
     driver = url.drivername.partition("+")[2]
     renamed = sorted(_RENAMED.get(driver, frozenset()) & url.query.keys())
@@ -269,7 +270,7 @@ def wrong_option(url: sa.URL, error: Exception) -> UsageProblem:
     if named and _REFUSED.search(words):
         message = f"source.url has an option{quoted(named[0])} that the driver {driver} does not take"
     else:
-        # Most drivers quote the value alone.
+        # Most drivers quote only the value.
         named = named or [name for name, value in url.query.items() if isinstance(value, str) and value in words]
         shown = quoted(named[0]) if len(named) == 1 else ""
         message = f"source.url has an option{shown} with a value that the driver {driver} does not take"
@@ -279,7 +280,7 @@ def wrong_option(url: sa.URL, error: Exception) -> UsageProblem:
 
 
 def amendment(url: sa.URL, instants: tzinfo) -> Amend | None:
-    """What makes the rows of a driver, given their description, those of the others; None where they are."""
+    """The function that makes a driver's rows equal to those of the others (see `Amend`); None if none is needed."""
     match url.drivername.partition("+")[2]:
         case "psycopg":
             return _as_declared
@@ -296,9 +297,9 @@ def amendment(url: sa.URL, instants: tzinfo) -> Amend | None:
 
 
 def _as_declared(rows: Sequence[tuple[Any, ...]], description: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
-    """PostgreSQL's values as its SQL means them: `char(n)` without padding, a text in JSON as its JSON text.
+    """PostgreSQL's values: `char(n)` without padding, and a JSON string still as JSON, in quotation marks.
 
-    Decoded, the JSON text "12" and the number 12 could not be told apart from what other databases give.
+    Decoded, the JSON string "12" would look like the JSON text of the number 12 that other databases give.
     """
     codes = [column[1] for column in description]
     rows = _changed(rows, [at for at, code in enumerate(codes) if code in _PADDED], _without_padding)
@@ -329,7 +330,7 @@ def _with_bytes(rows: Sequence[tuple[Any, ...]], description: Sequence[Any]) -> 
 def _with_instants(
     rows: Sequence[tuple[Any, ...]], description: Sequence[Any], zone: tzinfo
 ) -> Sequence[tuple[Any, ...]]:
-    # The connector has converters, but dies of a segmentation fault when one meets a zero date.
+    # Done here, because the connector's own converters crash (segmentation fault) on a zero date.
     at = [index for index, column in enumerate(description) if column[1] == 7]
     return _changed(rows, at, lambda value: _in_utc(value, zone))
 
@@ -352,7 +353,7 @@ def _changed(
 def _conversions(driver: str, instants: tzinfo) -> dict[Any, Any]:
     # Imported here, because the drivers are extras.
     def instant(text: str | bytes) -> object:
-        # A TIMESTAMP is an instant, sent in the session's zone; without its zone it would pass for a DATETIME.
+        # A TIMESTAMP is an instant, sent in the session's zone; without a zone it would be taken for a DATETIME.
         value = _read_as(datetime, text)
         return _in_utc(value, instants) if isinstance(value, datetime) else value
 
@@ -364,7 +365,7 @@ def _conversions(driver: str, instants: tzinfo) -> dict[Any, Any]:
     from MySQLdb.constants import FIELD_TYPE  # noqa: PLC0415
     from MySQLdb.converters import conversions  # noqa: PLC0415
 
-    # By itself it makes NULL of zero dates, and writes a zone that the server does not take.
+    # By itself mysqlclient turns zero dates into NULL, and writes a zone that the server does not accept.
     kinds = {FIELD_TYPE.DATETIME: datetime, FIELD_TYPE.DATE: date}
     read = {FIELD_TYPE.TIMESTAMP: instant, **{code: partial(_read_as, kind) for code, kind in kinds.items()}}
     return {**conversions, **read, datetime: lambda value, _: f"'{value.replace(tzinfo=None).isoformat(' ')}'"}
@@ -375,7 +376,7 @@ def _in_utc(moment: datetime, zone: tzinfo) -> datetime:
 
 
 def _read_as(kind: type[date], text: str | bytes) -> object:
-    """`text` as a `date` or `datetime`; a zero date, which is none, stays a text."""
+    """`text` as a `date` or `datetime`; a zero date, which neither can hold, stays a text."""
     text = text if isinstance(text, str) else text.decode("ascii")
     try:
         return kind.fromisoformat(text)

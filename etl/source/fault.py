@@ -1,6 +1,6 @@
-"""What a driver's exception means for the reading, by a closed list, and where in a statement the mistake is.
+"""Translates a driver's exception into a `Fault` by a closed list, and finds the place of a mistake in a statement.
 
-A driver's text may quote values of a row or the password, so only the class, the code and words of our own leave here.
+A driver's text may quote values of a row or the password, so only its class and code, and our own words, are passed on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Fault(Enum):
 class DatabaseFault(Exception):
     """A failed statement. `fault` decides what to do; `words` and `hint` are printable: no value, no secret.
 
-    `hint` is None where the fault alone says what to do, `spot` where the mistake is not one in a statement.
+    `hint` is None where the fault alone says what to do; `spot` is None unless the mistake is in the statement.
     """
 
     def __init__(self, fault: Fault, words: str, *, hint: str | None = None, spot: Spot | None = None) -> None:
@@ -52,7 +52,7 @@ def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
     lost, connecting, statement = False, False, ""
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         lost, connecting = error.connection_invalidated, error.statement is None
-        # Where parameters are written with percent signs, those of the statement itself are doubled.
+        # These drivers mark parameters by percent signs, so those in the statement itself are doubled.
         doubled = dialect in {"postgresql", "mysql", "mariadb"}
         statement = (error.statement or "").replace("%%", "%") if doubled else error.statement or ""
         error = error.orig if error.orig is not None else error
@@ -88,7 +88,7 @@ def fault_of(error: BaseException, *, dialect: str) -> DatabaseFault:
 def _told(fault: Fault, sentence: str) -> str:
     if not sentence:
         return _WORDS[fault]
-    # Then it is the server that says so of a value, which it could not make.
+    # The server said a sentence, so it is the server that could not compute a value, not the driver.
     words = "the database cannot compute a value" if fault is Fault.UNDECODABLE else _WORDS[fault]
     return f"{words}: {sentence}"
 
@@ -98,7 +98,7 @@ def _cause(error: BaseException, fault: Fault, dialect: str, *, connecting: bool
         return None
     driver = type(error).__module__.partition(".")[0].lower()
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
-        # PyMySQL, of the files that it reads before it connects; what a socket's path says it wraps.
+        # PyMySQL, about the files of TLS that it reads before it connects; errors of a socket's path it wraps.
         return cause_of("could not read certificate", url=_URL, driver=driver)
     if not connecting:
         if fault not in {Fault.LOST, Fault.LOGIN, Fault.OTHER}:
@@ -106,7 +106,7 @@ def _cause(error: BaseException, fault: Fault, dialect: str, *, connecting: bool
         state = sqlstate_of(error)
         if fault is Fault.OTHER and state and state[:2] not in {"08", "28", "3D", "53", "57"}:
             return None  # a statement's own error, which may quote anything
-    # pg8000 keeps what the operating system said in the cause.
+    # pg8000 keeps the operating system's message in the exception's cause.
     return cause_of(f"{error} {error.__cause__ or ''}", url=_URL, driver=driver)
 
 
@@ -183,7 +183,7 @@ def _postgresql(error: BaseException) -> tuple[Fault, str]:
         "ConnectionTimeout",
         "InterfaceError",
     }:
-        # libpq gives no SQLSTATE for a failed login: its words are looked at later.
+        # libpq gives no SQLSTATE for a failed login, so its words decide, later.
         return Fault.LOST, ""
     return Fault.OTHER, ""
 
@@ -259,7 +259,7 @@ def _duckdb(error: BaseException) -> tuple[Fault, str]:
 
 
 def _of_duckdb_file(text: str, origin: str) -> DatabaseFault | None:
-    """What is wrong with the file itself; None when nothing is said of it."""
+    """The fault of the DuckDB file itself; None when `text` does not speak of the file."""
     if "Could not set lock on file" in text:
         holder = re.search(r"\(PID \d+\)", text)
         return DatabaseFault(
@@ -292,9 +292,9 @@ def _sqlite(error: BaseException) -> tuple[Fault, str]:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place in `statement`, as the server got it, by `offset` (None: not told) or by the `name` of what is wrong.
+    """A place in `statement` as the server got it, by `offset` (None: unknown) or by the `name` of what is wrong.
 
-    `once`: the name may be right elsewhere, as a word of SQL that stands where it does not belong.
+    `once`: the name may be right elsewhere in the statement, such as a misplaced word of SQL.
     """
 
     statement: str
@@ -314,7 +314,7 @@ class Spot:
 
 
 def spot_of(error: BaseException, statement: str, *, name: str, once: bool) -> Spot:
-    """The spot that `error` of a driver tells of, which says that `name` is wrong ("": it does not say what)."""
+    """The spot that a driver's `error` points to; `name` is what it calls wrong ("": it names nothing)."""
     return Spot(statement, _offset(error, statement, name), name, once)
 
 

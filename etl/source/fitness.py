@@ -1,8 +1,8 @@
-"""Which columns may be a key, alone or together: those whose values come back exactly, and compare as they sort.
+"""Decides which columns may form a key: those whose values return exactly, and compare in the order they sort in.
 
-A key of any other type would lose rows at the ends of pages, or could not be kept in the state; so it is refused by
-name before anything is read, by `validate --connect` and by `run` alike. Several columns may be one cursor: the
-latest value of them that is not NULL.
+A key of any other type would lose rows at the ends of pages, or could not be kept in the state. So `validate --connect`
+and `run` refuse it by name before anything is read. Several columns may form one cursor: the latest value that is not
+NULL.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from etl.source.place import at_key
 from etl.source.plan import ReadPlan
 from etl.source.relation import Relation
 
-# None: not declared (queries on SQLite), or a text or binary column in a query on MySQL.
+# None stands for an undeclared type (queries on SQLite), or a text or binary column in a query on MySQL.
 KEY_KINDS = frozenset(
     {"integer", "decimal", "boolean", "text", "date", "datetime", "datetime_tz", "uuid", "bytes", None}
 )
-# Kinds whose comparison with a value that was read is exact by itself, whatever the collation or the session.
+# Kinds that compare exactly with a value that was read, whatever the collation or the session.
 EXACT_KINDS = frozenset({"integer", "decimal", "boolean", "date", "datetime"})
 _WHY = {
     "number": "floating-point numbers are rounded on their way, so that rows would be lost at the ends of pages",

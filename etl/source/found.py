@@ -1,4 +1,4 @@
-"""What one reading of the database found, and how much memory it takes."""
+"""The rows that one statement found, and how much memory they take."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from etl.page import Position, UnreadableRow
 
 Row = tuple[Any, ...]
-# How large the rows of a page may be, and its children.
+# How many bytes of memory the rows of a page, with their children, may take.
 PAGE_BYTES = 8 * 1024 * 1024
-# How large rows are is not known before some of them are here.
+# How many rows to read first, while their size is not known.
 FIRST_ROWS = 10
 PIECE_ROWS = 16
 _SAMPLE_ROWS = 16
-# Types whose own size tells nothing of what is in them.
+# Types whose `sys.getsizeof` leaves out their contents.
 _NESTED = frozenset({dict, list})
 
 
@@ -25,7 +25,7 @@ _NESTED = frozenset({dict, list})
 class Found:
     """Rows in order, and the rows among them that cannot be decoded.
 
-    `last` is the highest position of both, None when there is neither; `complete` says that the window ends here.
+    `last` is the highest position of both kinds of rows, None without rows; `complete`: the window ends here.
     `children[i]` are the child rows of row `i`; a row without any is absent.
     """
 
@@ -37,7 +37,7 @@ class Found:
 
 
 def weight_of(rows: Sequence[tuple[Any, ...]]) -> int:
-    """The bytes that the values of `rows` take, nearly; at least one a row."""
+    """About how many bytes the values of `rows` take; at least one a row."""
     if not rows:
         return 0
     sample = rows[:: 1 + (len(rows) - 1) // _SAMPLE_ROWS]
@@ -49,7 +49,7 @@ def weight_of(rows: Sequence[tuple[Any, ...]]) -> int:
 
 
 def joined(first: Found, second: Found) -> Found:
-    """Two neighbours as one; unreadable rows stand behind the others, as in any page."""
+    """Two neighbouring results as one; unreadable rows stand behind the others, as in any page."""
     return Found(
         [*first.rows, *second.rows],
         first.unreadable + second.unreadable,

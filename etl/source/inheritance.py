@@ -1,4 +1,4 @@
-"""Tables of PostgreSQL that others inherit: their own key and indexes say nothing of the rows of the others."""
+"""Finds tables of PostgreSQL that others inherit from: their key and indexes do not cover the rows of the heirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from etl.source.database import Database
 
 
 def is_inherited(database: Database, table: str, schema: str | None) -> bool:
-    """Whether other tables INHERIT from this one, so that it gives their rows too; partitions are no such tables."""
+    """Whether other tables INHERIT from this one, so that reading it gives their rows too; partitions do not count."""
     inherits, tables, schemas = (
         sa.table(name, *map(sa.column, columns), schema="pg_catalog")
         for name, *columns in (

@@ -1,4 +1,4 @@
-"""The condition that finds rows by the values of several columns, in a form that the database compares as it should.
+"""Builds the condition that finds rows by their keys, in a form that each database compares correctly.
 
 MySQL and MariaDB compare the texts in `(a, b) IN ((…), (…))` byte by byte when the column's character set is not the
 connection's, and find nothing; `a = x AND b = y` converts them first (measured on MariaDB 10.11, latin1 and utf16).
@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from etl.page import Key
 
-# SQL Server does not know rows of values; what else is not here has not been tried.
+# Databases where `(a, b) IN (…)` works: SQL Server has no such form; others have not been tried.
 _ROWS_OF_VALUES = frozenset({"postgresql", "sqlite", "mysql", "mariadb"})
 _BYTEWISE = frozenset({"mysql", "mariadb"})
 _WITHOUT_TEXT = frozenset({"integer", "decimal", "date", "datetime", "datetime_tz"})
-# Parameters that one statement takes, less room for the others: SQLite 32766, SQL Server 2100, Oracle 1000 a list.
+# How many parameters may be keys, with room left for others. Limits: SQLite 32766, SQL Server 2100, Oracle 1000 a list.
 _PARAMETERS = {"sqlite": 30_000, "postgresql": 60_000, "mysql": 60_000, "mariadb": 60_000}
-# Each alternative costs the statement's making and the database's planning more than a value in a list does.
+# At most so many `OR`: each costs more to build and to plan than a value in a list does.
 _ALTERNATIVES = 500
 
 
@@ -34,7 +34,7 @@ class KeyLookup:
         self.most_keys = most if self._in_a_list else min(most, _ALTERNATIVES)
 
     def among(self, keys: Sequence[Key]) -> Any:  # noqa: ANN401  # a SQL condition
-        """The columns hold one of `keys`, `most_keys` of them at most."""
+        """The condition that the columns hold one of `keys` (at most `most_keys`)."""
         columns = self._columns
         if len(columns) == 1:
             return columns[0].in_(sa.bindparam(None, [key[0] for key in keys], type_=sa.types.NULLTYPE, expanding=True))

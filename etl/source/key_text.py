@@ -1,4 +1,4 @@
-"""A primary key as a person types it, made into the values of its columns."""
+"""Parses a primary key that a person typed into the values of its columns."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parse_key(text: str, columns: Sequence[Column]) -> list[Key]:
 
 
 def _parts(text: str, names: Sequence[str]) -> dict[str, str]:
-    # A comma belongs to a value unless one of the key's columns follows it.
+    # A comma is part of a value unless `column=` of a key column follows it.
     pattern = ",(?=(?:" + "|".join(re.escape(name) for name in names) + ")=)"
     pairs = [part.partition("=") for part in re.split(pattern, text)]
     return {name.strip(): value for name, _, value in pairs}
@@ -70,7 +70,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _perhaps_bytes(text: str, value: Scalar, column: Column) -> Scalar:
-    """In a query a binary column may pass for a text."""
+    """`value`, or bytes if the text looks like them: in a query a binary column may be declared as a text."""
     try:
         return _bytes(text) if column.kind in _PERHAPS_BYTES and text else value
     except ValueError:
@@ -78,5 +78,5 @@ def _perhaps_bytes(text: str, value: Scalar, column: Column) -> Scalar:
 
 
 def _undeclared(text: str) -> Scalar:
-    # Digits are most likely a number.
+    # Digits are most likely meant as a number.
     return int(text) if re.fullmatch(r"-?(0|[1-9]\d{0,18})", text, re.ASCII) else text

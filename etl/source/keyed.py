@@ -1,4 +1,4 @@
-"""Rows by their keys, no more of them at once than memory should hold."""
+"""Reads rows by their keys, in portions that fit into memory."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class KeyedReader:
             self._ahead = _adapted(whole, most=min(KEYS_A_STATEMENT, 8 * len(wanted)))
             if whole.rows or whole.unreadable:
                 yield whole
-            # Before the next is read, which then finds the memory of this one in one piece.
+            # Free these rows before the next are read, so that their memory can be reused in one piece.
             del found, whole
 
     def found(
         self, keys: Sequence[Key], *, ignore_where: bool = False, most_bytes: int | None = PAGE_BYTES
     ) -> Found | None:
-        """The rows of `keys` that exist, in their order; None when they are more than `most_bytes` (None: any size).
+        """The rows of `keys` that exist, in their order; None when they take more than `most_bytes` (None: any size).
 
         One row may be of any size. `ignore_where` adds those that `where` filters out.
 
@@ -89,7 +89,7 @@ class KeyedReader:
             rows += read
             size += weight_of(read)
         place = {key: at for at, key in enumerate(keys)}
-        # A key that the database equates with one asked for (letter case) is not among them here: it comes last.
+        # A key that differs from the requested one but is equal to the database (letter case) comes last.
         rows.sort(key=lambda row: place.get(self._parts.layout.key(row), len(keys)))
         return Found(rows, tuple(unreadable), None, complete=True)
 
@@ -98,7 +98,7 @@ class KeyedReader:
         size = 0
         statement = self._parts.keyset.by_keys(keys, ignore_where=ignore_where)
         try:
-            # The first rows of all may be of any size.
+            # The size of the first rows is unknown, so they are fetched one by one.
             piece_rows = PIECE_ROWS if len(keys) > FIRST_ROWS else 1
             with closing(self._parts.database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
                 for piece in pieces:

@@ -1,7 +1,7 @@
 """The statements that read a window in the order (cursor, key): keyset paging, nothing skipped, nothing twice.
 
-Comparison and order are the database's own; a value is bound untyped, as the driver gave it, so that it is compared in
-the column's own domain (text datetimes on SQLite stay text, collations stay in force).
+The database compares and sorts; a value is bound untyped, as the driver gave it, so that it is compared by the rules of
+the column (datetimes stored as text on SQLite stay text, collations stay in force).
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from etl.source.relation import Relation, condition
 from etl.source.spool_range import whole
 from etl.source.text_shape import TextShape
 
-# Row values use an index on (cursor, key) whole there; SQL Server does not know them, MySQL does not optimise them.
+# Databases that use the whole index on (cursor, key) for `(a, b) > (x, y)`: SQL Server does not know that form, and
+# MySQL does not optimise it.
 ROW_VALUE_DIALECTS = frozenset({"postgresql", "sqlite"})
 
 
 class PositionForm(Enum):
-    """How key and cursor are asked for: where a value cannot be decoded (infinity), its text still names it."""
+    """How key and cursor are selected: as values, or as text where a value cannot be decoded (infinity)."""
 
     VALUES = auto()
     CURSOR_TEXT = auto()
@@ -36,7 +37,7 @@ class PositionForm(Enum):
 class Keyset:
     """Statements over one relation. `names` are the columns of a full row, key and cursor among them.
 
-    `shape`: only rows whose cursor is spelt like it are read, because no other text can be put in order with them.
+    `shape`: only rows whose cursor is spelt like it are read, because texts of other spellings do not sort with them.
     """
 
     def __init__(
@@ -60,22 +61,22 @@ class Keyset:
             self._row = [one.label(plan.cursor_field) if one is self._cursor else one for one in self._row]
         self._patterns = None if shape is None else (digits_as_zeros(self._cursor, dialect=dialect), shape)
         self._dialect = dialect
-        # Made once, as `_compared` below.
+        # Made once, for the reason given below at `_compared`.
         self._alike = None if self._patterns is None else self._shaped()
         self._where = plan.where
         self._row_values = dialect in ROW_VALUE_DIALECTS
-        # Made once: a compared expression and its operators refer to each other, so that one made for each page would
-        # stay in memory, between the values of pages, until the collector runs.
+        # Made once: an expression and its operators refer to each other, so one made for each page would stay in
+        # memory, between the values of pages, until the garbage collector runs.
         self._compared = self._comparable(relation, plan)
         self._place = sa.tuple_(*(column for column, _ in self._compared))
 
     @property
     def everywhere(self) -> Keyset:
-        """The same over all rows, those that `where` filters out too; itself where there is no `where`."""
+        """The same statements without `where`; this object itself where there is no `where`."""
         if self._where is None:
             return self
         other = copy(self)
-        other._where = None  # noqa: SLF001  # its own
+        other._where = None  # noqa: SLF001  # of its own class
         return other
 
     def rows(self, window: Window, *, limit: int | None) -> sa.Select[Any]:
@@ -83,9 +84,9 @@ class Keyset:
         return self._ordered(self._row, window).limit(limit)
 
     def spooled(self, windows: Sequence[Window], *, limit: int | None, positions: bool) -> sa.Select[Any]:
-        """The first `limit` full rows (None: all) of windows that follow each other.
+        """The first `limit` rows (None: all) of consecutive windows: full rows, or with `positions` keys and cursors.
 
-        Or their keys and cursors where `positions` are wanted. A last column numbers the windows, from 0.
+        A last column is the number of the row's window, from 0.
         """
         columns = self._row
         if positions:
@@ -99,10 +100,10 @@ class Keyset:
         return self._ordered([*columns, number.label("number_of_window")], whole(windows)).limit(limit)
 
     def survey(self, moments: Sequence[Any], *, highest: bool) -> sa.Select[Any]:
-        """One row about all rows, in one scan.
+        """One row of counts over all rows, by one scan.
 
-        How many lie above each of `moments`, how many have no cursor, how many a NULL in their key, and with `highest`
-        the highest cursor.
+        How many lie above each of `moments`, have no cursor, have a NULL in their key; with `highest` also the highest
+        cursor.
         """
         assert self._cursor is not None
         counted = [self._beyond(Position(moment, ())) for moment in moments]
@@ -126,7 +127,7 @@ class Keyset:
     def positions(
         self, window: Window, *, limit: int, skip: int = 0, form: PositionForm = PositionForm.VALUES
     ) -> sa.Select[Any]:
-        """Key columns, then the cursor, of the first `limit` rows of `window` behind the first `skip`."""
+        """Key columns, then the cursor, of `limit` rows of `window`, after the first `skip`."""
         key = [_as_text(column) for column in self._key] if form is PositionForm.ALL_TEXT else self._key
         cursor = [] if self._cursor is None else [self._cursor]
         if form is not PositionForm.VALUES:
@@ -171,7 +172,7 @@ class Keyset:
         return statement.where(look.in_(shape.patterns), self._cursor.not_like(f"%{shape.zone}"))
 
     def spellings(self, *, limit: int) -> sa.Select[Any]:
-        """How the cursor's texts look with 0 for each digit, how many look so, the highest and lowest of those."""
+        """The cursor's texts by their look, with 0 for each digit: look, count, highest and lowest text."""
         look = digits_as_zeros(self._cursor, dialect=self._dialect)
         statement = sa.select(look, sa.func.count(), sa.func.max(self._cursor), sa.func.min(self._cursor))
         statement = statement.select_from(self._from)
@@ -192,7 +193,7 @@ class Keyset:
     def by_keys(
         self, keys: Sequence[Key], *, ignore_where: bool = False, at: Sequence[int] | None = None
     ) -> sa.Select[Any]:
-        """The full rows of `keys`, in no order; with `at` only those of their columns."""
+        """The full rows of `keys`, in no order; with `at` only the columns of these indexes."""
         columns = self._row if at is None else [self._row[one] for one in at]
         statement = sa.select(*columns).where(self._lookup.among(keys))
         return statement if ignore_where else self._filtered(statement)
@@ -233,7 +234,7 @@ class Keyset:
         )
 
     def _comparable(self, relation: Relation, plan: ReadPlan) -> list[tuple[Any, Ordinal | None]]:
-        """What a position is compared with, column by column: the column itself, or the number that it sorts by."""
+        """For each column of the order what a position is compared with: the column, or the number it sorts by."""
         names = list(dict.fromkeys((*((plan.cursor_field,) if plan.cursor_field else ()), *plan.primary_key)))
         found = []
         for name, column in zip(names, self._order(), strict=True):
@@ -248,7 +249,7 @@ class Keyset:
         assert self._patterns is not None
         look, shape = self._patterns
         alike = _like_one_of(self._cursor, shape) if self._dialect == "sqlite" else look.in_(shape.patterns)
-        # The pattern has 0 for each digit, so that +01:00 and +02:00 look alike: the zone is compared as well.
+        # With 0 for each digit +01:00 and +02:00 look alike, so the zone is compared too.
         return sa.and_(alike, self._cursor.like(f"%{shape.zone}")) if shape.zone[-1:].isdigit() else alike
 
     def _selected(self, columns: Sequence[Any], window: Window) -> sa.Select[Any]:
@@ -262,27 +263,29 @@ class Keyset:
                 until = _bound(window.until)
                 statement = statement.where(self._cursor < until if window.until_open else self._cursor <= until)
             if window.start is None and window.until is None and window.after is None and window.upto is None:
-                # The other comparisons leave NULL out by themselves.
+                # Without any comparison, which would exclude NULL by itself.
                 statement = statement.where(self._cursor.is_not(None))
         if window.after is not None:
             statement = statement.where(self._beyond(window.after))
         if window.upto is not None:
             statement = statement.where(self._within(window.upto))
-        # Behind the window: where it fails for a row, a database that scans the table does not try it on other windows.
+        # `where` comes after the window: a database that scans the table then does not compute it for rows of other
+        # windows, for which it may fail.
         return self._filtered(statement)
 
     def _beyond(self, position: Position) -> Any:  # noqa: ANN401  # a SQL condition
-        """Strictly after `position`. A position without key stands behind every row of its cursor."""
+        """The condition: strictly after `position`. A position without key lies behind every row of its cursor."""
         columns, values = self._sides(position)
         if len(columns) == 1:
             return columns[0] > values[0]
         if self._row_values:
             return self._place > sa.tuple_(*values)
-        # The first term says nothing new, but lets an index on the cursor start there instead of at the beginning.
+        # The first term is redundant, but lets the database start in the index at that value instead of at the
+        # beginning.
         return sa.and_(columns[0] >= values[0], _or_form(columns, values, last_equal=False))
 
     def _within(self, position: Position) -> Any:  # noqa: ANN401  # a SQL condition
-        """At or before `position`."""
+        """The condition: at or before `position`."""
         columns, values = self._sides(position)
         if len(columns) == 1:
             return columns[0] <= values[0]
@@ -308,7 +311,7 @@ class Keyset:
 
 
 def _or_form(order: Sequence[Any], values: Sequence[Any], *, last_equal: bool, below: bool = False) -> Any:  # noqa: ANN401
-    """`a > x OR (a = x AND (b > y OR …))`, for any number of columns; `below` turns it round."""
+    """`a > x OR (a = x AND (b > y OR …))`, for any number of columns; with `below` the same with `<`."""
     column, value = order[0], values[0]
     if len(order) == 1:
         if below:
@@ -323,7 +326,7 @@ def _cursor(source: sa.FromClause, plan: ReadPlan, *, dialect: str) -> Any:  # n
     columns = [source.c[name] for name in plan.cursor_parts]
     if len(columns) < 2:
         return columns[0] if columns else None
-    # GREATEST is NULL on MariaDB and SQLite when one of its values is; so each takes another's place when it is NULL.
+    # On MariaDB and SQLite GREATEST is NULL if one value is, so COALESCE replaces each NULL by another column's value.
     filled = [sa.func.coalesce(one, *(other for other in columns if other is not one)) for one in columns]
     greatest = sa.func.max if dialect == "sqlite" else sa.func.greatest
     return greatest(*filled)
@@ -340,11 +343,11 @@ def digits_as_zeros(column: Any, *, dialect: str) -> Any:  # noqa: ANN401  # SQL
 
 
 def _like_one_of(column: Any, shape: TextShape) -> Any:  # noqa: ANN401  # SQL expressions
-    """That SQLite's `column` is spelt by one of the patterns of `shape`: a third of what `digits_as_zeros` costs a row.
+    """The condition that SQLite's `column` matches a pattern of `shape`; costs a third of `digits_as_zeros` a row.
 
-    GLOB reads a text up to its first NUL, so a text that goes on behind one is left out by itself.
+    GLOB reads a text up to its first NUL, so texts with a NUL have to be excluded explicitly.
     """
-    # The likeliest first: each other one is looked at only where those before it do not fit.
+    # The likeliest pattern first, because a later one is tried only where the earlier ones do not match.
     patterns = sorted(shape.patterns, key=lambda pattern: pattern != shape.pattern)
     fits = sa.or_(*(column.op("GLOB")(pattern.replace("0", "[0-9]")) for pattern in patterns))
     return sa.and_(fits, sa.func.instr(column, sa.func.char(0)) == 0)

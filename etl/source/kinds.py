@@ -1,4 +1,4 @@
-"""A database's column types: the word that `etl.page.Column.kind` has for each, and what reading some of them needs.
+"""Translates a database's column types into the words of `etl.page.Column.kind`, and tells what reading them needs.
 
 What the database declares decides; where it declares nothing (a query on SQLite) the kind is None.
 """
@@ -41,7 +41,7 @@ _POSTGRESQL_OIDS = {
     17: "bytes",
     2950: "uuid",
 }
-# They compare as they sort, unlike those of MySQL, so they are texts to us.
+# ENUM types of PostgreSQL compare in the order they sort in, unlike those of MySQL, so they count as texts.
 POSTGRESQL_ENUM = "enum type"
 _MYSQL_BIT = 16
 _MYSQL_ZEROFILL_FLAG, _MYSQL_ENUM_FLAG, _MYSQL_SET_FLAG = 64, 256, 2048
@@ -108,14 +108,14 @@ def declared_name(column_type: TypeEngine[Any]) -> str | None:
 
 
 def base_type(column_type: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type below a PostgreSQL DOMAIN, however many stand upon each other; any other type itself."""
+    """The type that a PostgreSQL DOMAIN, or a DOMAIN of DOMAINs, is based on; any other type itself."""
     while isinstance(column_type, postgresql.DOMAIN):
         column_type = column_type.data_type
     return column_type
 
 
 def fraction_digits(column_type: TypeEngine[Any]) -> int | None:
-    """The digits of a second that a reflected type of times keeps; None where it does not say, or is none."""
+    """How many decimals of a second a reflected time type keeps; None where it does not say, or is no time type."""
     column_type = base_type(column_type)
     # MySQL: fsp, 0 when it is not declared; PostgreSQL: precision, 6 when it is not declared.
     for attribute in ("fsp", "precision"):
@@ -126,7 +126,7 @@ def fraction_digits(column_type: TypeEngine[Any]) -> int | None:
 
 
 def zero_fill(column_type: object) -> int | None:
-    """How wide a reflected type shows its numbers, filled up with zeros (MySQL's ZEROFILL); None without that."""
+    """To how many characters a reflected type fills its numbers up with zeros (MySQL's ZEROFILL); None without that."""
     if not getattr(column_type, "zerofill", False):
         return None
     if isinstance(column_type, sa.DECIMAL):
@@ -140,7 +140,7 @@ def is_zero_filled(flags: int) -> bool:
 
 
 def declared_by_flags(code: object, flags: int) -> str | None:
-    """The name of a type that MySQL's protocol sends as another one; None for all others."""
+    """The name (BIT, ENUM or SET) of a type that MySQL's protocol sends as another one; None for all others."""
     if code == _MYSQL_BIT:
         return "BIT"
     return "ENUM" if flags & _MYSQL_ENUM_FLAG else "SET" if flags & _MYSQL_SET_FLAG else None
@@ -166,7 +166,7 @@ def _mysql_kind(name: str, column_type: object) -> str | None:
 
 
 def kind_of_code(code: object, *, dialect: str) -> str | None:
-    """The word for the driver's type code in a result's description; None when it tells nothing."""
+    """The word for the driver's type code in a result's description; None when the code does not decide it."""
     if dialect == "duckdb":
         return _DUCKDB_TYPES.get(duckdb_name(code), "other")
     if not isinstance(code, int):
@@ -184,8 +184,8 @@ def kind_of_code(code: object, *, dialect: str) -> str | None:
 class Ordinal:
     """An ENUM or SET of MySQL: its labels in their declared order; `is_set`: a value holds several, joined by commas.
 
-    Such a column sorts by number, but compares with a text as texts: a page that begins "after" a text would leave out
-    rows. So it is compared by the number.
+    Such a column sorts by its number but compares with a text as text, so a page that begins "after" a text would leave
+    rows out. It is therefore compared by number.
     """
 
     labels: tuple[str, ...]
@@ -220,10 +220,10 @@ def ordinal_of(column_type: object, *, dialect: str) -> Ordinal | None:
 
 
 class Widened(sa.types.UserDefinedType[Any]):
-    """A FLOAT of four bytes in our statements: what a statement selects of it is widened to eight; conditions are not.
+    """A FLOAT of four bytes: selected values are widened to eight bytes by the database; conditions are not changed.
 
-    MySQL's protocol of texts shows six digits of it: 123456.78 would arrive as 123457. Widened by the database every
-    digit arrives, and the transform takes the fewest that mean the same float (`etl.page.Column.is_single`).
+    MySQL's text protocol shows only six digits: 123456.78 would arrive as 123457. Widened, every digit arrives, and the
+    transform uses the fewest digits that mean the same float (`etl.page.Column.is_single`).
     """
 
     cache_ok = True
@@ -234,7 +234,7 @@ class Widened(sa.types.UserDefinedType[Any]):
 
 
 def singles_of(shape: Iterable[tuple[str, object]], *, dialect: str) -> frozenset[str]:
-    """The columns of a result, as (name, type code), that do not arrive as the shortest digits of what they hold."""
+    """The columns of a result, given as (name, type code), that hold floats of four bytes."""
     if dialect == "duckdb":
         return frozenset(name for name, code in shape if duckdb_name(code) == "FLOAT")
     return frozenset(name for name, code in shape if code == _MYSQL_FLOAT) if dialect in _MYSQL else frozenset()

@@ -1,7 +1,7 @@
-"""Lets a driver put `UNDECODABLE` in the place of a value that it cannot decode, so that the rest of the row arrives.
+"""Lets a driver give `UNDECODABLE` for a value that it cannot decode, so that the rest of the row arrives.
 
-Infinite dates, years beyond 9999 and texts that are not UTF-8 are such values. By themselves the drivers raise, which
-costs the whole statement; what is done here is slower a value, so it is asked for only where a statement has failed.
+Infinite dates, years beyond 9999 and texts that are not UTF-8 are such values. By default the drivers raise, and the
+whole statement fails. This way is slower for each value, so it is used only after a statement has failed.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ import sqlalchemy as sa
 
 from etl.page import UNDECODABLE
 
-# PostgreSQL's types by number that have values which Python's do not: dates and times, then texts. 0: any other type.
+# PostgreSQL's types (by oid) with values that Python's types cannot hold: dates and times, then texts. 0: any other
+# type.
 _DATES = (1082, 1083, 1114, 1184, 1266)
 _TEXTS = (0, 18, 19, 25, 114, 1042, 1043, 3802)
 
-# Drivers that give `UNDECODABLE` unasked.
+# Drivers that always give `UNDECODABLE` instead of raising.
 NEVER_RAISING = frozenset({"pg8000"})
 
 
 def refuse_other_dates(engine: sa.Engine) -> None:
-    """Have psycopg2 and pg8000 notice a date or time that Python's cannot be, for which they give another one.
+    """Stop psycopg2 and pg8000 from giving a wrong date or time where Python cannot hold the right one.
 
-    They make 9999-12-31 of infinity, a year AD of one BC, and 00:00 of 24:00. psycopg2 raises then. pg8000 gives
-    `UNDECODABLE` always: a decoder that raises leaves the rest of the answer in its connection.
+    By themselves they turn infinity into 9999-12-31, a year BC into one AD, and 24:00 into 00:00. Now psycopg2 raises.
+    pg8000 always gives `UNDECODABLE`: a decoder that raises would leave the rest of the answer in its connection.
     """
 
     def connected(raw: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's
@@ -41,7 +42,7 @@ def refuse_other_dates(engine: sa.Engine) -> None:
 
 @contextmanager
 def undecodable_allowed(connection: sa.Connection) -> Iterator[None]:
-    """Within it statements of `connection` give `UNDECODABLE` where they raised before, as far as its driver allows."""
+    """Within it, statements of `connection` give `UNDECODABLE` instead of raising, as far as the driver allows."""
     raw: Any = connection.connection.dbapi_connection
     dbapi: Any = connection.dialect.loaded_dbapi
     match connection.dialect.driver:

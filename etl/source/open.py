@@ -1,4 +1,4 @@
-"""Opens a source: connects, looks at what is there, and refuses before a run what could not work in it."""
+"""Opens a source: connects, reads its structure, and refuses before a run what could not work."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _CONDITION_HINT = "a SQL condition on the columns of what is read; a text stands
 def open_source(
     mapping: Mapping, *, clock: Clock, limits: ReadLimits | None = None, spool_folder: Path | None = None
 ) -> Source:
-    """The source of `mapping`, connected and checked; `limits` other than a run's are for who only looks.
+    """The source of `mapping`, connected and checked; `limits` are shorter for commands that only look.
 
-    `spool_folder` is where what no index gives in order is kept while it is read; None, or where there is none: in the
+    `spool_folder` is where rows are kept that no index gives in order; None, or a folder that does not exist: the
     system's folder for temporary files.
 
     Raises:
@@ -54,7 +54,7 @@ def open_source(
         SourceMismatch: a table or column is missing, or the cursor cannot be one; the nearest names are suggested.
         UsageProblem: the URL, its driver, the time zone or the settings of the cursor are wrong.
     """
-    from etl.mapping import columns  # noqa: PLC0415  # keeps plans free of the mapping
+    from etl.mapping import columns  # noqa: PLC0415  # a plan needs no mapping
 
     plan = plan_of(
         mapping,
@@ -151,7 +151,7 @@ def _relation(database: Database, plan: ReadPlan, section: str, *, table: str | 
 
 
 def _try_conditions(database: Database, plan: ReadPlan, relation: Relation, child_relation: Relation | None) -> None:
-    """Ask for no row by each `where`, so that a wrong one is told with its place before anything is read."""
+    """Run each `where` over no row, so that a wrong one is reported with its place before anything is read."""
     child = plan.child
     conditions = [("source", relation, plan.where, plan.columns)]
     if child is not None and child_relation is not None:
@@ -163,13 +163,13 @@ def _try_conditions(database: Database, plan: ReadPlan, relation: Relation, chil
         try:
             database.patiently(partial(database.read, statement), purpose="try the condition")
         except (DatabaseFault, SourceMismatch) as error:
-            # A value that cannot be decoded is one of the condition itself: it is read with no row.
+            # No row is read, so a value that cannot be decoded is one in the condition itself.
             words = error.words if isinstance(error, DatabaseFault) else error.message
             raise SourceMismatch(at_key(plan, (section, "where"), words), hint=_CONDITION_HINT) from None
 
 
 def _domain(database: Database, plan: ReadPlan, relation: Relation, layout: Layout) -> CursorDomain | None:
-    # The statements that look at all values, whatever they are.
+    # No shape is known yet, so these statements see all values.
     keyset = Keyset(relation, plan, names=layout.names, dialect=database.dialect)
     domain = find_domain(database, relation, keyset, plan)
     if domain is not None:
@@ -179,7 +179,7 @@ def _domain(database: Database, plan: ReadPlan, relation: Relation, layout: Layo
 
 
 def _refuse_shifted_instants(database: Database, relation: Relation, plan: ReadPlan) -> None:
-    """MySQL and MariaDB read and write a TIMESTAMP in the session's zone, two instants alike when an hour repeats."""
+    """Refuse a TIMESTAMP as cursor or key in another zone than UTC: two instants look alike when an hour repeats."""
     if database.dialect not in {"mysql", "mariadb"} or is_utc(database.instants):
         return
     for name in (*plan.cursor_parts, *plan.primary_key):

@@ -1,7 +1,7 @@
-"""Proves each page before it is handed out: its rows ascend strictly, it advances, and no row was left out of it.
+"""Checks each page before it is handed out: its rows ascend strictly, it advances, and no row is missing.
 
-What is compared here are whole (cursor, key) places for equality only; which of two is lower is the database's to say.
-A page that cannot be proved ends the run before any of its rows is sent, so that the checkpoint stays before it.
+Positions (cursor, key) are compared for equality only; which of two is lower, the database decides. A page that fails
+the check ends the run before any of its rows is sent, so the checkpoint stays before it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from etl.source.relation import Relation
 
 Row = tuple[Any, ...]
 
-# How often a page is read whose count says that a row was left out: one that was committed between the two statements.
+# How often a page is read when the count says that a row is missing: a row may have been committed between the two
+# statements.
 ATTEMPTS = 3
 
 
 class OrderGuard:
-    """The proof of the pages of one relation."""
+    """Checks the pages of one relation."""
 
     def __init__(self, database: Database, keyset: Keyset, layout: Layout, plan: ReadPlan, relation: Relation) -> None:
         self._database = database
@@ -45,26 +46,26 @@ class OrderGuard:
         """Whether no row of `window` up to the last of `rows` is missing from them; False: read them again.
 
         Raises:
-            SourceFailed: two rows have one place in the order, or the page begins where the last one ended.
+            SourceFailed: two rows have the same position, or the page begins with the last row of the page before.
             DatabaseFault: the database could not count.
         """
         if not rows:
             return True
         width = self._width
         self._check_places(window, [row[:width] for row in rows])
-        # Without the window's end, which SQLite would take for the end of the page and count up to it.
+        # The window's own end is dropped: SQLite would count up to it instead of up to the page's end.
         span = replace(window, upto=self._layout.position(rows[-1]), until=None, until_open=False)
         return int(self._database.read(self._keyset.count(span)).rows[0][0]) <= len(rows)
 
     def check_positions(self, window: Window, positions: Sequence[Position], *, again: bool = True) -> None:
         """As `check`, for a page that is read row by row; nothing is counted.
 
-        `again` False: its statement did not begin behind the last page, so that no inexact value repeats a row.
+        `again` False: the statement did not begin behind the last page, so a repeated row is no sign of inexact values.
         """
         self._check_places(window, [self._place(one) for one in positions], again=again)
 
     def look_alike(self, window: Window, positions: Sequence[Position]) -> bool:
-        """Whether neighbours differ by letter case, accents, blanks or signs alone: the database may equate them."""
+        """Whether neighbours differ only by case, accents, blanks or signs, so that the database may equate them."""
         if not self._inexact:
             return False
         before = [window.after] if window.after is not None and window.after.key else []
@@ -72,26 +73,26 @@ class OrderGuard:
         return any(map(operator.eq, places, islice(places, 1, None)))
 
     def refuse_repeated_keys(self) -> None:
-        """Ask the database, whose collation decides, whether several rows have one key; one scan.
+        """Raise if several rows have the same key by the database's collation; costs a scan.
 
         Raises:
-            SourceFailed: they do, or the database could not say.
+            SourceFailed: several rows have the same key, or the database could not say.
         """
         purpose = f"look for repeated keys of {self._plan.subject}"
         if self._database.read_patiently(self._keyset.repeated_keys(), purpose=purpose).rows[0][0]:
             raise self._failed("several rows have one key, as the database compares it, so that rows would be lost")
 
     def rows_left_out(self) -> SourceFailed:
-        """The error for a page whose rows stay fewer than the database counts."""
+        """The error for a page that has fewer rows than the database counts, however often it is read."""
         return self._failed(
             "rows are missing at the end of a page: the database does not compare these columns as it sorts them, or "
             "several rows have one key"
         )
 
     def absent(self, keys: Sequence[Key]) -> bool:
-        """Whether `keys`, asked for among others and not found, have no row when they are asked for alone.
+        """Whether `keys`, not found in a list of keys, are not found alone either.
 
-        Only the first and the last are: it is for a database that compares values in a list in another way.
+        Only the first and the last are tried. For databases that compare values in a list in another way.
 
         Raises:
             DatabaseFault: the database could not say.
@@ -103,10 +104,10 @@ class OrderGuard:
         )
 
     def complete(self, keys: Sequence[Key], read: Callable[[], Sequence[Row] | None]) -> Sequence[Row] | None:
-        """What `read` gives of `keys` (None: more than a page), after a look at those that it does not give.
+        """The rows of `keys` by `read` (None: more than a page), after checking that missing ones are really gone.
 
         Raises:
-            SourceFailed: they are there nevertheless.
+            SourceFailed: a missing row is there nevertheless.
             DatabaseFault: the database could not say.
         """
         for _ in range(ATTEMPTS):
@@ -120,7 +121,7 @@ class OrderGuard:
         raise self.not_found_by_key()
 
     def not_found_by_key(self) -> SourceFailed:
-        """The error for rows that stay unfound by their keys although they are there."""
+        """The error for rows that exist but are not found by their keys."""
         return self._failed(
             "rows that are there are not found by their keys: the database compares these columns oddly"
         )

@@ -1,7 +1,7 @@
-"""Reads a window page by page: whatever happens to a connection or a value, each row is read once and none is skipped.
+"""Reads a window page by page; each row is read once and none is skipped, whatever happens to a connection or a value.
 
-A page is whole or not there: after a fault it is read again from the last position, smaller where time ran out, and
-row by row down to the guilty ones where a value cannot be decoded.
+A page is complete or not handed out. After a fault it is read again from the last position: smaller after a time-out,
+and in halves down to the guilty rows if a value cannot be decoded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BUSY_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class ReaderParts:
-    """What every reader of a relation reads with: connection, statements, full rows, and what checks and completes."""
+    """What every reader of a relation needs: connection, statements, layout, order guard and child rows."""
 
     database: Database
     keyset: Keyset
@@ -53,7 +53,7 @@ class PageReader:
         self._most_rows = self._page_size
         # The page before held values that cannot be decoded, so this one is likely to.
         self._lenient = False
-        # A piece was as large as a page may be, so the next may hold such rows too.
+        # The last piece was as large as a whole page may be, so the next may hold wide rows too.
         self._wide = False
         self._column_reader = ColumnReader(parts.database, parts.keyset, parts.layout)
 
@@ -75,20 +75,20 @@ class PageReader:
                 complete = complete or left <= 0
             if found.rows or found.unreadable:
                 yield found
-            # Before the next is read, which then finds the memory of this one in one piece.
+            # Free this page before the next is read, so that its memory can be reused in one piece.
             del found
             if complete:
                 return
-            # The window's start lies below that, and SQLite would begin each page there.
+            # The window's start is dropped: it lies below `after`, and SQLite would begin each page there.
             window = replace(window, after=after, start=None)
 
     def expect(self, rows: int) -> None:
-        """Ask for so many `rows` a page from now on: who asks knows how large they are. The first page is as ever."""
+        """Read so many `rows` a page from now on, except the first page; the caller knows how large rows are."""
         if self._began:
             self._rows_ahead = self._most_rows = rows
 
     def _whole(self, window: Window, left: int | None) -> Found:
-        """The next page with its children; while these are too many it is read again, with fewer rows."""
+        """The next page with its children; read again with fewer rows while they take too much memory."""
         while True:
             found = self._next(window, left)
             whole = self._parts.complete(found)
@@ -98,14 +98,14 @@ class PageReader:
             self._hold_at_most(max(1, len(found.rows) // 8))
 
     def _hold_at_most(self, rows: int) -> None:
-        """Ask for no more `rows` a page from now on: what belongs to a row takes room as well."""
+        """Read at most so many `rows` a page from now on, because their children take memory too."""
         self._most_rows = rows
         self._rows_ahead = min(self._rows_ahead, rows)
 
     def _next(self, window: Window, left: int | None) -> Found:
-        """The next page. The first one of all is read in two parts: few rows, which tell how large rows are, then more.
+        """The next page. The very first is read in two parts: a few rows, which show how large rows are, then the rest.
 
-        So a page is large enough to judge the mapping by, and never larger than memory should hold.
+        So the first page is large enough to judge the mapping by, and still fits into memory.
         """
         asked = self._rows_ahead if left is None else min(self._rows_ahead, left)
         found = self._page(window, asked)
@@ -173,14 +173,14 @@ class PageReader:
         raise self._parts.guard.rows_left_out()
 
     def _read(self, window: Window, *, limit: int | None) -> tuple[Sequence[tuple[Any, ...]], bool]:
-        """The first `limit` rows (None: all) of `window` in one statement, their columns checked (A39).
+        """The first `limit` rows (None: all) of `window` by one statement; whether they were cut off at a page's size.
 
-        And whether there are fewer because these are all that a page may hold.
+        The columns are compared with those of the first page (A39).
         """
         return self.held(self._parts.keyset.rows(window, limit=limit), lenient=self._lenient)
 
     def held(self, statement: sa.Select[Any], *, lenient: bool) -> tuple[Sequence[tuple[Any, ...]], bool]:
-        """The first full rows of `statement`, as many as a page may hold, and whether there may be more.
+        """The first full rows of `statement`, as many as a page may hold, and whether they were cut off there.
 
         `lenient`: with `UNDECODABLE` in the place of a value that cannot be decoded.
 
@@ -190,14 +190,15 @@ class PageReader:
         """
         rows: list[tuple[Any, ...]] = []
         size = 0
-        # The first rows of all may be of any size, and so may those behind wide ones.
+        # The size of the very first rows is unknown, and so is that of rows behind wide ones: fetch them one by one.
         piece_rows = PIECE_ROWS if self._began and not self._wide else 1
         with closing(self._parts.database.pieces(statement, piece_rows=piece_rows, lenient=lenient)) as pieces:
             for piece in pieces:
                 weight = weight_of(piece.rows)
                 wide = weight >= PAGE_BYTES
                 if wide and rows:
-                    # Read once more, row by row: behind the narrow ones they would be held and prepared all at once.
+                    # Wide rows after narrow ones: read this page again row by row, or all of them would be in memory at
+                    # once.
                     self._wide = True
                     return rows, True
                 rows += self._parts.layout.checked(self.checked(piece)) if lenient else self.checked(piece)
@@ -209,7 +210,7 @@ class PageReader:
         return rows, False
 
     def by_column(self, key: Key, *, ignore_where: bool = False) -> list[tuple[Any, ...]] | None:
-        """The row of `key`, which could not be read as a whole, [] where it is gone; None: it cannot be read so either.
+        """The row of `key`, read column by column; [] when it is gone, None when that fails too.
 
         Raises:
             DatabaseFault: any other fault.
@@ -223,13 +224,13 @@ class PageReader:
         return [] if row is None else [row]
 
     def why_unreadable(self, key: Key, fault: DatabaseFault) -> str:
-        """Why the row of `key` cannot be read, for which `fault` was raised; printable.
+        """Why the row of `key`, for which `fault` was raised, cannot be read; printable.
 
         Raises:
             DatabaseFault: any other fault.
         """
         keyset = self._parts.keyset
-        # Read without it, the row tells that `where` alone fails.
+        # If the row can be read without `where`, then `where` is what fails.
         of_where = keyset.everywhere is not keyset and self.by_column(key, ignore_where=True)
         return f"source.where fails for the row: {fault.words}" if of_where else fault.words
 
@@ -243,7 +244,7 @@ class PageReader:
 
     @property
     def began(self) -> bool:
-        """Whether rows were read, so that the columns are known."""
+        """Whether rows were read before, so that the columns are known."""
         return self._shape is not None
 
     def changed(self) -> SourceMismatch:
@@ -254,12 +255,12 @@ class PageReader:
         )
 
     def _without_unreadable(self, window: Window, asked: int) -> Found:
-        """The page again, by its keys: halves are read until each value that cannot be decoded stands alone."""
+        """The page read by its keys, in halves, until each row with a value that cannot be decoded stands alone."""
         positions, form = self.positions(window, asked)
         self._parts.guard.check_positions(window, positions)
         rows: list[tuple[Any, ...]] = []
         unreadable: list[UnreadableRow] = []
-        # Spans of `positions`, lowest on top.
+        # A stack of spans of `positions`, the lowest span on top.
         spans = [(0, len(positions))] if positions else []
         while spans:
             low, high = spans.pop()
@@ -278,24 +279,24 @@ class PageReader:
                 if high - low == 1:
                     position, own_form = positions[low], form
                     if form is not PositionForm.VALUES:
-                        # Perhaps only another row of the page had to be asked for as text.
+                        # Perhaps it was another row of the page whose position had to be read as text.
                         asked_alone, own_form = self.positions(span, 1)
                         position = next(iter(asked_alone), position)
                     alone = self.by_column(position.key) if own_form is PositionForm.VALUES else None
                     if alone is None:
                         unreadable.append(UnreadableRow(position, self.why_unreadable(position.key, fault)))
                     else:
-                        # With another cursor it lies above by now, where it will be read.
+                        # If its cursor changed meanwhile, the row now lies above, and will be read there.
                         rows += [row for row in alone if self._parts.layout.position(row) == position]
                     continue
                 middle = (low + high) // 2
                 spans += [(middle, high), (low, middle)]
-        # The window ends when its keys end, whatever was deleted between the two readings.
+        # The window is complete when its positions end, even if rows were deleted between the two statements.
         end = positions[-1] if positions else None
         return Found(rows, tuple(unreadable), end, complete=len(positions) < asked)
 
     def positions(self, window: Window, asked: int, *, skip: int = 0) -> tuple[list[Position], PositionForm]:
-        """The positions of the first `asked` rows of `window` behind the first `skip`, and how they had to be read.
+        """The positions of `asked` rows of `window`, after the first `skip`, and in which form they had to be read.
 
         Raises:
             SourceFailed: one of them cannot be decoded, not even as text.
@@ -303,7 +304,7 @@ class PageReader:
         """
         width = len(self._parts.layout.key_at)
         keyset = self._parts.keyset
-        # Where `where` fails for a row, its place is known without it; more places than rows do no harm.
+        # If `where` fails for a row, positions are read without it; positions that `where` would filter out do no harm.
         keysets = [keyset] if keyset.everywhere is keyset else [keyset, keyset.everywhere]
         for asks, form in product(keysets, PositionForm):
             try:
@@ -320,7 +321,7 @@ class PageReader:
         )
 
     def _adapt(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Ask for as many rows next time as PAGE_BYTES can hold, by the size of a sample of these (A42)."""
+        """Set the next page's number of rows to what PAGE_BYTES can hold, by a sample of these rows (A42)."""
         if not rows:
             return
         row_bytes = weight_of(rows) // len(rows) + 1

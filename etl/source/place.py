@@ -1,4 +1,4 @@
-"""Where in the mapping file something stands, for errors that only the database brought to light.
+"""Finds the place in the mapping file for errors that only the database could find.
 
 Each line is `file:line:column  path: words`; `path: words` for a plan without a file, or when it cannot be read now.
 """
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def at_key(plan: ReadPlan, path: Path, words: str) -> str:
-    """The line for `path`, which may say more than is written there: a key that is left to its default."""
+    """The line for `path`, also if the file leaves that key to its default."""
     return _lines(plan, [(path, words)])[0]
 
 
 def at_keys(plan: ReadPlan, found: Iterable[tuple[Path, str]]) -> list[str]:
-    """A line each, with the path as it is written: without the `column` of a short form."""
+    """A line for each, with the path as written: without `column` for a field in the short form."""
     _, document = _read(plan)
     return _lines(plan, [(path if document is None else _written(document, path), words) for path, words in found])
 
 
 def at_offset(plan: ReadPlan, path: Path, words: str, *, text: str, offset: int) -> str:
-    """The line for what stands at `offset` of `text`, which is written at `path`."""
+    """The line for the character at `offset` of `text`, the value written at `path`."""
     content, document = _read(plan)
     begins = None if document is None else document.values.get(path)
     place = None if begins is None else _place_in(content, begins, text, offset)
@@ -34,7 +34,7 @@ def at_offset(plan: ReadPlan, path: Path, words: str, *, text: str, offset: int)
 
 
 def _lines(plan: ReadPlan, found: Iterable[tuple[Path, str]], *, place: Place | None = None) -> list[str]:
-    # Imported when something is wrong, so that reading loads no parser.
+    # Imported only when there is an error, so that a run does not load the parser.
     from etl.mapping.document import Finding, lines, path_text  # noqa: PLC0415
 
     _, document = _read(plan)
@@ -63,7 +63,7 @@ def _written(document: Document, path: Path) -> Path:
 
 
 def _place_in(content: str, begins: Place, text: str, offset: int) -> Place | None:
-    """Where the character at `offset` of `text` stands; None where its lines are not written as they are."""
+    """The place of the character at `offset` of `text`; None if the file spells its lines in another way."""
     from etl.mapping.document import Place  # noqa: PLC0415
 
     lines, line = content.split("\n"), begins.line - 1

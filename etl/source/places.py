@@ -1,7 +1,7 @@
-"""A window by the places of its rows, where no index gives their order: several processes read the rows, by key.
+"""Lets several processes read a window without an index: one finds the rows' positions, the others read them by key.
 
-The rule: the places are found once, by one statement, and proved by the process that finds them; who reads the rows
-leaves out those that lie elsewhere by then, as one process does.
+The rule: the positions are found once, by one statement, and checked by the process that finds them. A worker leaves
+out rows whose position has changed since, as a single process does.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from etl.source.spooled import SpooledReader
 
 
 class Places:
-    """Finds places of rows, and reads the rows at places, of one relation."""
+    """Finds the positions of rows of one relation, and reads the rows at given positions."""
 
     def __init__(self, spooled: SpooledReader, *, page_of: Callable[[Found], Page]) -> None:
         self._spooled = spooled
         self._page_of = page_of
 
     def of(self, window: Window, *, limit: int | None = None) -> Iterator[Sequence[Position]] | None:
-        """The places of the first `limit` rows of `window` (None: all), in order; None: they have to be read as pages.
+        """The positions of the first `limit` rows of `window` (None: all), in order; None: read pages instead.
 
         Raises:
-            SourceFailed: the database stayed away or refused, or the disk does not hold the places.
+            SourceFailed: the database stayed away or refused, or the disk has no room for the positions.
         """
         return self._spooled.places(window, limit=limit)
 
     def read(self, places: Sequence[Position]) -> RangeRead:
-        """The rows that are still at the first of `places`, as many as memory should hold.
+        """The rows that are still at the first of `places`, as many as fit into memory.
 
         Raises:
             SourceFailed, SourceMismatch: as for pages.
         """
-        # From another process a NaN comes as another object.
+        # A NaN from another process is another object, which equals no other NaN.
         places = [Position(one.cursor, findable(one.key)) for one in places]
         found, count = self._spooled.rows_at(places)
         reached = None if count == len(places) else places[count - 1]

@@ -1,6 +1,6 @@
-"""What is to be read, as the mapping says it: the one place where the source room looks at a mapping.
+"""The plan of what to read; this is the only module of `source` that reads a mapping's settings for it.
 
-Everything in it is plain data, so that a test can ask for any reading without writing a mapping file.
+A plan is plain data, so tests make one without a mapping file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """Times in seconds; `patient`: failures that may pass are tried again."""
+    """Time limits in seconds; `patient`: faults that may pass are tried again."""
 
     connect_seconds: int = 10
     statement_seconds: int = 300
@@ -29,14 +29,14 @@ class ReadLimits:
     patient: bool = True
 
 
-# For a person who looks, and would rather hear that the database does not answer.
+# For commands that a person waits for: better a quick error than a long wait for a silent database.
 GLANCE = ReadLimits(connect_seconds=4, statement_seconds=8, lock_seconds=2, patient=False)
 
 
 DEFAULT_SETTLE = timedelta(seconds=60)
 DEFAULT_LOOKBACK = timedelta(hours=1)
-# How much the children of one row may take in memory, which is at least so many times what a request may hold: the
-# event of a row with more fits into none, unless steps cut its texts to a small part.
+# The children of one row may take so many times the size of a request in memory; an event made of more fits into no
+# request, unless steps shorten its texts a lot.
 TIMES_A_REQUEST = 32
 MOST_CHILD_BYTES = 16 * 1024 * 1024
 
@@ -45,8 +45,8 @@ MOST_CHILD_BYTES = 16 * 1024 * 1024
 class ChildPlan:
     """The rows of another table, or of a query, that belong to a row.
 
-    `match` maps a child column to the parent column that it equals. Exactly one of `table` and `query` is set.
-    `named` is where the mapping names columns.
+    `match` maps a child column to the parent column that it equals. Exactly one of `table` and `query` is set. `named`:
+    the paths where the mapping names columns.
     """
 
     table: str | None
@@ -71,8 +71,8 @@ class ReadPlan:
     columns, these are `cursor_columns`, and the name is our own. `cursor_unit` says what an integer cursor counts.
     `columns` are those that the events need beside key and cursor. `settle` and `lookback` are None for the default of
     the cursor's kind; an int counts in units of an integer cursor. `url` is in clear: never print it. `mapping_path` is
-    the file that asks for it, None where there is none; `named` is where it names `columns`. A row whose children take
-    more than `most_child_bytes` in memory is not read.
+    the mapping file (None: there is none), `named` the paths where it names `columns`. A row whose children take more
+    than `most_child_bytes` in memory is not read.
     """
 
     url: str
@@ -98,12 +98,12 @@ class ReadPlan:
 
     @property
     def ordered(self) -> tuple[str, ...]:
-        """The columns that rows are put in order by."""
+        """The columns that rows are sorted by."""
         return (*self.cursor_parts, *self.primary_key)
 
     @property
     def cursor_parts(self) -> tuple[str, ...]:
-        """The columns of the cursor: one, several of which the latest counts, or none."""
+        """The columns of the cursor: none, one, or several of which the latest value counts."""
         return self.cursor_columns or ((self.cursor_field,) if self.cursor_field else ())
 
     @property
@@ -118,9 +118,9 @@ Named = Sequence[tuple["MappingPath", str]]
 def plan_of(
     mapping: Mapping, *, columns: Sequence[str], child_columns: Sequence[str], named: Named, child_named: Named
 ) -> ReadPlan:
-    """The reading that `mapping` asks for; `columns` and `child_columns` are what its fields use.
+    """The plan for `mapping`; `columns` and `child_columns` are those that its fields use.
 
-    `named` and `child_named` are where they use them.
+    `named` and `child_named` are the paths where they use them.
     """
     source = mapping.source
     products = mapping.products
@@ -174,15 +174,15 @@ class Layout:
 
     @property
     def placed(self) -> tuple[int, ...]:
-        """The indexes of what gives a row its place and its children."""
+        """The indexes of the key, the cursor and the columns that match children."""
         cursor = () if self.cursor_at is None else (self.cursor_at,)
         return tuple(sorted({*self.key_at, *cursor, *self.match_at}))
 
     def checked(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        """`rows` that were read leniently, once what gives each its place and its children can be decoded.
+        """`rows`, read leniently, after checking that key, cursor and match columns are decoded in each.
 
         Raises:
-            DatabaseFault: it cannot in one of them.
+            DatabaseFault: one of them is `UNDECODABLE`.
         """
         if any(row[at] is UNDECODABLE for row in rows for at in self.placed):
             raise DatabaseFault(Fault.UNDECODABLE, "a value of the key or the cursor cannot be decoded")

@@ -1,7 +1,7 @@
-"""Looks for what would go wrong before a run does: the findings of `validate --connect`.
+"""Finds what would go wrong in a run, without running: the findings of `validate --connect`.
 
-Every check reads only; one that the database cannot finish is reported as not made, and the others go on. Every sort of
-statement that a run sends is asked for no row, since the database checks names, types and rights nevertheless.
+Checks only read. One that the database cannot finish is reported as not made, and the others go on. Every kind of
+statement that a run sends is tried with no rows, because the database checks names, types and rights even so.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def find_problems(parts: SourceParts, mapping: Mapping | None) -> list[Preflight
     """Everything found, errors first."""
     found = list(statement_findings(parts))
     refused = any(one.level == "error" for one in found)
-    # What the database refuses, the checks could not ask either.
+    # If the database refuses a run's statements, it would refuse those of the checks too.
     for check, path in () if refused else _CHECKS:
         try:
             found.extend(check(parts))
@@ -109,7 +109,7 @@ def _cursor(parts: SourceParts) -> Iterator[PreflightFinding]:
 
 
 def _unit(parts: SourceParts) -> Iterator[PreflightFinding]:
-    """An integer that looks like a time is bounded by no clock, and one wrong row in it ends all later changes."""
+    """Warn of an integer that looks like a time: no clock bounds it, so a row in the future hides later changes."""
     domain = parts.domain
     if domain is None or domain.kind != "integer":
         return
@@ -181,7 +181,7 @@ def _zone(parts: SourceParts) -> Iterator[PreflightFinding]:
 
 
 def _match(parts: SourceParts) -> Iterator[PreflightFinding]:
-    """PostgreSQL refuses to compare a number with a text; the others convert, each in its own way."""
+    """Report a match of a number with a text: PostgreSQL refuses it, and the others convert, each in its own way."""
     child, lines = parts.plan.child, parts.child_relation
     if child is None or lines is None or parts.database.dialect == "postgresql":
         return
@@ -277,6 +277,6 @@ def _statements(parts: SourceParts) -> Iterator[tuple[str, Any]]:
     match = tuple(name for name, _ in child.match)
     columns = parts.child_relation.source((*child.columns, *match, *child.order_by))
     yield "products", sa.select(*columns.c).limit(0)
-    # NULL is of every type, and matches nothing.
+    # NULL fits every type and matches nothing.
     yield "products", parts.children.statement([(None,) * len(match)]).limit(0)
     yield "products.match", parts.children.joined_statement([(None,) * len(plan.primary_key)]).limit(0)

@@ -1,6 +1,6 @@
-"""The mapping's fields held against the columns that they read: kinds that cannot become the field's type.
+"""Compares the mapping's fields with the columns that they read: finds kinds that cannot become the field's type.
 
-The transform has the last word, value by value; here a person is told before the first row.
+The transform decides value by value; this tells a person before the first row is read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Whether what the database computes by the zone of a session comes out as it does for the programs that write.
+"""Warns if SQL that depends on the session's time zone gives other results here than in the shop's own programs.
 
-`ordered_at::date`, `DATE()`, `NOW()` and comparisons of an instant with a local time go by the session's zone.
+`ordered_at::date`, `DATE()`, `NOW()` and comparisons of an instant with a local time depend on the session's zone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from etl.errors import UsageProblem
 from etl.source.session import is_utc, zone_of_server
 from etl.source.source_parts import PreflightFinding, SourceParts
 
-# What a condition computes by the session's zone.
+# SQL whose result depends on the session's zone.
 _BY_ZONE = re.compile(
     r"::\s*(?:date|time|timestamp)\b|\b(?:date|date_trunc|date_part|extract|now|curdate|curtime|localtime\w*|current_\w+"
     r"|year|month|day|hour|cast|to_char|date_format)\s*\(|\bcurrent_(?:date|time|timestamp)\b|\blocaltime",
@@ -24,7 +24,7 @@ _BY_ZONE = re.compile(
 
 
 def session_zone(parts: SourceParts) -> Iterator[PreflightFinding]:
-    """A warning when the server's zone is not UTC and the source computes in a zone that the mapping does not name."""
+    """A warning when the server's zone is not UTC and the SQL depends on a zone, but the mapping names none."""
     plan = parts.plan
     computed = _computed(parts)
     if plan.session_timezone is not None or computed is None:

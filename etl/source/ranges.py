@@ -1,7 +1,7 @@
-"""A window in ranges that several processes read at a time: where each ends is found on the index, by keys alone.
+"""Cuts a window into ranges that several processes read at once; the ends are found on the index, without full rows.
 
-The rule: the ranges lie side by side as the database compares, so that each row is in one of them, whatever is inserted
-or deleted meanwhile; a range is proved like any page, and what was not read of it is told.
+The rule: the ranges join without a gap by the database's order, so each row is in exactly one, whatever is inserted or
+deleted meanwhile. A range is checked like any page, and reports how far it was read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Ranges:
         """The position of row number `rows` (from 1) of `window`; None: it holds fewer.
 
         Raises:
-            SourceFailed: the database stayed away or refused, or the place is not behind the window's beginning.
+            SourceFailed: the database stayed away or refused, or the position is not behind the window's beginning.
         """
         find = partial(self._reader.positions, window, 1, skip=rows - 1)
         found, _ = self._database.patiently(find, purpose=self._purpose)
@@ -46,12 +46,12 @@ class Ranges:
         return found[0] if found else None
 
     def read(self, window: Window, *, rows: int, limit: int | None) -> RangeRead:
-        """The rows of `window`, where `rows` are expected, `limit` of them at most; as many as memory should hold.
+        """The rows of `window`, about `rows` and at most `limit` of them; as many as fit into memory.
 
         Raises:
             SourceFailed, SourceMismatch: as for pages.
         """
-        # One more than is expected: so the end of the range shows in one statement, and a row that was inserted too.
+        # One more than expected: fewer show that the range ended, and an inserted row is read with the others.
         asked = rows + 1 if limit is None else min(rows + 1, limit)
         self._reader.expect(asked)
         whole: Found | None = None

@@ -1,4 +1,4 @@
-"""What is read from: a table, a view or the mapping's query, with the names and kinds of its columns as they are.
+"""A relation to read from: a table, a view or the mapping's query, with the names and kinds of its columns.
 
 Every name that reaches a statement was found here first, and goes through SQLAlchemy's quoting.
 """
@@ -50,11 +50,11 @@ _TEXT_NAMES = frozenset({POSTGRESQL_ENUM, "CITEXT"})
 class Relation:
     """A table, a view or a query. `kinds` is by column name, in the order of the database.
 
-    `nullable` names what may hold NULL, `unique` are the declared unique column sets, `indexed` the leading columns of
-    indexes, `indexes` their columns in order (None: an expression), `primary` those of the primary key,
-    `fraction_digits` those of a second by column: all empty for queries, where nothing is declared. `declared`
-    are the database's own names of types, where they are known, `ordinals` the columns that sort by number,
-    `zero_filled` how wide numbers are shown that have leading zeros, `singles` floats of four bytes.
+    `nullable` names the columns that may hold NULL, `unique` are the declared unique column sets, `indexed` the leading
+    columns of indexes, `indexes` their columns in order (None: an expression), `primary` those of the primary key,
+    `fraction_digits` the decimals of a second by column: all empty for queries, where nothing is declared. `declared`
+    are the database's own names of types, where known; `ordinals` the columns that sort by number; `zero_filled` the
+    width to which numbers are filled with zeros; `singles` the floats of four bytes.
     """
 
     subject: str
@@ -91,7 +91,7 @@ class Relation:
 
     def column(self, name: str) -> Column:
         """The column `name` as pages describe it."""
-        # MySQL's SET sorts by number and compares as a text, and is a list in its values.
+        # MySQL's SET sorts by number and compares as a text, but its values are lists.
         kind = "list" if self.declared.get(name) == "SET" else self.kinds[name]
         return Column(name, kind, self.zero_filled.get(name), name in self.singles)
 
@@ -112,7 +112,7 @@ def table_relation(database: Database, name: str) -> Relation:
     purpose = f"read the structure of {shown_name(name)}"
     found = database.patiently(lambda: _reflected(database, name, table, schema or None), purpose=purpose)
     if database.dialect == "duckdb":
-        # Its own words for types say more than those of its dialect.
+        # DuckDB's own names of types say more than its SQLAlchemy dialect does.
         asked = database.patiently(lambda: _probed(database, name, table, schema or None, why=None), purpose=purpose)
         found = replace(found, kinds=asked.kinds, declared=asked.declared, singles=asked.singles)
     return found
@@ -161,7 +161,7 @@ def _named_twice(database: Database, query: str, names: Sequence[str]) -> list[s
 
 
 def missing_columns(relation: Relation, wanted: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """Of the columns `wanted`, each with the path that names it: the paths of those that are missing, and the words."""
+    """The missing ones of the columns `wanted`, each a pair (path, name): pairs of the path and a message."""
     return [
         (path, f'{relation.subject} has no column "{shown_name(name)}"{did_you_mean(name, relation.kinds)}')
         for path, name in wanted
@@ -170,7 +170,7 @@ def missing_columns(relation: Relation, wanted: Iterable[tuple[Path, str]]) -> l
 
 
 def _declared(database: Database, answer: Rows) -> dict[str, str]:
-    """The database's names of the types in a query's result that our kinds do not tell apart."""
+    """The database's type names by column of a query's result, for types that our kinds do not tell apart."""
     if database.dialect in {"mysql", "mariadb"}:
         return {
             name: word for (name, code), flags in zip(answer.shape, answer.flags, strict=False)
@@ -191,7 +191,7 @@ def _declared(database: Database, answer: Rows) -> dict[str, str]:
 
 
 def _kinds(database: Database, answer: Rows, declared: Mapping[str, str]) -> dict[str, str | None]:
-    """The kinds of the columns of a query's result, of which `declared` are the names of some types."""
+    """The kinds of the columns of a query's result; `declared` are the known type names."""
     kinds = {name: kind_of_code(code, dialect=database.dialect) for name, code in answer.shape}
     columns = zip(answer.shape, answer.lengths, strict=False)
     booleans = (name for (name, code), length in columns if is_boolean(code, length, dialect=database.dialect))
@@ -199,7 +199,7 @@ def _kinds(database: Database, answer: Rows, declared: Mapping[str, str]) -> dic
 
 
 def _kinds_by_name(declared: Mapping[str, str]) -> dict[str, str | None]:
-    """The kinds of columns that the names of their types tell. PostgreSQL's arrays are named _TEXT, _INT4 and so on."""
+    """The kinds of columns by their type names. PostgreSQL names arrays _TEXT, _INT4 and so on."""
     texts: dict[str, str | None] = {name: "text" for name, word in declared.items() if word in _TEXT_NAMES}
     return texts | {name: "list" for name, word in declared.items() if word.startswith("_")}
 
@@ -214,17 +214,18 @@ def _zero_filled(answer: Rows, kinds: Mapping[str, str | None]) -> dict[str, int
 
 
 def _literal(sql: str) -> sa.TextClause:
-    # A colon before a word would be a parameter to SQLAlchemy; the mapping's SQL has none.
+    # SQLAlchemy would take a colon before a word for a parameter; the mapping's SQL has no parameters.
     return sa.text(re.sub(r":", r"\\:", sql))
 
 
 def _reflected(database: Database, name: str, table: str, schema: str | None) -> Relation:
     try:
         with database.engine.connect() as connection, warnings.catch_warnings():
-            # Of types and indexes that it does not know: such columns are of kind "other", such indexes unknown.
+            # SQLAlchemy warns of types and indexes that it does not know: such columns get the kind "other", such
+            # indexes are ignored.
             warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)
             reflection = _inspected(sa.inspect(connection), name, table, schema)
-        # Asked when the connection is free again: a pooler may have no second one.
+        # Asked after the connection is released, because a pooler may not give a second one.
         return _told_by(reflection, database, name, table, schema)
     except sqlalchemy.exc.NoSuchTableError:
         raise _no_table(database, name, schema) from None
@@ -237,14 +238,14 @@ def _reflected(database: Database, name: str, table: str, schema: str | None) ->
         return _probed(database, name, table, schema, why=None)
 
 
-# What SQLAlchemy raises when it reads a declaration that it does not understand.
+# What SQLAlchemy raises for a declaration that it does not understand.
 _NOT_UNDERSTOOD = (LookupError, ValueError, TypeError, AttributeError, AssertionError, NotImplementedError)
 
 
 def _probed(database: Database, name: str, table: str, schema: str | None, *, why: DatabaseFault | None) -> Relation:
-    """The columns of what may be read but not looked at: a view without SHOW VIEW, columns granted one by one.
+    """A relation that may be read, but whose structure may not: a view without SHOW VIEW, or granted columns.
 
-    Nothing else is known of it: as of a query.
+    Only its columns are known, as for a query.
     """
     named = sa.table(table, schema=schema)
     try:
@@ -284,7 +285,7 @@ def _granted(database: Database, table: str, schema: str | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Reflection:
-    """What SQLAlchemy tells of a table or view. unknown: the names of types that it does not know, by column."""
+    """What SQLAlchemy's inspector says of a table or view. unknown: by column, the types that it does not know."""
 
     columns: Sequence[Any]
     unknown: dict[str, str]
@@ -296,7 +297,7 @@ def _inspected(inspector: sa.Inspector, name: str, table: str, schema: str | Non
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", sqlalchemy.exc.SAWarning)
         columns = inspector.get_columns(table, schema=schema)
-    # Types that SQLAlchemy does not know are named in its warnings only.
+    # SQLAlchemy names types that it does not know only in its warnings.
     unknown = {found[2]: found[1].upper() for one in told if (found := _UNKNOWN_TYPE.search(str(one.message)))}
     if not columns:
         raise sqlalchemy.exc.NoSuchTableError(name)
@@ -308,9 +309,9 @@ def _told_by(told: _Reflection, database: Database, name: str, table: str, schem
     columns, unknown, is_table, keys = told.columns, told.unknown, told.is_table, told.keys
     inherited = database.dialect == "postgresql" and is_table and is_inherited(database, table, schema)
     if inherited:
-        # Key, indexes and NOT NULL are this table's own, and say nothing of the rows of the tables that inherit it.
+        # Key, indexes and NOT NULL hold for this table only, not for the rows of tables that inherit from it.
         keys = _Keys([], [], [])
-    # SQLite lets NULL into any primary key but that of rowid, which is an INTEGER alone.
+    # SQLite allows NULL in every primary key except a single INTEGER column, which is the rowid.
     kinds = {one["name"]: kind_of_type(one["type"], dialect=database.dialect) for one in columns}
     told_by_results = postgresql.DOMAIN | sa.types.NullType if database.dialect == "postgresql" else postgresql.DOMAIN
     if asked := [one["name"] for one in columns if isinstance(one["type"], told_by_results)]:
@@ -343,7 +344,7 @@ def _told_by(told: _Reflection, database: Database, name: str, table: str, schem
 
 
 def _base_kinds(database: Database, names: Sequence[str], table: sa.TableClause) -> dict[str, str | None]:
-    """Kinds by a result: SQLAlchemy loses the zone of a DOMAIN `timestamptz(0)`, and of unknown types the arrays."""
+    """Kinds by a result, for what SQLAlchemy loses: the zone of a DOMAIN `timestamptz(0)`, arrays of unknown types."""
     try:
         answer = database.read(sa.select(*map(sa.column, names)).select_from(table).limit(0))
     except DatabaseFault:
@@ -363,11 +364,11 @@ class _Keys:
 def _keys_of(inspector: sa.Inspector, table: str, schema: str | None, *, is_table: bool) -> _Keys:
     try:
         primary = inspector.get_pk_constraint(table, schema=schema).get("constrained_columns") or []
-        # A partial index says nothing about the rows that it leaves out.
+        # Partial indexes do not count, because they leave rows out.
         indexes = [
             one
             for one in (inspector.get_indexes(table, schema=schema) if is_table else [])
-            # Other sorts of index give no order.
+            # Only a B-tree gives an order.
             if one.get("dialect_options", {}).get("postgresql_using", "btree") == "btree"
             and not any(
                 name.endswith("_where") and value is not None for name, value in one.get("dialect_options", {}).items()
@@ -375,7 +376,7 @@ def _keys_of(inspector: sa.Inspector, table: str, schema: str | None, *, is_tabl
         ]
         constraints = inspector.get_unique_constraints(table, schema=schema) if is_table else []
     except _NOT_UNDERSTOOD:
-        # An index of an unknown sort: as if there were none, which costs speed alone.
+        # An index that SQLAlchemy cannot read: as if there were none, which costs only speed.
         return _Keys([], [], [])
     declared = [primary, *(one["column_names"] for one in constraints)]
     return _Keys(

@@ -1,8 +1,8 @@
-"""The sentence of a database that is shown, so that people read which column it means: a closed list decides.
+"""Chooses by a closed list which error sentences of a database are shown, so that people see which column is meant.
 
-The rule: what is not listed by its code and its wording shows nothing, because other sentences quote values of rows.
-Those listed speak of tables, columns, functions and types, which are not personal data; a name that looks like a key
-stands in a wrong place, and hides its sentence.
+The rule: a sentence is shown only if both its code and its wording are listed, because other sentences quote values of
+rows. Those listed name tables, columns, functions and types, which are not personal data; if such a name looks like a
+secret typed in a wrong place, the sentence is not shown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from etl.secret import is_plain_name
 
-# What is wrong, by its name.
+# The name of what is wrong.
 _NAME = r"(?P<name>[\w.$@`'\"-]{1,130})"
 _WORD_NEAR = r"(?P<name>[A-Za-z_]\w{0,60})"
 _TYPE = r"[\w .\[\]\"]{1,60}"
@@ -23,7 +23,7 @@ _OPERATOR = rf"{_TYPE} [-+*/<>=~!@#%^&|`?]{{1,10}} {_TYPE}"
 
 # By SQLSTATE, of PostgreSQL.
 _POSTGRESQL = {
-    # Of the values these speak of nothing is shown.
+    # These sentences go on with a value, which is not shown.
     "22003": (r"(?:[a-z]+ )?out of range", r"numeric field overflow"),
     "22007": (rf"invalid input syntax for type {_TYPE}",),
     "22008": (r"date/time field value out of range",),
@@ -109,19 +109,19 @@ SHOWN: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`text` may be shown; `name` is that of what is wrong. Both "" for nothing."""
+    """`text` may be shown; `name` is the name of what is wrong. Both are "" when nothing may be shown."""
 
     text: str = ""
     name: str = ""
 
 
 def sentence_of(text: str, *, dialect: str, code: str) -> Sentence:
-    """What may be shown of `text`, which the database said with `code`."""
+    """What may be shown of the database's message `text` with the error `code`."""
     for pattern in SHOWN.get(dialect, {}).get(code, ()):
         found = re.search(pattern, text)
         if found is not None:
             name = found.groupdict().get("name") or ""
-            # The words of MySQL about a syntax error are a manual's.
+            # MySQL's sentence about a syntax error refers to its manual, so a shorter one replaces it.
             sentence = f"syntax error near {name}" if code == "1064" else found[0]
             if all(map(_is_harmless, _WORD.findall(re.sub("[\"'`]", "", sentence)))):
                 return Sentence(sentence, name.rpartition(".")[2].strip("\"'`"))
@@ -132,5 +132,5 @@ _WORD = re.compile(r"[\w$]+(?:\.[\w$]+)*")
 
 
 def _is_harmless(word: str) -> bool:
-    """Whether `word` is no key. Of a qualified name the last part tells: hosters number the databases."""
+    """Whether `word` looks like no secret. Only the last part of a qualified name counts: hosters number databases."""
     return word.isdecimal() or is_plain_name(word.rpartition(".")[2])

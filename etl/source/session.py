@@ -1,7 +1,8 @@
-"""What a transaction of ours is told, and nothing but the transaction: read-only, in one zone, with time limits.
+"""The settings of each transaction, never of the session: read-only, one time zone, time limits.
 
-A pooler in transaction mode hands the server's session to another program after each transaction. So nothing is set for
-the session where the database has a form that ends with the transaction (PostgreSQL) or the statement (MariaDB).
+A pooler in transaction mode hands the server's session to another program after each transaction. So settings end with
+the transaction (PostgreSQL) or the statement (MariaDB); only where a database has no such form are they set for the
+session.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _BEGINNING = re.compile(
 
 
 def prepare(engine: sa.Engine, limits: ReadLimits, *, zone: str) -> None:
-    """Have every transaction of `engine` begin as it should; `zone` is `source.session_timezone`."""
+    """Begin every transaction of `engine` with these settings; `zone` is `source.session_timezone`."""
     match engine.dialect.name:
         case "postgresql":
             _prepare_postgresql(engine, limits, zone)
@@ -39,7 +40,7 @@ def prepare(engine: sa.Engine, limits: ReadLimits, *, zone: str) -> None:
 
 
 def zone_statement(dialect: str) -> sa.Select[Any]:
-    """The statement that asks for the zone of a transaction; it asks for nothing where there is none."""
+    """The statement that selects the zone of a transaction; it selects a constant where the database has no zone."""
     match dialect:
         case "postgresql" | "duckdb":
             return sa.select(sa.func.current_setting("TimeZone"))
@@ -52,7 +53,7 @@ def zone_statement(dialect: str) -> sa.Select[Any]:
 
 
 def check_zone(found: object, *, dialect: str, zone: str) -> None:
-    """Refuse a server, or a pooler before it, that did not take the zone: it would shift times in silence.
+    """Refuse a server, or a pooler in front of it, that did not accept the zone: times would be shifted unnoticed.
 
     Raises:
         SourceFailed: `found`, the answer to `zone_statement`, is another zone.
@@ -77,7 +78,7 @@ def zone_of_server(found: str, system: str) -> tzinfo:
     """The zone that MySQL or MariaDB names by `@@time_zone` (`found`) and `@@system_time_zone` (`system`).
 
     Raises:
-        UsageProblem: it has no name that tells its summer time, such as CEST.
+        UsageProblem: its name does not say when summer time applies, such as CEST.
     """
     name = system if found == "SYSTEM" else found
     offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", name)
@@ -105,16 +106,16 @@ def _prepare_postgresql(engine: sa.Engine, limits: ReadLimits, zone: str) -> Non
         "extra_float_digits": "3",
         "statement_timeout": str(limits.statement_seconds * 1000),
         "lock_timeout": str(limits.lock_seconds * 1000),
-        # Between two pieces of a long answer; the user's or the database's own limit is made for other programs.
+        # Applies between two pieces of a long answer; a limit of the user or the database is meant for other programs.
         "idle_in_transaction_session_timeout": str(limits.statement_seconds * 1000),
-        # The server's own look at whether we still live: within a minute, not two hours.
+        # How soon the server notices that this process is gone: within a minute instead of two hours.
         "tcp_keepalives_idle": "20",
         "tcp_keepalives_interval": "10",
         "tcp_keepalives_count": "3",
     }
     if zone != SERVER:
         settings["TimeZone"] = f"'{zone}'"
-    # One message to the server: the drivers have begun the transaction by then, and take several statements at once.
+    # One message to the server: the drivers have begun the transaction already, and accept several statements at once.
     told = "; ".join(
         ["SET TRANSACTION READ ONLY", *(f"SET LOCAL {name} = {value}" for name, value in settings.items())]
     )
@@ -136,9 +137,9 @@ def _prepare_mysql(engine: sa.Engine, limits: ReadLimits, zone: str) -> None:
 
     def begin(connection: sa.Connection) -> None:
         if engine.dialect.default_isolation_level == "SERIALIZABLE":
-            # For the next transaction only; reading would lock rows in the writers' way.
+            # For the next transaction only; at a higher level reading could lock rows that others want to write.
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        # Without a snapshot InnoDB lists a transaction only once it has read one of its tables.
+        # Without a snapshot InnoDB lists a transaction only after it has read a table of InnoDB.
         listed = "WITH CONSISTENT SNAPSHOT, " if connection.get_execution_options().get("listed") else ""
         connection.exec_driver_sql(f"START TRANSACTION {listed}READ ONLY")
 
@@ -147,7 +148,7 @@ def _prepare_mysql(engine: sa.Engine, limits: ReadLimits, zone: str) -> None:
     ) -> tuple[str, object]:
         if not _READING.match(sql):
             if not _BEGINNING.fullmatch(sql):
-                # A statement that defines something would end the transaction, and read-only with it.
+                # A CREATE or ALTER would end the transaction, and read-only with it.
                 raise DatabaseFault(Fault.OTHER, "only statements that read are sent to the source")
             return sql, parameters
         if getattr(engine.dialect, "is_mariadb", False):
@@ -157,7 +158,8 @@ def _prepare_mysql(engine: sa.Engine, limits: ReadLimits, zone: str) -> None:
         return sql, parameters
 
     def connected(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's connection has no common type
-        # MySQL has no settings for one statement. These keep no other program on the session from writing.
+        # MySQL has no settings for one statement, so these are the session's; they do not keep other programs from
+        # writing.
         with connection.cursor() as cursor:
             cursor.execute("SELECT VERSION()")
             if "mariadb" not in str(cursor.fetchone()[0]).lower():
@@ -169,7 +171,7 @@ def _prepare_mysql(engine: sa.Engine, limits: ReadLimits, zone: str) -> None:
 
 
 def _own_seconds(connection: sa.Connection, limits: ReadLimits) -> int | None:
-    """The limit of this statement alone; None where it has none below that of all."""
+    """The statement's own time limit in seconds; None if it has none below the general one."""
     seconds = connection.get_execution_options().get("statement_seconds")
     return None if seconds is None or seconds >= limits.statement_seconds else int(seconds)
 

@@ -1,6 +1,6 @@
-"""The source as the rest of the product sees it: what is new, page by page, and single rows by their key.
+"""The source as the rest of the program sees it: new rows page by page, and single rows by their key.
 
-Every statement reads; between two pages no transaction is open; what a page holds is exactly what the driver gave.
+Statements only read; between two pages no transaction is open; a page holds exactly the driver's values.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 
 class Source:
-    """One open source. Closing it closes its connections; it is not for several threads at a time."""
+    """An open source; for one thread at a time. Closing it closes its connections."""
 
     def __init__(self, parts: SourceParts) -> None:
         self.parts = parts
@@ -48,11 +48,12 @@ class Source:
         self._keyset = parts.keyset
         self._reader = parts.reader
         self._domain = parts.domain
-        # What the last `upper_bound` learned beside the bound.
+        # The counts that the last `upper_bound` got from its scan, besides the bound.
         self._surveyed: Survey | None = None
         self.columns: tuple[Column, ...] = tuple(parts.relation.column(name) for name in parts.layout.names)
         self.child_columns: tuple[Column, ...] = () if parts.children is None else parts.children.columns
-        # For several processes: by an index, otherwise by their keys; without either (both None) one has to read all.
+        # How several processes can read: by ranges of an index, or by positions and keys; both None: one process reads
+        # all.
         self.ranges: Ranges | None = None
         self.places: Places | None = None
         if parts.spooled is None:
@@ -84,7 +85,7 @@ class Source:
         return None if self._domain is None else self._domain.kind
 
     def fingerprint(self) -> dict[str, str]:
-        """What gives a checkpoint its meaning, without secrets: compare before using one (A27, D11)."""
+        """What a checkpoint's meaning depends on (database, table, cursor, key), without secrets (A27, D11)."""
         return fingerprint_of(self._plan, self.parts.relation, self._domain, place=self.place, dialect=self.dialect)
 
     def upper_bound(self) -> Bound:
@@ -158,11 +159,11 @@ class Source:
         return next((key for key in kept if key is not None), readings[0])
 
     def _kept_key(self, key: Key) -> Key | None:
-        """The key of the one row that the database equates with `key`: padding and letter case may differ."""
+        """The stored key of the only row that the database equates with `key`: padding and letter case may differ."""
         try:
             rows = self._database.read(self._keyset.keys_equal_to(key)).rows
         except DatabaseFault:
-            return None  # no value of the column's type; or the database is away, as the next statement will tell
+            return None  # no value of the column's type; or the database is away, which the next statement reports
         return tuple(rows[0]) if len(rows) == 1 else None
 
     def instant(self, cursor: Scalar) -> datetime | None:
@@ -187,7 +188,7 @@ class Source:
         return map(self._page, reader.pages(window, limit=limit))
 
     def pages_by_key(self, keys: Sequence[Key]) -> Iterator[Page]:
-        """The rows of `keys` that exist, in the order of `keys`, in pages as memory can hold them, none empty.
+        """The rows of `keys` that exist, in the order of `keys`, in pages that fit into memory, none empty.
 
         Raises:
             SourceFailed, SourceMismatch: as for `pages`.
@@ -206,7 +207,7 @@ class Source:
         return self._page(whole)
 
     def cursors_by_key(self, keys: Sequence[Key]) -> dict[Key, Scalar]:
-        """The cursor value of each of `keys` that has a row and a readable one; without a cursor, of none.
+        """The cursor value of each of `keys` that has a readable row; empty without a cursor.
 
         Raises:
             SourceFailed: the database stayed away or refused.
@@ -230,7 +231,7 @@ class Source:
         return found
 
     def sample(self, limit: int) -> Page:
-        """The newest rows in the order of windows, `limit` and a page at most (without a cursor: the highest keys)."""
+        """The newest rows (without a cursor: of the highest keys), ascending; at most `limit`, and at most a page."""
         try:
             rows, _ = self._patiently(
                 lambda: self._database.leniently(partial(self._reader.held, self._keyset.newest(limit=limit)))
@@ -265,7 +266,7 @@ class Source:
         return self._number(lambda of: of.count(window), f"count rows of {self._plan.subject}")
 
     def count_for_report(self, window: Window) -> int | None:
-        """As `count`, but soon: None when the database needs longer, since only a report needs the number."""
+        """As `count`, but None if the database needs longer than a report is worth."""
         purpose = f"count rows of {self._plan.subject}"
         return self._database.number_for_report(self._keyset.count(window), purpose=purpose)
 
@@ -295,7 +296,7 @@ class Source:
         return self._database.number_for_report(self._keyset.null_cursors(), purpose=purpose)
 
     def check_null_cursors(self) -> int | None:
-        """As `null_cursors`, for the start of a run; the rows counted are to be reported. None: not counted in time.
+        """As `null_cursors`, for the start of a run, which reports the number. None: the count took too long.
 
         Raises:
             SourceFailed: there are some, and the mapping says `on_null_cursor: fail`; or a key holds NULL (A12).
@@ -338,7 +339,7 @@ class Source:
 
     @property
     def follows_clock(self) -> bool:
-        """Whether times bound what is read, so that no run passes rows that commit late; also without a cursor."""
+        """Whether the clock bounds what is read, so that late commits are not missed; also True without a cursor."""
         return self._domain is None or self._domain.kind != "integer"
 
     def check_not_backwards(self, position: Position) -> str | None:
@@ -348,7 +349,7 @@ class Source:
             StateUnusable: see `etl.source.backwards`.
         """
         highest = None if self._surveyed is None else self._surveyed.highest
-        # Texts are the database's to compare, and so is NaN.
+        # Texts and NaN can only be compared by the database.
         reaches = (
             position.cursor is not None
             and type(highest) is type(position.cursor)
@@ -360,11 +361,11 @@ class Source:
         return check_not_backwards(self.parts, position, reaches=reaches)
 
     def last_position(self, cursor: Scalar | None) -> Position | None:
-        """The place behind every row of the cursor value `cursor`, for a run that starts from now; None for None."""
+        """The position behind every row with the cursor value `cursor`, for `--start-from now`; None for None."""
         return None if cursor is None else Position(cursor, ())
 
     def preflight(self, mapping: Mapping | None = None) -> list[PreflightFinding]:
-        """What `validate --connect` has to say about the source, and about `mapping`'s fields over it.
+        """The findings of `validate --connect` about the source, and about the fields of `mapping`.
 
         Raises:
             SourceFailed: the database stayed away.
@@ -372,7 +373,7 @@ class Source:
         return find_problems(self.parts, mapping)
 
     def close(self) -> None:
-        """Close every connection, and give up what was read ahead."""
+        """Close every connection, and drop what was read ahead."""
         if self.parts.spooled is not None:
             self.parts.spooled.close()
         self._database.close()

@@ -1,4 +1,4 @@
-"""What an open source consists of, for the modules that work on it from several sides."""
+"""The parts of an open source, for the modules that work on it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class PreflightFinding:
 class SourceParts:
     """What `open_source` found out and built.
 
-    `domain` is None without a cursor, `spooled` where an index gives the order, the last two without child rows.
+    `domain` is None without a cursor, `spooled` is None where an index gives the order, the last two are None without
+    child rows.
     """
 
     database: Database
@@ -59,24 +60,24 @@ class SourceParts:
     child_relation: Relation | None = None
 
     def nullable(self, name: str) -> bool:
-        """The column may hold NULL, as far as the database declares: of a view or a query it declares nothing."""
+        """Whether the column may hold NULL; always True for a view or a query, of which nothing is declared."""
         return not self.relation.is_table or name in self.relation.nullable
 
     def expected(self, windows: list[Window]) -> list[Window]:
-        """`windows`, which will be asked for one after the other."""
+        """Announce `windows`, which will be read one after the other; returns them."""
         if self.spooled is not None:
             self.spooled.expect(windows)
         return windows
 
 
-# A type, and what `_held` says of the values: spellings hold digits, signs and capitals.
+# The name of a type, then the words of `_held` about its values: a spelling consists of digits, signs and capitals.
 _HELD = re.compile(rf"[a-z_]+(?: held as integers| like [^a-z]+)?(?:{re.escape(NO_VALUE)})?")
 
 
 def fingerprint_of(
     plan: ReadPlan, relation: Relation, domain: CursorDomain | None, *, place: str, dialect: str
 ) -> dict[str, str]:
-    """The parts by name: dialect, database, relation, cursor (with its declared kind and its spelling), key."""
+    """The fingerprint's parts by name: dialect, database, relation, cursor (declared kind and spelling), key."""
     cursor = plan.cursor_field
     query = (
         "" if plan.query is None else hashlib.blake2b(" ".join(plan.query.split()).encode(), digest_size=8).hexdigest()
@@ -93,9 +94,9 @@ def fingerprint_of(
 
 
 def is_of_cursor(part: str, cursor: str | None) -> bool:
-    """`part`, the cursor's of a fingerprint, is of the column `cursor` (None: no cursor), whatever its type and values.
+    """Whether `part`, the cursor's part of a fingerprint, is of the column `cursor` (None: no cursor), of any type.
 
-    A column's name may hold what divides the part: what follows the name has to be a type, and nothing else.
+    The name may contain the separator of the part, so exactly a type has to follow the name.
     """
     if cursor is None:
         return part == "none"
@@ -104,7 +105,7 @@ def is_of_cursor(part: str, cursor: str | None) -> bool:
 
 
 def _held(domain: CursorDomain | None, relation: Relation) -> str:
-    """What the values are, where the declaration does not say it: texts by their spelling, numbers on SQLite."""
+    """What the declaration does not say of the values: the spelling of texts, or that SQLite holds them as numbers."""
     if domain is None:
         return ""
     if domain.empty:

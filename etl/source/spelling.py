@@ -1,6 +1,6 @@
-"""How the texts of a cursor are spelt, all of them: rows of another spelling than the others cannot be put in order.
+"""Checks how all texts of a cursor are spelt: rows of different spellings cannot be put in order.
 
-One statement groups the texts by their look, with 0 for each digit, so that it reads the column once.
+One statement groups the texts by their look, with 0 for each digit, so the column is read once.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from etl.source.place import at_key
 from etl.source.plan import ReadPlan
 from etl.source.text_shape import TextShape, shape_of
 
-# More looks than these have no times in them that are worth a search.
+# With more different looks than this the column does not hold times.
 _MOST_LOOKS = 200
 MIXED_HINT = "write them alike in the database, or convert them to one form in a query"
 
 
 def likeliest_shape(database: Database, keyset: Keyset, name: str) -> TextShape | None:
-    """The shape of most texts that are times; None when none is."""
+    """The most frequent shape among texts that are times; None when there is no such text."""
     return next((shape for _, shape, _ in _spellings(database, keyset, name) if shape is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Misshaped:
-    """How many rows have a cursor that is no time at all, which no window holds; what is wrong with the others.
+    """What is wrong with a cursor's texts. `count`: rows whose cursor is no time, so that no window holds them.
 
-    `mixed` tells of times that do not sort with the rest, so that changes would fall below the checkpoint; None: none.
+    `mixed`: a message about times that do not sort with the rest, so that changes would fall below the checkpoint;
+    None: there are none.
     """
 
     count: int
@@ -50,7 +51,7 @@ class Misshaped:
 
 
 def misshaped_cursors(database: Database, keyset: Keyset, name: str, shape: TextShape) -> Misshaped:
-    """What lies among the cursor's texts that is not spelt like `shape`.
+    """The cursor's texts that are not spelt like `shape`.
 
     Raises:
         SourceFailed: the database could not say.
@@ -72,7 +73,7 @@ def misshaped_cursors(database: Database, keyset: Keyset, name: str, shape: Text
             f"{name} holds times of several spellings, which do not sort as times do: some are like {shape.words}, "
             f"{listed}",
         )
-    # All were seen, unless there are more looks than were asked for.
+    # `odd` is complete unless the statement's limit cut looks off.
     return Misshaped(odd if looks < _MOST_LOOKS else _number(database, keyset.misshaped_cursors(), name))
 
 

@@ -1,7 +1,7 @@
-"""A file without a name that holds the rows of one statement, so that the transaction ends before anything is sent.
+"""The spool: a nameless temporary file for the rows of one statement, so that its transaction ends before sending.
 
-The rule: it is unlinked as soon as it is there, so that no end of the process leaves it behind, and only this user may
-read it. A disk that cannot hold it ends the run before anything was sent.
+The rule: the file is unlinked as soon as it exists, so it never outlives the process, and only this user may read it. A
+disk without room for it ends the run before anything is sent.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-# What stays free, for the state beside it.
+# Bytes that stay free on the disk, for the state.
 RESERVE_BYTES = 32 * 1024 * 1024
 _LOOK_EVERY_BYTES = 8 * 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class SpoolFull(Exception):
-    """The disk, or a quota, does not hold the spool. `rows` were written, in `size` bytes."""
+    """The disk or a quota is full. `rows` were written before, in `size` bytes."""
 
     def __init__(self, *, rows: int, size: int) -> None:
         super().__init__("the spool is full")
@@ -38,7 +38,7 @@ class SpoolRefused(Exception):
 
 
 class _Pickler(pickle.Pickler):
-    # Exact for whatever a driver gives: a pickle restores type, digits, microseconds and zone.
+    # A pickle restores every driver's values exactly: type, digits, microseconds and zone.
     dispatch_table = copyreg.dispatch_table.copy() | {memoryview: lambda view: (memoryview, (bytes(view),))}
 
 
@@ -51,7 +51,7 @@ class Spool:
         self._size = 0
         self._looked_at = 0
         try:
-            # Without a name from the beginning where the file system can, otherwise unlinked at once; 0600.
+            # Created without a name where the file system supports it, otherwise unlinked at once; mode 0600.
             self._file = tempfile.TemporaryFile(dir=folder, buffering=1 << 18)  # noqa: SIM115  # closed by `close`
         except OSError as error:
             raise SpoolRefused(f"{folder} takes no file: {error.strerror}") from error
@@ -77,10 +77,10 @@ class Spool:
                 raise SpoolFull(rows=self.rows, size=self._size)
 
     def pieces(self) -> Iterator[tuple[list[Row], int]]:
-        """What was written at a time, in order, each with its size in bytes; nothing can be written any more.
+        """Yield what each `write` wrote, in order, with its size in bytes; afterwards nothing can be written any more.
 
         Raises:
-            SpoolFull: there was no room for the end of it.
+            SpoolFull: there was no room for the last buffered bytes.
         """
         try:
             self._file.flush()
@@ -88,7 +88,7 @@ class Spool:
             self._refuse(error)
         self._file.seek(0)
         begin = 0
-        # Unpickling runs what a file says: this one has no name, and no other process ever had it open.
+        # Unpickling can run code from the file; safe here, because no other process ever had this nameless file open.
         while begin < self._size:
             rows = pickle.load(self._file)  # noqa: S301
             end = self._file.tell()
@@ -96,8 +96,8 @@ class Spool:
             begin = end
 
     def close(self) -> None:
-        """Give the room back."""
-        with suppress(OSError):  # what could not be written is not wanted any more
+        """Delete the file."""
+        with suppress(OSError):  # bytes that cannot be flushed are not needed any more
             self._file.close()
 
     def _refuse(self, error: OSError) -> None:

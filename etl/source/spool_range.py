@@ -1,6 +1,6 @@
-"""Windows that follow each other, in one spool: the statement reads them all at once, each is handed out by itself.
+"""Several consecutive windows in one spool: one statement reads them all, and each is handed out by itself.
 
-The database says to which window a row belongs, by a number in the row's last column; no value is compared here.
+The database numbers each row's window in the last column; no value is compared here.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from etl.source.spool import Spool
 Row = tuple[Any, ...]
 Piece = tuple[list[Row], int]
 
-# More would make the statement slow: each row is held against the windows' ends until one is above it.
+# More would make the statement slow: the database compares each row with the windows' ends, one by one.
 MOST_WINDOWS = 250
 
 
 def following(windows: Sequence[Window], first: Window) -> tuple[Window, ...]:
-    """`first` and those of `windows` that come after it without a gap, as many as one spool takes.
+    """`first`, and those of `windows` that follow it without a gap, as many as one spool takes.
 
-    So does what lies above a lookback, and each half-open window of a backfill, of which `first` may begin inside.
+    Examples: the lookback and the window above it; the windows of a backfill, of which `first` may begin inside one.
     """
     place = next((at for at, one in enumerate(windows) if _same(one, first)), None)
     if place is None:
@@ -42,7 +42,7 @@ def whole(windows: Sequence[Window]) -> Window:
 
 
 def joined(windows: Sequence[Window]) -> list[Window]:
-    """As few windows as hold the rows of `windows`, to count them."""
+    """The rows of `windows` in as few windows as possible, for counting."""
     found: list[Window] = []
     for one in windows:
         if found and _follows(found[-1], one):
@@ -53,13 +53,13 @@ def joined(windows: Sequence[Window]) -> list[Window]:
 
 
 class WindowIncomplete(Exception):
-    """Fewer rows of a window were handed out than the database put into it."""
+    """Fewer rows of a window were handed out than the database had put into it."""
 
 
 class SpoolRange:
-    """What one statement has read for several windows, taken in their order.
+    """The rows of several windows from one statement; the windows are taken in order.
 
-    `counts` are the rows by the number of their window: one that stands behind a later window would not be handed out.
+    `counts` are the numbers of rows by window, to notice a row that stands behind a later window and would be lost.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class SpoolRange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether its last window was taken."""
+        """Whether all its windows were taken."""
         return self._next == len(self._windows)
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class SpoolRange:
             rows, size = piece
             self._held = None
             own = [row[:-1] for row in rows if row[-1] == number]
-            # What is left of a window that was not read to its end has a lower number, and is passed.
+            # Rows left over from a window that was not read to its end have a lower number, and are skipped.
             beyond = [row for row in rows if row[-1] > number]
             if beyond:
                 self._held = (beyond, size * len(beyond) // len(rows))

@@ -1,9 +1,8 @@
-"""Reads windows that no index gives in order: one statement into a spool, its transaction ended, then pages from there.
+"""Reads windows without an index: one statement fills a spool, its transaction ends, and pages come from the spool.
 
-Where rows can be read by their key, only positions are spooled, and each page holds its rows as they are by then. A row
-that has another cursor by then is not at its place any more: it lies above, where this run's bound or the next run
-finds it, as a row does that changes before a page of an index comes to it. So the checkpoint passes places of the spool
-only, and no row with them.
+Where rows can be read by their key, only positions are spooled, and each page reads its rows by key when it is due. A
+row whose cursor has changed by then is left out: it now lies above, where this run or the next one reads it, just as
+with an index. So the checkpoint passes no row that was not read.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# So many are proved together.
+# How many positions are checked together.
 PLACES_AT_ONCE = 500
 
 
 class SpooledReader:
-    """The pages of windows, as `PageReader` gives them; `plain` reads the windows that cannot be spooled.
+    """Gives pages as `PageReader` does; `plain` reads the windows that cannot be spooled.
 
-    `folder` is where spools lie; None: the system's folder for temporary files.
+    `folder` is where spools are; None: the system's folder for temporary files.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class SpooledReader:
         self._most_rows = parts.plan.page_size
 
     def expect(self, windows: Sequence[Window]) -> None:
-        """`windows` are wanted, most likely in their order: those that follow each other are read by one statement."""
+        """Announce `windows`, most likely read in this order: consecutive ones are read by one statement."""
         self._expected = windows
 
     def pages(self, window: Window, *, limit: int | None = None) -> Iterator[Found]:
@@ -83,7 +82,7 @@ class SpooledReader:
         )
 
     def places(self, window: Window, *, limit: int | None = None) -> Iterator[list[Position]] | None:
-        """The places of the rows that `pages` would give, proved; None where these are not read by their places.
+        """The checked positions of the rows that `pages` would give; None where rows are not read by position.
 
         Raises:
             SourceFailed: as for `pages`.
@@ -94,7 +93,7 @@ class SpooledReader:
         return None if pieces is None else self._proved_places(window, pieces, limit)
 
     def rows_at(self, places: Sequence[Position]) -> tuple[list[Found], int]:
-        """The rows that are still at the first of `places`, as many as memory should hold; how many were looked for.
+        """The rows still at the first of `places`, as many as fit into memory, and how many positions were read.
 
         Raises:
             SourceFailed, SourceMismatch: as for `pages`.
@@ -114,13 +113,13 @@ class SpooledReader:
         return done, at
 
     def close(self) -> None:
-        """Give up what was read ahead."""
+        """Drop what was read ahead."""
         if self._range is not None:
             self._range.close()
             self._range = None
 
     def _pieces_of(self, window: Window, limit: int | None) -> Iterator[Piece] | None:
-        """What is spooled of `window`; None: it cannot be spooled."""
+        """The spooled rows of `window`; None: it cannot be spooled."""
         pieces = None if self._range is None else self._range.take(window)
         if pieces is None:
             self.close()
@@ -146,7 +145,7 @@ class SpooledReader:
                 own.close()
 
     def _spooled(self, window: Window, limit: int | None) -> SpoolRange:
-        """`window` in a spool, with those that are expected behind it, since the database sorts everything anyway."""
+        """A spool with `window` and those announced behind it, because the database sorts all rows anyway."""
         windows = (window,) if limit is not None else following(self._expected, window)
         try:
             return self._range_of(windows, limit)
@@ -163,7 +162,7 @@ class SpooledReader:
         return self._spooled(window, limit)
 
     def _range_of(self, windows: Sequence[Window], limit: int | None) -> SpoolRange:
-        # With the row behind the last one: after an equal one the run may not end.
+        # One row more, to check that the last row differs from the row behind it.
         asked = None if limit is None else limit + 1
         statement = self._parts.keyset.spooled(windows, limit=asked, positions=self._by_key)
         purpose = f"read {self._parts.plan.subject}"
@@ -172,8 +171,8 @@ class SpooledReader:
         return SpoolRange(windows, spool, self._pieces(spool), counts=counts)
 
     def _filled(self, statement: sa.Select[Any], *, lenient: bool) -> tuple[Spool, Counter[int]]:
-        """The rows of `statement` in a spool, and how many each window has."""
-        # Positions have no value to spare.
+        """The rows of `statement` in a spool, and the number of rows by window."""
+        # A position needs all its values, so none may be `UNDECODABLE`.
         lenient = lenient and not self._by_key
         counts: Counter[int] = Counter()
         try:
@@ -220,7 +219,7 @@ class SpooledReader:
                 room = max(0, most - len(rows))
                 rows += piece[:room]
                 size += piece_size
-                piece = piece[room:]  # noqa: PLW2901  # what is left of it
+                piece = piece[room:]  # noqa: PLW2901  # the rest of the piece
                 if len(rows) < most and size < PAGE_BYTES:
                     break
                 found = self._proved(window, rows, piece[0] if piece else beyond)
@@ -235,7 +234,7 @@ class SpooledReader:
             yield from self._in_parts(self._proved(window, rows, None))
 
     def _in_parts(self, found: Found) -> Iterator[Found]:
-        """`found` with its children, in as many parts as these make it."""
+        """`found` with its children, in as many parts as memory demands."""
         at = 0
         while at < len(found.rows):
             rows = found.rows[at : at + self._most_rows]
@@ -249,11 +248,11 @@ class SpooledReader:
 
     def _proved(self, window: Window, rows: list[Row], following: Row | None) -> Found:
         positions = [self._parts.layout.position(row) for row in rows]
-        # With the row behind the page: after an equal one the page may not end.
+        # The row behind the page is checked too: the page must not end between two equal rows.
         seen = positions if following is None else [*positions, self._parts.layout.position(following)]
         self._parts.guard.check_positions(window, seen, again=False)
         if not self._keys_differ and self._parts.guard.look_alike(window, seen):
-            # A run that begins after such a row would pass its equals.
+            # A run that begins after such a row would skip the rows equal to it.
             self._parts.guard.refuse_repeated_keys()
             self._keys_differ = True
         return Found(rows, (), positions[-1], complete=False)
@@ -271,7 +270,7 @@ class SpooledReader:
             self._parts.guard.check_positions(window, positions, again=False)
             found = self._at(positions)
             if found is None:
-                # Larger than any page before: fewer of them.
+                # The rows are larger than before, so read fewer of them.
                 waiting.extendleft(reversed(positions))
                 self._ahead = max(1, len(positions) // 8)
                 continue
@@ -320,12 +319,12 @@ class SpooledReader:
         """Whether the cursor of `row` is still that of its position in `place`."""
         position = place.get(self._parts.layout.key(row))
         if position is None:
-            # A row that the database equates with one of the keys (letter case) is not that row.
+            # Another row whose key is equal for the database only (letter case).
             return False
         one, other = self._parts.layout.position(row).cursor, position.cursor
         if one is not None and other is not None and type(one) is not type(other):
             raise self._parts.guard.not_found_by_key()
-        # A NaN is not equal to itself, and its row is there nevertheless.
+        # The texts are compared because a NaN is not equal to itself.
         return type(one) is type(other) and (one == other or str(one) == str(other))
 
 

@@ -1,7 +1,7 @@
-"""A statement's rows piece by piece, as the server sends them: no more of them is in memory than a few pieces.
+"""Fetches a statement's rows in pieces, so that only a few pieces are in memory at a time.
 
-psycopg streams without a cursor of the server, which would cost an exchange of messages a piece and be planned as if
-only its first rows were wanted. The other drivers have cursors that leave the rows with the server.
+psycopg streams without a server-side cursor, which would cost a round trip for each piece and a plan made for the first
+rows only. The other drivers use server-side cursors.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 
 Row = tuple[Any, ...]
-# How many pieces the server sends at once: each costs an allocation, whatever is in it.
+# How many pieces psycopg fetches at once, because each fetch costs an allocation of its own.
 PIECES_AT_ONCE = 4
 _SERVERS = frozenset({"postgresql", "mysql", "mariadb"})
 
 
 class _Stream:
-    """Carries the rows from the place where the statement is executed to the place where they are fetched."""
+    """Carries the rows from `_execute`, where SQLAlchemy runs the statement, to `fetched`."""
 
     def __init__(self, chunk_rows: int) -> None:
         self.chunk_rows = chunk_rows
@@ -37,17 +37,17 @@ def fetched(  # noqa: C901, PLR0912  # one branch a way of drivers
 ) -> Iterator[tuple[Sequence[Row], Sequence[Any]]]:
     """Pieces of at most `piece_rows` rows of `statement`, none empty, each with the driver's description of them.
 
-    Closed early, it ends the statement; what the server still sends is not waited for.
+    Closing it early ends the statement without waiting for the remaining rows.
     """
     name, stream = connection.dialect.name, None
     options: dict[str, Any] = {}
     if connection.dialect.driver == "psycopg":
-        # Rows are asked for one by one where they may be wide.
+        # Rows that may be wide are fetched one by one.
         options["etl_stream"] = stream = _Stream(piece_rows * PIECES_AT_ONCE if piece_rows > 1 else 1)
     elif name in _SERVERS and connection.dialect.supports_server_side_cursors:
         options["stream_results"] = True
         if name == "postgresql":
-            # All rows are wanted, not the first tenth of them soon.
+            # Plan for all rows, not for getting the first tenth soon.
             connection.exec_driver_sql("SET LOCAL cursor_tuple_fraction = 1")
     result = connection.execute(statement, execution_options=options)
     cursor = result.cursor
@@ -55,14 +55,14 @@ def fetched(  # noqa: C901, PLR0912  # one branch a way of drivers
     try:
         if cursor is None:
             return
-        # As tuples: psycopg looks each of its parts up anew, and each piece is looked at by it.
+        # As tuples, because every access to psycopg's description computes it anew, and each piece needs it.
         description = [tuple(column) for column in cursor.description or ()]
         if stream is not None:
             while piece := list(islice(stream.rows, piece_rows)):
                 yield piece, description
         else:
             if "stream_results" in options:
-                # SQLAlchemy has fetched one row of a server's cursor already, to see the description.
+                # SQLAlchemy has already fetched one row of a server-side cursor, to get the description.
                 first = result.fetchone()
                 if first is None:
                     whole = True
@@ -75,7 +75,7 @@ def fetched(  # noqa: C901, PLR0912  # one branch a way of drivers
         if stream is not None and (close := getattr(stream.rows, "close", None)) is not None:
             close()
         if not whole and name in {"mysql", "mariadb"}:
-            # Their protocol cannot break off: the driver would read all the rest.
+            # MySQL's protocol cannot stop early: without this the driver would read all remaining rows.
             unread: Any = getattr(cursor, "_result", None)  # PyMySQL's
             if getattr(unread, "unbuffered_active", False):
                 unread.unbuffered_active = False
@@ -88,7 +88,7 @@ def _execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool
     if stream is None:
         return False
     rows = cursor.stream(statement, parameters, size=stream.chunk_rows if _in_chunks() else 1)
-    # The description is there with the first row.
+    # The description is available only with the first row.
     first = next(rows, None)
     stream.rows = iter(()) if first is None else _continued(first, rows)
     return True

@@ -1,4 +1,4 @@
-"""Times that a column keeps as text, or as the digits of a number: how they are spelt, and whether they sort as times.
+"""The spelling of times kept as text, or as the digits of a number, and whether they sort as times.
 
 A column is a cursor only while all its times have one shape, because the database compares them as texts.
 """
@@ -16,7 +16,7 @@ _ISO = re.compile(
     r"(?P<zone> ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?",
     re.ASCII,
 )
-# Digits alone: YYYYMMDD, and that with hours and minutes, seconds, milliseconds.
+# Digits only: YYYYMMDD, then optionally HHMM, seconds, milliseconds.
 _COMPACT = re.compile(r"(?:19\d\d|2\d{3}|9999)\d{4}(?:\d{4}(?:\d{2}(?:\d{3})?)?)?", re.ASCII)
 _COMPACT_LENGTHS = frozenset({8, 12, 14, 17})
 _MOST_FRACTION_DIGITS = 9
@@ -24,9 +24,9 @@ _MOST_FRACTION_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class TextShape:
-    """How a column spells times, read off one of its values.
+    """How a column spells times, derived from one of its values.
 
-    separator: None where there are days only, "" between the digits of a compact time. zone: "" for none, else as
+    separator: None for days without a time, "" between the digits of a compact time. zone: "" for none, else as
     written: "Z", "+02:00". compact: digits only.
     """
 
@@ -46,7 +46,7 @@ class TextShape:
 
     @property
     def step(self) -> timedelta:
-        """The smallest difference of two times of this shape."""
+        """The smallest difference between two times of this shape."""
         if self.separator is None:
             return timedelta(days=1)
         if self.fraction_digits:
@@ -55,16 +55,16 @@ class TextShape:
 
     @property
     def pattern(self) -> str:
-        """What a value of this very shape looks like, each digit written as 0."""
+        """What a value of exactly this shape looks like, with 0 for each digit."""
         zone = re.sub("[0-9]", "0", self.zone)
         return _joined(self, ("0000", "00", "00"), ("00", "00", "00"), fraction="0" * 9, zone=zone)
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """What values that sort with these look like, each digit written as 0.
+        """What values that sort with these look like, with 0 for each digit.
 
-        Without a zone a shorter spelling is lower than each longer one of the same moment, as it should be; with a zone
-        behind it is not, so that there all have to be alike.
+        Without a zone, a shorter spelling sorts below the longer ones of the same second, as it should. With a zone
+        behind it that is not so, and then all have to be spelt alike.
         """
         if self.compact or self.zone:
             return (self.pattern,)
@@ -125,7 +125,7 @@ def _offset(zone: str) -> timezone:
 
 
 def _joined(shape: TextShape, day: Sequence[str], clock: Sequence[str], *, fraction: str, zone: str) -> str:
-    """The parts of a time as `shape` joins them: year, month, day; hour, minute, second; nine digits below it."""
+    """The parts of a time joined by `shape`; `fraction` has nine digits."""
     dash, colon, point = ("", "", "") if shape.compact else ("-", ":", ".")
     if shape.separator is None:
         return dash.join(day)

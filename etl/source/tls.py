@@ -1,6 +1,6 @@
-"""TLS by the drivers of MySQL and MariaDB: what the URL asks for is had, or the source is not read.
+"""Enforces TLS with the drivers of MySQL and MariaDB: if the URL asks for it and cannot get it, nothing is read.
 
-Their C libraries go on in clear text where the server offers no TLS, and have no reliable words for a missing file.
+Their C libraries go on in clear text if the server offers no TLS, and report a missing file unreliably.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def refuse_unreadable_files(url: sa.URL) -> None:
 
 
 def refuse_cleartext(database: Database, url: sa.URL) -> None:
-    """Raise `SourceFailed` when `url` asks for TLS and `database` was reached without."""
+    """Raise `SourceFailed` when `url` asks for TLS but the connection has none."""
     if not _asks_for_tls(url):
         return
     rows = database.read_patiently(sa.text("SHOW SESSION STATUS LIKE 'Ssl_cipher'"), purpose="connect").rows

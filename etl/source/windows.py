@@ -1,6 +1,6 @@
-"""Which windows a run or a backfill reads, as arithmetic on cursor values; nothing here asks the database.
+"""Computes which windows a run or a backfill reads, from cursor values alone, without the database.
 
-Where values cannot be compared outside the database (text), no window depends on a comparison made here.
+Values that only the database can compare (text) are never compared here.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def run_windows(
     lookback: timedelta | int,
     floor: Scalar | None = None,
 ) -> list[Window]:
-    """The windows of a run: what lies `lookback` below the checkpoint again, then what is new up to the bound.
+    """The windows of a run: the lookback below the checkpoint, then new rows up to the bound.
 
-    Neither begins below the cursor value `floor` (None: no such value), unless the checkpoint itself lies there.
-    Without a cursor one window of all rows, which moves no checkpoint. Empty when there is nothing to read.
+    Neither begins below the cursor value `floor` (None: no floor), unless the checkpoint itself lies below it. Without
+    a cursor: one window of all rows, which moves no checkpoint. Empty when there is nothing to read.
     """
     if domain is None:
         return [Window(moves_checkpoint=False, label="all rows")]
@@ -63,8 +63,8 @@ def range_windows(
 ) -> list[Window]:
     """Half-open windows that cover [start, end), lowest first, none beyond the bound.
 
-    `step` is `1h`, `1d`, `2w`, `1mo`: of the wall clock in the source's zone, so that days that are 23 or 25 hours long
-    are days; a number for integer cursors; None for one window, the only choice for a text cursor.
+    `step` is `1h`, `1d`, `2w`, `1mo`: by the wall clock in the source's zone, so a day may have 23 or 25 hours; a
+    number for integer cursors; None for one window, the only choice for a text cursor.
 
     Raises:
         UsageProblem: the range is empty, the step does not fit the cursor, or it makes more than 100,000 windows.
@@ -152,7 +152,7 @@ def _plus(first: datetime, amount: int, unit: str) -> datetime:
                 day = min(first.day, calendar.monthrange(year, month + 1)[1])
                 return first.replace(year=year, month=month + 1, day=day)
     except (OverflowError, ValueError):
-        return datetime.max  # noqa: DTZ901  # beyond the calendar is beyond the end
+        return datetime.max  # noqa: DTZ901  # later than any end of a range
 
 
 def _wall(domain: CursorDomain, value: Scalar) -> datetime:
@@ -163,7 +163,7 @@ def _wall(domain: CursorDomain, value: Scalar) -> datetime:
 
 
 def _exists(domain: CursorDomain, wall: datetime) -> bool:
-    """False for the hour that a change to summer time leaves out."""
+    """False for times within the hour that is skipped at the change to summer time."""
     aware = wall.replace(tzinfo=domain.zone)
     return aware.astimezone(UTC).astimezone(domain.zone).replace(tzinfo=None) == wall
 
