@@ -20,7 +20,7 @@ from etl.errors import StateUnusable
 from etl.page import Position
 from etl.state import sqlite
 from etl.state.database import Database, Transaction
-from etl.state.schema import STEPS, upgrade
+from etl.state.schema import SCHEMA_VERSION, STEPS, upgrade
 from etl.state.sqlite import for_writing
 from etl.state.store import open_state
 from tests.state.filling import SteppingClock, digests_of, settled
@@ -125,6 +125,21 @@ def test_a_newer_state_is_refused(filled: Path, clock: SteppingClock) -> None:
     with closing(sqlite3.connect(filled)) as newer:
         newer.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
     assert "this program knows versions up to" in refused(filled, clock).message
+
+
+def test_a_state_that_a_newer_program_brought_up_to_date_meanwhile_is_refused(
+    filled: Path, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was an older one when it was looked at first."""
+
+    def brought_up_to_date(database: Database) -> int:
+        with database.transaction() as transaction:
+            transaction.run(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        return SCHEMA_VERSION - 1
+
+    monkeypatch.setattr(sqlite, "version", brought_up_to_date)
+    with pytest.raises(StateUnusable, match=f"has version {SCHEMA_VERSION + 1}; this program knows versions up to"):
+        open_state(str(filled), clock=clock, write=True)
 
 
 def test_an_older_state_is_brought_up_to_date_step_by_step(filled: Path) -> None:

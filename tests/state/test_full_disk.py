@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +21,15 @@ def test_a_log_whose_index_has_no_room_is_a_full_disk_too(code: int) -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = code
     with pytest.raises(StateRefused, match="the disk is full"), told_as_state("write", "state.sqlite"):
+        raise error
+
+
+def test_the_limit_of_a_files_size_that_counts_is_the_one_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is how far a process may raise it."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, resource.RLIM_INFINITY))
+    with pytest.raises(StateRefused, match="no larger files"), told_as_state("write", "state.sqlite"):
         raise error
 
 

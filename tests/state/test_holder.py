@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import MappingLocked
-from etl.state.lock import Holder, _may_live, host_name, lock_path
+from etl.state.lock import _TRIES_AFTER_SECONDS, Holder, _may_live, host_name, lock_path, named_holder
 from etl.state.store import StateStore, open_state, state_exists
 from etl.state.trouble import explain
 from tests.state.filling import NOON, SteppingClock, letter
@@ -97,6 +97,46 @@ def test_looking_whether_a_holder_lives_does_it_no_harm() -> None:
         process.communicate(b"\n", timeout=30)
     assert process.returncode == 0
     assert not _may_live(Holder(process.pid, host_name(), NOON))
+
+
+class CountingClock(SteppingClock):
+    """Waits at once, and remembers how long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return False
+
+
+def test_a_lock_is_tried_again_after_a_moment_each_time(path: Path) -> None:
+    """So that one that is only looked at, or given back just now, is no refusal."""
+    clock = CountingClock()
+    with open_state(str(path), clock=clock, write=True) as store:
+        lock = store.mapping("people").lock("run")
+        with lock:
+            pass
+        (file,) = path.parent.rglob("*-run.lock")
+        with file.open() as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(MappingLocked), lock:
+                pass
+    tries = [seconds for seconds in _TRIES_AFTER_SECONDS if seconds]
+    assert clock.waits[: len(tries)] == tries
+
+
+@pytest.mark.parametrize("named_at", range(4))
+def test_the_holder_is_asked_for_until_one_that_may_live_is_named(named_at: int) -> None:
+    clock, asked = CountingClock(), []
+
+    def read() -> Holder | None:
+        asked.append(len(asked))
+        return Holder(1, "another host", NOON) if len(asked) > named_at else None
+
+    assert named_holder(read, clock) == Holder(1, "another host", NOON)
+    assert (len(asked), len(clock.waits)) == (named_at + 1, named_at)
 
 
 def test_a_state_is_there_where_its_file_is(path: Path) -> None:

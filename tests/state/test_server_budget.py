@@ -55,6 +55,8 @@ def test_it_answers_as_the_throttle_does(postgresql_url: str, seed: int) -> None
                     model, wait = take(model, RATES, events=events, now=now, patient=patient)
                     assert budget.take(events=events, now=now) == pytest.approx(wait, abs=1e-5)
                     granted += not wait
+                    # Also where it was the other that slowed down.
+                    assert budget._slowed == (model.factor < 1.0)
                 case "pause":
                     until = now + chance.uniform(0, 1.5)
                     model = pause(model, until=until)

@@ -14,6 +14,7 @@ MakeMapping = Callable[..., Mapping]
 MakePage = Callable[..., Page]
 
 ROWS = [("nl", 7, "a@b.nl"), ("nl", None, "b@b.nl"), ("nl", None, None), ("  ", 8, "c@b.nl"), ("nl", 0, None)]
+EMPTY = [("nl", "7", "a@b.nl"), ("nl", "", "b@b.nl"), ("", "8", "c@b.nl")]
 
 
 def test_a_userid_of_which_a_part_is_missing_is_missing(make_mapping: MakeMapping, make_page: MakePage) -> None:
@@ -23,6 +24,12 @@ def test_a_userid_of_which_a_part_is_missing_is_missing(make_mapping: MakeMappin
     done = Transformer(mapping, page.columns)(page)
     assert done.columns["userid"] == ["nl-7", None, None, None, "nl-0"]
     assert [(one.row, one.code) for one in done.problems] == [(2, "missing_identity")]
+
+
+def test_so_it_is_where_each_part_is_an_empty_text_in_some_row(make_mapping: MakeMapping, make_page: MakePage) -> None:
+    mapping = make_mapping({"userid": {"template": "{shop}-{customer}"}, "email": "mail"})
+    page = make_page("shop customer mail", EMPTY)
+    assert Transformer(mapping, page.columns)(page).columns["userid"] == ["nl-7", None, None]
 
 
 @pytest.mark.parametrize("field", ["email", "sqzly_cookie", "orderid"])
