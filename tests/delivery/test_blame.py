@@ -247,6 +247,30 @@ def test_failures_of_late_weigh_more_than_a_long_good_time_before(*, others_fail
     assert (steps.index(BlameStep.GIVE_UP) if BlameStep.GIVE_UP in steps else None) == (15 if given_up else None)
 
 
+@pytest.mark.parametrize(("gave_up", "steps"), [(False, 11), (True, 16)])
+def test_what_the_halves_of_a_batch_failed_counts_unless_another_of_it_was_given_up(
+    *, gave_up: bool, steps: int
+) -> None:
+    """That one may have been the reason of all five."""
+    blame, open_elsewhere = Blame(more_span=0), Elsewhere(asked=False, open=True, flying=False)
+    slot, other = (Slot(Batch(tuple(map(event, seqs)), set(), seqs[0])) for seqs in ((0, 1, 2, 3), (4,)))
+    blame.leaves(slot, number=1)
+    blame.failed(slot, BROKEN, used_up=True, elsewhere=open_elsewhere)
+    for number in (2, 3):
+        blame.leaves(other, number=number)
+        blame.accepted(other, number=number)
+    slot.halve()
+    for number in range(4, 9):
+        blame.leaves(slot, number=number)
+        assert blame.failed(slot, BROKEN, used_up=True, elsewhere=open_elsewhere) is BlameStep.HALVE
+    slot.halve()
+    while len(slot.pieces) > 1:
+        slot.pieces.pop()
+    slot.gave_up = gave_up
+    tried = [blame.failed(slot, BROKEN, used_up=True, elsewhere=open_elsewhere) for _ in range(20)]
+    assert tried.index(BlameStep.GIVE_UP) + 1 == steps
+
+
 @pytest.mark.parametrize(("failures", "given_up"), [(0, True), (2, False)])
 def test_failures_of_the_acquitted_count_as_those_of_the_api(*, failures: int, given_up: bool) -> None:
     """An API that fails two times of three makes every event suspect, and none of them guilty."""
