@@ -86,6 +86,13 @@ PRODUCTS = {"fields": {"id": "sku"}}
         ({"language": "x"}, {}, ["nl-NL", "de-DE"], []),
         ({"currency": "x", "totalvalue": "sku"}, {}, ["EUR", "GBP", None], ["fields.currency"]),
         ({"currency": "x", "totalvalue": "sku"}, {}, ["EUR", "GBP"], []),
+        ({"currency": "x"}, {}, ["EUR", "GBP", None], []),
+        (
+            {"currency": "x"},
+            {"products": {"fields": {"id": "sku", "price": "sku"}}},
+            ["EUR", "GBP", None],
+            ["fields.currency"],
+        ),
         ({"newsletter": "x"}, {}, ["yes"], ["fields"]),
     ],
 )

@@ -54,6 +54,8 @@ def test_a_limit_of_no_row_stops_at_the_first(invalid: int, rejected: int, *, bl
 def test_a_limit_of_all_rows_stops_nothing() -> None:
     assert not Fuse(1.0, batch_size=1).blown(invalid=500, rejected=500, known=1000)
     assert not Fuse(1.0, batch_size=1).blown(invalid=50, rejected=0, known=50, without_others=50)
+    assert not Fuse(1.0, batch_size=1).blown(invalid=0, rejected=1, known=1)
+    assert Failures(Fuse(1.0, batch_size=1)).can_judge, "so that no page waits for others"
 
 
 def test_the_lower_end_is_that_of_wilson() -> None:

@@ -153,6 +153,12 @@ def test_of_a_page_without_changes_nothing_is_kept_but_its_end() -> None:
     assert prepared.position(21) == Position(None, (last,))
 
 
+def test_of_a_packed_page_without_changes_nothing_is_kept_either() -> None:
+    columns = Columns(range(1), {}, ledger_keys=[b"key"], digests=[b"digest"], bodies=[b"body"], marks=[b"mark"])
+    columns.keep([False])
+    assert (columns.joined(), columns.bodies, columns.marks) == ((), (), ())
+
+
 def test_rows_that_are_left_out_go_with_all_that_is_told_of_them() -> None:
     """Also in what a worker packed: a mark of another row would name fields that did not change."""
     of_rows = {name: [f"{name}{row}".encode() for row in range(3)] for name in ("key", "digest", "body", "mark", "a")}

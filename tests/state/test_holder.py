@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from etl.errors import MappingLocked
+from etl.errors import MappingLocked, StateUnusable
 from etl.state.lock import _TRIES_AFTER_SECONDS, Holder, _may_live, host_name, lock_path, named_holder
 from etl.state.store import StateStore, open_state, state_exists
 from etl.state.trouble import explain
@@ -137,6 +137,19 @@ def test_the_holder_is_asked_for_until_one_that_may_live_is_named(named_at: int)
 
     assert named_holder(read, clock) == Holder(1, "another host", NOON)
     assert (len(asked), len(clock.waits)) == (named_at + 1, named_at)
+
+
+def test_a_state_is_made_once(location: str) -> None:
+    """What was made just now holds nothing yet, so that `retry` and `forget` ask whether it is the right one."""
+    with open_state(location, clock=SteppingClock(), write=True) as first:
+        assert first.made
+    with open_state(location, clock=SteppingClock(), write=True) as again:
+        assert not again.made
+
+
+def test_a_server_that_keeps_no_state_is_told() -> None:
+    with pytest.raises(StateUnusable, match="the state cannot be kept in mysql"):
+        open_state("mysql://host/shop", clock=SteppingClock(), write=True)
 
 
 def test_a_state_is_there_where_its_file_is(path: Path) -> None:
