@@ -1,1 +1,1 @@
-"""The pure state machine of delivery: lanes, settlement, retry, throttle, verdicts; time and chance are arguments."""
+"""Decides what is sent when, what is retried and what is settled: a pure state machine; time and chance are arguments."""

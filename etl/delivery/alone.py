@@ -1,4 +1,4 @@
-"""What is done where nothing is accepted: which events are left, how they end, and which later ones are tried."""
+"""Handles events that fail while nothing else is accepted: which are left, which to try, how they are given up."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from etl.delivery.slot import Slot
 from etl.errors import EtlError
 from etl.event.event import Event
 
-# So many batches may be under way beyond `concurrency` where all of them fail: as many as one may have questions.
+# How many batches beyond `concurrency` may be under way when all of them fail, to find out whether the API is well.
 MOST_PROBES = 8
 
 
 class Further:
-    """Requests of one event each, tried before a run ends for failures of which rows may be the reason.
+    """Probes: requests of one event, tried before a run ends for failures that rows may have caused.
 
-    end: why the run ends unless one of them is accepted; None: there are no such requests. They hold the events that
-    failed in a batch with others, and as many that come after them; each is tried once, without a wait.
+    They hold the events that failed in a batch, and as many of the events behind them; each is tried once, without a
+    wait. end: why the run ends unless a probe is accepted; None: there are no probes.
     """
 
     def __init__(self) -> None:
@@ -30,11 +30,11 @@ class Further:
 
     @property
     def more_span(self) -> int:
-        """So many events more may leave for the questions."""
+        """How many events beyond the span may leave for the probes."""
         return self._most - MOST_PROBES
 
     def begin(self, slots: Iterable[Slot], *, most: int, end: EtlError | None) -> None:
-        """Ask about the events of `slots` and those behind; most: of each so many, until one is accepted."""
+        """Begin probes of the events of `slots` and of those behind, at most `most` of each, until one is accepted."""
         self._most = self._left = most
         self.end, self._accepted = end, False
         for slot in slots:
@@ -43,18 +43,19 @@ class Further:
             self.turn(slot)
 
     def places(self, slots: Collection[Slot], settings: CourierSettings) -> int:
-        """How many events may leave in a new request; a parked slot's count, but must not keep all others out."""
+        """How many events may leave in a new request. Parked slots count, but must not block all other events."""
         if self.end is not None and settings.wide:
             return int(len(slots) < settings.concurrency + self._most)
         size = settings.batch_size
         free = settings.concurrency * size - sum(slot.left if slot.parked else size for slot in slots)
         if free <= 0 and settings.wide and len(slots) < settings.concurrency + self._most:
-            # Another event tells whether those that fail are at fault, or the API; several of them may stand in a row.
+            # One more event shows whether those that fail are at fault, or the API; several bad ones may follow each
+            # other.
             return int(all(slot.stuck for slot in slots))
         return min(size if self.end is None else 1, free)
 
     def turn(self, slot: Slot) -> None:
-        """What leaves next of `slot` while there are questions: one that was not tried, or nothing."""
+        """Put an event of `slot` that was not tried in front, as the next probe; or let the slot wait."""
         asks = self._left > 0 and slot.next_untried()
         self._left -= asks
         slot.again(at=0.0 if asks else math.inf)
@@ -64,7 +65,7 @@ class Further:
         self._accepted = True
 
     def over(self, slots: Iterable[Slot]) -> EtlError | None:
-        """All was asked: why the run ends; None: something was accepted, those that failed have their turn again."""
+        """End the probes. Returns why the run ends; None: one was accepted, so the failed events are tried again."""
         end = None if self._accepted else self.end
         self._most, self.end = MOST_PROBES, None
         for slot in slots:
@@ -73,7 +74,7 @@ class Further:
 
 
 def failed_beside(slots: Iterable[Slot], accepted: int) -> list[Event]:
-    """The events of `slots` that failed, alone or beside others, though others were accepted since they first left.
+    """The events of `slots` that failed, alone or in a batch, although others were accepted since they first left.
 
     accepted: the run's accepted requests.
     """
@@ -82,9 +83,9 @@ def failed_beside(slots: Iterable[Slot], accepted: int) -> list[Event]:
 
 
 def left_alone(slots: Iterable[Slot]) -> Sequence[RejectedEvent]:
-    """The events of `slots` that failed alone; none where another may be tried.
+    """The events of `slots` that failed alone, if no other event can be tried; otherwise none.
 
-    Those that wait for one of them because they are about the same person do not count.
+    Events that wait for one of them because they are about the same person cannot be tried.
     """
     slots = [slot for slot in slots if slot.pieces]
     if any(slot.left_alone is None for slot in slots):
@@ -98,9 +99,9 @@ def left_alone(slots: Iterable[Slot]) -> Sequence[RejectedEvent]:
 
 
 def give_up(slots: Iterable[Slot], seqs: Collection[int], endings: Endings) -> Iterator[Slot]:
-    """Give up the events with these numbers that failed alone, and let what waited for them leave; yields their slots.
+    """Give up the events with these numbers that failed alone, and release what waited for them; yields their slots.
 
-    What of `slots` failed besides may leave again too.
+    Other failed events of `slots` may leave again too.
     """
     for slot in slots:
         over = [piece for piece in slot.pieces if piece.failed_alone and piece.events[0].seq in seqs]

@@ -1,27 +1,27 @@
-"""Whether a request that fails again and again fails because of an event in it, or because the API is down.
+"""Decides whether a request that keeps failing fails because of one of its events, or because the API is down.
 
 The rule: an event is given up only on evidence that the API is well. A batch whose attempts are used up is *suspect*
-when something else was accepted since it first left. Where nothing was, its halves are the question: one batch at a
-time is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the API
-is down, and the run stops. So a run that has three rows only ends well though one of them makes the API fail. Where
-several rows in a row do, the answer lies behind them: while all that is under way fails, up to eight events from
-further on are asked too, one at a time and twice each. An outage costs a hundred requests at most. What no run can
-tell, because nothing is left to ask or the account seems to be refused, `job/left_alone` tells over nights. A suspect
-batch is halved, a half that fails is halved in turn, and an event that stands alone is tried again after the others of
-its batch. It becomes a dead letter when
+when something else was accepted since it first left. If nothing was accepted, its halves are tried: one batch at a time
+is cut, both halves are tried before either is cut further, and after eight failures without any acceptance the API
+counts as down and the run stops. So even a run of three rows ends well though one of them makes the API fail. If
+several bad rows follow each other, only later ones can show that the API is well: while all that is under way fails, up
+to eight events from further on are tried too, one at a time and twice each. An outage costs a hundred requests at most.
+Cases that no single run can decide, because nothing is left to try or the account seems to be refused, `job/left_alone`
+decides over several nights. A suspect batch is halved, a half that fails is halved again, and a single event is tried
+again after the others of its batch. It becomes a dead letter when
 
-* a request that left after it had failed alone was accepted, and it failed again after that; or all others of its batch
-  were accepted, or stand as alone as it does; and
-* so many failures are no chance: at the rate f at which other requests fail, k failures in a row are rarer than one in
-  a million. k counts those of the event alone, and once all others of the batch were accepted, those of the halves
-  that held it; not those that made it suspect.
-  f = (failed + 2) / (accepted + failed + 3), counted among the others since the event first left, or over the whole
-  run where that is more: k is at least 16 after two acceptances, 8 after ten. What a suspect event failed counts
-  there only once it is accepted: otherwise several events that make the API fail would pass for failures of the API.
+* it failed alone, a request that left later was accepted, and it failed again after that; or all others of its batch
+  were accepted, or failed alone too; and
+* chance does not explain its failures: at the rate f at which other requests fail, k failures in a row are rarer than
+  one in a million. k counts the failures of the event alone and, once all others of its batch were accepted, those of
+  the halves that held it; not the failures that made it suspect. f = (failed + 2) / (accepted + failed + 3), counted
+  among other requests since the event first left, or over the whole run if f is higher there: k is at least 16 after
+  two acceptances, 8 after ten. Failures of a suspect event count in f only once it is accepted: otherwise several bad
+  events would look like failures of the API.
 
 While the API is down nothing is accepted, so nothing is given up: after a bounded number of failures in a row the run
-stops, and the next one goes on. A refusal that may be of the key or of a firewall (403) is no chance: for it the first
-of these two conditions is enough.
+stops, and the next one goes on. A refusal that may be meant for the key, or come from a firewall (403), is not random:
+for it the first of these two conditions is enough.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from etl.verdict.judge import Refused, TryAgain
 
 LIKELY = 1e-6
-# What is true of every event alike.
+# Troubles of the whole account, so no event can be the reason.
 _OF_ALL = (AccountTrouble.SUSPENDED, AccountTrouble.OVER_QUOTA)
-# Failures of one suspect event that stands alone, before the run stops for it.
+# After so many failures of a single suspect event the run stops.
 MOST_FAILURES_ALONE = 24
-# So many failures of a suspect batch in a row, while nothing at all is accepted, besides two for each halving.
+# After so many failures of a suspect batch in a row with nothing accepted, plus two for each halving, the run stops.
 MOST_FAILURES_IN_A_ROW = 18
-# The same where nothing was accepted since the batch first left.
+# The same if nothing was accepted since the batch first left.
 MOST_QUESTIONS = 8
 
 
@@ -62,9 +62,10 @@ class BlameStep(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What the other slots do.
+    """The state of the other slots.
 
-    asked: the halves of another batch are being tried. open: something may be accepted. flying: an answer is awaited.
+    asked: the halves of another batch are being tried. open: something may still be accepted. flying: an answer is
+    awaited.
     """
 
     asked: bool
@@ -86,10 +87,10 @@ class Elsewhere:
 
 
 class Blame:
-    """What is known of the run's requests, and what follows for a slot whose request failed.
+    """Counts the run's requests, and decides the next step for a slot whose request failed.
 
-    more_span: so many events more may leave for each failure of an event that stands alone, so that there is something
-    to be accepted after it.
+    more_span: how many events beyond the span may leave for each failure of a single event, so that something can be
+    accepted after it.
     """
 
     def __init__(self, *, more_span: int) -> None:
@@ -99,7 +100,7 @@ class Blame:
         self._failed = 0
         self._newest_accepted = 0
         self._throttled = 0
-        # Whether a refusal of the key or the account, and "too fast" again and again, may be for a row.
+        # Whether a refusal of the key or the account, or repeated "too fast", may be caused by a row.
         self.rows = False
 
     @property
@@ -120,17 +121,17 @@ class Blame:
         self._newest_accepted = max(self._newest_accepted, number)
         piece = slot.pieces[0]
         if _trouble(piece).suspect_since is not None:
-            # So its failures were no fault of its own.
+            # Accepted in the end, so its failures were the API's.
             self._failed += piece.failures
             slot.undecided -= piece.failures
 
     def ended(self, slot: Slot) -> None:
-        """All of `slot` is certain. Where nothing was given up, its failures were those of the API."""
+        """All of `slot` is settled. If nothing of it was given up, its failures were the API's."""
         if not slot.gave_up:
             self._failed += slot.undecided
 
     def failed(self, slot: Slot, verdict: TryAgain, *, used_up: bool, elsewhere: Elsewhere) -> BlameStep | None:
-        """A request of `slot` failed; None: its events are not suspect, and it may be tried again as others are.
+        """The next step after a request of `slot` failed; None: its events are not suspect, so it is retried as usual.
 
         used_up: it was the last attempt.
         """
@@ -167,9 +168,9 @@ class Blame:
         return verdict.may_be_event or (self.rows and verdict.throttled)
 
     def too_large(self, slot: Slot) -> None:
-        """The first piece of `slot` is about to be halved for its size: a half that fails alone is tried as a suspect.
+        """The first piece of `slot` is about to be halved for its size; its halves are then treated as suspects.
 
-        So what its other halves say counts as evidence.
+        So the answers to the other halves count as evidence.
         """
         piece = slot.pieces[0]
         trouble = _trouble(piece)
@@ -177,12 +178,12 @@ class Blame:
             piece.trouble = replace(trouble, suspect_since=self._left, failures=0)
 
     def refused(self, slot: Slot, verdict: Refused, *, elsewhere: Elsewhere) -> BlameStep:
-        """A request of `slot` was refused, and the key, the account or a firewall may be the reason."""
+        """The next step after a refusal of which the key, the account or a firewall may be the reason."""
         slot.failed(accepted=self._accepted)
         piece = slot.pieces[0]
         if verdict.refusal.account in _OF_ALL and not self.rows:
-            # A quota may be used up by what was accepted just before: nothing tells the rows that no longer fit from
-            # one that is at fault, and in some nights `rows` does.
+            # What was accepted before may have used up the quota, so rows that no longer fit look like one at fault;
+            # only `rows` (after some nights) tries to tell them apart.
             return BlameStep.STOP
         if verdict.stop_at_once and not (self._accepted or self.rows):
             again, piece.failed_since = not piece.failed_since, self._left
@@ -199,7 +200,7 @@ class Blame:
     def _next_step(self, slot: Slot, *, chance: bool, elsewhere: Elsewhere) -> BlameStep:
         """What to do with the first piece of `slot`, which is suspect.
 
-        chance: it may have failed by chance, as a 5xx does and a refusal does not.
+        chance: it may have failed by chance, as with a 5xx; not with a refusal.
         """
         piece = slot.pieces[0]
         alone, trouble = len(piece.events) == 1, _trouble(piece)
@@ -222,7 +223,7 @@ class Blame:
         piece = slot.pieces[0]
         trouble = _trouble(piece)
         since = _rate(self._accepted - trouble.accepted_before, self._failed - trouble.failed_before)
-        # Failures of a batch that held it speak of it alone once everything else in the batch was accepted.
+        # Failures of its batch count as its own once everything else in the batch was accepted.
         failures = trouble.failures if len(slot.pieces) == 1 and not slot.gave_up else piece.failures
         throttled = self._throttled if self.rows else 0
         return max(since, _rate(self._accepted, self._failed + throttled)) ** failures >= LIKELY
@@ -232,9 +233,9 @@ class Blame:
 class Trouble:
     """What happened to some events since they first left; halves inherit it.
 
-    accepted_before, failed_before: the run's requests when they left. failures: how many requests that held them
-    failed, counted anew from the suspicion on. suspect_since: the number of the last request that left before they
-    became suspect; None: they are not.
+    accepted_before, failed_before: how many requests of the run were accepted and failed when they left. failures: how
+    many requests with them failed, counted anew once they are suspect. suspect_since: the number of the last request
+    that left before they became suspect; None: they are not suspect.
     """
 
     accepted_before: int
@@ -253,6 +254,6 @@ def _trouble(piece: Piece) -> Trouble:
 
 
 def _rate(accepted: int, failed: int) -> float:
-    """The share of requests that fail, as two failures and one acceptance more would show it."""
+    """The share of requests that fail, estimated with two failures and one acceptance added."""
     failed = max(failed, 0)
     return (failed + 2) / (accepted + failed + 3)

@@ -1,16 +1,16 @@
-"""Delivers events: decides what leaves when, what an answer means for it, and what has become certain.
+"""Delivers events: decides what leaves when, applies verdicts to events, and tells what is settled.
 
-The rule: nothing is lost and hardly anything sent twice. An event is settled only by a verdict on it; a place in
-flight is used again only after the state has recorded what was in it; the checkpoint follows the contiguous settled
-prefix alone.
+The rule: nothing is lost and hardly anything is sent twice. An event is settled only by a verdict on it; a place in
+flight is used again only after the state has recorded its events; the checkpoint follows only the contiguous settled
+prefix.
 
     admitted ──take──> in flight ──answered──> certain ──committed──> gone
        │                  ^  │
        │                  └──┘ again after a wait, or in halves, in the same place
        └ waits while its identity is in flight, the span is used up, or the batch is not full
 
-Pure and single-threaded: `now` (seconds on the monotonic clock) and `jitter` are arguments. After every other call
-`next_request` is worth asking again; `wake_at` says when the time alone makes it so.
+Pure and single-threaded: `now` (seconds on the monotonic clock) and `jitter` are arguments. Call `next_request` again
+after every other call, and at `wake_at`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from etl.verdict.judge import Refusal, Refused, Stop, TooLarge, TryAgain, Verdic
 __all__ = ["AdmittedPage", "Courier", "CourierSettings", "CourierTally", "RejectedEvent", "Request", "Settlement"]
 
 MAX_PAGES_HELD = 8
-# Suspect events wait no longer than after so many failures: others are accepted, so the API is not overloaded.
+# The backoff of suspect events stops growing after so many failures: others are accepted, so the API is not overloaded.
 _LONGEST_SUSPECT_BACKOFF = 4
 _ATTEMPTS_OF_A_PROBE = 2
 
@@ -46,7 +46,7 @@ class Courier:
     def __init__(self, *, settings: CourierSettings, budget: Budget) -> None:
         self.tally = CourierTally()
         self.trouble: EtlError | None = None
-        # The events of the request with which `trouble` came, where account, key or address seem to be refused.
+        # The events of the request that caused `trouble`, if the account, the key or the address seems to be refused.
         self.refused: Sequence[RejectedEvent] = ()
         self._settings = settings
         self._span = max(settings.span_events, settings.batch_size)
@@ -66,7 +66,7 @@ class Courier:
         self._changed = False
         self._wake_at: float | None = None
         self._throttled_since: float | None = None
-        # Whether `settlement` may have something to say.
+        # Whether there may be something new for `settlement`.
         self._news = False
         self._numbered = 0
         self._further = Further()
@@ -75,14 +75,14 @@ class Courier:
     def room(self) -> bool:
         """Whether another page may be admitted: few events and bytes wait, and not too many pages are held.
 
-        What waits is at most one page more than that, however large its events are.
+        So at most one page more than that waits, however large its events are.
         """
         few = len(self._lanes) < self._span and self._lanes.size < self._settings.waiting_bytes
         return few and len(self._prefix) < MAX_PAGES_HELD
 
     @property
     def wake_at(self) -> float | None:
-        """When `next_request` may say something else, on the monotonic clock; 0.0: now; None: after an answer only."""
+        """When to call `next_request` again, on the monotonic clock; 0.0: now; None: only after an answer."""
         return 0.0 if self._changed and not self._halted else self._wake_at
 
     @property
@@ -92,31 +92,31 @@ class Courier:
 
     @property
     def unanswered(self) -> list[Event] | None:
-        """The events that left and have no certain fate, or none that is recorded; None: of all it is recorded."""
+        """The events that left and are not settled and recorded; None: there are none."""
         return unanswered(self._slots, self._handed_out) if self._slots or self._handed_out else None
 
     @property
     def held_up(self) -> bool:
-        """Whether an event is suspected to make its requests fail, and waits for something else to be accepted."""
+        """Whether an event suspected of making its requests fail waits for something else to be accepted."""
         return any(slot.stuck or slot.more_span for slot in self._slots)
 
     @property
     def passed_rows(self) -> int:
-        """How many rows are settled without a gap, as the last settlement told."""
+        """How many rows are settled without a gap, by the last settlement."""
         return self._prefix.passed
 
     @property
     def spared(self) -> int:
-        """How many events are sent again because an answer named others of their batch, and not them."""
+        """How many events are sent again because an answer named other events of their batch as bad."""
         return sum(len(piece.events) for slot in self._slots for piece in slot.pieces if piece.spared)
 
     @property
     def unsettled(self) -> int:
-        """How many admitted events have no certain end."""
+        """How many admitted events are not settled."""
         return self._endings.open
 
     def admit(self, page: AdmittedPage) -> None:
-        """Take a page's events in. Pages come in order; ask `room` first."""
+        """Take in a page's events. Pages come in order; check `room` first."""
         if not page.rows:
             return
         self._prefix.admit(page)
@@ -126,28 +126,28 @@ class Courier:
         self._changed = self._news = True
 
     def more_is_coming(self, more: bool) -> None:  # noqa: FBT001 - reads as a sentence
-        """Say False after the last page: from now on a request may leave that is not full."""
+        """Call with False after the last page: from then on requests may leave that are not full."""
         self._more = more
         self._changed = True
 
     def flush(self) -> None:
-        """Let what was admitted so far leave in requests that are not full; until the next page is admitted."""
+        """Until the next page is admitted, let requests leave that are not full."""
         self._flush = True
         self._changed = True
 
     @property
     def left_alone(self) -> Sequence[RejectedEvent]:
-        """The events that failed alone, each as it would be given up, where they are all that is left; else nothing."""
+        """The events that failed alone, if nothing else is left, each with the reason to give it up; else empty."""
         others = self._more or self._flying or not self._lanes.only_followers
         return () if others else left_alone(self._slots)
 
     @property
     def failed_beside(self) -> Sequence[Event]:
-        """The events that failed, alone or beside others, though others were accepted since they first left."""
+        """The events that failed, alone or in a batch, although others were accepted since they first left."""
         return failed_beside(self._slots, self._blame.accepted_requests)
 
     def give_up(self, seqs: Collection[int]) -> bool:
-        """Give up the events of rows with these numbers that failed alone, and go on; False: there is none."""
+        """Give up those of the events with these numbers that failed alone, and go on; False: there are none."""
         given_up = list(give_up(self._slots, seqs, self._endings))
         for slot in given_up:
             self._settled(slot)
@@ -156,21 +156,22 @@ class Courier:
         return bool(given_up)
 
     def blame_rows(self) -> None:
-        """Go on after `refused`: from now on such answers speak of the rows, if others are accepted besides."""
+        """Go on after `refused`: from now on such answers may be meant for rows, if other events are accepted."""
         self._blame.rows, self.refused = True, ()
         self._go_on()
 
     def ask_one_by_one(self, most: int) -> None:
-        """Go on: what failed beside others is asked alone, and what stands behind; where none is accepted the run ends.
+        """Go on: send events that failed in a batch, and those behind, one by one; if none is accepted the run ends.
 
-        most: so many events. The API has just said that it is well, so the time without any success begins anew.
+        most: at most so many events. The API has just answered that it is well, so the time without success begins
+        anew.
         """
         self._patience.went_well()
         self._further.begin(self._slots, most=most, end=self.trouble)
         self._go_on()
 
     def seconds_to_turn(self, now: float) -> float:
-        """How long another question to the API has to wait; 0: it may be asked, and counts as a request."""
+        """How many seconds a call to the API outside of delivery has to wait; 0: it may be made now, and is charged."""
         return self.budget.take(events=0, now=now)
 
     def _go_on(self) -> None:
@@ -222,7 +223,7 @@ class Courier:
     def answered(
         self, request: Request, verdict: Verdict, *, now: float, jitter: Callable[[], float], said: str = ""
     ) -> None:
-        """Take the verdict on `request`, which came at `now`; `said`: its words to accepted events."""
+        """Apply `verdict` to `request`, answered at `now`; `said`: the API's words to accepted events."""
         self._endings.said = said
         slot = self._flying.pop(request.number)
         slot.flying = False
@@ -249,11 +250,11 @@ class Courier:
         self._patience.went_well()
         self.tally.unconfirmed += self._endings.decide(slot, request, verdict)
         self._settled(slot)
-        # Last: where the host refuses to note it, what the API said is taken already.
+        # Last: if the host refuses to record it, the verdict has been applied already.
         self.budget.went_well(now)
 
     def withhold(self, request: Request, suppressed: Collection[int]) -> None:
-        """Take back `request`, which was not sent: of its events those `suppressed` end here, the others may leave."""
+        """Take back `request`, which was not sent: its `suppressed` events (indexes) are settled, others may leave."""
         slot = self._flying.pop(request.number)
         slot.flying = False
         self.tally.requests -= 1
@@ -272,14 +273,14 @@ class Courier:
             self._endings.certain.slots.append(slot)
 
     def settlement(self) -> Settlement | None:
-        """All that became certain since the last call; None for nothing. Record it, then call `committed`."""
+        """All that was settled since the last call; None for nothing. Record it, then call `committed`."""
         if not self._news:
             return None
         self._news = False
         certain = self._endings.certain
         position = self._prefix.advance(oldest_unsettled(self._slots, self._lanes.first_seq))
         if not (certain.accepted or certain.rejected or certain.suppressed or position):
-            # Pages that move no checkpoint may have been passed: there is room again, or all is idle.
+            # Pages that move no checkpoint may be settled, so there may be room again, or nothing left to do.
             self._changed = True
             return None
         settlement = certain.settlement(position, settled_pages=self._prefix.passed_pages())
@@ -288,7 +289,7 @@ class Courier:
         return settlement
 
     def committed(self, settlement: Settlement) -> None:
-        """The state has `settlement`: free its places and identities. Settlements are committed in order."""
+        """The state has recorded `settlement`: free its places and identities. Settlements are committed in order."""
         recorded, slots = self._handed_out.popleft()
         assert recorded is settlement, "settlements are committed in the order in which they were handed out"
         for slot in slots:
@@ -297,7 +298,7 @@ class Courier:
         self._changed = True
 
     def _ready_slot(self, now: float) -> Slot | None:
-        # What is further along goes first: it holds the prefix back. But those who are to tell must have their turn.
+        # The oldest slot goes first, because it holds the prefix back; but probes must have their turn too.
         stuck: Slot | None = None
         for slot in self._slots:
             if slot.pieces and not slot.flying and slot.ready_at <= now:
@@ -313,7 +314,7 @@ class Courier:
         oldest = min((slot.ordinal for slot in self._slots), default=self._lanes.first_ordinal)
         before = min(oldest, self._lanes.first_ordinal) + self._span
         before += max((slot.more_span for slot in self._slots), default=0) + self._further.more_span
-        # A request that is not full may leave when nothing could fill it: not more input, and no answer.
+        # A request that is not full may leave if neither more input nor an answer can fill it.
         partial = not self._more or self._flush or (not self._slots and not self.room)
         batch = self._lanes.take(before_ordinal=before, partial=partial, most=most)
         if batch is None:
@@ -352,7 +353,7 @@ class Courier:
         step = self._blame.failed(slot, verdict, used_up=used_up, elsewhere=Elsewhere.than(slot, self._slots))
         if slot.is_suspect and not suspect:
             self._patience.forgive(request.attempt - 1)
-        # One that waits for another's answer is in no hurry.
+        # A slot that waits for another's answer need not be retried soon.
         soon = step is not None and not slot.waits
         attempt = min(slot.failed_in_a_row, _LONGEST_SUSPECT_BACKOFF) if soon else request.attempt
         wait = self._patience.after(verdict, attempt=attempt, now=now, jitter=jitter, suspect=step is not None)
@@ -378,7 +379,7 @@ class Courier:
             self._settled(slot)
 
     def _doubt(self, slot: Slot, verdict: Refused, stop: Stop, *, now: float, jitter: Callable[[], float]) -> None:
-        """Refused in a way that may mean the key, the account or a firewall: the events only if others are accepted."""
+        """Handle a refusal for key, account or by a firewall: events are blamed only if others are accepted."""
         slot.pieces[0].refusal = verdict.refusal if self._blame.rows else None
         step = self._blame.refused(slot, verdict, elsewhere=Elsewhere.than(slot, self._slots))
         if step is BlameStep.OTHERS_FIRST and not verdict.may_be_chance and len(slot.pieces) == 1:
@@ -391,7 +392,7 @@ class Courier:
         self._take_step(slot, step, verdict.refusal, at=now + wait)
 
     def _stop(self, error: EtlError, slot: Slot | None = None, refusal: Refusal | None = None) -> None:
-        """End the run; `refusal`: what the first piece of `slot` met, where its rows may be the reason after all."""
+        """End the run; `refusal`: the answer to the first piece of `slot`, if its rows may be the reason."""
         if slot is not None and refusal is not None and self.trouble is None:
             self.refused = [RejectedEvent(event, refusal.code, refusal.words) for event in slot.pieces[0].events]
         self.trouble = self.trouble or error

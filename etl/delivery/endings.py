@@ -1,6 +1,6 @@
-"""What a verdict means for the events of its request: accepted, given up, or to be sent again in other requests.
+"""Applies a verdict to the events of its request: accepted, given up, or sent again in other requests.
 
-The rule: an event has one end, and only a verdict on it brings that about.
+The rule: an event is settled once, and only by a verdict on it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from etl.verdict.judge import Accepted, Partly, PartlyAccepted, Refusal, Refused
 class Endings:
     """The ends of one run's events.
 
-    certain: what was not handed out yet. open: how many admitted events have no end. said: the API's words to the
-    events that are accepted next.
+    certain: what is settled but not handed out yet. open: how many admitted events are not settled. said: the API's
+    words to the events that are accepted next.
     """
 
     def __init__(self, lanes: Lanes) -> None:
@@ -28,17 +28,17 @@ class Endings:
         self.open = 0
         self.said = ""
         self._lanes = lanes
-        # What the indexes in this API's answers count from; None: none of them has told yet.
+        # What the indexes in this API's answers count from (0 or 1); None: no answer has shown it yet.
         self._counts_from: int | None = None
 
     def hand_out(self) -> None:
-        """What is certain so far was handed out."""
+        """Begin a new settlement: what was settled so far has been handed out."""
         self.certain = Certain()
 
     def decide(
         self, slot: Slot, request: Request, verdict: Accepted | Partly | Refused | PartlyAccepted | TooLarge
     ) -> int:
-        """Do to the events of `request`, the first piece of `slot`, what `verdict` says; how many are unconfirmed."""
+        """Apply `verdict` to the events of `request`, the first piece of `slot`. Returns how many are unconfirmed."""
         events = request.events
         if not isinstance(verdict, Refused | TooLarge):
             self._lanes.size_accepted(len(request.body))
@@ -59,22 +59,22 @@ class Endings:
                 self._halve(slot, events, refusal)
             case TooLarge():
                 slot.halve()
-                # The longer half, so that one huge event does not make every later request tiny.
+                # By the longer half, so that one huge event does not make every later request tiny.
                 self._lanes.lower_max_bytes(max(slot.piece_bytes(0), slot.piece_bytes(1)))
             case _:
                 assert_never(verdict)
         return 0
 
     def as_far_as_of_size(self, request: Request, verdict: TooLarge) -> TooLarge | TryAgain:
-        """The 413 to `request`; where it says nothing of a size that is news, or of one event alone, it is trouble."""
+        """The verdict on a 413: `verdict` itself; `TryAgain` for a size that was accepted before, or one event."""
         alone = len(request.events) == 1
         news = self._lanes.is_news_of_size(len(request.body), alone=alone)
         return verdict if news and not alone else verdict.as_trouble(too_large=news)
 
     def follow(self, slot: Slot, step: BlameStep, refusal: Refusal, *, at: float) -> None:
-        """Do to the first piece of `slot`, which failed, what `step` says; what is left of it leaves not before `at`.
+        """Apply `step` to the first piece of `slot`, which failed; the rest of it leaves not before `at`.
 
-        refusal: what it is given up with.
+        refusal: the reason, if it is given up.
         """
         match step:
             case BlameStep.GIVE_UP:
@@ -96,12 +96,12 @@ class Endings:
                 slot.again(at=at)
 
     def suppress(self, request: Request, suppressed: Collection[int]) -> None:
-        """Of `request`, which was not sent, the events with these indexes end here."""
+        """Settle the events with these indexes of `request`, which was not sent."""
         self.certain.suppressed += [request.events[at] for at in sorted(suppressed)]
         self.open -= len(suppressed)
 
     def reject(self, event: Event, refusal: Refusal, *, uncertain: bool) -> None:
-        """Give `event` up. uncertain: it may have been accepted all the same."""
+        """Give `event` up. uncertain: it may have been accepted nevertheless."""
         self.certain.rejected.append(RejectedEvent(event, refusal.code, refusal.words, uncertain))
         self.open -= 1
 
@@ -110,7 +110,8 @@ class Endings:
         taken = partly.others == "accepted"
         self._counts_from = self._counts_from if partly.counts_from is None else partly.counts_from
         if self._counts_from is None:
-            # The event before each may be meant as well: what each says alone tells, and how this API counts.
+            # If indexes count from 1, the event before each is meant; sent alone, each shows which, and how this API
+            # counts.
             doubted = {at - before for at in partly.errors for before in (0, 1)}
             slot.ambiguous |= taken
             self._accept(slot.take_apart(doubted, others_leave=not taken))

@@ -1,7 +1,7 @@
-"""Which waiting events may leave next: in order, and never two of one identity in different requests.
+"""Chooses which waiting events leave next: in order, and never two of one identity in different requests at a time.
 
 The rule: an event whose identity is in flight waits, and so does every later event of any identity of a waiting one.
-Two events of one identity may share a request, in source order. Lanes are dynamic: whatever else is free goes ahead.
+Two events of one identity may share a request, in source order. All other events may overtake the waiting ones.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Lanes:
         self._head = 0
         self._admitted = 0
         self._bytes = 0
-        # Whether the hash of an address has been seen: from then on every address is known by its hash.
+        # Whether the hash of an address has been seen: from then on every address is compared by its hash.
         self._hashed = False
-        # Events that a scan passed over because of their identities, older than the whole queue, with their ordinals.
+        # Events that a scan skipped because of their identities, with their ordinals; all older than the queue.
         self._passed: list[Event] = []
         self._passed_ordinals: list[int] = []
 
@@ -75,7 +75,7 @@ class Lanes:
 
     @property
     def only_followers(self) -> bool:
-        """Whether every waiting event waits for one that has left, because of an identity."""
+        """Whether every waiting event waits for an identity in flight."""
         busy = set(self._busy)
         for event in chain(self._passed, self._queue[self._head :]):
             if busy.isdisjoint(event.identities):
@@ -85,7 +85,7 @@ class Lanes:
 
     def admit(self, events: Sequence[Event]) -> None:
         """Append events, ascending by `seq`."""
-        # What has left is forgotten with the next page: no payload outlives its page for long (F21).
+        # Drop events that have left, so that no payload outlives its page for long (F21).
         del self._queue[: self._head]
         self._head = 0
         if not self._hashed and may_hold_hashes(map(_identities_of, events)):
@@ -97,19 +97,19 @@ class Lanes:
         self._bytes += sum(map(len, map(_bodies_of, events)))
 
     def lower_max_bytes(self, max_batch_bytes: int) -> None:
-        """Remember for the rest of the run that a larger request was too large; never below what was accepted."""
+        """Lower the limit for the rest of the run, because a request was too large; never below an accepted size."""
         self._max_bytes = max(min(self._max_bytes, max_batch_bytes), self._smallest_limit)
 
     def size_accepted(self, request_bytes: int) -> None:
-        """A request of so many bytes was accepted: it was not too large, whatever was learned before."""
+        """A request of so many bytes was accepted, so the limit is at least that."""
         self._accepted_bytes = max(self._accepted_bytes, request_bytes)
         self._max_bytes = max(self._max_bytes, self._smallest_limit)
 
     def is_news_of_size(self, request_bytes: int, *, alone: bool) -> bool:
-        """Whether a 413 to a request of so many bytes may speak of its size: none as large was accepted.
+        """Whether a 413 to a request of so many bytes may be about its size: none as large was accepted.
 
-        alone: it held one event, which is refused for something else then; so may have been those that held it before,
-        and what was learned of them is forgotten.
+        alone: it held one event. If so, the size is not the reason, and perhaps was not for earlier requests with that
+        event, so the limit learned from them is dropped.
         """
         news = request_bytes > self._accepted_bytes
         if alone and not news:
@@ -118,13 +118,13 @@ class Lanes:
 
     def free(self, identities: set[str]) -> None:
         """The request that held `identities` is over and recorded."""
-        # They may have left before the first hash was seen.
+        # They may be plain addresses that left before the first hash was seen.
         self._busy.difference_update(hashed(identities) if self._hashed else identities)
 
     def take(self, *, before_ordinal: int, partial: bool, most: int | None = None) -> Batch | None:
         """The next batch among the events with an ordinal below `before_ordinal`; its identities become busy.
 
-        partial: also one that is not full. most: no more events than that. None when there is none to take.
+        partial: the batch need not be full. most: its greatest number of events. None when there is nothing to take.
         """
         most = self._batch_size if most is None else min(most, self._batch_size)
         if self._passed:
@@ -145,15 +145,15 @@ class Lanes:
         return self._admitted - len(self._queue) + self._head
 
     def _take_slice(self, before_ordinal: int, *, partial: bool, most: int) -> Batch | None:
-        # The ordinary case: the next events are all free. Set and slice operations only, 0.3 µs an event.
+        # The usual case: all of the next events are free. Only set and slice operations, 0.3 µs an event.
         first, ordinal = self._head, self._next_ordinal
         events = self._queue[first : first + min(most, max(0, before_ordinal - ordinal))]
         count = self._fitting(events)
         full = count == most or count < len(events)
         if not count or not (full or partial):
-            # Nor would what is left of them without those that have to wait.
+            # Without the events that have to wait it would be even less full.
             return None
-        # An event that has to wait fills no request, however long it is.
+        # The next event shows that the batch is full only if it could leave itself.
         beyond = events[count].identities if count < len(events) and not partial else ()
         del events[count:]
         identities = set(chain.from_iterable(map(_identities_of, events)))

@@ -1,7 +1,7 @@
-"""When the same bytes may be tried again, and when trying again has to end.
+"""Decides when a request is tried again, and when retrying has to end.
 
-The rule: attempts, retries over the run and the time without any success are all bounded; what exceeds a bound ends the
-run cleanly, and nothing is rejected for it.
+The rule: attempts, retries over the run and the time without success are all bounded; exceeding a bound ends the run
+cleanly, and rejects no event.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ _LATER = "the next run goes on where this one stopped"
 class RetrySettings:
     """The bounds.
 
-    max_attempts: attempts at one request, the first included.
-    first_backoff_seconds, max_backoff_seconds: bounds of the growing wait (see `backoff_seconds`).
-    give_up_after_seconds: how long nothing but failures may come back.
-    allowance, share: retries over the run may be `allowance` plus `share` of the first attempts; what 429 asked to
-    repeat is not counted, the throttle bounds it.
-    max_unreadable: so many answers in a row that are not the API's (a captive portal, a proxy) end the run.
+    max_attempts: attempts at one request, the first included. first_backoff_seconds, max_backoff_seconds: bounds of the
+    growing wait (see `backoff_seconds`). give_up_after_seconds: the longest time with failures only. allowance, share:
+    the run may have `allowance` retries plus `share` of its first attempts; retries after a 429 are not counted,
+    because the throttle bounds them. max_unreadable: after so many answers in a row that are not the API's (a captive
+    portal, a proxy) the run ends.
     """
 
     max_attempts: int = 8
@@ -42,14 +41,14 @@ class RetrySettings:
 def backoff_seconds(attempt: int, *, first: float, maximum: float, jitter: float) -> float:
     """The wait after failed attempt number `attempt` (from 1): capped exponential with full jitter.
 
-    jitter x min(maximum, first x 2^(attempt - 1)), and never under 0.05 s (or `maximum`, where that is less).
+    jitter x min(maximum, first x 2^(attempt - 1)), but at least 0.05 s (or `maximum`, if that is less).
     """
     cap = min(maximum, first * 2.0 ** min(attempt - 1, 60))
     return max(min(MINIMUM_BACKOFF_SECONDS, maximum), cap * jitter)
 
 
 def nothing_else_accepted(events: Sequence[Event], words: str, *, unreadable: bool) -> StoppedEarly:
-    """The reason to stop after a request of `events` that failed again and again, with the last answer's `words`.
+    """The error that ends a run after a request of `events` failed again and again; `words`: of the last answer.
 
     unreadable: something other than the API answered.
     """
@@ -68,7 +67,7 @@ def nothing_else_accepted(events: Sequence[Event], words: str, *, unreadable: bo
 
 
 class Patience:
-    """Counts what went wrong over a run, and says how long to wait or why to stop."""
+    """Counts the failures of a run, and says how long to wait or why to stop."""
 
     def __init__(self, settings: RetrySettings) -> None:
         self._settings = settings
@@ -79,11 +78,11 @@ class Patience:
         self._failing_since: float | None = None
 
     def first_attempt(self) -> None:
-        """A request left for the first time: the retry budget grows by a part of a retry."""
+        """A request left for the first time: the retry budget grows by `share` of a retry."""
         self._first_attempts += 1
 
     def went_well(self) -> None:
-        """The API answered and decided, whatever it decided."""
+        """The API decided about a request, accepting or refusing it."""
         self._troubles_in_a_row = self._unreadable_in_a_row = 0
         self._failing_since = None
 
@@ -93,13 +92,13 @@ class Patience:
         return self._troubles_in_a_row > 1
 
     def used_up(self, verdict: TryAgain, *, attempt: int) -> bool:
-        """Whether attempt number `attempt`, which failed, was the last that its request may have."""
+        """Whether attempt number `attempt`, which failed, was the last one allowed for its request."""
         settings = self._settings
         unreadable = verdict.unreadable and self._unreadable_in_a_row + 1 >= settings.max_unreadable
         return unreadable or attempt >= settings.max_attempts
 
     def forgive(self, retries: int) -> None:
-        """So many retries were of a batch that is suspected to be at fault itself."""
+        """Take so many retries out of the count, because they were of a batch suspected to be at fault itself."""
         self._retries = max(0, self._retries - retries)
 
     def after(
@@ -130,7 +129,7 @@ class Patience:
         )
 
     def too_long(self, wait_seconds: float) -> StoppedEarly | None:
-        """The reason to stop instead of waiting so long for the throttle; None when waiting is right."""
+        """The error if the wait for the throttle is too long; None: wait."""
         if wait_seconds <= self._settings.give_up_after_seconds:
             return None
         words = f"the API wants {wait_seconds:.0f} s of silence, more than give_up_after"

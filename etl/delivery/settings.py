@@ -1,4 +1,4 @@
-"""How a courier is to deliver, and what it counts while it does."""
+"""The settings of a courier, and the counts that it keeps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from etl.delivery.retry import RetrySettings
 
-# Some seconds of sending, whatever size events have.
+# Bytes that take some seconds to send, whatever the size of events.
 WAITING_BYTES = 16 * 1024 * 1024
 
 
@@ -14,10 +14,9 @@ WAITING_BYTES = 16 * 1024 * 1024
 class CourierSettings:
     """How to deliver.
 
-    batch_size, max_batch_bytes: most events and bytes a request. concurrency: most requests in flight.
-    span_events: the newest event that left lies less than this many events to send after the oldest unsettled one; at
-    least `batch_size`. Without a ledger, `concurrency x batch_size` bounds the repeats after a kill.
-    The others are `RetrySettings`.
+    batch_size, max_batch_bytes: most events and bytes a request. concurrency: most requests in flight. span_events: the
+    newest event that left is fewer than so many events ahead of the oldest unsettled one; at least `batch_size`.
+    Without a ledger, `concurrency x batch_size` bounds the repeats after a kill. The others are `RetrySettings`.
     """
 
     batch_size: int = 100
@@ -32,12 +31,12 @@ class CourierSettings:
 
     @property
     def waiting_bytes(self) -> int:
-        """With so many bytes waiting nothing more is admitted. Twice what a request holds: so they surely fill one."""
+        """With so many bytes waiting nothing more is admitted: twice the size of a request, so they surely fill one."""
         return max(WAITING_BYTES, 2 * self.max_batch_bytes)
 
     @property
     def wide(self) -> bool:
-        """Whether more may leave than would be in flight at once, because the ledger knows what was accepted."""
+        """Whether the span is wider than what can be in flight at once, because the ledger avoids repeats."""
         return self.span_events > self.concurrency * self.batch_size
 
     @property
@@ -56,9 +55,9 @@ class CourierSettings:
 class CourierTally:
     """What delivery did so far.
 
-    requests: attempts. retries: attempts that repeated another. ambiguous: attempts after which the events may have
-    been accepted without our knowing. unconfirmed: events accepted without the API saying so.
-    waited_seconds: the time in which only the throttle kept a request back.
+    requests: attempts. retries: attempts that repeated another. ambiguous: attempts after which it is unknown whether
+    the events were accepted. unconfirmed: events taken as accepted although the API did not say so. waited_seconds: the
+    time in which a request waited only for the throttle.
     """
 
     requests: int = 0

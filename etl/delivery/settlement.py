@@ -1,6 +1,6 @@
-"""What delivery hands back: events whose end is certain, and how far the checkpoint may follow.
+"""The settlement: events that are settled, and how far the checkpoint may follow.
 
-The rule: the checkpoint follows only the contiguous prefix of rows that are settled, never the furthest one.
+The rule: the checkpoint follows the contiguous prefix of settled rows, never the furthest settled row.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from etl.delivery.slot import Slot
 from etl.event.event import Event
 from etl.page import Position
 
-# The reason of dead letters of which the API took some and did not say which.
+# The reason of dead letters of a batch of which the API accepted some events without saying which.
 PARTLY_ACCEPTED = "partly_accepted"
 
 
@@ -23,10 +23,9 @@ class AdmittedPage:
     """A page whose events are to be delivered.
 
     first_seq, rows: its rows are numbered first_seq … first_seq + rows - 1, pages following each other without a gap.
-    events: those of the rows that have one to send, `seq` ascending; every other row is settled already.
-    position: the position of the row with a running number.
-    moves_checkpoint: False for rows below the checkpoint that are read again.
-    stamp: when the page was read, as `Event.stamp`; 0 where no ledger asks.
+    events: those of the rows that have one to send, `seq` ascending; every other row is settled already. position:
+    gives the position of a row by its running number. moves_checkpoint: False for rows below the checkpoint that are
+    read again. stamp: that of the page, as `Event.stamp`; 0 without a ledger.
     """
 
     first_seq: int
@@ -41,7 +40,7 @@ class AdmittedPage:
 class RejectedEvent:
     """An event that becomes a dead letter: a stable reason `code`, and the API's own `words`.
 
-    uncertain: an earlier attempt, or this one in part, may have been accepted.
+    uncertain: the event may have been accepted, in this attempt or an earlier one.
     """
 
     event: Event
@@ -52,13 +51,13 @@ class RejectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became certain since the last one; to be written in one transaction.
+    """What was settled since the last settlement; to be written in one transaction.
 
     position: the last row of the contiguous settled prefix; None when it did not move (or no checkpoint follows it).
-    suppressed: events that did not leave, because their identity was forgotten meanwhile.
-    taken_unnamed: how many of `rejected` the API took without saying which.
-    unconfirmed: how many of `accepted` were accepted without the API saying so. settled_pages: the stamps of the pages
-    whose last event became certain. answers: what the API said, with the accepted events that it said it to.
+    suppressed: events that did not leave, because their identity was forgotten meanwhile. taken_unnamed: how many of
+    `rejected` the API accepted without saying which. unconfirmed: how many of `accepted` count as accepted although the
+    API did not say so. settled_pages: the stamps of the pages whose last event was settled. answers: answers of the
+    API, each with the accepted events that got it.
     """
 
     accepted: tuple[Event, ...]
@@ -73,7 +72,7 @@ class Settlement:
 
 @dataclass(slots=True)
 class Certain:
-    """What became certain and was not handed out yet."""
+    """Collects what is settled and not handed out yet."""
 
     accepted: list[tuple[Event, ...]] = field(default_factory=list)
     rejected: list[RejectedEvent] = field(default_factory=list)
@@ -84,7 +83,7 @@ class Certain:
     taken_unnamed: int = 0
 
     def settlement(self, position: Position | None, *, settled_pages: tuple[int, ...]) -> Settlement:
-        """All of it, as it is to be recorded."""
+        """All of it as a settlement."""
         parts = self.accepted
         accepted = parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
         rejected, answers = tuple(self.rejected), tuple(self.answers)
@@ -95,13 +94,13 @@ class Certain:
 
 
 class Prefix:
-    """The pages that hold a row which is not settled, oldest first, and how far the settled prefix was told."""
+    """The pages with unsettled rows, oldest first, and the end of the settled prefix."""
 
     def __init__(self) -> None:
         self._pages: deque[AdmittedPage] = deque()
         self._end = 0
         self._told = -1
-        # The stamps of pages that were passed whole.
+        # The stamps of pages that the prefix has passed completely.
         self._passed: list[int] = []
 
     def __len__(self) -> int:
@@ -110,18 +109,18 @@ class Prefix:
 
     @property
     def passed(self) -> int:
-        """How many rows were passed."""
+        """How many rows the prefix has passed."""
         return self._told + 1
 
     def admit(self, page: AdmittedPage) -> None:
-        """Append a page with at least one row. Its events are not kept: most of them have left before it is passed."""
+        """Append a page with at least one row. Its events are not kept: most leave memory before the page is passed."""
         self._pages.append(replace(page, events=()))
         self._end = page.first_seq + page.rows
 
     def advance(self, oldest_unsettled: int | None) -> Position | None:
         """Pass every row before `oldest_unsettled` (None: all rows that were admitted).
 
-        Returns the position of the last row passed that a checkpoint may follow; None when there is no new one.
+        Returns the position of the last row passed that may become the checkpoint; None when there is no new one.
         """
         settled = self._end if oldest_unsettled is None else oldest_unsettled
         pages = self._pages
@@ -139,7 +138,7 @@ class Prefix:
         return position
 
     def passed_pages(self) -> tuple[int, ...]:
-        """The stamps of the pages that `advance` passed whole since the last call."""
+        """The stamps of the pages that `advance` passed completely since the last call."""
         passed = tuple(self._passed)
         self._passed.clear()
         return passed

@@ -1,9 +1,9 @@
-"""One place in flight: a batch on its way, in one piece or cut into halves that follow each other.
+"""A slot: one place in flight, with a batch that is sent in one piece, or in halves one after the other.
 
-The rule: what is cut is sent in source order, one piece after the other, in the same place; so a batch never takes more
-than one place, its identities stay busy until its end, and n events need at most 2n - 1 requests besides retries. Only
-events that are suspected to make their requests fail step back behind the others of their batch, and with them those
-that share an identity with them or with each other.
+The rule: pieces are sent in source order, one at a time, in the same slot. So a batch never takes more than one place,
+its identities stay busy until all of it is settled, and n events need at most 2n - 1 requests besides retries. Only
+events suspected of making their requests fail move behind the others of their batch, together with events that share an
+identity with them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 V = TypeVar("V")
-# Failures of a suspect batch in a row, after which others are to tell.
+# After so many failures of a suspect batch in a row other events are tried, to find out whether the API is well.
 _FAILED_IN_HALVES = 3
 
 
@@ -33,7 +33,8 @@ _FAILED_IN_HALVES = 3
 class Request:
     """An attempt.
 
-    number: of this attempt in the run, from 1. attempt: how often these very bytes were tried, this included.
+    number: the number of this attempt in the run, from 1. attempt: how often these very bytes were tried, this time
+    included.
     """
 
     number: int
@@ -45,10 +46,11 @@ class Request:
 class Piece:
     """Events that leave in one request.
 
-    attempts, failures: of this very request. failed_since: the number of the run's last request when it first failed
-    as a suspect, or as one event alone; 0: it did not. trouble: what its events met since they first left; None: they
-    did not. spared: an answer named others of its batch, and none of these; named: so it was before the batch was cut.
-    refusal: what its last failure would give it up with; None: it may not be the event's fault, or there was none.
+    attempts, failures: of this very request. failed_since: the number of the run's last request when the piece first
+    failed as a suspect or as a single event; 0: it did not. trouble: what happened to its events since they first left;
+    None: they have not left. spared: an answer named other events of the batch as bad, and none of these; named: such
+    an answer came before the batch was cut. refusal: the reason to give it up with after its last failure; None: no
+    failure, or one that cannot be the event's fault.
     """
 
     __slots__ = ("attempts", "body", "events", "failed_since", "failures", "named", "refusal", "spared", "trouble")
@@ -65,13 +67,13 @@ class Piece:
 
     @property
     def failed_alone(self) -> bool:
-        """Whether it is one event that failed, and may be at fault."""
+        """Whether it is a single event that failed and may be at fault."""
         return len(self.events) == 1 and self.failed_since > 0 and self.refusal is not None
 
     def failed_beside(self, accepted: int) -> bool:
         """Whether requests with its events failed, and others were accepted since it first left.
 
-        accepted: the run's accepted requests.
+        accepted: how many requests of the run were accepted.
         """
         trouble = self.trouble
         if trouble is None or accepted <= trouble.accepted_before:
@@ -79,7 +81,7 @@ class Piece:
         return trouble.failures > 0 or trouble.suspect_since is not None
 
     def one_by_one(self) -> list[Piece]:
-        """A piece for each of its events; itself where it has one."""
+        """A piece for each of its events; the piece itself if it has one event."""
         if len(self.events) == 1:
             return [self]
         pieces = [Piece((event,), self.trouble) for event in self.events]
@@ -89,18 +91,17 @@ class Piece:
 
 
 class Slot:
-    """A batch that is not settled, or not recorded yet.
+    """A batch that is not settled, or settled but not recorded yet.
 
-    pieces: what is left to deliver, in order; the first one is being delivered. Empty: all is certain.
-    flying: a request is out and its answer is awaited.
-    ambiguous: after some attempt its events may have been accepted without our knowing.
-    ready_at: not before this time on the monotonic clock may the next request leave; 0: at once.
+    pieces: what is left to deliver, in order; the first one is being delivered. Empty: all is settled.
+    flying: a request was sent and its answer is awaited.
+    ambiguous: after some attempt it is unknown whether its events were accepted.
+    ready_at: the earliest time of the next request, on the monotonic clock; 0: at once.
     size: how many events the batch has. failed_in_a_row: failures while nothing at all was accepted.
-    undecided: failures since the batch became suspect, of events whose fault or innocence is not known.
-    more_span: so many events more may leave beyond the span because a suspect event waits for others to be accepted.
+    undecided: failures since the batch became suspect, of events not yet known to be at fault or not.
+    more_span: how many events beyond the span may leave because a suspect event waits for others to be accepted.
     gave_up: an event of the batch was given up because it makes requests fail.
-    waits: its attempts are used up, and another slot finds out whether the API is well. probes: it left because all
-    others failed, to find that out.
+    waits: its attempts are used up, and another slot finds out whether the API is well. probes: it was sent for that.
     """
 
     __slots__ = (
@@ -138,40 +139,40 @@ class Slot:
 
     @property
     def first_seq(self) -> int:
-        """The running number of the oldest event that is left."""
+        """The running number of the oldest unsettled event."""
         if self._in_order:
             return self.pieces[0].events[0].seq
         return min(piece.events[0].seq for piece in self.pieces)
 
     @property
     def is_suspect(self) -> bool:
-        """Whether an event that is left may make its requests fail."""
+        """Whether an unsettled event may make its requests fail."""
         return any(piece.trouble is not None and piece.trouble.suspect_since is not None for piece in self.pieces)
 
     @property
     def stands_on_suspect(self) -> bool:
-        """Whether the event that leaves next may make its request fail, and stands alone."""
+        """Whether the next piece is a single event that may make its request fail."""
         first = self.pieces[0]
         return len(first.events) == 1 and first.trouble is not None and first.trouble.suspect_since is not None
 
     @property
     def parked(self) -> bool:
-        """Whether that event was tried already, and waits for others to be accepted: its place is free meanwhile."""
+        """Whether that event was tried already and waits for others to be accepted; meanwhile its place is free."""
         return bool(self.pieces) and self.stands_on_suspect and self.pieces[0].attempts > 0
 
     @property
     def stuck(self) -> bool:
-        """Whether its answers say nothing of the API any more: it waits for others, or failed in halves again."""
+        """Whether its failures no longer tell if the API is well: it waits for others, or keeps failing in halves."""
         return self.parked or self.waits or (self.failed_in_a_row >= _FAILED_IN_HALVES and self.is_suspect)
 
     @property
     def only_suspects(self) -> bool:
-        """Whether all that is left stands alone and failed."""
+        """Whether all pieces left are single events that failed."""
         return all(len(piece.events) == 1 and piece.failed_since for piece in self.pieces)
 
     @property
     def left_alone(self) -> list[Piece] | None:
-        """The pieces that failed alone, where all others have to wait for one of them; None: another may be tried."""
+        """The pieces that failed alone, if all others have to wait for one of them; None: another can be tried."""
         alone: list[Piece] = []
         held: set[str] = set()
         for piece in self.pieces:
@@ -184,11 +185,11 @@ class Slot:
 
     @property
     def left(self) -> int:
-        """How many events have no end yet."""
+        """How many events are not settled."""
         return sum(len(piece.events) for piece in self.pieces)
 
     def launch(self, number: int) -> Request:
-        """The next request; an attempt that repeats another carries the very same bytes."""
+        """The next request; a repeated attempt has exactly the same bytes."""
         piece = self.pieces[0]
         if piece.body is None:
             piece.body = envelope([event.body for event in piece.events])
@@ -197,17 +198,17 @@ class Slot:
         return Request(number, piece.events, piece.body, piece.attempts)
 
     def again(self, *, at: float) -> None:
-        """The same piece once more, not before `at`."""
+        """Send the same piece again, not before `at`."""
         self.ready_at = at
 
     def failed(self, *, accepted: int) -> None:
-        """Count a failure; `accepted`: the run's accepted requests."""
+        """Count a failure; `accepted`: how many requests of the run were accepted."""
         if accepted != self._accepted_seen:
             self._accepted_seen, self.failed_in_a_row = accepted, 0
         self.failed_in_a_row += 1
 
     def next_piece(self, *instead: tuple[Event, ...]) -> None:
-        """The first piece is done with; `instead` takes its place."""
+        """Replace the first piece by `instead`."""
         done = self.pieces.popleft()
         for events in reversed(instead):
             self.pieces.appendleft(Piece(events, done.trouble))
@@ -215,11 +216,11 @@ class Slot:
         self.ready_at = 0.0
 
     def stand_alone(self) -> None:
-        """Cut what is left into single events."""
+        """Cut all pieces into single events."""
         self.pieces = deque(chain.from_iterable(piece.one_by_one() for piece in self.pieces))
 
     def next_untried(self) -> bool:
-        """Put the first piece that was not tried in front, unless it has to follow another; False: there is none."""
+        """Move the first untried piece to the front, unless it has to follow another; False: there is none."""
         held: set[str] = set()
         for at, piece in enumerate(self.pieces):
             if all(_is_free(event, held) for event in piece.events) and not piece.attempts:
@@ -237,9 +238,9 @@ class Slot:
         self.next_piece(events[:middle], events[middle:])
 
     def as_far_as_believed(self, verdict: V) -> V | Refused:
-        """The verdict on the first piece; where an answer spared its events before, and now names some, it names none.
+        """The verdict on the first piece; if it names events that an earlier answer spared, it counts as naming none.
 
-        So it is with one that counts from 1: the event that it names is another, and halving finds the guilty one.
+        Such an API counts from 1 and means other events than it seems to; halving finds the guilty one.
         """
         first = self.pieces[0]
         if first.named and len(first.events) > 1 and isinstance(verdict, Partly) and verdict.others == "resend":
@@ -247,17 +248,17 @@ class Slot:
         return verdict
 
     def keep(self, wanted: Callable[[int], bool]) -> None:
-        """Of the first piece send again only the events whose index is wanted; none: the piece is done with."""
+        """Keep only those events of the first piece whose index is wanted; if none is, drop the piece."""
         rest = tuple(event for at, event in enumerate(self.pieces[0].events) if wanted(at))
         self.next_piece(*((rest,) if rest else ()))
         if rest:
             self.pieces[0].spared = self.pieces[0].named = True
 
     def take_apart(self, doubted: Collection[int], *, others_leave: bool) -> tuple[Event, ...]:
-        """Of the first piece let the events with these indexes leave again, each alone.
+        """Send the events of the first piece with these indexes again, each alone.
 
-        others_leave: and what stands between them; else those alone that are about the same person and come later, so
-        that the newest is the last. Returns the events that leave no more.
+        others_leave: also send those between them; otherwise only later ones about the same person, so that the newest
+        arrives last. Returns the events that are not sent again.
         """
         done = self.pieces.popleft()
         parts: list[list[Event]] = [[]]
@@ -276,11 +277,11 @@ class Slot:
         return tuple(rest)
 
     def has_untried_behind(self, first: int) -> bool:
-        """Whether a piece that was not tried yet stands behind the first so many."""
+        """Whether there is an untried piece after the first `first` ones."""
         return any(not piece.attempts for piece in islice(self.pieces, first, None))
 
     def step_back(self) -> bool:
-        """Put the first piece behind the others, and what has to follow it; False: no other is left."""
+        """Move the first piece, and those that have to follow it, behind the others; False: there are no others."""
         first = self.pieces[0]
         held = {identity for event in first.events for identity in event.identities}
         before: list[Piece] = []
@@ -303,24 +304,24 @@ class Slot:
         return True
 
     def piece_bytes(self, at: int) -> int:
-        """How many bytes a request with piece number `at` has."""
+        """The size in bytes of a request with piece number `at`."""
         return len(envelope([event.body for event in self.pieces[at].events]))
 
 
 def unanswered(slots: Iterable[Slot], being_recorded: Iterable[tuple[Settlement, object]]) -> list[Event]:
-    """The events in `slots` that have no certain end, and those that were accepted and are only being recorded."""
+    """The unsettled events in `slots`, and those that were accepted but are not recorded yet."""
     answered = [event for settlement, _ in being_recorded for event in settlement.accepted]
     return answered + [event for slot in slots for piece in slot.pieces for event in piece.events]
 
 
 def oldest_unsettled(slots: Iterable[Slot], waiting: int | None) -> int | None:
-    """The lowest running number of an event that has no end: in one of `slots`, or `waiting` (None: none waits)."""
+    """The lowest running number of an unsettled event: in one of `slots`, or `waiting` (None: none waits)."""
     in_slots = [slot.first_seq for slot in slots if slot.pieces]
     return min(in_slots if waiting is None else [*in_slots, waiting], default=None)
 
 
 def _is_free(event: Event, held: set[str]) -> bool:
-    """Whether the event may go before those that hold `held`; what may not holds its own identities too."""
+    """Whether the event may go before those with the identities `held`; if not, adds its identities to `held`."""
     if held.isdisjoint(event.identities):
         return True
     held.update(event.identities)

@@ -1,11 +1,11 @@
-"""The rate that one API account may be used at, as arithmetic on a small value.
+"""The throttle: limits the rate of one API account, as pure arithmetic on a small value.
 
 The rule: in no span of T seconds do more than rate x (T + 0.1) requests plus one leave, nor more than rate x (T + 0.1)
 events plus one request's; and none before a pause is over. Processes that share the state share the rate.
 
-Generic cell rate algorithm (ITU-T I.371): for each limit the state holds the time at which all that was granted would
-be paid off at the rate. A request passes while that time lies at most 0.1 s ahead, and then adds its full cost. So a
-batch larger than 0.1 s of the rate passes too, and a wake-up that is up to 0.1 s late loses nothing.
+Generic cell rate algorithm (ITU-T I.371): for each limit the state holds the time at which all grants would be used up
+at the configured rate. A request passes if that time is at most 0.1 s ahead, and then adds its full cost. So a batch
+larger than 0.1 s of the rate passes too, and a wake-up that is up to 0.1 s late loses nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ RECOVERY_PER_SUCCESS = 0.02
 RECOVERY_PER_SECOND = 0.1
 SLOW_DOWN_SECONDS = 1.0
 YIELD_SECONDS = 1.0
-# Below this a wait is rounding: sleeping for it would not move the clock.
+# Seconds. A shorter wait is a rounding error: sleeping for it would not move the clock.
 ROUNDING_SECONDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What is configured, a second."""
+    """The configured rates, per second."""
 
     requests_per_second: float
     events_per_second: float
@@ -35,10 +35,9 @@ class Rates:
 class BudgetState:
     """What all users of one account share. Times are seconds on the monotonic clock.
 
-    requests_paid_at, events_paid_at: when the grants so far are paid off.
-    paused_until: nothing is sent before.
-    factor: the share of the configured rates in use, at most 1; slowed_at, recovered_at: when it last fell and rose.
-    wanted_at: when a sender that is not patient last had to wait.
+    requests_paid_at, events_paid_at: when the grants so far are paid off. paused_until: nothing is sent before. factor:
+    the share of the configured rates in use, at most 1; slowed_at, recovered_at: when it last fell and rose. wanted_at:
+    when a sender that is not patient last had to wait (see `take`).
     """
 
     requests_paid_at: float = 0.0
@@ -53,9 +52,9 @@ class BudgetState:
 def take(
     state: BudgetState, rates: Rates, *, events: int, now: float, patient: bool = False
 ) -> tuple[BudgetState, float]:
-    """Ask for one request with `events` events; the state after, and the seconds to wait (0: granted, and charged).
+    """Ask for one request of `events` events. Returns the new state and the seconds to wait (0: granted, and charged).
 
-    patient: step back while a sender that is not patient had to wait within the last second.
+    patient: yield if a sender that is not patient had to wait within the last second.
     """
     paused = state.paused_until - now
     requests_wait = state.requests_paid_at - BURST_SECONDS - now
@@ -84,7 +83,7 @@ def pause(state: BudgetState, *, until: float) -> BudgetState:
 
 
 def slow_down(state: BudgetState, *, now: float) -> BudgetState:
-    """Halve the rate, at most once a second: requests that fail together are one sign."""
+    """Halve the rate, at most once a second: requests that fail at the same time count once."""
     if now - state.slowed_at < SLOW_DOWN_SECONDS:
         return state
     return replace(state, factor=max(MINIMUM_FACTOR, state.factor / 2), slowed_at=now, recovered_at=now)
@@ -100,7 +99,7 @@ class Budget(Protocol):
     """One account's rate, as a courier uses it. `now` and `until` are on the monotonic clock."""
 
     def take(self, *, events: int, now: float) -> float:
-        """Ask for one request of `events` events: 0 = granted, otherwise the seconds to wait before asking again."""
+        """Ask for one request of `events` events. Returns 0 if granted, else the seconds to wait before asking again."""
 
     def pause_until(self, until: float) -> None:
         """Send nothing before `until`."""

@@ -98,7 +98,7 @@ class Ledger(Protocol):
         """
 
     def earlier(self, known: Iterable[bytes], others: Iterable[bytes]) -> Mapping[bytes, tuple[bytes, bytes]]:
-        """Digest and marks of each entry of `known`, and of each valid entry of `others`."""
+        """Digest and marks of the entries of `known`; of `others` too if some entries of the ledger no longer count."""
 
     def next_stamp(self) -> int:
         """A number above all earlier ones; taken before a page is read."""

@@ -1,7 +1,7 @@
 """What the API answered to the events that the last run sent, so that `explain` can show it.
 
-The rule: an answer is written once for the events that it was given to, never once an event; and only those of the
-latest run of a track that sent something stay.
+The rule: an answer is written once for all the events that got it, not once for each event; and of each track only the
+answers to the last run that sent something are kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from etl.event.key_hash import KeyHasher
 from etl.page import Key
 from etl.state.database import Database, Transaction
 
-# The end of a ledger key: of a million keys, one pair in 500 million looks alike. It is for a person's eyes only.
+# Bytes of the end of a ledger key. Two of a million keys have the same end with a chance of 1 in 500, which is enough
+# for `explain`.
 _TAIL_BYTES = 6
 
 
@@ -28,7 +29,7 @@ class Answers:
         self._database: Final = database
         self._mapping_id: Final = mapping_id
         self._hasher: Final = KeyHasher(hash_key)
-        # The run for which the answers to earlier runs of its track were dropped already.
+        # The run for which the answers of earlier runs of its track have been dropped.
         self._emptied_for: int | None = None
 
     def record(
@@ -39,7 +40,7 @@ class Answers:
         track: str,
         run_no: int,
     ) -> None:
-        """Write the words of `answers`, each for its events."""
+        """Write `answers`: words of the API, each with the events that got them."""
         tails: defaultdict[str, bytes] = defaultdict(bytes)
         for words, events in answers:
             if words and events:

@@ -1,4 +1,4 @@
-"""Checkpoints by track, typed, exact and sealed; and how far each backfill has come.
+"""Stores the checkpoint of each track (typed, exact, sealed), and the progress of each backfill.
 
 The rule: a track has its own checkpoint, so that a backfill never moves the nightly one (D20).
 """
@@ -21,7 +21,7 @@ from etl.state.suppressions import account_hash
 from etl.state.trouble import DAMAGED_HINT, check_seal, seal
 
 ACCOUNT: Final = "account"
-# Who receives. Everything else says what the positions of a checkpoint mean.
+# The parts of a fingerprint that name the receiver. All other parts say what the positions of a checkpoint mean.
 _RECEIVER: Final = frozenset({ACCOUNT, "destination"})
 
 
@@ -31,7 +31,7 @@ _SUPPRESS_TOO = """INSERT INTO etl_suppression (account, identity, since)
 
 @dataclass(frozen=True, slots=True)
 class FingerprintDifference:
-    """A part of a fingerprint as it is stored and as it is now; None: that one has no such part."""
+    """A part of a fingerprint that differs: as stored and as it is now; None: missing on that side."""
 
     part: str
     was: str | None
@@ -39,14 +39,14 @@ class FingerprintDifference:
 
     @property
     def words(self) -> str:
-        """It for people; of the account it is kept as a hash, which is not shown."""
+        """The difference in words. Of an account only a hash is stored, so neither is shown."""
         if self.part == ACCOUNT:
             return "the account is another one"
         return f"{self.part} was {self.was or 'not set'}, is {self.now or 'not set'}"
 
 
 class Binding:
-    """The fingerprint of one mapping: compared at once, stored as soon as something depends on it."""
+    """The fingerprint of one mapping: compared at the start of a run, stored when something first depends on it."""
 
     def __init__(self, database: Database, mapping_id: int, hash_key: bytes, *, mapping: str) -> None:
         self._database: Final = database
@@ -76,7 +76,7 @@ class Binding:
         }
 
     def differences(self, fingerprint: Mapping[str, str]) -> list[FingerprintDifference]:
-        """In what `fingerprint` differs from what is stored, in the order of the parts' names."""
+        """The differences between `fingerprint` and the stored one, sorted by the parts' names."""
         now, before = self._hashed(fingerprint), self._stored(self._database)
         return [
             FingerprintDifference(name, before.get(name), now.get(name))
@@ -85,7 +85,7 @@ class Binding:
         ]
 
     def adopt(self, fingerprint: Mapping[str, str]) -> None:
-        """Store `fingerprint`, because a person says that rows and account are the same; suppressions come along."""
+        """Store `fingerprint`, because a person says that rows and account are the same; copies suppressions too."""
         before = self.account
         with self._database.transaction("adopt a mapping in") as transaction:
             self.replace(transaction, fingerprint)
@@ -94,27 +94,28 @@ class Binding:
                 transaction.run(_SUPPRESS_TOO, (after, before))
 
     def _bound(self, fingerprint: Mapping[str, str]) -> set[str]:
-        # A source is bound by the first position, its receiver by the first acceptance: one may come without the other.
+        # The first position stores the source's parts, the first acceptance those of the receiver; either may come
+        # first.
         before = self._stored(self._database)
         sorts = {each in _RECEIVER for each in before}
         return {name for name in {*before, *fingerprint} if (name in _RECEIVER) in sorts}
 
     def bind(self, transaction: Transaction, *, receiver: bool) -> None:
-        """Store what is not stored yet: something is known of the source and, with `receiver`, accepted there."""
+        """Store the parts not stored yet: those of the source and, with `receiver`, those of the receiver."""
         new = {name: text for name, text in self._unbound.items() if receiver or name not in _RECEIVER}
         if new:
             self._save(transaction, {**self._stored(transaction), **new})
             self._unbound = {name: text for name, text in self._unbound.items() if name not in new}
 
     def replace(self, transaction: Transaction, fingerprint: Mapping[str, str]) -> None:
-        """Store `fingerprint`, because a person says so; the receiver only where one was bound."""
+        """Store `fingerprint`, because a person says so; the parts of the receiver only if some were stored before."""
         now, before = self._hashed(fingerprint), self._stored(transaction)
         receives = not _RECEIVER.isdisjoint(before)
         self._save(transaction, {name: text for name, text in now.items() if receives or name not in _RECEIVER})
 
     @property
     def account(self) -> str | None:
-        """The hash of the account that accepted something; None before."""
+        """The hash of the account that accepted something; None before the first acceptance."""
         return self._stored(self._database).get(ACCOUNT)
 
     @property
@@ -124,7 +125,7 @@ class Binding:
         return tuple(key.split(", ")) if key else ()
 
     def forget(self, transaction: Transaction) -> None:
-        """Bind to no source and no account; what failed in earlier nights says nothing of another one."""
+        """Forget the fingerprint, and failures of earlier nights, which say nothing of another source or account."""
         sql = "UPDATE etl_mapping SET fingerprint = NULL, lone_failures = NULL WHERE mapping_id = ?"
         transaction.run(sql, (self._mapping_id,))
 
@@ -150,7 +151,7 @@ class Binding:
 
 
 def _agree(before: str | None, now: str | None) -> bool:
-    """Whether both say the same; a column without a value contradicts no spelling of its values."""
+    """Whether the parts agree; a column that had no value yet agrees with any spelling of its values."""
     if before is None or now is None:
         return before is now
     if NO_VALUE not in before + now:
@@ -191,7 +192,8 @@ class Checkpoints:
     def set(self, transaction: Transaction, track: str, position: Position | None, run_id: str) -> None:
         """Save the checkpoint of `track`."""
         text = None if position is None else position_text(position)
-        # With a zone `isoformat` asks it for `utcoffset` by a new text each time, and the interpreter keeps many.
+        # Without a zone: `isoformat` of an aware time makes a new text at each call, and the interpreter keeps many of
+        # them.
         saved_at = self._clock.utc_now().replace(tzinfo=None).isoformat() + "+00:00"
         row = (self._mapping_id, track, text, saved_at, run_id)
         transaction.run(_SAVE, (*row, seal(self._hash_key, *row)))

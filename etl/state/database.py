@@ -16,31 +16,31 @@ Row = Sequence[Any]
 
 
 class Cursor(Protocol):
-    """What a statement answers."""
+    """The result of a statement."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows it wrote, for one that begins with INSERT."""
+        """How many rows an INSERT wrote; undefined for other statements."""
 
     def fetchall(self) -> Sequence[Row]:
         """All its rows."""
 
 
 class Connection(Protocol):
-    """A driver's connection that begins no transaction unasked. Parameters are `?`; SQLite's own connection is one."""
+    """A driver's connection in autocommit mode. Parameters are `?`; SQLite's own connection is one."""
 
     def execute(self, sql: str, parameters: Sequence[Any], /) -> Cursor:
         """Execute one statement."""
 
     def executemany(self, sql: str, rows: Sequence[tuple[object, ...]], /) -> object:
-        """Execute one statement for each of `rows`, of which there are some."""
+        """Execute one statement for each of `rows`, which are not empty."""
 
     def close(self) -> None:
         """Close it."""
 
 
 class Transaction:
-    """Statements of one transaction, or of none."""
+    """Runs statements on the writing connection, inside a transaction or outside of one."""
 
     __slots__ = ("_connection", "postgresql")
 
@@ -49,7 +49,7 @@ class Transaction:
         self.postgresql = postgresql
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        """Execute one statement that returns nothing; how many rows it wrote, for one that begins with INSERT."""
+        """Execute one statement that returns no rows. Returns how many rows an INSERT wrote."""
         return self._connection.execute(sql, parameters).rowcount
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> Sequence[Row]:
@@ -57,7 +57,7 @@ class Transaction:
         return self._connection.execute(sql, parameters).fetchall()
 
     def many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Execute one statement for each of `rows`; nothing for none."""
+        """Execute one statement for each of `rows`; does nothing without rows."""
         if rows:
             self._connection.executemany(sql, rows)
 
@@ -65,10 +65,9 @@ class Transaction:
 class Database:
     """The connections of one process, opened by `connect`. `place` names the database to people, without a password.
 
-    writable: False when there is only the reading connection, and the database refuses writes through it.
-    postgresql: which SQL the database speaks besides what is common to both; False for SQLite.
-    errors: what `connect` and its connections raise.
-    confirm: called before each transaction; raises `StateUnusable` where what it writes would be lost.
+    writable: False when there is only the reading connection, and the database refuses writes through it. postgresql:
+    whether the database is PostgreSQL; False for SQLite. errors: the exceptions that `connect` and its connections
+    raise. confirm: called before each transaction; raises `StateUnusable` if its writes would be lost.
     """
 
     def __init__(  # noqa: PLR0913 - what a file and a server differ in
@@ -84,7 +83,7 @@ class Database:
         self.place: Final = place
         self.writable: Final = writable
         self.postgresql: Final = postgresql
-        # Whether the state was made at this opening: then it knew nothing before.
+        # Whether this opening created the state.
         self.made = False
         self.errors: Final = errors
         self._confirm: Final = confirm
@@ -100,7 +99,7 @@ class Database:
 
     @property
     def named(self) -> str:
-        """The place for messages, with a word where the state was made just now: which may be the wrong one then."""
+        """The place for messages; says so if the state was made just now, because then the location may be wrong."""
         return f"{self.place} (made just now)" if self.made else self.place
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> Sequence[Row]:
@@ -109,22 +108,23 @@ class Database:
             return Transaction(self._reader, postgresql=self.postgresql).rows(sql, parameters)
 
     def one_more_connection(self) -> Connection:
-        """A connection beside the two, for its caller to use and to close. Raises `StateUnusable`."""
+        """A third connection, which the caller has to close. Raises `StateUnusable`."""
         with told_as_state("open", self.place, self.errors):
             return self._connect()
 
     @contextmanager
     def transaction(self, operation: str = "write", *, synced: bool = False) -> Iterator[Transaction]:
-        """All or nothing of what is executed inside. Raises `StateUnusable`; then nothing was changed.
+        """A transaction. Raises `StateUnusable`; then nothing was changed.
 
-        synced: a loss of power after it does not undo it. A server's transactions always are; a file's cost a wait for
-        the disk.
+        synced: the transaction survives a loss of power. On a server it always does; for a file it costs a wait for the
+        disk.
         """
         assert self._writer is not None, "the state was opened for reading only"
         self._confirm()
         with self._writing, told_as_state(operation, self.place, self.errors), self._synced(wanted=synced):
             transaction = Transaction(self._writer, postgresql=self.postgresql)
-            # IMMEDIATE: a transaction that begins as a reader may find itself unable to become a writer.
+            # IMMEDIATE takes the write lock at once: a transaction that begins by reading may fail when it wants to
+            # write.
             transaction.run("BEGIN" if self.postgresql else "BEGIN IMMEDIATE")
             try:
                 yield transaction
@@ -149,11 +149,12 @@ class Database:
                 self._writer.execute("PRAGMA synchronous = NORMAL", ())
 
     def close(self, last_words: Iterable[str] = ()) -> None:
-        """Close both connections. `last_words` are statements for the writing one, tried in vain or not.
+        """Close both connections. `last_words` are statements for the writing one; their errors are ignored.
 
-        Waits for a thread that is busy with one: SQLite would crash the process. Its next statement is refused.
+        Waits for a thread that is using a connection, because SQLite would crash the process. The thread's next
+        statement is refused.
         """
-        with self._writing, self._reading:  # in the order in which a thread takes them that reads within a transaction
+        with self._writing, self._reading:  # in the same order as a thread that reads within a transaction takes them
             with suppress(*self.errors.kinds):
                 self._reader.close()
             if self._writer is not None:

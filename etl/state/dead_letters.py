@@ -1,4 +1,4 @@
-"""The dead letters of one mapping: opened, closed, counted.
+"""Opens, closes and counts the dead letters of one mapping.
 
 The rule: a key has at most one open dead letter, and it holds no value of the row but its key (F19).
 """
@@ -22,7 +22,7 @@ from etl.state.database import Database, Row, Transaction
 from etl.state.trouble import check_seal, seal
 
 MOST_WORDS = 500
-# Above this many open ones the database is asked instead of the memory.
+# With more open ones than this, keys are looked up in the database instead of in memory.
 MOST_REMEMBERED = 100_000
 _EMAIL = re.compile(r"[^\s\"'<>(),;:=@]+(?:@|%40)[^\s\"'<>(),;:=@]+")
 
@@ -41,7 +41,7 @@ _COLUMNS = (
 )
 _ID_AT, _ACKNOWLEDGED_AT = 10, 12
 PAGE_LETTERS = 1000
-# Above every stamp: as of now.
+# A stamp above all others: as of now.
 NOW: Final = 2**63 - 1
 
 
@@ -55,16 +55,16 @@ class DeadLetters:
         self._mapping_id: Final = mapping_id
         self._hash_key: Final = hash_key
         self._hasher: Final = KeyHasher(hash_key)
-        # The number of the newest open one, and the keys of all (None: too many to remember). One value, because two
-        # threads may look at once.
+        # The number of the newest open one, and the keys of all (None: too many to remember). One tuple, so that two
+        # threads can read it without a lock.
         self._known: tuple[int, frozenset[bytes] | None] = (0, frozenset())
         self._most_remembered: Final = most_remembered
 
     def open(self, transaction: Transaction, letters: Iterable[DeadLetter], *, tried_again: bool = True) -> None:
-        """Open `letters`. One whose key has an open one already counts as another attempt at it.
+        """Open `letters`. A letter whose key has an open one already counts as another attempt at that one.
 
-        tried_again: False when the rows were only read again; then one that says the same changes nothing. One that
-        is of a later reading of the row stays as it is.
+        tried_again: False when the rows were only read again; then a letter with the same reason and words changes
+        nothing. An open letter of a later reading of the row stays as it is.
         """
         fresh: list[tuple[object, ...]] = []
         new: dict[bytes, DeadLetter] = {self._hasher.ledger_key(letter.key): letter for letter in letters}
@@ -90,7 +90,7 @@ class DeadLetters:
         transaction.many(_OPEN, fresh)
 
     def close(self, transaction: Transaction, ledger_keys: Mapping[bytes, int], how: Closure, now: datetime) -> None:
-        """Close the open ones of `ledger_keys`, each of them up to the stamp of the reading that makes it void."""
+        """Close the open ones of `ledger_keys`, each if it is not newer than the stamp given with its key."""
         at = now.isoformat()
         transaction.many(_CLOSE, [(at, how, self._mapping_id, *each) for each in ledger_keys.items()])
 
@@ -99,7 +99,7 @@ class DeadLetters:
         return self._hasher.ledger_key(key)
 
     def among(self, transaction: Transaction | Database, ledger_keys: Sequence[bytes]) -> list[bytes]:
-        """Those of `ledger_keys` that have an open dead letter; next to nothing to ask when there are none."""
+        """Those of `ledger_keys` that have an open dead letter; costs next to nothing when none is open."""
         known = self._refreshed(transaction)
         if known is not None:
             return [] if not known or known.isdisjoint(ledger_keys) else [key for key in ledger_keys if key in known]
@@ -107,10 +107,7 @@ class DeadLetters:
         return [key for key in ledger_keys if transaction.rows(sql, (self._mapping_id, key))]
 
     def refused(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The digest of the refused event of each of `ledger_keys` with an open one that speaks of an event.
-
-        For any thread.
-        """
+        """By key, the digest of the refused event, for each of `ledger_keys` with an open one. For any thread."""
         digests: dict[bytes, bytes] = {}
         sql = "SELECT digest FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? AND closed_at IS NULL"
         for key in self.among(self._database, ledger_keys):
@@ -119,7 +116,7 @@ class DeadLetters:
         return {key: digest for key, digest in digests.items() if digest}
 
     def any_open(self, transaction: Transaction | Database) -> bool:
-        """Whether any is open, as far as this process and others have told."""
+        """Whether any dead letter is open."""
         known = self._refreshed(transaction)
         return known is None or bool(known)
 
@@ -138,14 +135,14 @@ class DeadLetters:
         return [self._letter(row) for row in self._database.rows(sql, values)]
 
     def example(self, reason: str, run_id: str = "") -> DeadLetter | None:
-        """An open one to look at: of those that no person has seen, of that run, the oldest, as far as there are."""
+        """An open one as an example, if possible not acknowledged, then of that run, then the oldest."""
         sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"  # noqa: S608
         sql += " AND reason = ? ORDER BY acknowledged_at IS NOT NULL, run_id <> ?, letter_id LIMIT 1"
         rows = self._database.rows(sql, (self._mapping_id, reason, run_id))
         return self._letter(rows[0]) if rows else None
 
     def each(self, reason: str | None = None) -> Iterator[DeadLetter]:
-        """Every open one, oldest first; never more than a page of them is in memory. Raises as `listed`."""
+        """Yield every open one, oldest first, reading a page of them at a time. Raises as `listed`."""
         sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"  # noqa: S608
         sql += " AND letter_id > ?" + ("" if reason is None else " AND reason = ?") + " ORDER BY letter_id LIMIT ?"
         after = 0
@@ -160,7 +157,7 @@ class DeadLetters:
     def keys(self, reason: str | None, limit: int | None) -> list[Key]:
         """The keys of the open ones, oldest first; with a limit of those whose last attempt is the longest ago.
 
-        Never more than a page of letters is in memory. Raises `StateUnusable` for a damaged one.
+        Reads a page of letters at a time. Raises `StateUnusable` for a damaged one.
         """
         chosen, first, last = self._chosen(reason, limit)
         sql = f"SELECT {_COLUMNS} FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"  # noqa: S608
@@ -177,7 +174,7 @@ class DeadLetters:
         return keys
 
     def _chosen(self, reason: str | None, limit: int | None) -> tuple[frozenset[int] | None, int, int]:
-        """The numbers of the letters that a limit leaves (None: all), the lowest and the highest of them."""
+        """The numbers of the letters within the limit (None: all), then the lowest and the highest number."""
         where = "mapping_id = ? AND closed_at IS NULL" + ("" if reason is None else " AND reason = ?")
         values: list[object] = [self._mapping_id, *(() if reason is None else (reason,))]
         if limit is None:
@@ -189,7 +186,7 @@ class DeadLetters:
         return numbers, min(numbers, default=0), max(numbers, default=-1)
 
     def of_key(self, key: Key) -> list[tuple[DeadLetter, Closure | None]]:
-        """Every dead letter that `key` ever had (within 400 days), oldest first, and how it was closed."""
+        """Every dead letter that `key` had within 400 days, oldest first, with how it was closed (None: open)."""
         sql = f"SELECT {_COLUMNS}, closed_how FROM etl_dead_letter WHERE mapping_id = ? AND ledger_key = ? ORDER BY letter_id"  # noqa: S608, E501
         rows = self._database.rows(sql, (self._mapping_id, self.ledger_key(key)))
         return [(self._letter(row), row[-1]) for row in rows]
@@ -204,7 +201,7 @@ class DeadLetters:
         return bool(self.among(self._database, [self.ledger_key(key)]))
 
     def acknowledge(self, now: datetime) -> int:
-        """A person has seen all that are open; how many were new to them."""
+        """Mark all open ones as seen by a person. Returns how many were not marked before."""
         where = "mapping_id = ? AND closed_at IS NULL AND acknowledged_at IS NULL"
         with self._database.transaction("acknowledge dead letters in") as transaction:
             sql = f"SELECT count(*) FROM etl_dead_letter WHERE {where}"  # noqa: S608 - constants
@@ -215,7 +212,7 @@ class DeadLetters:
         return new
 
     def acknowledged(self, found: Iterable[tuple[Key, str]]) -> int:
-        """How many keys have an open one of the reason beside them that a person has seen; quick where none is."""
+        """How many of the (key, reason) pairs have an acknowledged open one; quick when none is acknowledged."""
         where = "mapping_id = ? AND acknowledged_at IS NOT NULL AND closed_at IS NULL"
         any_sql = f"SELECT 1 FROM etl_dead_letter WHERE {where} LIMIT 1"  # noqa: S608 - constants
         if not self._database.rows(any_sql, (self._mapping_id,)):
@@ -225,13 +222,13 @@ class DeadLetters:
         return sum(map(bool, asked))
 
     def acknowledged_counts(self) -> Counter[str]:
-        """How many of the open ones a person has seen, by reason."""
+        """How many of the open ones are acknowledged, by reason."""
         sql = """SELECT reason, count(*) FROM etl_dead_letter
             WHERE mapping_id = ? AND closed_at IS NULL AND acknowledged_at IS NOT NULL GROUP BY reason"""
         return Counter({str(reason): int(count) for reason, count in self._database.rows(sql, (self._mapping_id,))})
 
     def forget(self, transaction: Transaction, *, closed_before: datetime | None) -> None:
-        """Delete the closed ones that are older; None: delete all, the open ones too."""
+        """Delete those closed before `closed_before`; None: delete all, the open ones too."""
         if closed_before is None:
             transaction.run("DELETE FROM etl_dead_letter WHERE mapping_id = ?", (self._mapping_id,))
         else:
@@ -244,7 +241,7 @@ class DeadLetters:
         return rows[0] if rows else None
 
     def _refreshed(self, transaction: Transaction | Database) -> frozenset[bytes] | None:
-        # Only an opening makes the set wrong in a way that matters, and every opening has a new, higher number.
+        # Only a newly opened letter makes the cached set wrong in a way that matters, and each has a higher number.
         sql = "SELECT max(letter_id) FROM etl_dead_letter WHERE mapping_id = ? AND closed_at IS NULL"
         newest = transaction.rows(sql, (self._mapping_id,))[0][0] or 0
         newest_known, known = self._known
@@ -275,7 +272,7 @@ class DeadLetters:
 
 
 def clean(words: str) -> str:
-    """The API's words as they may be kept: one printable line of 500 characters, without anything like an address.
+    """The API's words in a form that may be stored: one printable line of at most 500 characters, without addresses.
 
     Servers echo what they were sent (F3).
     """
@@ -294,7 +291,7 @@ def open_reasons(location: str) -> list[str]:
     if not location or "://" in location:
         return []
     try:
-        # Immutable: no lock is taken and no shared memory made, so that no writer notices.
+        # Immutable: takes no lock and makes no shared memory, so it cannot disturb a writer.
         uri = f"{Path(location).absolute().as_uri()}?mode=ro&immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as database:
             return [str(row[0]) for row in database.execute(_SQL)]

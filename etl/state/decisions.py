@@ -1,6 +1,7 @@
-"""What a person decided about a mapping: when its state was last moved by hand, and which name it was given.
+"""Remembers decisions of a person about a mapping: when its state was last moved by hand, and its new name.
 
-The rule: it says when an exit code 8 has had its answer, and what a file still has to be told; no run hangs on it.
+The rule: `status` uses it to tell that an exit code 8 has been dealt with, or a mapping file still has the old name;
+runs do not read it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ class Decisions:
         self._clock: Final = clock
 
     def note(self, mapping: str) -> None:
-        """Remember that a person moved what is known of `mapping` just now."""
+        """Remember that a person moved the state of `mapping` just now."""
         with self._database.transaction("write") as transaction:
             transaction.run(_PUT, (_DECIDED + mapping, self._clock.utc_now().isoformat()))
 
     def decided_at(self, mapping: str) -> datetime | None:
-        """When a person last moved what is known of `mapping`; None: never, as far as it is known."""
+        """When a person last moved the state of `mapping`; None: no such move is recorded."""
         text = self._value(_DECIDED + mapping)
         try:
             return None if text is None else datetime.fromisoformat(text)
@@ -37,7 +38,7 @@ class Decisions:
             return None
 
     def new_name(self, mapping: str) -> str | None:
-        """The name that what was known as `mapping` has now; None: it was given no other."""
+        """The present name of what was once named `mapping`; None: it was not renamed."""
         return self._value(_RENAMED + mapping)
 
     def _value(self, name: str) -> str | None:
@@ -46,14 +47,14 @@ class Decisions:
 
 
 def note_new_name(transaction: Transaction, old: str, new: str) -> None:
-    """Remember that `old` has the name `new` now, and so whatever had the name `old` before."""
+    """Remember that `old` is now named `new`, and so is every mapping that was renamed to `old` before."""
     _forget(transaction, (_DECIDED + old, _RENAMED + new))
     transaction.run("UPDATE etl_meta SET value = ? WHERE value = ? AND name LIKE ?", (new, old, f"{_RENAMED}%"))
     transaction.run(_PUT, (_RENAMED + old, new))
 
 
 def drop_decisions(transaction: Transaction, mapping: str) -> None:
-    """Forget what was decided about `mapping`, which is gone."""
+    """Forget the decisions about `mapping`, which was removed."""
     _forget(transaction, (_DECIDED + mapping,))
     transaction.run("DELETE FROM etl_meta WHERE value = ? AND name LIKE ?", (mapping, f"{_RENAMED}%"))
 

@@ -1,13 +1,12 @@
-"""Events whose fate is unknown: what may have reached the receiver without the ledger knowing.
+"""The keys in doubt: events of them may have reached the receiver without the ledger knowing.
 
-The rule: before a changed event of a key that the ledger knows may leave, its key stands here, on disk; so a process
-that dies, or an answer that is lost, never makes the ledger sure of an older event. A key is in doubt while its entry
-in the ledger is of an earlier reading than what stands here: the acceptance of a later event ends the doubt.
+The rule: before a changed event of a key with a ledger entry may leave, the key is recorded here, on disk. So if the
+process dies or the answer is lost, the older entry is not trusted. A key is in doubt while its ledger entry is of an
+earlier reading than its record here; the acceptance of a later event ends the doubt. A key without a ledger entry needs
+no record: its row is sent anyway.
 
-A key without an entry needs none: its row is sent whatever it holds.
-
-What one run records while another is at work stands here in the name of that other run, which may have read any of
-these rows earlier, and send it yet. So it sees what was recorded while an event of its own was under way.
+While two runs are at work, what one of them records is also written here under the number of the other, which may have
+read the same rows earlier and may still send them. So the other sees what was recorded while its event was under way.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from etl.event.event import Event
 from etl.event.key_hash import LEDGER_KEY_BYTES
 from etl.state.database import Database, Transaction
 
-# Written in place of a run's number when only a later acceptance may end the doubt.
+# Stands for the run's number when only a later acceptance can end the doubt.
 NO_RUN = 0
 _ADD = "INSERT INTO etl_doubt (mapping_id, run_no, stamp, keys) VALUES (?, ?, ?, ?)"
 
@@ -33,14 +32,14 @@ class Doubts:
     def __init__(self, database: Database, mapping_id: int) -> None:
         self._database: Final = database
         self._mapping_id: Final = mapping_id
-        # The stamps of pages of which this process wrote doubts that are still there.
+        # The stamps of pages with doubts written by this process and not removed yet.
         self._own: Final[set[int]] = set()
-        # What other runs left or are at: the rows that were read so far, and the latest stamp of each of their keys.
+        # The rows of other runs, past or present, that were read so far, each with its stamp and keys.
         self._loaded: dict[int, tuple[int, bytes]] = {}
         self._stamps: dict[bytes, int] = {}
 
     def add(self, transaction: Transaction, run_no: int, stamp: int, ledger_keys: Iterable[bytes]) -> None:
-        """Events of `ledger_keys` may reach the receiver in run `run_no`: an entry read before `stamp` is not sure."""
+        """Record that run `run_no` may send events of `ledger_keys`: a ledger entry read before `stamp` is in doubt."""
         packed = b"".join(ledger_keys)
         if packed:
             transaction.run(_ADD, (self._mapping_id, run_no, stamp, packed))
@@ -51,14 +50,14 @@ class Doubts:
         self._own.add(stamp)
 
     def page_settled(self, transaction: Transaction, run_no: int, stamps: Iterable[int]) -> None:
-        """Every event of the pages read at `stamps` has a certain end."""
+        """Remove the doubts of the pages read at `stamps`: all their events are settled."""
         for stamp in self._own.intersection(stamps):
             sql = "DELETE FROM etl_doubt WHERE mapping_id = ? AND run_no = ? AND stamp = ?"
             transaction.run(sql, (self._mapping_id, run_no, stamp))
             self._own.discard(stamp)
 
     def add_uncertain(self, transaction: Transaction, events: Iterable[Event]) -> None:
-        """`events` were given up on, and may have reached the receiver: only a later acceptance ends the doubt."""
+        """Record `events` given up that may have reached the receiver: only a later acceptance ends the doubt."""
         by_stamp: defaultdict[int, list[bytes]] = defaultdict(list)
         for event in events:
             if event.ledger_key:
@@ -67,7 +66,7 @@ class Doubts:
             self.add(transaction, NO_RUN, stamp, keys)
 
     def crossed(self, transaction: Transaction, run_no: int, events: Iterable[Event]) -> list[Event]:
-        """Those of `events` of run `run_no` of whose key another run recorded something since they were read."""
+        """Those of `events` of run `run_no` about whose key another run recorded something since they were read."""
         by_key = {event.ledger_key: event for event in events}
         if not by_key:
             return []
@@ -81,13 +80,13 @@ class Doubts:
         return list(found.values())
 
     def run_ended(self, transaction: Transaction, run_no: int) -> None:
-        """Run `run_no` has nothing on its way any more, so that nothing is in doubt because of it."""
+        """Remove the doubts of run `run_no`, which has nothing under way any more."""
         sql = "DELETE FROM etl_doubt WHERE mapping_id = ? AND run_no = ?"
         transaction.run(sql, (self._mapping_id, run_no))
         self._own.clear()
 
     def of_others(self, run_no: int | None) -> Mapping[bytes, int]:
-        """By key, the stamp up to which its entry is not sure, because of other runs than `run_no` (None: of any)."""
+        """By key, the stamp below which its entry is in doubt because of other runs than `run_no` (None: any run)."""
         sql = "SELECT doubt_id FROM etl_doubt WHERE mapping_id = ? AND run_no <> ?"
         there = {int(row[0]) for row in self._database.rows(sql, (self._mapping_id, -1 if run_no is None else run_no))}
         if there == self._loaded.keys():
@@ -106,11 +105,11 @@ class Doubts:
         return stamps
 
     def tidy(self, transaction: Transaction, entry_stamps: Mapping[bytes, int]) -> None:
-        """Drop what `entry_stamps`, the ledger's entries of all keys in doubt, has answered; unpacked row by row."""
+        """Drop the doubts that later ledger entries have ended; `entry_stamps` has the stamps of all keys here."""
         sql = "SELECT doubt_id, stamp, keys FROM etl_doubt WHERE mapping_id = ?"
         for doubt_id, stamp, packed in transaction.rows(sql, (self._mapping_id,)):
             keys = _unpacked(bytes(packed))
-            # Without an entry the row is sent whatever it holds.
+            # A key without an entry needs no doubt: its row is sent anyway.
             left = b"".join(key for key in keys if entry_stamps.get(key, stamp) < stamp)
             if not left:
                 transaction.run("DELETE FROM etl_doubt WHERE doubt_id = ?", (doubt_id,))
@@ -118,7 +117,7 @@ class Doubts:
                 transaction.run("UPDATE etl_doubt SET keys = ? WHERE doubt_id = ?", (left, doubt_id))
 
     def keys(self, transaction: Transaction | Database) -> set[bytes]:
-        """Every key that stands here, in doubt or not any more."""
+        """Every recorded key, whether its doubt has ended or not."""
         sql = "SELECT keys FROM etl_doubt WHERE mapping_id = ?"
         return {key for (packed,) in transaction.rows(sql, (self._mapping_id,)) for key in _unpacked(bytes(packed))}
 

@@ -1,6 +1,6 @@
 """Removes all that the state holds of single rows: ledger entry, dead letters open and closed, the runs that sent them.
 
-The rule: this is for people who were forgotten; the records of runs stay, which name no row.
+The rule: this serves people who asked to be forgotten; the records of runs stay, because they name no row.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Erasing:
         return any(self._count(table, [self._ledger_key(key)]) for table in _ROWS_OF)
 
     def erase(self, keys: Iterable[Key]) -> Erased:
-        """Remove what is kept of `keys`, on the disk; writes nothing where nothing is."""
+        """Remove durably what is kept of `keys`; writes nothing where nothing is kept."""
         ledger_keys = sorted(set(map(self._ledger_key, keys)))
         found = {table: self._count(table, ledger_keys) for table in _ROWS_OF}
         if any(found.values()):
@@ -52,7 +52,7 @@ class Erasing:
         return Erased(found["etl_ledger"], found["etl_dead_letter"])
 
     def keys_with(self, wanted: Callable[[Key], bool]) -> list[Key]:
-        """The keys of dead letters, open and closed, that are `wanted`."""
+        """The keys of dead letters, open and closed, for which `wanted` is true."""
         sql = "SELECT DISTINCT key FROM etl_dead_letter WHERE mapping_id = ?"
         keys = (parse_key_text(row[0]) for row in self._database.rows(sql, (self._mapping_id,)))
         return [key for key in keys if wanted(key)]

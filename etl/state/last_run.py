@@ -1,7 +1,6 @@
-"""A note beside the state of how far its last run came, so that a state from an older backup can be told (D15).
+"""A note in a file beside the state about its last run, to detect a state restored from an older backup (D15).
 
-The rule: a state that is older than the note is sure of nothing that it holds; and a run never fails for a note that
-cannot be written.
+The rule: the ledger of a state older than the note is not trusted; and a note that cannot be written never fails a run.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from etl.state.safe_file import make_folder, open_private
 
 
 def write_note(path: Path, run: LastRun) -> None:
-    """Replace the note at `path`, whole or not at all; not at all when the disk does not let us."""
+    """Replace the note at `path` atomically; does nothing if the disk refuses."""
     noted = {"run_id": run.run_id, "noted_at": run.noted_at.isoformat(), "stamp": run.stamp, "sent": run.sent}
     text = json.dumps(noted)
     new = path.with_name(path.name + ".new")
@@ -32,7 +31,7 @@ def write_note(path: Path, run: LastRun) -> None:
 
 
 def remove_note(path: Path) -> None:
-    """Remove the note at `path`; not when the disk does not let us."""
+    """Remove the note at `path`; does nothing if the disk refuses."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
 

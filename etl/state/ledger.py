@@ -1,8 +1,7 @@
-"""What the receiver already has: per key, the hash of the last accepted event, its fields' marks and which run sent it.
+"""The ledger: for each key the hash of the last accepted event, the marks of its fields, and the run that sent it.
 
-The rule: an entry is never replaced by an older reading of its row, whichever process writes. Of the
-entries that were replaced only the runs that sent them are kept, for two months, in a table that holds nothing for rows
-that never change.
+The rule: an entry is never replaced by an older reading of its row, whichever process writes. Of a replaced entry only
+the run that sent it is kept, for two months; rows that never change cost nothing in that table.
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ from etl.state.database import Database, Transaction
 
 _KEY_AND_EVENT_BYTES = LEDGER_KEY_BYTES + DIGEST_BYTES
 
-# One statement with one value for a whole batch: the keys (with digests and marks) stand in it one after the other, and
-# SQLite cuts them out again. This costs half of binding a value a row, and less than parsing a list of placeholders.
+# One parameter holds the keys (with digests and marks) of a whole batch, one after the other, and SQLite cuts them
+# apart. This costs half of binding a value for each row, and less than parsing a list of placeholders.
 _EACH_AT = "WITH RECURSIVE each(at) AS (SELECT 1 UNION ALL SELECT at + {0} FROM each WHERE at + {0} < length(?1))"
 _LOOK_UP = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
     SELECT key, event FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
-# How many keys have an entry, and how many of these entries are of the event that stands beside the key.
+# How many keys have an entry, and how many of these entries have the digest given with the key.
 _COUNT = f"""{_EACH_AT.format(_KEY_AND_EVENT_BYTES)}
     SELECT count(*), coalesce(sum(event = substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES})), 0)
     FROM each CROSS JOIN etl_ledger
     WHERE mapping_id = ?2 AND key = substr(?1, at, {LEDGER_KEY_BYTES}) AND stamp > ?3"""  # noqa: S608 - numbers of ours
-# A span is so many of these keys and digests, in the order of the table. Where its first and its last key are
-# neighbours, one search finds all entries between them, and they come as one value of the same form; one more than
-# the span has is a difference already.
+# A span is so many of these keys and digests, in the order of the table. If its first and last key share their
+# beginning, one search finds all entries between them and returns them as one value, to be compared with the span as a
+# whole. The limit is one more than the span has: a further entry is a difference too.
 _SPAN_ENTRIES = 32
 _SPAN_BYTES = _SPAN_ENTRIES * _KEY_AND_EVENT_BYTES
 _LAST_AT = f"min(at + {_SPAN_BYTES}, length(?1) + 1) - {_KEY_AND_EVENT_BYTES}"
@@ -52,14 +51,14 @@ _CONTENTS = f"""{_EACH_AT.format(LEDGER_KEY_BYTES)}
 _TAKE_OVER = """ON CONFLICT (mapping_id, key)
     DO UPDATE SET event = excluded.event, stamp = excluded.stamp, marks = excluded.marks
     WHERE excluded.stamp >= etl_ledger.stamp"""
-# `INSERT` stands first, because Python's driver counts the rows of a statement by its first word.
+# `INSERT` comes first, because Python's driver reports the row count only of statements that begin with it.
 _INSERT = f"""INSERT INTO etl_ledger (mapping_id, key, event, stamp, marks) {_EACH_AT.format("?4")}
     SELECT ?2, substr(?1, at, {LEDGER_KEY_BYTES}), substr(?1, at + {LEDGER_KEY_BYTES}, {DIGEST_BYTES}), ?3,
         substr(?1, at + {_KEY_AND_EVENT_BYTES}, ?4 - {_KEY_AND_EVENT_BYTES})
     FROM each WHERE true"""  # noqa: S608 - numbers of ours
 _ADD, _UPSERT = f"{_INSERT} ON CONFLICT DO NOTHING", f"{_INSERT} {_TAKE_OVER}"
 
-# Of each entry that is about to be replaced, the run that sent it.
+# Keeps the run that sent each entry about to be replaced.
 _KEEP_RUNS = f"""{_EACH_AT.format("?4")}
     INSERT INTO etl_earlier_run (mapping_id, run_no, key)
     SELECT mapping_id, run_no, key FROM each CROSS JOIN etl_ledger JOIN etl_reading USING (mapping_id, stamp)
@@ -89,8 +88,8 @@ _ENTRY = """SELECT event, marks, stamp, run_no FROM etl_ledger LEFT JOIN etl_rea
 class Entry:
     """What the ledger knows of a key's last accepted event.
 
-    digest: of its content. marks: of its fields, fewer than today's when fields were added since. stamp: of the reading
-    of its row. run_no: the run that sent it.
+    digest: the hash of its content. marks: those of its fields, fewer than today's if fields were added since. stamp:
+    that of the page its row was read in. run_no: the run that sent it.
     """
 
     digest: bytes
@@ -111,10 +110,10 @@ class Ledger:
     def compare(
         self, ledger_keys: Sequence[bytes], digests: Sequence[bytes], *, trusted_after: int = _ALL
     ) -> tuple[list[bool], list[bool]]:
-        """For each of `ledger_keys`, whether its entry has the digest that stands beside it, or has another one.
+        """For each of `ledger_keys`, whether its entry has the given digest, and whether it has another one.
 
-        Both are False where there is no entry. Entries of readings up to the stamp `trusted_after` count as none.
-        Mostly all rows of a page are alike; then it costs half of telling them apart, or less.
+        Both are False where there is no entry. Entries with a stamp up to `trusted_after` count as none. Pages in which
+        all rows are unchanged, or all are new, cost half as much as others.
         """
         if not ledger_keys:
             return [], []
@@ -127,7 +126,8 @@ class Ledger:
             unclear = self._without_equal_spans(sorted(entries), trusted_after)
             known, same = self._database.rows(_COUNT, (b"".join(unclear), self._mapping_id, trusted_after))[0]
         total, rest = len(ledger_keys), len(unclear)
-        # Before `entries`, so that their memory comes back in the order in which it was handed out, not sorted.
+        # Freed before the sorted `entries`, so that memory is freed in the order of allocation, which avoids
+        # fragmentation.
         del unclear
         if same == rest:
             return [True] * total, [False] * total
@@ -150,7 +150,7 @@ class Ledger:
         return {bytes(key): int(stamp) for key, stamp in rows}
 
     def contents(self, ledger_keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-        """Digest and marks of the entry of each of `ledger_keys` that has one, whether or not it is to be trusted."""
+        """Digest and marks of the entry of each of `ledger_keys` that has one, trusted or not."""
         keys = sorted(ledger_keys)
         if not keys:
             return {}
@@ -161,14 +161,14 @@ class Ledger:
         return {bytes(key): (bytes(digest), bytes(marks)) for key, digest, marks in rows}
 
     def recorded_stamp(self, transaction: Transaction) -> int:
-        """The stamp of the latest reading of which anything was entered."""
+        """The highest stamp of any entry so far."""
         sql = "SELECT recorded_stamp FROM etl_mapping WHERE mapping_id = ?"
         return int(transaction.rows(sql, (self._mapping_id,))[0][0])
 
     def overtaken(self, transaction: Transaction, events: Iterable[Event], *, recorded_stamp: int) -> list[Event]:
         """Those of `events` whose key has an entry of a later reading of the row.
 
-        Pages are settled almost in the order in which they were read, so that mostly one number tells it all.
+        Pages are settled almost in the order of reading, so usually `recorded_stamp` alone shows that there are none.
         """
         late = [event for event in events if event.stamp < recorded_stamp and event.ledger_key]
         if not late:
@@ -182,24 +182,24 @@ class Ledger:
         return [event for event in late if newer.get(event.ledger_key, event.stamp) > event.stamp]
 
     def forget(self, transaction: Transaction, ledger_keys: Sequence[bytes]) -> None:
-        """Drop the entries of `ledger_keys`, so that these rows count as never sent."""
+        """Delete the entries of `ledger_keys`, so that these rows count as never sent."""
         sql = "DELETE FROM etl_ledger WHERE mapping_id = ? AND key = ?"
         transaction.many(sql, [(self._mapping_id, key) for key in ledger_keys])
 
     def entry(self, ledger_key: bytes) -> Entry | None:
-        """What was accepted last for `ledger_key`."""
+        """The entry of `ledger_key`; None if nothing was accepted for it."""
         rows = self._database.rows(_ENTRY, (self._mapping_id, ledger_key))
         return Entry(bytes(rows[0][0]), bytes(rows[0][1]), *rows[0][2:]) if rows else None
 
     def record(self, transaction: Transaction, events: Iterable[Event], *, run_no: int, recorded_stamp: int) -> None:
-        """Enter accepted events, whose marks are of one length; an entry of a later reading stays."""
+        """Enter accepted events, whose marks have the same length; does not replace an entry of a later reading."""
         by_stamp: dict[int, dict[bytes, Event]] = defaultdict(dict)
         for event in events:
             by_stamp[event.stamp][event.ledger_key] = event
         enter = self._enter_arrays if transaction.postgresql else self._enter
         for stamp in sorted(by_stamp):
             enter(transaction, stamp, by_stamp[stamp].values(), run_no)
-        # The reading of the latest stamp was entered with it.
+        # The row for `recorded_stamp` exists already.
         if unknown := [(self._mapping_id, stamp, run_no) for stamp in by_stamp if stamp != recorded_stamp]:
             sql = "INSERT INTO etl_reading (mapping_id, stamp, run_no) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             transaction.many(sql, unknown)
@@ -208,15 +208,15 @@ class Ledger:
             transaction.run(sql, (latest, self._mapping_id))
 
     def forget_runs(self, transaction: Transaction, *, started_before: str) -> None:
-        """Forget which runs sent earlier events, as far as those started before an ISO 8601 time in UTC."""
+        """Forget which runs sent replaced events, for runs started before this time (ISO 8601, UTC)."""
         sql = """DELETE FROM etl_earlier_run WHERE mapping_id = ? AND run_no <
             (SELECT min(run_no) FROM etl_run WHERE mapping_id = ? AND started_at >= ?)"""
         transaction.run(sql, (self._mapping_id, self._mapping_id, started_before))
 
     def field_names(self, wanted: Sequence[str], transaction: Transaction | None = None) -> list[str]:
-        """The fields that have marks, in the order of the marks: those of before, then what is new of `wanted`.
+        """The fields that have marks, in the order of the marks: the stored ones, then new ones of `wanted`.
 
-        What is new gets its place by `transaction`; without one the places are only told.
+        New fields are stored by `transaction`; without one nothing is written.
         """
         sql = "SELECT name FROM etl_field WHERE mapping_id = ? ORDER BY place"
         known = [str(row[0]) for row in (transaction or self._database).rows(sql, (self._mapping_id,))]
@@ -245,20 +245,20 @@ class Ledger:
         return dict(rows)  # type: ignore[arg-type]  # rows of two
 
     def _without_equal_spans(self, entries: list[bytes], trusted_after: int) -> list[bytes]:
-        # What is left was not compared, or differs somewhere in its span.
+        # The entries left were not compared, or differ somewhere in their span.
         packed, left = b"".join(entries), []
         for at, (found,) in enumerate(self._database.rows(_SPANS, (packed, self._mapping_id, trusted_after))):
             if found != packed[at * _SPAN_BYTES : (at + 1) * _SPAN_BYTES]:
                 left += entries[at * _SPAN_ENTRIES : (at + 1) * _SPAN_ENTRIES]
         return left
 
-    # Mostly all keys are new, or none: what is new is added by one statement, and only if that left some out, the runs
-    # of the entries to be replaced are looked up.
+    # Usually all keys are new, or none. So one statement adds the new ones, and only if some were not new, the runs of
+    # the entries to be replaced are kept first.
 
     def _enter(self, transaction: Transaction, stamp: int, events: Collection[Event], run_no: int) -> None:
         entries = [event.ledger_key + event.digest + event.marks for event in events]
-        # In the order of the table: neighbours are written to a page that is at hand. The unsorted list goes last, so
-        # that the memory comes back in the order in which it was handed out.
+        # Sorted by the table's order, so that neighbours go to the same page. The unsorted list is freed last, in the
+        # order of allocation.
         packed = b"".join(sorted(entries))
         entry_bytes = len(packed) // len(events)
         if transaction.run(_ADD, (packed, self._mapping_id, stamp, entry_bytes)) < len(events):

@@ -1,7 +1,7 @@
-"""One process a mapping and track, by a lock of the operating system.
+"""Lets only one process work on a mapping and track, by a lock of the operating system.
 
-The rule: the kernel decides, so that a killed holder holds nothing; what is written in the file only tells people who
-it is (D7 to D10).
+The rule: the kernel holds the lock and frees it when its holder is killed; the file's content only tells people who the
+holder is (D7 to D10).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from etl.state.safe_file import make_folder, open_private
 from etl.state.still_there import lock_still_there
 from etl.state.trouble import told_as_state
 
-# `holder` has the lock for an instant when it looks, so a refusal counts only when it is repeated.
+# `holder` takes the lock for an instant to look, so only repeated refusals count.
 _TRIES_AFTER_SECONDS = (0.0, 0.02, 0.07)
-# A process that has just taken the lock may not have written its pid file yet, and that of a killed one is still there.
+# A process that has just taken the lock may not have written its pid yet, so the file may hold that of a killed one.
 _NAMED_AFTER_SECONDS = (0.0, 0.05, 0.15, 0.3)
 _MOST_NAME_LETTERS = 100
 
@@ -45,11 +45,11 @@ class Holder:
 
     @property
     def here(self) -> bool:
-        """Whether it is on this host, so that `pid` means something to its people."""
+        """Whether the holder is on this host, where `pid` can be looked up."""
         return self.host == host_name()
 
     def __str__(self) -> str:
-        """For people: who, where and since when."""
+        """In words for people: which process, on which host, since when."""
         astray = self.for_one_host and not self.here
         warning = " (another host: locks of files are made for one host)" if astray else ""
         return f"process {self.pid} on {self.host}{warning}, since {self.since.isoformat(timespec='seconds')}"
@@ -77,17 +77,17 @@ class Locks(Protocol):
         """Who holds it now."""
 
     def note_run(self, run: LastRun) -> None:
-        """Note outside of the state how far a run came. Raises `StateUnusable` when a lock was taken away from it."""
+        """Note the run outside of the state (see `last_run`). Raises `StateUnusable` when its lock file was removed."""
 
     def noted_run(self) -> LastRun | None:
-        """What was noted last."""
+        """The last note; None without one."""
 
     def forget_note(self) -> None:
-        """Forget what was noted: the mapping is gone, or has another name."""
+        """Delete the note: the mapping was removed or renamed."""
 
 
 class FileLock:
-    """A lock on a file that is never deleted: deleting it would let two processes lock two files of one name."""
+    """A lock on a file. The file is never deleted, because two processes could then lock two files of the same name."""
 
     def __init__(self, path: Path, *, what: str, clock: Clock) -> None:
         self._path: Final = path
@@ -100,7 +100,7 @@ class FileLock:
         assert self._descriptor is None, "the lock is held already"
         with told_as_state("lock", str(self._path)):
             make_folder(self._path.parent)
-            # open_private: children do not inherit the descriptor; an orphan would go on holding the lock (D9).
+            # open_private: child processes do not inherit the descriptor, or an orphan would keep the lock (D9).
             descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
             try:
                 self._take(descriptor)
@@ -127,7 +127,7 @@ class FileLock:
         return self._descriptor is not None
 
     def confirm(self) -> None:
-        """Raise `StateUnusable` when it is held and its file was removed: another process may hold it too."""
+        """Raise `StateUnusable` if the lock is held but its file was removed: another process may hold it as well."""
         if self._descriptor is not None:
             lock_still_there(self._path, self._descriptor)
 
@@ -165,7 +165,7 @@ def lock_path(state: Path, mapping: str, track: str) -> Path:
 
 
 def note_path(state: Path, mapping: str) -> Path:
-    """Where the last run of `mapping` is noted."""
+    """The path of the note about the last run of `mapping`."""
     return _beside(state) / f"{_safe(mapping)}-last.json"
 
 
@@ -181,7 +181,7 @@ def _safe(mapping: str) -> str:
 
 
 def named_holder(read: Callable[[], Holder | None], clock: Clock) -> Holder | None:
-    """What `read` tells of the holder, asked again for a moment while that is no process, or one that is gone."""
+    """The holder by `read`, which is repeated for a moment while it gives none, or a process that has ended."""
     holder = None
     for wait_seconds in _NAMED_AFTER_SECONDS:
         if wait_seconds:
@@ -193,7 +193,7 @@ def named_holder(read: Callable[[], Holder | None], clock: Clock) -> Holder | No
 
 
 def locked(what: str, holder: Holder | None) -> MappingLocked:
-    """The error for the loser."""
+    """The error for a process that finds the lock taken."""
     who = "another process" if holder is None else str(holder)
     return MappingLocked(f"{what} is already at work: {who}", hint="wait for it to end, then try again")
 
@@ -208,7 +208,7 @@ def _holder_text(now: datetime) -> bytes:
 
 
 def _may_live(holder: Holder) -> bool:
-    # Whether a process of another host lives cannot be told.
+    # Whether a process of another host still runs cannot be known, so it counts as running.
     if not holder.here:
         return True
     try:

@@ -1,7 +1,8 @@
-"""In how many nights the same rows made the API fail and ended a run, so that it ends one day.
+"""Counts the nights in which the same failing rows ended a run, so that they are given up one day.
 
-The rule: each group of rows that is counted together, or one row, stands here as one keyed hash of its keys and of what
-was answered, with a count of its own. Nights count that lie 20 hours apart; a week without one begins anew.
+The rule: each group of rows counted together (or single row) is stored as a keyed hash of its keys and of the answer,
+with its own count. A night counts if it is 20 hours after the last one; after a week without a failure the count begins
+anew.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from etl.exact import key_text
 from etl.page import Key
 from etl.state.database import Database
 
-# A run each hour sees one outage many times.
+# The least time between two nights: hourly runs would count one outage many times.
 A_NIGHT = timedelta(hours=20)
 FORGOTTEN_AFTER = timedelta(days=7)
-# More are not remembered; those that failed last are.
+# At most so many groups are stored, those that failed last.
 MOST_GROUPS = 2000
 
 
 class Count(NamedTuple):
-    """In how many nights a group failed so far; is_new: this call is the first one of a night."""
+    """In how many nights a group has failed; is_new: this call counted a new night."""
 
     nights: int
     is_new: bool
@@ -41,11 +42,11 @@ class LoneFailures:
         self._clock: Final = clock
 
     def nights(self, failures: Iterable[tuple[Key, str]]) -> int:
-        """Remember that the rows of these keys failed with these words; in how many nights they did so far."""
+        """Count a failure of these rows, as pairs of key and words. Returns in how many nights they have failed."""
         return self.nights_of([failures])[0].nights
 
     def nights_of(self, groups: Sequence[Iterable[tuple[Key, str]]]) -> list[Count]:
-        """The same of several groups of rows, each by itself."""
+        """The same for several groups of rows, each with its own count."""
         now = self._clock.utc_now()
         noted = {
             group: (nights, last)
@@ -64,7 +65,7 @@ class LoneFailures:
         return counts
 
     def forget(self) -> None:
-        """A run was done: nothing fails any more. Writes nothing where nothing is remembered."""
+        """Forget all counts, because a run was done. Writes nothing when there are none."""
         if self._noted():
             self._note(None)
 
@@ -76,7 +77,7 @@ class LoneFailures:
         sql = "SELECT lone_failures FROM etl_mapping WHERE mapping_id = ?"
         rows = self._database.rows(sql, (self._mapping_id,))
         noted = json.loads(rows[0][0]) if rows and rows[0][0] else {}
-        # An earlier version counted one group alone, in another form.
+        # An earlier version stored a single group in another form, which is dropped.
         return {
             group: (count[0], datetime.fromisoformat(count[1]))
             for group, count in noted.items()

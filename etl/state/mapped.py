@@ -1,7 +1,7 @@
-"""What was mapped by the last run that was done, as keyed hashes: which parts of a mapping changed since.
+"""Stores keyed hashes of a mapping's parts, to tell which parts changed since the last run that was done.
 
-Beside it, by what rows were ever mapped since all of them were: a run sends what is new to it, so that rows which were
-accepted before a change of the mapping stay as they were.
+It also keeps every version of a part by which some accepted row may have been mapped: a run sends only new and changed
+rows, so rows accepted before a change of the mapping stay as the old mapping made them.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Mapped:
         return compared(json.loads(rows[0][0]), self._hashed(parts))
 
     def record(self, parts: Mapping[str, str]) -> None:
-        """A run that mapped `parts` was done."""
+        """Record that a run with the mapping `parts` was done."""
         with self._database.transaction("record a run in") as transaction:
             sql = "UPDATE etl_mapping SET mapped = ? WHERE mapping_id = ?"
             transaction.run(sql, (json.dumps(self._hashed(parts)), self._mapping_id))
 
     def enter(self, parts: Mapping[str, str]) -> None:
-        """From now on events of `parts` may be accepted, beside those of before."""
+        """Record that events made with `parts` may be accepted from now on, beside earlier ones."""
         seen, now = self._seen(), self._hashed(parts)
         names = dict.fromkeys((*seen, *now))
         before = [_ABSENT] if seen else []
@@ -49,16 +49,16 @@ class Mapped:
                 self._set(transaction, merged)
 
     def settle(self, parts: Mapping[str, str]) -> None:
-        """Every accepted row is by now as `parts` make it."""
+        """Record that every accepted event is now as `parts` make it."""
         with self._database.transaction("record a run in") as transaction:
             self._set(transaction, {name: [text] for name, text in self._hashed(parts).items()})
 
     def begin_anew(self, transaction: Transaction) -> None:
-        """What was accepted so far counts for nothing."""
+        """Forget the versions by which rows were accepted so far."""
         self._set(transaction, {})
 
     def earlier(self, parts: Mapping[str, str]) -> MappingChange | None:
-        """What changed since rows were accepted that may not have been sent since; None when nothing did."""
+        """How `parts` differ from any version by which some accepted row may still be mapped; None when they do not."""
         seen, now = self._seen(), self._hashed(parts)
         if not seen:
             return None
@@ -72,13 +72,13 @@ class Mapped:
         return MappingChange(added, removed, changed) if added or removed or changed else None
 
     def _seen(self) -> dict[str, list[str]]:
-        """The hashes of each part by which rows were mapped; `_ABSENT` where there was no such part."""
+        """By part, the hashes of all versions by which rows were mapped; `_ABSENT` for one without the part."""
         sql = "SELECT accepted_by, mapped FROM etl_mapping WHERE mapping_id = ?"
         rows = self._database.rows(sql, (self._mapping_id,))
         accepted_by, mapped = rows[0] if rows else (None, None)
         if accepted_by is not None:
             return {str(name): list(texts) for name, texts in json.loads(accepted_by).items()}
-        # A state of before: what the last run mapped stands for all.
+        # A state of an earlier version stored only what the last run mapped.
         return {} if mapped is None else {str(name): [str(text)] for name, text in json.loads(mapped).items()}
 
     def _set(self, transaction: Transaction, seen: Mapping[str, list[str]]) -> None:

@@ -1,6 +1,6 @@
-"""All that the state knows of one mapping, as jobs and commands use it.
+"""The state of one mapping, as jobs and commands use it.
 
-The rule: what becomes certain together is written together, in one transaction: a checkpoint never passes a row that is
+The rule: all that one settlement settles is written in one transaction, so a checkpoint never passes a row that is
 neither in the ledger nor a dead letter.
 """
 
@@ -80,10 +80,10 @@ class MappingState:
         return self._checkpoints.get(track)
 
     def compare(self, ledger_keys: Sequence[bytes], digests: Sequence[bytes]) -> tuple[list[bool], list[bool]]:
-        """For each of `ledger_keys`, whether its last event is surely the one whose digest stands beside it, or is not.
+        """For each of `ledger_keys`: whether its last event surely has the digest, and whether it may have another.
 
-        Both are False where nothing was accepted yet, or the whole ledger counts for nothing (`begin_anew`). A key in
-        doubt has another event, whatever its entry says.
+        Both are False if nothing was accepted yet, or the ledger no longer counts (`begin_anew`). A key in doubt may
+        always have another event.
         """
         same, other = self._ledger.compare(ledger_keys, digests, trusted_after=self._trusted_after())
         doubted = self._doubts.of_others(self._run_no)
@@ -95,13 +95,13 @@ class MappingState:
         return same, other
 
     def earlier(self, known: Iterable[bytes], others: Iterable[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-        """Digest and marks of the entries of `known`; also of `others`, where entries may count for nothing."""
+        """Digest and marks of the entries of `known`; of `others` too if some entries of the ledger no longer count."""
         return self._ledger.contents([*known, *(others if self._trusted_after() >= 0 else ())])
 
     def doubt(self, ledger_keys: Iterable[bytes], *, stamp: int) -> None:
-        """Write down, on the disk, that changed events of the page read at `stamp` may leave.
+        """Record durably that changed events of the page read at `stamp` may leave.
 
-        From then on their entries are sure of nothing until the page is settled or a later event is accepted. Raises
+        Their ledger entries are then in doubt until the page is settled or a later event is accepted. Raises
         `StateUnusable`.
         """
         self._assert_writable()
@@ -110,33 +110,34 @@ class MappingState:
             self._doubts.add_page(transaction, self._run_no, stamp, ledger_keys)
 
     def refused(self, ledger_keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The digest of the refused event of each of `ledger_keys` with an open dead letter that speaks of one."""
+        """By key, the digest of the refused event, for each of `ledger_keys` with an open dead letter of one."""
         return self.letters.refused(ledger_keys)
 
     def field_names(self, wanted: Sequence[str]) -> Sequence[str]:
-        """The fields that have marks, in the order of the marks: those of before, then what is new of `wanted`."""
+        """The fields that have marks, in the order of the marks: the stored ones, then new ones of `wanted`."""
         if not self._writable:
             return self._ledger.field_names(wanted)
         with self._database.transaction() as transaction:
             return self._ledger.field_names(wanted, transaction)
 
     def next_stamp(self) -> int:
-        """A number above all that were given before, to any process; take it before a page is read."""
+        """A number above all that were given before to any process; to be taken before a page is read."""
         if not self._writable:
             return next(self._unsaved_stamps)
         with self._database.transaction() as transaction:
             stamp = self._next_stamp(transaction)
         if self._run_no is not None:
-            # Each time: a state that is restored while this run lies dead shows that it never gave this stamp.
+            # Noted each time, so that a state restored from a backup after this run died can be recognised: it never
+            # gave this stamp.
             self._note(self._run_no, stamp)
         return stamp
 
     # What a run writes
 
     def settle(self, settlement: Settled, *, track: str, run_no: int) -> list[Event]:
-        """Record what became certain, in one transaction: ledger, doubts, dead letters, the checkpoint of `track`.
+        """Record `settlement` in one transaction: ledger, doubts, dead letters, the checkpoint of `track`.
 
-        Returns those whose place in the receiver's order is unknown, open dead letters `overtaken` by now. Raises
+        Returns the events that a newer one may have overtaken; they are open dead letters `overtaken` by now. Raises
         `StateUnusable`; then nothing of it was recorded.
         """
         self._assert_writable()
@@ -152,8 +153,8 @@ class MappingState:
     def bury(self, dead_letters: Iterable[DeadLetter], *, tried_again: bool = True) -> None:
         """Open dead letters durably. Call it before the checkpoint passes their rows. Raises `StateUnusable`.
 
-        tried_again: False leaves an open one alone that says the same: it was not tried, the row was only read again.
-        One of a reading before the one whose event was accepted is dropped: it does not matter any more.
+        tried_again: False: the rows were only read again, so an open letter with the same reason and words stays as it
+        is. A letter is dropped if an event of a later reading of its row was accepted.
         """
         self._assert_writable()
         with self._database.transaction("save dead letters in") as transaction:
@@ -163,7 +164,7 @@ class MappingState:
             self.letters.open(transaction, open_ones, tried_again=tried_again)
 
     def close_unchanged(self, ledger_keys: Sequence[bytes], *, stamp: int = NOW) -> None:
-        """Close open dead letters of rows that were as the receiver has them when they were read at `stamp`.
+        """Close the open dead letters of rows that, read at `stamp`, were identical to what was accepted last.
 
         Costs nothing when none is open.
         """
@@ -180,7 +181,7 @@ class MappingState:
         run_id: str = "",
         fingerprint: Mapping[str, str] | None = None,
     ) -> None:
-        """Move the checkpoint of `track`, whatever it was; from now on it belongs to `fingerprint`, when given."""
+        """Move the checkpoint of `track`, forward or back; with `fingerprint`, store that too."""
         self._assert_writable()
         with self._database.transaction("move the checkpoint in") as transaction:
             self._checkpoints.set(transaction, track, position, run_id)
@@ -190,15 +191,11 @@ class MappingState:
                 self.binding.bind(transaction, receiver=False)
 
     def confirm_fingerprint(self, fingerprint: Mapping[str, str]) -> None:
-        """Compare with what gave the state its meaning.
-
-        It is stored with the first position of a checkpoint, the account with the first accepted event.
-        Raises `StateUnusable` naming every difference.
-        """
+        """Compare with the stored fingerprint. Raises `StateUnusable` naming every difference."""
         self.binding.confirm(fingerprint)
 
     def reset(self, *, keep_ledger: bool = False) -> None:
-        """Forget all but the records of runs, and the ledger too unless it is kept: then no row is sent again."""
+        """Forget everything but the records of runs; `keep_ledger` keeps the ledger, so that no row is sent again."""
         self._assert_writable()
         with self._database.transaction("reset a mapping in") as transaction:
             self._checkpoints.forget(transaction)
@@ -211,9 +208,9 @@ class MappingState:
                 self.answers.clear(transaction)
 
     def begin_anew(self, track: str, *, run_id: str) -> None:
-        """Begin a full refresh: from the first row on, and what was accepted so far counts for nothing.
+        """Begin a full refresh: the checkpoint goes to the first row, and ledger entries so far no longer count.
 
-        `track` keeps where the checkpoint was until `end_anew`.
+        `track` keeps the old checkpoint until `end_anew`.
         """
         self._assert_writable()
         before = self.checkpoint()
@@ -251,11 +248,11 @@ class MappingState:
             run_no = self.history.start(transaction, run_id=run_id, command=command, before=before)
             self._ledger.forget_runs(transaction, started_before=(self._clock.utc_now() - EARLIER_KEPT).isoformat())
             if self.forgotten_run() is not None:
-                # What was sent since the backup is not known: an older event of the ledger may have been replaced.
+                # What was sent since the backup is unknown, so the receiver may have newer events than the ledger.
                 self._distrust(transaction)
         self._run_ids[run_no], self._run_no = run_id, run_no
         self._run_beside = self.history.beside(run_no, track_of(command), self.holder)
-        if self._run_beside is None:  # what it has under way may get its entry yet
+        if self._run_beside is None:  # otherwise its events under way may still get their entries
             self._settling.tidy(self._database)
         self._note(run_no, self._stamp())
         return run_no
@@ -263,7 +260,8 @@ class MappingState:
     def finish_run(self, run_no: int, summary: Mapping[str, object], *, unanswered: list[Event] | None = None) -> None:
         """Close a run's record with its summary.
 
-        unanswered: the events that left and whose fate is unknown; None: there is none. Else what is in doubt stays so.
+        unanswered: the events that left and whose fate is unknown; None: there are none, so the run's doubts are
+        removed.
         """
         self._assert_writable()
         with self._database.transaction("record a run in") as transaction:
@@ -281,9 +279,9 @@ class MappingState:
             self.finish_run(self.start_run(run_id=run_id, command=command, before=None), summary)
 
     def forgotten_run(self) -> LastRun | None:
-        """The last run with this state file, if the state does not know all of it; None mostly.
+        """The last run with this state file, if the state has no complete record of it; otherwise None.
 
-        Then the state was restored from an older backup, or lost: what was sent since is sent again (D15).
+        Then the state was lost, or restored from an older backup: what was sent since is sent again (D15).
         """
         noted = self.locks.noted_run()
         if noted is None or noted.noted_at < self._clock.utc_now() - KEPT or noted.stamp <= self._stamp():
@@ -291,7 +289,7 @@ class MappingState:
         return noted
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
-        """The latest runs, newest first; one whose process is gone without a word is shown as "died"."""
+        """The latest runs, newest first; a run whose process ended without closing its record is shown as "died"."""
         return self.history.listed(limit, self.holder)
 
     # Dead letters and ledger, for people
@@ -320,13 +318,13 @@ class MappingState:
             self.letters.close(transaction, closed, how, self._clock.utc_now())
 
     def in_doubt(self, key: Key) -> bool:
-        """Whether the receiver may have another event of `key` than the ledger knows."""
+        """Whether the receiver may have a newer event of `key` than the ledger knows."""
         ledger_key = self.letters.ledger_key(key)
         entry, doubted = self._ledger.entry(ledger_key), self._doubts.of_others(None).get(ledger_key, -1)
         return entry is not None and (entry.stamp <= self._trusted_after() or entry.stamp < doubted)
 
     def doubt_count(self) -> int:
-        """How many keys are in doubt because of events that left."""
+        """How many keys are in doubt."""
         doubted = self._doubts.of_others(None)
         return sum(stamp < doubted[key] for key, stamp in self._ledger.stamps(doubted).items())
 
@@ -367,7 +365,7 @@ class MappingState:
 
     def _trusted_after(self) -> int:
         if not self._writable and self.forgotten_run() is not None:
-            return self._stamp()  # as it will be at the next run
+            return self._stamp()  # what the next run would set
         sql = "SELECT trusted_after FROM etl_mapping WHERE mapping_id = ?"
         rows = self._database.rows(sql, (self.mapping_id,))
         return int(rows[0][0]) if rows else -1
@@ -389,7 +387,8 @@ class MappingState:
 
     def _recorder(self, transaction: Transaction, run_no: int) -> Recorder:
         others = self.history.overlapping(transaction, run_no, self._run_beside)
-        # Before anything is read: a server lets no other run record anything from here to the transaction's end.
+        # Called before anything is read: on a server it locks the mapping's row, so no other run records anything until
+        # the transaction ends.
         return Recorder(run_no, self._run_id(run_no), others, self._next_stamp(transaction) if others else 0)
 
     def _run_id(self, run_no: int) -> str:

@@ -1,4 +1,4 @@
-"""What the state remembers of one row, for a person: its last accepted event, and the runs that sent it."""
+"""What `explain` finds in the state about one row: its last accepted event, and the runs that sent it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Memory:
         self._holder: Final = holder
 
     def last_accepted(self, key: Key) -> tuple[Entry, RunRecord | None] | None:
-        """What the ledger knows of `key`, and the run that sent it; None for a run whose record is gone."""
+        """The ledger's entry of `key` and the run that sent it (None: its record is gone); None without an entry."""
         entry = self._ledger.entry(self._ledger_key(key))
         if entry is None:
             return None

@@ -1,7 +1,7 @@
 """Renames, removes and copies what the state holds of mappings.
 
 The rule: everything moves in one transaction, or nothing does; a copy is counted, table by table, before it is kept.
-Who was forgotten belongs to no mapping, so that a removal leaves it, and a copy takes it along.
+The suppressed identities belong to no mapping: removing a mapping keeps them, and a copy includes them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from etl.state.database import Database, Row, Transaction
 from etl.state.decisions import drop_decisions, note_new_name
 from etl.state.not_started import drop_notes
 
-# Each table with the columns that order it; the mapping's number is among the columns of all but the suppressions.
+# Each table with the columns to sort it by; all but the suppressions have a column `mapping_id`.
 _KEYS: dict[str, tuple[str, ...]] = {
     "etl_mapping": ("mapping_id",),
     "etl_checkpoint": ("mapping_id", "track"),
@@ -29,7 +29,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "etl_run": ("run_no",),
 }
 OF_MAPPINGS = tuple(table for table in _KEYS if table != "etl_suppression")
-# What else people are told by: refused calls, their own decisions, and to whom trouble was told.
+# Other entries to copy: refused calls, decisions of people, and who was told of trouble.
 _NOTES = ("not_started:%", "decided:%", "renamed:%", "needs_person:%")
 _AT_ONCE = 5000
 
@@ -82,7 +82,7 @@ def _copy_table(source: Database, transaction: Transaction, table: str) -> int:
         count += len(rows)
     keys = _KEYS[table]
     if transaction.postgresql and len(keys) == 1:
-        # Its numbers were given, so that the server's own counter has to be told.
+        # The rows keep their numbers, so the server's counter has to be set behind them.
         sql = f"SELECT setval(pg_get_serial_sequence(?, ?), max({keys[0]})) FROM {table} HAVING count(*) > 0"  # noqa: S608
         transaction.rows(sql, (table, keys[0]))
     return count

@@ -1,6 +1,7 @@
-"""Calls of `run` that were refused before any run began: of one mapping, or of all that a call names.
+"""Remembers calls of `run` that were refused before any run began, for one mapping or for a whole call.
 
-The rule: one note for each, the latest, until what it named begins. It holds what was wrong, and no value of a row.
+The rule: one note for each subject, the latest, kept until the subject's run begins. It says what was wrong, without a
+value of a row.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _BEGINS = "not_started:"
 class NotStarted:
     """One refused call. `at`: when, aware, UTC. `message` says what was wrong, `hint` what to do ("": no more to say).
 
-    mapping: its name; "" for a call that was refused as a whole. paths: what the call named, absolute. begun: the files
-    of these that began since, by another call.
+    mapping: its name; "" for a call that was refused as a whole. paths: what the call named, absolute. begun: those of
+    the paths whose runs were begun by other calls since.
     """
 
     mapping: str
@@ -35,12 +36,12 @@ class NotStarted:
 
     @property
     def subject(self) -> str:
-        """What a later call has to begin for this one to be forgotten."""
+        """The key of the note: when a later call begins this subject, the note is forgotten."""
         return subject_of_mapping(self.mapping) if self.mapping else subject_of_call(self.paths)
 
 
 def subject_of_mapping(name: str) -> str:
-    """The subject of a call's part that is about the mapping `name`."""
+    """The subject for the mapping `name`."""
     return f"mapping {name}"
 
 
@@ -69,7 +70,7 @@ class NotStartedCalls:
             transaction.many(sql, [(_named(one.subject), _written(one)) for one in refused])
 
     def revise(self, change: Callable[[NotStarted], NotStarted | None]) -> None:
-        """Put in the place of each note what `change` makes of it; None: forget it. Two processes take turns."""
+        """Replace each note by the result of `change`; None: forget the note. Safe with several processes."""
         if not self.listed():
             return
         with self._database.transaction("write") as transaction:
@@ -84,7 +85,7 @@ class NotStartedCalls:
                     transaction.run("UPDATE etl_meta SET value = ? WHERE name = ?", (_written(new), name))
 
     def forget(self, subjects: Iterable[str]) -> int:
-        """Forget the notes of `subjects`, those that there are; how many."""
+        """Forget the notes of `subjects`. Returns how many there were."""
         known = {one.subject for one in self.listed()}.intersection(subjects)
         if known:
             with self._database.transaction("write") as transaction:
@@ -92,7 +93,7 @@ class NotStartedCalls:
         return len(known)
 
     def refusal(self, mapping: str, paths: Iterable[str], *, message: str, hint: str) -> NotStarted:
-        """A note of now."""
+        """A new note about `mapping`, with the present time."""
         return NotStarted(mapping, tuple(paths), message, hint, self._clock.utc_now())
 
 
@@ -102,7 +103,7 @@ def drop_notes(transaction: Transaction, mapping: str) -> None:
 
 
 def _named(subject: str) -> str:
-    # Of one length, however many paths there are: a server's index takes no long texts.
+    # A hash, because a server's index takes no long texts, and there may be many paths.
     return _BEGINS + blake2b(subject.encode(), digest_size=16).hexdigest()
 
 

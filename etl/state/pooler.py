@@ -1,7 +1,7 @@
 """Refuses a state behind a pooler that hands the server's session to another client after each transaction.
 
-The lock on a mapping and the writing belong to one session. Behind such a pooler the lock would be taken in one session
-and given back in another, and events would be sent that no later run knows of.
+The lock on a mapping belongs to the session that writes. Behind such a pooler it could be taken in one session and
+released in another, so two runs could work at once, and one would not know what the other sent.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ POOL_HINT = (
     "or give the address of the server itself"
 )
 ROUNDS = 4
-# After this a pool is taken for full: its own limit (query_wait_timeout) is two minutes, or none.
+# How long to wait before a pool counts as full: its own limit (query_wait_timeout) is two minutes, or none.
 WAIT_SECONDS = 15
 
 
 def refuse_transaction_pooler(engine: sa.Engine, place: str) -> None:
     """Raise `StateUnusable` when `engine`, in AUTOCOMMIT, reaches the server `place` through such a pooler.
 
-    A server tells a client the number of its process when it connects. A pooler tells a number of its own, because it
-    has no process for the client yet; only then it is found out whether it keeps one for the client.
+    A server sends the id of its process when a client connects. If that differs from the process that then answers,
+    there is a pooler, and its mode is tested.
     """
     with engine.connect() as first:
         if _told_process(first) == _process(first):
             return
         _refuse_statement_pooler(first, place)
         with _second(engine, place) as other:
-            # Both may have got their session only now, the one after the other.
+            # Repeated, because both connections may have got their first session only now.
             if any(_changes_hands(first, other) for _ in range(ROUNDS)):
                 raise StateUnusable(
                     f"the state {place} lies behind a pooler in transaction mode, which keeps no lock", hint=POOLER_HINT
@@ -46,7 +46,7 @@ def refuse_transaction_pooler(engine: sa.Engine, place: str) -> None:
 
 
 def _refuse_statement_pooler(connection: sa.Connection, place: str) -> None:
-    """A statement is answered, and the beginning of a transaction is not: psycopg2 hears no more of it than that."""
+    """Refuse a pooler in statement mode: a statement succeeds, but the beginning of a transaction fails."""
     try:
         with _open_transaction(connection):
             pass
@@ -56,9 +56,9 @@ def _refuse_statement_pooler(connection: sa.Connection, place: str) -> None:
 
 @contextmanager
 def _second(engine: sa.Engine, place: str) -> Iterator[sa.Connection]:
-    """Another connection of `engine`, which has been answered.
+    """A second connection of `engine` that has a session.
 
-    Its first statement waits for a session of the server, and no driver can be told for how long.
+    Its first statement waits for a session of the pool, and no driver has a time limit for that.
     """
     connection = engine.connect()
     answered, given_up = Event(), Event()
@@ -74,7 +74,7 @@ def _second(engine: sa.Engine, place: str) -> Iterator[sa.Connection]:
     asking.start()
     asking.join(WAIT_SECONDS)
     if not answered.is_set():
-        # The thread goes on when the first connection is closed, and must not keep the session that it gets then.
+        # When the first connection is closed, the waiting thread gets its session, and must release it.
         given_up.set()
         if not asking.is_alive():
             connection.close()
@@ -84,12 +84,12 @@ def _second(engine: sa.Engine, place: str) -> Iterator[sa.Connection]:
 
 
 def _changes_hands(one: sa.Connection, other: sa.Connection) -> bool:
-    """A session of the server changes hands between two clients, or `one` gets another than before.
+    """Whether a client gets a server's session that another client, or an earlier transaction, had.
 
-    The order leaves no way round it: whether the pooler gives out the session that came back last or the one that
-    waited longest, within one round a client meets a session that was the other's, unless each has its own.
+    In this order of transactions a shared session shows up within one round, whether the pooler gives out the session
+    returned last or the one idle longest.
     """
-    own = _process(one)  # a whole transaction: `own` is free now, unless it is kept for `one`
+    own = _process(one)  # a whole transaction: `own` is now free for others, unless the pooler keeps it for `one`
     with _open_transaction(other) as held:
         if held == own or _process(one) != own:
             return True

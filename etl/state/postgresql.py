@@ -1,7 +1,6 @@
 """The state in a shared PostgreSQL database: the same tables, in the first schema of the user's search path.
 
-It alone in this room needs SQLAlchemy, so it is imported for a URL only: that takes as long as a whole `status` of a
-file.
+Imported only for a URL, because it needs SQLAlchemy, whose import takes as long as a whole `status` of a file.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from etl.state.server_trouble import SERVER_ERRORS, URL
 from etl.state.trouble import told_as_state
 from etl.unreachable import ESCAPED, repeated_option, url_hint
 
-# What each connection tells the server, with the version that knows it. It looks within a minute whether a silent
-# holder of a lock still lives: two hours are its own habit. And the limits that an administrator sets for a user or a
-# database are made for programs of another kind: a run may be silent for long, and may not stop in its bookkeeping.
+# Settings of each connection, with the server version that knows them. Keepalives: the server notices within a minute,
+# not two hours, that the silent holder of a lock is gone. Time limits that an administrator set for a user or a
+# database are switched off: a run may be idle for long, and must not be interrupted while it records.
 _TOLD = (
     (9, "timezone", "'UTC'"),
     (9, "tcp_keepalives_idle", "20"),
@@ -42,33 +41,33 @@ _TOLD = (
     (9, "default_transaction_isolation", "'read committed'"),
 )
 _READ_ONLY = "default_transaction_read_only"
-# A server that does not wait for its disk may forget its last transactions when it crashes, and with them that an event
-# was about to leave: a row that changes back would count as unchanged. A choice that waits in any way stays.
+# With synchronous_commit off a crash of the server may lose the last transactions, and with them the record that an
+# event was about to leave: a row that changes back would count as unchanged. Any other setting is kept.
 _DURABLE = "synchronous_commit"
 _WAIT_FOR_THE_DISK = f"SELECT set_config('{_DURABLE}', 'local', false) WHERE current_setting('{_DURABLE}') = 'off'"
 
-# Those that take libpq's options, the first one where the URL names none.
+# Drivers that take libpq's options; the first is the default.
 _DRIVERS = ("psycopg", "psycopg2")
 
-# Keys of advisory locks that guard the making of the tables; any fixed number will do.
+# The key of the advisory lock held while tables are created; any fixed number will do.
 _SETUP_LOCK = 0x53717A45
 
 
 def shown_place(location: str) -> str:
     """The URL `location` for people. Raises `StateUnusable` where it is no URL of a PostgreSQL database."""
     url = _server_url(location)
-    # Neither user nor password, nor the options: some of those are secrets too.
+    # Without user, password and options: some options are secrets too.
     return sa.URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
 
 
 def open_postgresql(location: str, *, write: bool) -> Database | None:
-    """The state behind the URL `location`, made or brought up to date when `write`; None when there is none to look at.
+    """The state at the URL `location`, created or upgraded when `write`; None when there is none and not `write`.
 
-    Raises `StateUnusable`, also for the URL of another sort of database and for one behind a pooler in transaction
-    mode; `StateAway` when the server is not there.
+    Raises `StateUnusable`, also for another kind of database and behind a pooler in transaction mode; `StateAway` when
+    the server cannot be reached.
     """
     url, place = _server_url(location), shown_place(location)
-    # Keepalives: the connection may be silent for hours while it holds a lock; both ends must notice a dead one.
+    # Keepalives: the connection may be silent for hours while it holds a lock, and both ends must notice if it dies.
     ours: dict[str, object] = {
         "connect_timeout": 10,
         "keepalives_idle": 30,
@@ -79,7 +78,7 @@ def open_postgresql(location: str, *, write: bool) -> Database | None:
     }
     if url.drivername == "postgresql+psycopg":
         ours["prepare_threshold"] = None
-    # What the URL says itself wins; its `options` (a search_path) are its own.
+    # Options of the URL win; its `options` (such as a search_path) are passed unchanged.
     arguments = {name: value for name, value in ours.items() if name not in url.query}
     repeated = repeated_option(url.query, url=URL, several=True)
     if repeated is not None:
@@ -92,7 +91,7 @@ def open_postgresql(location: str, *, write: bool) -> Database | None:
                 poolclass=NullPool,
                 isolation_level="AUTOCOMMIT",
                 hide_parameters=True,
-                # It would begin a transaction at each connection, before anything of ours is set.
+                # With it psycopg2 would begin a transaction at each connection, before our settings are made.
                 use_native_hstore=False,
             )
         except ImportError:
@@ -130,9 +129,9 @@ def open_postgresql(location: str, *, write: bool) -> Database | None:
 
 
 class _ServerConnection:
-    """A connection of SQLAlchemy, asked as SQLite's own is.
+    """Gives a connection of SQLAlchemy the interface of SQLite's own.
 
-    It is ours alone until it is closed, so it may be told things for its whole life.
+    It is not shared until it is closed, so settings for the whole session are safe.
     """
 
     def __init__(self, connection: sa.Connection, *, write: bool) -> None:
@@ -157,7 +156,7 @@ class _ServerConnection:
         self._connection.exec_driver_sql(_translated(sql), rows)
 
     def close(self) -> None:
-        # A pooler in session mode hands the session to another program, and need not clean it up.
+        # A pooler in session mode hands the session on to another program, perhaps without a reset.
         with suppress(sa.exc.SQLAlchemyError, OSError):
             self._connection.exec_driver_sql(self._reset)
         self._connection.close()
@@ -180,7 +179,7 @@ def _server_url(location: str) -> sa.URL:
             hint=ESCAPED,
         )
     backend, _, driver = url.drivername.partition("+")
-    # As `source.url` does: many shops write it so.
+    # `postgres://` is accepted as in `source.url`, because many shops write it.
     if backend not in ("postgresql", "postgres"):
         raise StateUnusable(
             f"the state cannot be kept in {shown_name(backend)}",
@@ -198,7 +197,7 @@ def _server_url(location: str) -> sa.URL:
 def _version(database: Database) -> int:
     if database.rows("SELECT current_schema()")[0][0] is None:
         _refuse_closed_schema(database)
-        # Its tables would be looked for in vain, as if nothing had run yet.
+        # Otherwise no tables would be found, as if nothing had run yet.
         raise StateUnusable(
             f"no schema that the state's URL names in its search_path is there, in {database.place}",
             hint="CREATE SCHEMA makes it; or correct options=-csearch_path=… in the URL",

@@ -1,8 +1,8 @@
-"""A state in PostgreSQL that came out of a backup is sure of nothing that it holds: what was sent since is not known.
+"""Detects a state in PostgreSQL that was restored from a backup: its ledger, which lacks later sends, is not trusted.
 
-The rule: a state remembers the server and the table in which it lies. A dump that is restored has other tables, another
-server another number, and a server that took over from its primary, or was set back to an earlier moment, another
-timeline.
+The rule: a state stores the identity of its server and of its table. They differ after any restore: a restored dump has
+another table number, another server another system identifier, and a promoted standby or a point-in-time recovery
+another timeline.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from etl.state.database import Transaction
 
 log = logging.getLogger(__name__)
 
-# Managed servers may keep these functions to themselves; the table's own number is always known. The timeline is that
-# of what is written now: the server's control file has the old one for minutes after it took over.
+# Managed servers may forbid these functions; the table's number is always known. The timeline is taken from the current
+# WAL file, because the control file shows the old one for minutes after a promotion.
 _SERVER = {
     "pg_control_system()": "SELECT system_identifier FROM pg_control_system()",
-    # A standby writes none; it is told so when the state is written.
+    # A standby has no current WAL file; the error comes later, when the state is written.
     "pg_walfile_name(pg_lsn)": """
         SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END""",
 }
 
 
 def distrust_restored(transaction: Transaction, place: str) -> None:
-    """Let every mapping's ledger count for nothing when the state does not lie where it lay before."""
+    """Stop trusting every mapping's ledger if the state is on another server or in another table than before."""
     here = _where(transaction)
     rows = transaction.rows("SELECT value FROM etl_meta WHERE name = 'lies_in'")
     if rows and rows[0][0] == here:

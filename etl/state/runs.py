@@ -18,7 +18,7 @@ from etl.state.database import Database, Transaction
 from etl.state.lock import Holder, host_name
 
 KEPT = timedelta(days=400)
-# Which runs sent earlier events of a row: some 30 bytes for each row that changed in a night.
+# How long it is kept which runs sent replaced events: about 30 bytes for each row that changed in a night.
 EARLIER_KEPT = timedelta(days=60)
 _COLUMNS = "run_no, run_id, command, started_at, finished_at, outcome, exit_code, summary, before, pid, host"
 
@@ -27,8 +27,9 @@ _COLUMNS = "run_no, run_id, command, started_at, finished_at, outcome, exit_code
 class RunRecord:
     """One run. Times are aware, UTC.
 
-    outcome: as in the summary; "running" while its process holds the lock; "died" when it ended without a word.
-    exit_code, summary, finished_at: None unless it finished. before: the checkpoint at its start; None without one.
+    outcome: as in the summary; "running" while its process holds the lock; "died" when its process ended without
+    closing the record. exit_code, summary, finished_at: None unless it finished. before: the checkpoint at its start;
+    None without one.
     """
 
     run_no: int
@@ -45,7 +46,7 @@ class RunRecord:
 
 
 def track_of(command: str) -> str:
-    """The lock under which a command works: backfills run beside everything else."""
+    """The track whose lock a command takes: a backfill has its own, so it can run beside other commands."""
     return "backfill" if command == "backfill" else "run"
 
 
@@ -98,7 +99,7 @@ class Runs:
         return _records(rows, holder)
 
     def listed(self, limit: int | None, holder: Callable[[str], Holder | None]) -> list[RunRecord]:
-        """The latest `limit` runs (None: all), newest first; `holder` tells who holds a track's lock now."""
+        """The latest `limit` runs (None: all), newest first; `holder` returns the holder of a track's lock."""
         sql = f"SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? ORDER BY run_no DESC"  # noqa: S608 - constants
         rows = self._database.rows(
             sql + (" LIMIT ?" if limit is not None else ""), (self._mapping_id, limit)[: 2 if limit is not None else 1]
@@ -109,12 +110,12 @@ class Runs:
         """The summaries of the last runs that were done, `limit` at most, newest first; not of `run --key`."""
         sql = """SELECT summary FROM etl_run WHERE mapping_id = ? AND command = 'run' AND outcome = 'done'
             AND summary IS NOT NULL ORDER BY run_no DESC"""
-        # Few are left out.
+        # Runs with `--key` are left out, and they are few.
         found = (json.loads(row[0]) for row in self._database.rows(sql, (self._mapping_id,)))
         return list(islice((each for each in found if each.get("partial") != "keys"), limit))
 
     def beside(self, run_no: int, track: str, holder: Callable[[str], Holder | None]) -> int | None:
-        """The run of another track than `track` that is at work now beside `run_no`; None when there is none."""
+        """The number of the run on the other track that is at work beside `run_no`; None when there is none."""
         sql = f"""SELECT {_COLUMNS} FROM etl_run WHERE mapping_id = ? AND run_no < ? AND finished_at IS NULL
             ORDER BY run_no DESC"""  # noqa: S608 - constants
         rows = [row for row in self._database.rows(sql, (self._mapping_id, run_no)) if track_of(row[2]) != track]
@@ -122,7 +123,7 @@ class Runs:
         return running[0] if running else None
 
     def overlapping(self, transaction: Transaction, run_no: int, beside: int | None) -> dict[int, bool]:
-        """The run `beside` and those that began after `run_no`: of each whether it has not ended, or died since."""
+        """The run `beside` and those begun after `run_no`, each with whether its record is open (at work, or died)."""
         sql = "SELECT run_no, finished_at IS NULL FROM etl_run WHERE mapping_id = ? AND run_no >= ?"
         rows = transaction.rows(sql, (self._mapping_id, run_no if beside is None else beside))
         return {int(found): bool(no_end) for found, no_end in rows if found > run_no or found == beside}
@@ -139,7 +140,7 @@ class Runs:
 
 
 def _records(rows: Sequence[Any], holder: Callable[[str], Holder | None]) -> list[RunRecord]:
-    # Who holds a lock now is asked once a track, and only for runs that have no end.
+    # The holder is asked for once for each track, and only for runs with an open record.
     holders = {track: holder(track) for track in {track_of(row[2]) for row in rows if row[4] is None}}
     return [_record(row, holders) for row in rows]
 

@@ -1,6 +1,6 @@
-"""Files and folders that only their owner can read or replace, whatever the umask.
+"""Makes and checks files and folders that only their owner can read or replace, whatever the umask.
 
-The rule: 0600 and 0700, never through a symbolic link, never what another user could have put there (F18, F20, D23).
+The rule: modes 0600 and 0700, no symbolic links, nothing that another user could have put there (F18, F20, D23).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def make_folder(folder: Path) -> None:
     try:
         for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
             missing.mkdir(FOLDER_MODE, exist_ok=True)
-            missing.chmod(FOLDER_MODE)  # a umask of 0777 would have taken even our own rights
+            missing.chmod(FOLDER_MODE)  # a umask of 0777 would remove even the owner's rights
     except OSError as error:
         raise StateUnusable(
             f"cannot make the state's folder {folder}: {error.strerror}", hint="check the path and who may write there"
@@ -34,9 +34,9 @@ def make_folder(folder: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder in which others could put files, which SQLite would take for parts of the state.
+    """Refuse a folder in which others could put files that SQLite would take for parts of the state.
 
-    A folder like /tmp is one, though others cannot replace our files there.
+    That includes /tmp, although others cannot replace our files there.
     Raises `StateUnusable`.
     """
     try:
@@ -58,10 +58,10 @@ def check_folder(folder: Path) -> None:
 
 
 def check_file(path: Path) -> os.stat_result | None:
-    """What `path` is, without following a link; None when there is nothing.
+    """The stat of `path`, without following a link; None when nothing is there.
 
-    Raises `StateUnusable` unless it is a plain file of this user that no other user can write, with one name: by
-    another name it would have other locks and another log.
+    Raises `StateUnusable` unless it is a plain file of this user that no other user can write, without a second name
+    (hard link), under which it would have other locks and another log.
     """
     try:
         found = path.lstat()
@@ -93,7 +93,7 @@ def check_file(path: Path) -> os.stat_result | None:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open `path` without following a link or handing it to children; a file that this makes has mode 0600.
+    """Open `path` without following a link; child processes do not inherit it, and a new file gets mode 0600.
 
     Raises OSError.
     """

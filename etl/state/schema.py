@@ -1,4 +1,4 @@
-"""The tables of the state, and how an older version becomes this one.
+"""The tables of the state, and the steps that upgrade an older version.
 
 The rule: a step, once released, is never edited; a change is a new step (D12). The version is the number
 of steps.
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from etl.errors import StateUnusable
 from etl.state.database import Transaction
 
-# Marks a SQLite file as ours, in its header. "SqzE" in ASCII.
+# The application id in the header of our SQLite files: "SqzE" in ASCII.
 APPLICATION_ID = 0x53717A45
 
-# Begins a statement for a server alone: the table is written often, and may be lost when the server crashes.
+# Statements that begin so are for a server only: the table is written often, and may be lost when the server crashes.
 _SERVER_ONLY = "CREATE UNLOGGED TABLE "
 
-# A step's statements; {serial}, {bytes}, {no_bytes} and {clustered} are the words in which the databases differ. Times
-# are ISO 8601 texts in UTC. `seal` is a keyed hash over the row: a flipped bit must not pass for a checkpoint.
+# The statements of each step; {serial}, {bytes}, {no_bytes} and {clustered} are replaced by each database's own words.
+# Times are ISO 8601 texts in UTC. `seal` is a keyed hash over the row, so that a flipped bit is noticed.
 STEPS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE etl_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -63,7 +63,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE INDEX etl_dead_letter_newest ON etl_dead_letter (mapping_id, letter_id)
             WHERE closed_at IS NULL""",
         "CREATE INDEX etl_dead_letter_key ON etl_dead_letter (mapping_id, ledger_key, letter_id)",
-        # Belongs to accounts, not to mappings: whatever becomes of those, who was forgotten stays so.
+        # Belongs to accounts, not to mappings, so that it survives the removal of a mapping.
         """CREATE TABLE etl_suppression (
             suppression_id {serial}, account TEXT NOT NULL, identity {bytes} NOT NULL, since TEXT NOT NULL)""",
         "CREATE UNIQUE INDEX etl_suppression_identity ON etl_suppression (account, identity)",
@@ -76,11 +76,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
             mapping_id BIGINT NOT NULL, track TEXT NOT NULL, pid BIGINT NOT NULL, host TEXT NOT NULL,
             since TEXT NOT NULL, PRIMARY KEY (mapping_id, track))""",
     ),
-    # Marks are of two bytes a field from here on; what changed since an older one cannot be told by field.
+    # From here on a mark has two bytes a field; older marks are dropped, because they cannot be compared.
     ("UPDATE etl_ledger SET marks = {no_bytes}",),
     ("ALTER TABLE etl_mapping ADD COLUMN mapped TEXT",),
     (
-        # A file has none: its processes share one host, and so a file in its memory.
+        # Not in a file: its processes are on one host, and share their rate there.
         f"""{_SERVER_ONLY}etl_rate (
             account TEXT PRIMARY KEY, requests_paid_at FLOAT8 NOT NULL DEFAULT 0,
             events_paid_at FLOAT8 NOT NULL DEFAULT 0, paused_until FLOAT8 NOT NULL DEFAULT 0,
@@ -93,7 +93,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
 )
 SCHEMA_VERSION = len(STEPS)
 
-# What is checked for damage at every opening; not the ledger, where a flipped bit costs a repeat at most.
+# The tables checked for damage at every opening. Not the ledger: a flipped bit there costs a repeat at most.
 SMALL_TABLES = (
     "etl_meta",
     "etl_mapping",
@@ -140,7 +140,7 @@ def refuse_newer(version: int, place: str) -> None:
 
 
 def refuse_older(version: int, place: str) -> None:
-    """Raise `StateUnusable` for a version that has to be brought up to date before it can be looked at."""
+    """Raise `StateUnusable` for a version that has to be upgraded before it can be read."""
     if version < SCHEMA_VERSION:
         raise StateUnusable(
             f"the state {place} has the older version {version}", hint="any run brings it up to date; look again then"

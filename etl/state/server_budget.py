@@ -1,8 +1,7 @@
-"""One API account's rate for all processes of all hosts that share a state on a server: a row of it.
+"""Shares one API account's rate among all processes and hosts with the same state on a server, by a row in it.
 
-The rule: the arithmetic of `etl.delivery.throttle`, on the server's clock alone, in one statement that ends by itself:
-a process that dies or stops holds no lock on the row. The row may be lost with the server's memory: it holds times
-only.
+The rule: the arithmetic is that of `etl.delivery.throttle`, by the server's clock only, and in a single statement, so a
+process that dies or stops holds no lock on the row. A crash of the server may lose the row, which holds only times.
 """
 
 from __future__ import annotations
@@ -25,10 +24,11 @@ from etl.state.database import Connection, Database, Row
 from etl.state.trouble import told_as_state
 
 SERVER_CLOCK: Final = "extract(epoch FROM clock_timestamp())::float8"
-# A server's clock that is set back leaves times in the row that lie ahead: such a row counts as new.
+# If the server's clock is set back, the row holds times in the future; such a row is replaced by a new one.
 _CLOCK_SLACK_SECONDS = 60.0
 
-# The statement may wait for another one on the row; the time is asked for again then, with the row as that one left it.
+# If the statement has to wait for another one on the row, the server computes it anew afterwards, with the new row and
+# time.
 _TAKE = f"""
     UPDATE etl_rate AS r SET (requests_paid_at, events_paid_at, wanted_at, asked_at, wait) = (
         SELECT
@@ -64,10 +64,9 @@ _FORGET_THE_FUTURE = (
 class ServerBudget:
     """The budget of `account`, shared with every process whose state is this one. Implements `Budget`.
 
-    account: what makes an account: address and account id. The rates are this process's own, from its mapping.
-    patient: step back while a process that is not patient has to wait (a backfill beside a nightly run).
-    server_clock: the present time in SQL, in seconds.
-    The connection is this budget's own: the state's may be busy with a long transaction.
+    account: the address and account id. The rates come from this process's mapping. patient: yield while a process that
+    is not patient has to wait (a backfill beside a nightly run). server_clock: the SQL expression for the present time,
+    in seconds. It has a connection of its own, because the state's may be busy with a long transaction.
     """
 
     def __init__(  # noqa: PLR0913 - what a rate is made of
@@ -87,10 +86,11 @@ class ServerBudget:
         self._words: Final = {"clock": server_clock, "patient": "true" if patient else "false"}
         self._slowed = False
         self._connection: Final[Connection] = database.one_more_connection()
-        # Nothing of it has to outlive the server's memory.
+        # None of it needs to survive a crash of the server.
         self._connection.execute("SET synchronous_commit = off", ())
         if not database.writable:
-            # The state is only looked at; the account's row belongs to each process that asks the API.
+            # A state opened for looking is read-only, but every process that calls the API has to update the account's
+            # row.
             self._connection.execute("SET default_transaction_read_only = off", ())
 
     def take(self, *, events: int, now: float) -> float:  # noqa: ARG002 - the server's clock is asked
@@ -114,16 +114,16 @@ class ServerBudget:
 
     def went_well(self, now: float) -> None:  # noqa: ARG002 - the server's clock is asked
         """As `Budget.went_well`."""
-        # As seen at the last request: the ordinary success asks the server nothing.
+        # By the factor seen at the last request, so that an ordinary success costs no query.
         if self._slowed:
             self._slowed = self._changed(_RECOVER)[0][0] < 1.0
 
     def close(self) -> None:
-        """Give the connection up; what was granted stays written."""
+        """Close the connection; grants stay recorded."""
         self._connection.close()
 
     def _changed(self, sql: str, *values: object) -> list[Row]:
-        """What the statement answers, on a row that is made where there is none: the server may have crashed."""
+        """The rows that the statement returns; makes the account's row if it is missing (new, or lost in a crash)."""
         while not (rows := self._run(sql, *values)):
             self._run(_NEW)
         return rows

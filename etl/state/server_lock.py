@@ -1,7 +1,7 @@
-"""The same lock on PostgreSQL: an advisory lock that lives as long as the connection that writes.
+"""The lock on a mapping and track on PostgreSQL: an advisory lock of the connection that writes.
 
-The rule: the server decides, and frees the lock when the holder's connection ends, however it ends; a holder that lost
-it can write nothing more, because it wrote by that very connection.
+The rule: the server frees the lock when the holder's connection ends, however it ends. A holder that lost the lock
+cannot write any more, because it has lost the connection with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from etl.state.lock import Holder, host_name, locked, named_holder
 class ServerLock:
     """A session-level advisory lock on (mapping, track), held by the connection that writes the state.
 
-    A lock on a connection of its own could be lost while this process goes on writing beside the next holder.
+    With a connection of its own the lock could be lost while this process goes on writing beside the next holder.
     """
 
     def __init__(self, database: Database, mapping_id: int, *, mapping: str, track: str, clock: Clock) -> None:
@@ -56,7 +56,8 @@ class ServerLock:
         if self._held:
             self._held = False
             with suppress(StateUnusable):
-                # The name goes first and visibly, so that it is not taken for the next holder's.
+                # The holder's row is deleted, and committed, before the lock is released, so that it is not taken for
+                # the next holder's.
                 with self._database.transaction("unlock") as transaction:
                     sql = "DELETE FROM etl_holder WHERE mapping_id = ? AND track = ?"
                     transaction.run(sql, (self._mapping_id, self._track))
@@ -84,6 +85,6 @@ def server_holder(database: Database, mapping_id: int, mapping: str, track: str)
 
 
 def lock_number(mapping: str, track: str) -> int:
-    """The advisory lock's number: 63 bits, so that it fits and is never negative."""
+    """The advisory lock's number: 63 bits, so that it fits a BIGINT and is never negative."""
     digest = blake2b(f"{mapping}\0{track}".encode(), digest_size=8, person=b"squeezely-etl").digest()
     return int.from_bytes(digest) >> 1

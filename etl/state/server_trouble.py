@@ -1,6 +1,6 @@
-"""What an error of PostgreSQL means for the state: its cause, what to do next, and whether its server is away.
+"""Translates errors of PostgreSQL for the state: the cause, what to do next, and whether the server is unreachable.
 
-The rule: of the driver's words nothing is shown but names of options, schemas and tables.
+The rule: nothing of the driver's text is shown except names of options, schemas and tables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOST = (
     f"the lock on the mapping went with it, so another run may have begun, and this one wrote nothing more; {_AGAIN}",
 )
 _NO_SESSION = "query_wait_timeout"
-# libpq gives no SQLSTATE for a connection that ends; the wording is all there is.
+# libpq gives no SQLSTATE when a connection ends, so its wording decides.
 _AWAY = r"closed the connection|terminating connection"
 # By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _STATES = {
@@ -47,7 +47,7 @@ _STATES = {
 def _explain(error: Exception) -> tuple[str, str]:
     cause, origin = _cause(error), error.orig if isinstance(error, sa.exc.DBAPIError) else error
     words = str(origin)
-    # Once lost, it is not made anew: the lock on the mapping was its, and another run may have begun.
+    # A lost connection is not made anew: the lock on the mapping was lost with it, and another run may have begun.
     if _is_lost(error) and (cause is None or (cause.refusal is Obstacle.PASSING and _NO_SESSION not in words)):
         return _LOST
     if "unsupported startup parameter" in words:
@@ -75,7 +75,7 @@ def _explain_statement(error: Exception, origin: BaseException | None) -> tuple[
 
 
 def _cause(error: Exception) -> Cause | None:
-    """What stood in the way of a connection; None for a statement's own error."""
+    """Why no connection could be made; None for the error of a statement."""
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     if error.statement is not None and _sqlstate(error.orig)[:2] not in {"", "08", "28", "3D", "53", "57"}:

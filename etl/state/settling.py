@@ -1,10 +1,9 @@
-"""What became certain about events, recorded: in the ledger, among the doubts, as dead letters.
+"""Records settled events in the ledger, in the doubts and as dead letters.
 
-The rule: an event that was read before the one that the ledger holds of its key may have reached the receiver later.
-So may one that was under way while another run recorded another event of the key: in which order answers are recorded
-does not tell in which order the receiver took what they answer. Then the entry is sure of nothing and goes, and a dead
-letter `overtaken` has the row sent again as it is.
-A dead letter is closed by what is known of the same reading of the row, or of a later one.
+The rule: the order in which answers are recorded is not the order in which the receiver took the events. If an event
+was read before the one in the ledger of the same key, or was under way while another run recorded another event of the
+key, either may have reached the receiver last. Then the ledger entry is deleted and a dead letter `overtaken` opened,
+so that the row is sent again as it is now. A dead letter is closed only by the same or a later reading of the row.
 """
 
 from __future__ import annotations
@@ -41,19 +40,19 @@ class RejectedEvent(Protocol):
 
     @property
     def uncertain(self) -> bool:
-        """Whether the API may have taken it all the same."""
+        """Whether the API may have accepted it nevertheless."""
 
 
 class Settled(Protocol):
-    """What became certain since the last commit; `position` is None when the settled prefix did not move."""
+    """What was settled since the last commit; `position` is None when the settled prefix did not move."""
 
     @property
     def accepted(self) -> Sequence[Event]:
-        """Events that the API took."""
+        """Events that the API accepted."""
 
     @property
     def rejected(self) -> Sequence[RejectedEvent]:
-        """Events that it refused for good."""
+        """Events that are given up."""
 
     @property
     def position(self) -> Position | None:
@@ -61,19 +60,19 @@ class Settled(Protocol):
 
     @property
     def settled_pages(self) -> Sequence[int]:
-        """The stamps of pages whose every event has a certain end now."""
+        """The stamps of pages whose events are now all settled."""
 
     @property
     def answers(self) -> Sequence[tuple[str, Sequence[Event]]]:
-        """What the API said, with the accepted events that it said it to."""
+        """Answers of the API, each with the accepted events that got it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """The run that records.
 
-    others: the runs that were at work while it was, and of each whether it has not ended. stamp: above those of all
-    readings that any of them has made so far; 0 where there are none.
+    others: the runs that were at work at the same time, each with whether its record is still open. stamp: a stamp
+    above those of all their pages so far; 0 without others.
     """
 
     run_no: int
@@ -83,7 +82,7 @@ class Recorder:
 
 
 class Settling:
-    """Records what became certain about the events of one mapping."""
+    """Records settlements of one mapping."""
 
     def __init__(self, ledger: Ledger, doubts: Doubts, letters: DeadLetters, clock: Clock) -> None:
         self._ledger: Final = ledger
@@ -92,10 +91,10 @@ class Settling:
         self._clock: Final = clock
 
     def settle(self, transaction: Transaction, settlement: Settled, by: Recorder) -> list[Event]:
-        """Record `settlement`; returns the events that may have reached the receiver before or after another one."""
+        """Record `settlement`. Returns the events for which it is unknown if another event of the key came later."""
         now = self._clock.utc_now()
         accepted, rejected = settlement.accepted, settlement.rejected
-        # An event that was read before the one that the ledger holds of its key. Refused, it does not matter any more.
+        # Rejected events that were read before the one in the ledger are dropped: the later event was accepted.
         recorded = self._ledger.recorded_stamp(transaction)
         judged = (*accepted, *(each.event for each in rejected))
         late = self._ledger.overtaken(transaction, judged, recorded_stamp=recorded)
@@ -104,7 +103,7 @@ class Settling:
         if entries:
             self._ledger.record(transaction, entries, run_no=by.run_no, recorded_stamp=recorded)
         if accepted and self._letters.any_open(transaction):
-            # Without a ledger no reading has a stamp.
+            # Without a ledger there are no stamps.
             stamps = {
                 event.ledger_key or self._letters.ledger_key(event.key): event.stamp if event.ledger_key else NOW
                 for event in sorted(accepted, key=lambda event: event.stamp)
@@ -130,7 +129,7 @@ class Settling:
         return overtaken
 
     def leave_open(self, transaction: Transaction, unanswered: Iterable[Event], by: Recorder) -> None:
-        """A run ends, and of `unanswered` it is not known whether they reach the receiver; nor when, beside others."""
+        """Record at the end of a run that `unanswered` events may still reach the receiver, at any time."""
         events = [event for event in unanswered if event.ledger_key]
         if not (events and by.others):
             return
@@ -143,7 +142,7 @@ class Settling:
         self._tell_others(transaction, events, by)
 
     def tidy(self, database: Database) -> None:
-        """Drop the doubts that the ledger has answered."""
+        """Drop the doubts that later ledger entries have ended."""
         if keys := self._doubts.keys(database):
             with database.transaction() as transaction:
                 self._doubts.tidy(transaction, self._ledger.stamps(keys, transaction))
@@ -159,23 +158,23 @@ class Settling:
         return [
             event
             for event, key in zip(crossed, keys, strict=True)
-            # Whichever of two that say the same came last.
+            # Two events with the same content: it does not matter which came last.
             if key not in contents or contents[key][0] != event.digest or stamps[key] < unsure.get(key, 0)
         ]
 
     def _lost(
         self, transaction: Transaction, events: Sequence[Event], by: Recorder, now: datetime, *, recorded_stamp: int
     ) -> list[DeadLetter]:
-        """The letters of events whose place in the receiver's order is not known; their entries go.
+        """The dead letters of events that may have been overtaken; deletes their ledger entries.
 
-        So the next reading sends them again.
+        So the row is sent again when it is read next.
         """
         self._ledger.forget(transaction, [event.ledger_key for event in events])
         stamp = by.stamp or recorded_stamp
         return [_letter(event, "overtaken", _OVERTAKEN, now, by, digest=b"", stamp=stamp) for event in events]
 
     def _tell_others(self, transaction: Transaction, events: Iterable[Event], by: Recorder) -> None:
-        """Another run that is at work may have read any of these rows earlier: it is under way, or will be."""
+        """Record `events` for the other runs at work, which may have read these rows earlier and still send them."""
         at_work = [other for other, no_end in by.others.items() if no_end]
         keys = {event.ledger_key for event in events if event.ledger_key} if at_work else ()
         for other in at_work:

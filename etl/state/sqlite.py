@@ -1,7 +1,7 @@
-"""The state as one SQLite file: made, checked, and opened for writing or for looking only.
+"""Makes, checks and opens a state in one SQLite file, for writing or for looking only.
 
-The rule: a file that is not a whole state of ours is refused and left alone, never made anew (D3), and
-looking changes no byte and makes no file (D21).
+The rule: a file that is not a complete state is refused and left as it is, never made anew (D3); and looking changes no
+byte and makes no file (D21).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MODE_WAIT_SECONDS = 0.01
 
 def memory(place: str) -> Database:
     """An empty database for looking at the state at `place`, which does not exist."""
-    # One connection to write and to read: the database is the connection's.
+    # One connection for both, because a database in memory belongs to its connection.
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     return _database(lambda: connection, place=place, writable=True)
 
@@ -44,7 +44,8 @@ def memory(place: str) -> Database:
 def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | None:
     """The state at `path`, opened so that nothing changes; None when there is none.
 
-    `temporary` is told of a folder that has to be removed at the end, should one be needed. Raises `StateUnusable`.
+    If a temporary folder is needed, `temporary` is called with it; the caller removes it at the end. Raises
+    `StateUnusable`.
     """
     if check_file(path) is None:
         return None
@@ -52,8 +53,8 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
     check_header(path)
     readable = path
     if _wants_repair(path):
-        # A backup of a live state, or a kill at the very beginning or end: SQLite would have to repair it, so it gets
-        # a copy.
+        # A backup of a live state, or a kill at the very beginning or end: SQLite would repair the file, so it gets a
+        # copy.
         folder = Path(tempfile.mkdtemp(prefix="squeezely-etl-"))
         temporary(folder)
         readable = folder / "state.sqlite"
@@ -62,8 +63,8 @@ def for_looking(path: Path, temporary: Callable[[Path], None]) -> Database | Non
             for ending in ("-wal", "-journal"):
                 if _beside(path, ending).exists():
                     shutil.copyfile(_beside(path, ending), _beside(readable, ending))
-    # readonly_shm: beside a live writer its shared memory is only looked at. Without a writer the file is not in WAL
-    # mode (see `at_rest`), so that there is no shared memory to make.
+    # readonly_shm: a live writer's shared memory is only read. Without a writer the file is not in WAL mode (see
+    # `at_rest`), so no shared memory has to be made.
     uri = f"{readable.absolute().as_uri()}?mode=ro&readonly_shm=1" if readable is path else readable.as_uri()
     with told_as_state("open", str(path)):
         database = _database(partial(_connect, uri, ()), place=str(path), writable=False)
@@ -79,8 +80,8 @@ def for_writing(path: Path, clock: Clock) -> Database:
         if path.stat().st_uid == os.geteuid():
             path.chmod(0o600)
         uri = f"{path.absolute().as_uri()}?mode=rw"
-        # NORMAL: WAL with NORMAL survives any end of the process whole and up to date; after a loss of power the state
-        # is an older consistent one, which costs repeats only. FULL would wait for the disk at each acknowledged batch.
+        # WAL with NORMAL loses nothing when the process ends, however it ends. After a loss of power the state may be
+        # an older consistent one, which costs only repeats. FULL would wait for the disk at each commit.
         pragmas = ("synchronous = NORMAL", f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
         confirm = partial(state_still_there, path, path.lstat())
         connect = partial(_connect, uri, pragmas, enter_wal=clock)
@@ -89,15 +90,15 @@ def for_writing(path: Path, clock: Clock) -> Database:
 
 
 def at_rest() -> tuple[str, ...]:
-    """What the last writer says before it leaves: no log and no shared memory stay beside a state that is not written.
+    """The statements of the last writer before it closes the file: they remove the log and the shared memory.
 
-    It fails, harmlessly, while anybody else has the state open.
+    They fail, harmlessly, while another process has the state open.
     """
     return ("PRAGMA busy_timeout = 0", "PRAGMA journal_mode = DELETE")
 
 
 def create(path: Path, fill: Callable[[Database], None]) -> None:
-    """Make the state `path` whole: under another name first, because a kill in the middle must not leave half of one.
+    """Create the state `path` under a temporary name, then rename it, so that a kill leaves no half-made state.
 
     `fill` makes the tables. Raises `StateUnusable`.
     """
@@ -124,9 +125,9 @@ def create(path: Path, fill: Callable[[Database], None]) -> None:
 
 
 def check_header(path: Path) -> None:
-    """Refuse what is plainly no whole state of ours, before SQLite touches it. Raises `StateUnusable`."""
+    """Raise `StateUnusable` for a file that is clearly no complete state, before SQLite touches it."""
     with told_as_state("read", str(path)):
-        # Before the file: the process that ends last puts the log into the file and removes it.
+        # Checked before the file: the last writer moves the log into the file and removes the log.
         try:
             logged = _beside(path, "-wal").stat().st_size > 0
         except FileNotFoundError:
@@ -149,7 +150,7 @@ def check_header(path: Path) -> None:
 
 
 def _check_files_beside(path: Path) -> None:
-    """Refuse files beside the state that others could have put there: SQLite would roll them in."""
+    """Refuse files beside the state that others could have put there: SQLite would apply them to the state."""
     check_folder(path.parent)
     for ending in ("-journal", "-wal", "-shm"):
         check_file(_beside(path, ending))
@@ -161,7 +162,7 @@ def version(database: Database) -> int:
 
 
 def _checked(database: Database) -> Database:
-    # Every page of the small tables is visited; their rows carry seals besides.
+    # Reads every page of the small tables; their rows have seals as well.
     try:
         damaged = [
             table
@@ -178,10 +179,10 @@ def _checked(database: Database) -> Database:
 
 
 class _FileConnection:
-    """A connection of SQLite's driver with one cursor for every statement.
+    """A connection of SQLite's driver that uses one cursor for all statements.
 
-    Each new one would leave a reference with the connection, which it forgets two hundred at a time: among the values
-    of a page they fragment the heap, and the values of later pages come to lie apart.
+    Each new cursor would leave a reference in the connection, freed two hundred at a time; between the values of pages
+    these references fragment the heap.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -191,7 +192,7 @@ class _FileConnection:
         self.executemany: Final = self._cursor.executemany
 
     def close(self) -> None:
-        # First: with a statement of its cursor the driver keeps the file open, and what is locked in it.
+        # Closed first: an open cursor keeps the file open, and its locks.
         self._cursor.close()
         self._connection.close()
 
@@ -205,12 +206,13 @@ def _database(
 def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = None) -> _FileConnection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
-        # The first statement on every connection: once it has the log open, no other can take the log away (`at_rest`).
+        # The first statement on every connection: once it has the log open, no other process can remove the log
+        # (`at_rest`).
         if enter_wal is not None:
             _enter_wal(connection, enter_wal)
-        # A fixed cache: memory must not grow with the ledger. A larger one makes looking up scattered keys dearer
-        # (16 MiB: 4.6 us each instead of 3.9): what the other connection commits empties the reader's, page by page.
-        # trusted_schema: the file is data, not code.
+        # A cache of fixed size, because memory must not grow with the ledger. A larger one makes lookups of scattered
+        # keys slower (16 MiB: 4.6 us each instead of 3.9), because each commit of the other connection empties the
+        # reader's cache, page by page. trusted_schema: the file is data, not code.
         for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except BaseException:
@@ -220,7 +222,7 @@ def _connect(uri: str, pragmas: tuple[str, ...], *, enter_wal: Clock | None = No
 
 
 def _enter_wal(connection: sqlite3.Connection, clock: Clock) -> None:
-    # SQLite does not always wait for others here, whatever the time-out: two may be changing the mode at once.
+    # SQLite ignores its time-out here when two processes change the mode at once, so this retries.
     deadline = clock.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -240,7 +242,7 @@ def _wants_repair(path: Path) -> bool:
     if not _is_wal(path):
         return False
     log = _beside(path, "-wal")
-    # A log that ends within its header: a reader who may not write gives up on it after ten seconds.
+    # A log that ends within its header: a reader without write access would give up on it only after ten seconds.
     cut_off = log.exists() and 0 < log.stat().st_size <= _WAL_HEADER_BYTES
     return cut_off or not _beside(path, "-shm").exists()
 

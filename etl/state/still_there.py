@@ -1,6 +1,6 @@
-"""A file in use that was removed, or has another in its place: what is written to it then is lost with the process.
+"""Notices that a file in use was removed or replaced: what is written to it then is lost when the process ends.
 
-The rule: such a run must not end as if all were recorded, nor may it send on without a lock.
+The rule: a run whose state is gone must not end as if all were recorded, and one whose lock is gone must not send on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from etl.errors import StateUnusable
 
 
 def state_still_there(path: Path, opened: os.stat_result) -> None:
-    """Raise `StateUnusable` unless `path` still is the state file that was `opened`."""
+    """Raise `StateUnusable` unless `path` is still the state file that was `opened`."""
     if not _is_still(path, opened):
         raise StateUnusable(
             f"the state {path} was removed or replaced while it was in use, so nothing more is recorded in it",
@@ -21,7 +21,7 @@ def state_still_there(path: Path, opened: os.stat_result) -> None:
 
 
 def lock_still_there(path: Path, descriptor: int) -> None:
-    """Raise `StateUnusable` unless `path` still is the lock's file that is open as `descriptor`."""
+    """Raise `StateUnusable` unless `path` is still the lock file that is open as `descriptor`."""
     if not _is_still(path, os.fstat(descriptor)):
         raise StateUnusable(
             f"the lock {path} was removed while it was held, so another run may have begun",

@@ -1,7 +1,7 @@
 """Opens the state: a SQLite file by its path, or a PostgreSQL database by its URL.
 
-The rule: opened for writing it has really been written (D6); opened for looking not a byte changes (D21);
-what is not a whole state is refused, never made anew (D3).
+The rule: opening for writing really writes once (D6); opening for looking changes no byte (D21); what is not a complete
+state is refused, never made anew (D3).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from etl.state.suppressions import SuppressedPeople, Suppressions, account_hash
 from etl.state.trouble import DAMAGED_HINT, told_as_state
 
 _HASH_KEY_BYTES = 32
-# A user and a password before a host, but no scheme: not to be shown as a path.
+# A user and a password before a host but no scheme: probably a URL, so it must not be shown as a path.
 _URL_LIKE = re.compile(r":.*@", re.DOTALL)
 
 
@@ -71,7 +71,7 @@ def open_state(location: str, *, clock: Clock, write: bool) -> StateStore:
             file_locks: dict[str, _FileLocks] = {}
 
             def make_locks(database: Database, name: str, mapping_id: int) -> Locks:  # noqa: ARG001
-                # The same for all who ask: what one of them took, another looks after.
+                # One object for each mapping, so that a lock taken through it is also confirmed through it.
                 return file_locks.setdefault(name, _FileLocks(path, name, clock))
 
         found = database is not None
@@ -87,7 +87,7 @@ def open_state(location: str, *, clock: Clock, write: bool) -> StateStore:
 
 
 def state_exists(location: str) -> bool:
-    """Whether something lies at `location`; of a server that is not known, so it is said to.
+    """Whether a file exists at `location`; always True for a server, which is not asked.
 
     Raises `StateUnusable` where `location` is neither a path nor a URL.
     """
@@ -95,7 +95,7 @@ def state_exists(location: str) -> bool:
 
 
 def on_server(location: str) -> bool:
-    """Whether `location` is the URL of a server, and not the place of a file."""
+    """Whether `location` is the URL of a server, not a file."""
     return "://" in location and not location.startswith("sqlite:")
 
 
@@ -112,17 +112,17 @@ class StateStore:
         undo: ExitStack,
         folder: Path | None = None,
     ) -> None:
-        # Where the file lies; None for a server.
+        # The folder of the file; None for a server.
         self.folder: Final = folder
         self.place: Final = database.place
-        # The same for messages.
+        # As `place`, for messages about a new state.
         self.named: Final = database.named
-        # False for one that does not exist, looked at as an empty one.
+        # False if the state does not exist and an empty one stands for it.
         self.found = True
-        # Whether it was made at this opening.
+        # Whether this opening created it.
         self.made: Final = database.made
         self.writable: Final = writable
-        # Its database where that is a server's, which processes of several hosts share.
+        # The database if it is on a server, which processes of several hosts may share; otherwise None.
         self.server: Final = database if database.postgresql else None
         self._database: Final = database
         self._clock: Final = clock
@@ -170,13 +170,13 @@ class StateStore:
         return NotStartedCalls(self._database, self._clock)
 
     def rename(self, old: str, new: str) -> None:
-        """Give what is known of the mapping `old` the name `new`, under which nothing is known."""
+        """Rename the mapping `old` to `new`, a name that the state does not know yet."""
         before = self.mapping(old).locks
         noted = before.noted_run()
         moving.rename(self._database, old, new)
         if noted is not None:
             self.mapping(new).locks.note_run(noted)
-        # Else a mapping that begins anew with the old name would look as if it were restored from a backup.
+        # Otherwise a new mapping with the old name would look as if it were restored from a backup.
         before.forget_note()
 
     def drop(self, name: str) -> None:
@@ -186,15 +186,15 @@ class StateStore:
         found.locks.forget_note()
 
     def copy_to(self, target: StateStore) -> dict[str, int]:
-        """Copy everything into `target`, which is empty and must be opened anew afterwards; the rows by table."""
+        """Copy everything into the empty `target`, which must be reopened afterwards. Returns row counts by table."""
         return moving.copy(self._database, target._database)
 
     def was_told(self, subject: str, address: str) -> bool:
-        """Whether `address` was told that `subject` needs a person, and not yet that it is well again."""
+        """Whether `address` was told that `subject` needs a person, and not told since that all is well."""
         return bool(self._database.rows("SELECT 1 FROM etl_meta WHERE name = ?", (self._told(subject, address),)))
 
     def note_told(self, subject: str, address: str, *, needed: bool) -> None:
-        """Remember what `address`, a secret, was told of `subject`."""
+        """Remember what `address`, which is a secret, was told about `subject`."""
         name = self._told(subject, address)
         with self._database.transaction("write") as transaction:
             if needed:
@@ -208,7 +208,7 @@ class StateStore:
         return f"needs_person:{mark}:{subject}"
 
     def touch(self) -> None:
-        """Really write, so that a full disk or a missing right shows in time. Raises `StateUnusable`."""
+        """Write something, so that a full disk or a missing right shows before sending. Raises `StateUnusable`."""
         with self._database.transaction("write") as transaction:
             transaction.run(
                 "INSERT INTO etl_meta VALUES ('opened_at', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -216,7 +216,7 @@ class StateStore:
             )
 
     def keep(self) -> None:
-        """Take over what has to be undone at the end."""
+        """Leave the clean-up to `close`: the opening has succeeded."""
         self._undo = self._undo.pop_all()
 
     def close(self) -> None:
@@ -239,7 +239,7 @@ class _FileLocks:
         self._state = state
         self._name = name
         self._clock = clock
-        # Those that are held, and the one that is being taken.
+        # The locks that are held, and one that is being taken.
         self._locks: list[FileLock] = []
 
     def lock(self, track: str) -> Lock:
@@ -273,12 +273,12 @@ class _ServerLocks:
         return ServerLock(self._database, self._mapping_id, mapping=self._name, track=track, clock=self._clock)
 
     def holder(self, track: str) -> Holder | None:
-        if not self._database.postgresql:  # nothing to look at yet: the server holds no state
+        if not self._database.postgresql:  # the server holds no state yet, and an empty one stands for it
             return None
         return server_holder(self._database, self._mapping_id, self._name, track)
 
     def note_run(self, run: LastRun) -> None:
-        """Nothing: a server's backups are its own affair, and there is no place beside it."""
+        """Does nothing: a server has no place for a note outside the state; `restored` detects its backups."""
 
     def noted_run(self) -> LastRun | None:
         return None
@@ -291,7 +291,7 @@ def _open_file(path: Path, clock: Clock) -> Database:
     make_folder(path.parent)
     made = False
     if check_file(path) is None:
-        # Two first runs at once: one makes the file, the other finds it.
+        # Locked, because two first runs may begin at once: one makes the file, the other finds it.
         folder = path.with_name(path.name + ".lock.d")
         make_folder(folder)
         with told_as_state("make", str(path)):
@@ -318,7 +318,7 @@ def _open_file(path: Path, clock: Clock) -> Database:
 
 
 def _fill(database: Database) -> None:
-    # With its key in the same transaction: tables without one would look damaged after a kill.
+    # The key is made in the same transaction: after a kill, tables without a key would look damaged.
     with database.transaction("make") as transaction:
         upgrade(transaction, 0, postgresql=database.postgresql)
         _make_hash_key(transaction)

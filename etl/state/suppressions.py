@@ -1,7 +1,7 @@
-"""Who was forgotten: keyed hashes of identities, an account each, that no event may hold any more.
+"""The suppressed identities of forgotten people, as keyed hashes by account; no event may hold one of them.
 
-The rule: an identity is kept as a keyed hash only, and for good: nothing that is done to a mapping removes it. An
-address and its SHA-256 are one identity. A user id means something within its account only, so each account has a list.
+The rule: an identity is kept only as a keyed hash, and for good: nothing done to a mapping removes it. An address and
+its SHA-256 are the same identity. A user id is unique only within its account, so each account has its own list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from etl.event.identities import hashed
 from etl.state.database import Database
 
 HASH_BYTES = 16
-# As many placeholders as every SQLite takes.
+# A number of placeholders that every version of SQLite accepts.
 _AT_ONCE = 500
 
 _ADD = """INSERT INTO etl_suppression (account, identity, since) VALUES (?, ?, ?)
@@ -39,7 +39,7 @@ class Suppressed:
 
 
 class Suppressions:
-    """The suppressed identities of one account (None: one that the state does not know, so there are none)."""
+    """The suppressed identities of one account (None: the account is unknown, so there are none)."""
 
     __slots__ = ("_account", "_database", "_hash_key")
 
@@ -54,10 +54,7 @@ class Suppressions:
         return self._database.rows(sql, (self._account,))[0][0] or 0
 
     def among(self, identities: Sequence[tuple[str, ...]]) -> frozenset[int]:
-        """By index the events of `identities` that hold a suppressed one; next to nothing to ask when none is.
-
-        For any thread.
-        """
+        """The indexes of the events with a suppressed identity; costs next to nothing if none is. For any thread."""
         if not self.newest():
             return frozenset()
         hashes: dict[bytes, list[int]] = {}
@@ -67,7 +64,7 @@ class Suppressions:
         return frozenset(at for found in self._known(list(hashes)) for at in hashes[found])
 
     def hashes(self, identities: Iterable[str]) -> list[bytes]:
-        """The keyed hash of each of `identities` ("u:…", "e:…"), an address by its SHA-256."""
+        """The keyed hash of each of `identities` ("u:…", "e:…"); an address is hashed by its SHA-256."""
         return [
             blake2b(
                 one.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES, key=self._hash_key, person=b"suppressed"
@@ -76,7 +73,7 @@ class Suppressions:
         ]
 
     def add(self, hashes: Iterable[bytes], *, now: datetime) -> int:
-        """Suppress the identities of `hashes`, on the disk; how many were not suppressed before."""
+        """Suppress the identities of `hashes` durably. Returns how many were not suppressed before."""
         with self._database.transaction("suppress an identity in", synced=True) as transaction:
             return sum(transaction.run(_ADD, (self._account, one, now.isoformat())) for one in sorted(set(hashes)))
 
@@ -109,7 +106,7 @@ class SuppressedPeople:
 
     @property
     def key_fingerprint(self) -> str:
-        """What tells the state's key from another without giving it away: 16 hexadecimal digits."""
+        """Identifies the state's key without revealing it: 16 hexadecimal digits."""
         return blake2b(digest_size=8, key=self._hash_key, person=b"fingerprint").hexdigest()
 
     def count(self) -> int:
@@ -122,6 +119,6 @@ class SuppressedPeople:
         return [Suppressed(account, bytes(identity), since) for account, identity, since in rows]
 
     def take_over(self, others: Iterable[Suppressed]) -> int:
-        """Suppress `others` too, on the disk; how many were not before."""
+        """Suppress `others` too, durably. Returns how many were not suppressed before."""
         with self._database.transaction("suppress identities in", synced=True) as transaction:
             return sum(transaction.run(_ADD, (one.account, one.identity, one.since)) for one in others)

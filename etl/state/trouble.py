@@ -1,4 +1,4 @@
-"""Foreign exceptions of the state's database become `StateUnusable`, once.
+"""Translates exceptions of the state's database into `StateUnusable`.
 
 The rule: the message names the operation, the place and the cause; never a value, a password or a statement.
 """
@@ -53,19 +53,19 @@ _FILES_OF_SQLITE = 4
 
 @dataclass(frozen=True, slots=True)
 class DriverErrors:
-    """What a state's driver raises: the classes, and what tells of one error its cause and what to do next."""
+    """The exceptions of a state's driver, and functions that explain them."""
 
     kinds: tuple[type[Exception], ...]
     explain: Callable[[Exception], tuple[str, str]]
     # Whether the server is away, so that the next run goes on without a person.
     away: Callable[[Exception], bool] = lambda _: False
-    # What the operating system refused, and what to do about it; None: nothing.
+    # What the operating system refused, and what to do about it; None: it refused nothing.
     refused: Callable[[Exception], tuple[str, str] | None] = lambda _: None
 
 
 def explain(error: BaseException | None) -> tuple[str, str]:
-    """The cause and the hint for an error of SQLite, of the files beside it, or of nothing that is known better."""
-    if isinstance(error, UnicodeDecodeError):  # SQLite quotes the damaged schema in its message, and Python reads it
+    """The cause and the hint for an error of SQLite or of its files, or for an unknown one."""
+    if isinstance(error, UnicodeDecodeError):  # SQLite's message quotes the damaged schema, which is no text
         return _CAUSES[sqlite3.SQLITE_CORRUPT]
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__, "check the path, its owner and its permissions"
@@ -76,9 +76,9 @@ def explain(error: BaseException | None) -> tuple[str, str]:
 
 
 def refused(error: Exception) -> tuple[str, str] | None:
-    """What the operating system refused, so that no person has to decide about the state; None: it was not that.
+    """What the operating system refused, with a hint; None if it refused nothing. The state itself is well then.
 
-    SQLite keeps the system's own word to itself, so the limits are looked at.
+    SQLite does not pass the system's error code on, so the limits themselves are tested.
     """
     if isinstance(error, OSError):
         return _REFUSALS.get(error.errno or 0)
@@ -90,13 +90,13 @@ def refused(error: Exception) -> tuple[str, str] | None:
         return _REFUSALS[errno.EFBIG]
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
         try:
-            # What is left may be fewer than it needs.
+            # Tests whether as many descriptors are left as SQLite needs.
             free = [os.open(os.devnull, os.O_RDONLY) for _ in range(_FILES_OF_SQLITE)]
         except OSError as none_left:
             return _REFUSALS.get(none_left.errno or 0)
         for descriptor in free:
             os.close(descriptor)
-    # The log's index has no room to grow: SQLite does not call that a full disk.
+    # The log's index could not grow; SQLite does not report that as a full disk.
     return _REFUSALS[errno.ENOSPC] if whole_code == sqlite3.SQLITE_IOERR_SHMSIZE else None
 
 
@@ -105,9 +105,9 @@ FILE_ERRORS: Final = DriverErrors((sqlite3.Error, OSError, UnicodeDecodeError), 
 
 @contextmanager
 def told_as_state(operation: str, place: str, errors: DriverErrors = FILE_ERRORS) -> Iterator[None]:
-    """Turn the database's errors inside into `StateUnusable`: `cannot <operation> the state <place>: <cause>`.
+    """Turn the database's errors within it into `StateUnusable`: `cannot <operation> the state <place>: <cause>`.
 
-    Into `StateAway` where its server is away, `StateRefused` where the operating system refuses what it needs.
+    `StateAway` if the server cannot be reached, `StateRefused` if the operating system refuses something.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""Whether a refusal speaks of the account, its key or the API, not of the events: suspended, over its quota, too busy.
+"""Recognises refusals about the account, its key or the API, not about events: suspended, over its quota, too busy.
 
-The rule: read only in words from which what was sent has been taken out, so that no row can stop a run by its text;
-but before words that are not known are masked, or `AccountDisabled` would say nothing.
+The rule: the words are read after the values that were sent have been removed, so that no row's text can stop a run,
+but before unknown words are masked, because `AccountDisabled` would be masked too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import Enum, unique
 
-# English, and what vendors of the Low Countries, Germany, France and Spain write.
+# In English, Dutch, German, French and Spanish.
 _ACCOUNT = (
     r"(?:account|subscription|licen[cs]e|contract|plan|package|trial|tenant|workspace|api ?key|token"
     r"|channel|api access|abonnement|licentie|pakket|proefperiode|konto|lizenz|vertrag|probezeit|testphase"
@@ -35,7 +35,7 @@ _USED_UP = (
     r"|overschreden|bereikt|verbruikt|uitgeput|onvoldoende|[üu]berschritten|erreicht|ersch[öo]pft|aufgebraucht"
     r"|d[ée]pass[ée]e?|atteinte?|[ée]puis[ée]e?|superad[oa]|excedid[oa]|agotad[oa])"
 )
-# Bounded, so that a hostile text costs no more than its length; not past the end of a sentence.
+# Bounded, so that a hostile text costs only linear time; does not cross the end of a sentence.
 _NEAR = r"[^.;!?]{0,40}"
 _SUSPENDED = re.compile(
     rf"\b{_ACCOUNT}\b{_NEAR}\b{_CLOSED}\b|\b{_CLOSED}\b (?:\w+ ){{0,2}}{_ACCOUNT}\b"
@@ -78,7 +78,7 @@ _BREAK_IN_CODE = re.compile(r"[_-]+|(?<=[a-z])(?=[A-Z])")
 
 @unique
 class AccountTrouble(Enum):
-    """What an API may say of a whole account, or of itself."""
+    """What an answer may say about the whole account, or about the API itself."""
 
     SUSPENDED = "suspended"
     OVER_QUOTA = "over its quota"
@@ -87,7 +87,7 @@ class AccountTrouble(Enum):
     SERVER = "in trouble itself"
 
 
-# The same, where an answer repeats an HTTP status in its body.
+# The same by the HTTP status that an answer repeats in its body.
 _BY_STATUS = {
     401: AccountTrouble.KEY,
     402: AccountTrouble.OVER_QUOTA,
@@ -97,14 +97,14 @@ _BY_STATUS = {
 
 
 def trouble_of_status(status: int | None) -> AccountTrouble | None:
-    """What an HTTP status that stands in a body says of the account or the API; None where it speaks of events."""
+    """What an HTTP status in a body says about the account or the API; None if it is about events."""
     if status is not None and status >= 500:
         return AccountTrouble.SERVER
     return _BY_STATUS.get(status or 0)
 
 
 def account_trouble(*texts: str) -> AccountTrouble | None:
-    """What a refusal's `texts` say of the account; None where they speak of events, or of nothing that is known."""
+    """What a refusal's `texts` say about the account; None if they are about events, or not recognised."""
     for text in texts:
         words = _BREAK_IN_CODE.sub(" ", text).casefold()
         if _BUSY.search(words):

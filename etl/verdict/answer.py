@@ -1,6 +1,6 @@
-"""What came back from one attempt, before a verdict on it: an answer, or the way in which there was none.
+"""The outcome of one attempt, before a verdict on it: an answer, or why there was none.
 
-An answer carries only the headers that a verdict reads, so that nothing a server echoes can travel further than this.
+An answer holds only the headers that a verdict reads, so that no other echo of the server gets further than this.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ class Answer:
     """One HTTP answer.
 
     headers: lower-case names, and only `retry-after`, `date`, `content-type` and `location` (cut down to its host).
-    body: what was read of it, at most 1 MiB, decoded.
-    truncated: the body is not whole: it was longer than that, could not be decoded, or, where the status is not 2xx,
-    ended early.
-    failure: not None where a 2xx ended early, or more came than the answer has: it means what that failure means, but
-    what its headers ask for still holds.
-    request_sent: False when the answer came before the whole request was written, so the events were not taken.
+    body: decoded, at most the first 1 MiB. truncated: the body is not complete: it was longer, could not be decoded, or
+    (for a status other than 2xx) ended early. failure: set if a 2xx ended early, or was followed by surplus bytes: the
+    verdict is that of the failure, but its headers (Retry-After) still count. request_sent: False when the answer came
+    before the whole request was written, so the events were not accepted.
     """
 
     status: int
@@ -33,25 +31,25 @@ class Answer:
 
 @unique
 class Failure(Enum):
-    """Why an attempt has no answer; the value is the text for people, without anything from the wire."""
+    """Why an attempt has no answer; the value is a constant text for people."""
 
-    # The request was not sent, so nothing was delivered.
+    # The request was not sent, so no event was delivered.
     REFUSED = "connection refused"
     DNS = "host name not found"
     UNREACHABLE = "host not reachable"
     CONNECT_TIMEOUT = "no connection in time"
     PROXY = "proxy not reachable"
-    # The request may have arrived: ambiguous.
+    # The request may have arrived, so the outcome is ambiguous.
     TIMEOUT = "request not written, or not answered, in time"
     RESET = "connection lost before the answer was complete"
     PROTOCOL = "answer is not HTTP"
     SURPLUS = "more bytes came than the answer has"
-    # Nothing that another attempt would change.
+    # Another attempt would not help.
     TLS = "TLS handshake failed"
     TLS_UNTRUSTED = "TLS certificate is not signed by a known authority"
     TLS_HOSTNAME = "TLS certificate is for another host"
     TLS_EXPIRED = "TLS certificate is not valid today"
-    # Not the API's, but this host's.
+    # Caused by this host or its proxy, not by the API.
     FILES = "this process may open no more files"
     FILES_OF_HOST = "this host can open no more files"
     PROXY_REFUSED = "proxy refuses the connection"
@@ -60,5 +58,5 @@ class Failure(Enum):
 
 
 def whole(came: Answer | Failure) -> Answer | Failure:
-    """What came counts as this: an answer, or what broke it off."""
+    """The answer itself, or the failure that cut it short."""
     return came if isinstance(came, Failure) or came.failure is None else came.failure

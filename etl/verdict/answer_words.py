@@ -1,6 +1,6 @@
-"""The names and words by which an answer says yes or no: closed lists, written as `plain` returns them.
+"""The names and words by which an answer says yes or no: closed lists, in the form that `plain` returns.
 
-What stands in none of them is left out of the verdict: an answer of such names alone is accepted as unconfirmed.
+Other names do not count for the verdict: an answer with no known name is accepted as unconfirmed.
 """
 
 from __future__ import annotations
@@ -9,29 +9,30 @@ import re
 
 _JOINT = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 
-# Names: what an event may have become; those taken are their sum, whichever of them an answer names.
+# Names of counts of accepted events; those in an answer are added up.
 COUNTS = ("created", "updated", "inserted", "merged", "verified", "processed")
-# The same in one number; read where none of those stands, since it would count their events again.
+# Names of the total of accepted events; read only without any of the names above, whose events it includes.
 ACCEPTED = ("accepted", "imported", "stored", "ingested")
-# Events that were there already; beside a count of others they are taken too.
+# Counts of events that the receiver had already; added to a count of the others.
 THERE_ALREADY = ("unchanged", "unmodified", "existing", "duplicates")
-# Events that the receiver passed over without a no, because it has them or wants none: taken, but not for sure.
+# Counts of events that the receiver passed over without refusing them: accepted, but unconfirmed.
 SKIPPED = ("skipped", "ignored")
-# What holds no number but that of events.
+# Names whose number is always a number of events.
 NUMBERS_OF_EVENTS = (*COUNTS, *ACCEPTED, *THERE_ALREADY, *SKIPPED, "errors", "failed", "rejected")
 
-# Names that ask: yes confirms, no refuses.
+# Names that ask a question: yes confirms, no refuses.
 SUCCESS = ("success", "ok", "succeeded", "successful", "issuccess", "issuccessful", "isok")
-# Names by which no refuses; yes says too little.
+# Names of which a no refuses, but a yes does not confirm.
 TAKEN = (*ACCEPTED, "isaccepted", "received", "valid", "isvalid")
-# No for an event that is there already, or not yet passed on; but where nothing else is said a no.
+# Names of which a no may only mean that the event was there already or is not passed on yet; without anything else it
+# counts as a no.
 PERHAPS_TAKEN = ("inserted", "verified", "processed", "delivered", "saved")
-# Names of one word about the whole.
+# Names whose value is one word about the whole request.
 WORDS = ("status", "result", "outcome", "state", "code")
-# Names of the status, as HTTP has it.
+# Names of an HTTP status.
 STATUSES = ("status", "code", "statuscode")
 
-# Names of trouble: where an answer says what was refused; a number is how many.
+# Names under which an answer says what was refused; a number is how many were.
 OBJECTIONS = (
     *("errors", "error", "failures", "failure", "failed", "rejected", "refused", "invalid"),
     *("exception", "exceptions", "fault", "faults", "problem", "problems", "violations", "validationerrors"),
@@ -44,16 +45,16 @@ OBJECTIONS = (
     ),
     *("errorcount", "errorscount", "failedcount", "rejectedcount", "invalidcount"),
 )
-# The same without what it is.
+# Names that say only that something was refused.
 HAS_ERRORS = ("haserrors", "haserror", "iserror")
-# Names of a code, of which 0 is none.
+# Names of an error code; 0 is no error.
 CODES = ("code", "errorcode", "errno")
-# What a list of errors is called where the status says that it is one.
+# Names of a list of errors, if the status is an error.
 DETAILS = ("detail", "details", "messages")
 
-# What an answer may be wrapped in.
+# Names of an object that an answer may be wrapped in.
 WRAPPERS = ("data", "result", "response", "meta")
-# Where an answer may have one entry for each event.
+# The name of a list with an entry for each event.
 RESULTS = "results"
 ENTRIES = (*WRAPPERS, RESULTS, "responses", "events", "items")
 
@@ -61,7 +62,7 @@ READ = frozenset(
     (*SUCCESS, *TAKEN, *PERHAPS_TAKEN, *WORDS, *STATUSES, *HAS_ERRORS, *OBJECTIONS, *COUNTS, *THERE_ALREADY, *SKIPPED)
 )
 
-# Words: a no, whichever name it has.
+# Words that are a no under any name.
 _NO = frozenset(
     (
         *("error", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "declined", "exception"),
@@ -73,12 +74,12 @@ _NO = frozenset(
         ),
     )
 )
-# How a word ends that says which no it is: `VALIDATION_ERROR`.
+# Endings of words that are a no: `VALIDATION_ERROR`.
 _ENDS_OF_NO = ("error", "failed", "failure")
 # A no to a question.
 _NO_TO_A_QUESTION = frozenset(("0", "-1", "n", "f", "off", "nope"))
 _YES_TO_A_QUESTION = frozenset(("true", "1", "yes", "ok", "success", "y", "t", "on", "ja"))
-# What stands for no trouble.
+# Words that mean "no errors" under a name of trouble.
 _NO_TROUBLE = frozenset(
     (
         *("", "-", "0", "false", "f", "none", "null", "nil", "no", "n", "nee", "geen", "ok", "success", "n/a"),
@@ -89,12 +90,12 @@ _LONGEST = 40
 
 
 def plain(text: str) -> str:
-    """The text in lower case and without what joins its words: `isValid`, `is_valid` and `Is-Valid` are one."""
+    """The text in lower case, without separators: `isValid`, `is_valid` and `Is-Valid` become the same."""
     return _JOINT.sub("", text.strip().casefold())
 
 
 def yes_or_no(value: object) -> bool | None:
-    """A yes or a no to a question, in one of the forms in which answers have it (true, 1, "yes"); None: neither."""
+    """Whether `value` is a yes (true, 1, "yes") or a no to a question; None: neither."""
     if isinstance(value, str):
         word = _word(value)
         if word in _YES_TO_A_QUESTION:
@@ -106,7 +107,7 @@ def yes_or_no(value: object) -> bool | None:
 
 
 def is_no(value: object) -> bool:
-    """Whether it is a no under a name that asks nothing, such as `status`: 0 is none, a number below is one."""
+    """Whether `value` is a no under a name that asks no question, such as `status`: 0 is not, a negative number is."""
     if isinstance(value, str):
         word = _word(value)
         return word in _NO or (word.endswith(_ENDS_OF_NO) and word not in _NO_TROUBLE)
@@ -114,7 +115,7 @@ def is_no(value: object) -> bool:
 
 
 def is_no_trouble(text: str) -> bool:
-    """Whether a text that stands where errors are told says that there are none."""
+    """Whether a text under a name of errors says that there are none."""
     return _word(text) in _NO_TROUBLE
 
 

@@ -1,8 +1,8 @@
-"""Which event each error of an answer speaks of, in the shapes that `errors` is known to take.
+"""Finds the event of each error in an answer, for all known shapes of `errors`.
 
-An error is never given to an event on a guess: one that names none, or one that was not sent, makes the whole answer
-count as one without details, and halving finds the guilty events. Whether indexes count from 0 or from 1 stands in the
-answer where one of them is 0, where one event was sent, or where it repeats an address or a user id.
+The event is never guessed: if one error names no event, or one that was not sent, the whole answer counts as one
+without details, and halving finds the guilty events. Whether indexes count from 0 or from 1 shows if one of them is 0,
+if one event was sent, or if the answer repeats an address or a user id.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from etl.verdict.refusal import Refusal, read_refusal
 
 _INDEX_FIELDS = ("index", "event_index", "key", "position")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
-# What an answer calls the list that was sent, and where it says of which place in it an error is: `events.6.email`,
-# `events[6].email`, `/events/6/email`.
+# Names of the sent list in paths such as `events.6.email`, `events[6].email`, `/events/6/email`.
 _LISTS = ("events", "items", "records", "entries")
 _PATH_FIELDS = (
     "field",
@@ -38,7 +37,7 @@ _PATH = re.compile(rf"(?:^|[./$])(?:{'|'.join(_LISTS)})(?:[./]|\[)(0|[1-9][0-9]{
 class Attributed:
     """Errors by the index of their event in the request, from 0.
 
-    counts_from: what the answer's own indexes count from, 0 or 1; None: it does not say, and 0 is taken.
+    counts_from: what the answer's own indexes count from, 0 or 1; None: unknown, and 0 is assumed.
     """
 
     errors: dict[int, Refusal]
@@ -46,7 +45,7 @@ class Attributed:
 
 
 def attribute(errors: object, *, events: int, otherwise: str, sent: Sent) -> Attributed | None:
-    """Each error with its event, or None when they cannot all be given to one.
+    """Each error with its event; None if some error cannot be given to an event.
 
     errors: the non-empty value of `errors`; events: how many were sent. The rest is as in `read_refusal`.
     """
@@ -72,16 +71,16 @@ def _ways_to_count(named: Mapping[int, list[object]], *, events: int, sent: Sent
     if 1 in ways:
         echoed = {index - of for index, error in named.items() for of in sent.events_named_in(error)}
         if echoed:
-            # A text may name other events besides its own.
+            # A text may also mention events other than its own.
             return ways & echoed
         if ways == {1} and events > 1:
-            # As high as the number of events: it may as well name one that was not sent (C12).
+            # An index equal to the number of events: perhaps of an event that was not sent (C12).
             return set()
     return ways
 
 
 def _by_field(errors: object) -> dict[int, list[object]] | None:
-    """Objects with an integer index; also one such object alone."""
+    """For objects with an integer index, or a single such object."""
     items = [errors] if isinstance(errors, dict) else errors
     if not isinstance(items, list):
         return None
@@ -107,14 +106,14 @@ def _index_of(item: object) -> int | None:
 
 
 def _by_key(errors: object) -> dict[int, list[object]] | None:
-    """A mapping whose keys are decimal indexes; null stands for a good event."""
+    """For an object whose keys are decimal indexes; null stands for a good event."""
     if not isinstance(errors, dict) or not all(_DECIMAL.match(key) for key in errors):
         return None
     return {int(key): [value] for key, value in errors.items() if value is not None}
 
 
 def _without_the_name_of_the_list(errors: object) -> object:
-    """What stands in `{"events": …}`, where that is all."""
+    """The value in `{"events": …}`, if there is no other key; otherwise `errors` itself."""
     if isinstance(errors, dict) and len(errors) == 1:
         [(name, inner)] = errors.items()
         if name.lower() in _LISTS and isinstance(inner, dict | list):
@@ -123,7 +122,7 @@ def _without_the_name_of_the_list(errors: object) -> object:
 
 
 def _by_path(errors: object) -> dict[int, list[object]] | None:
-    """A mapping whose keys are paths into what was sent, or objects with such a path in a field."""
+    """For an object whose keys are paths into the request, or objects with such a path in a field."""
     if isinstance(errors, dict):
         found = [(_index_in_path(name), value) for name, value in errors.items() if value is not None]
     elif isinstance(errors, list):
@@ -159,16 +158,16 @@ def _index_in_path(path: object) -> int | None:
 
 
 def _by_place(errors: object, *, events: int) -> dict[int, list[object]] | None:
-    """A list as long as the batch with null for the good events; without any null it may be a mere list of texts."""
+    """For a list as long as the batch with null for good events; without a null it may be a plain list of texts."""
     if not isinstance(errors, list) or len(errors) != events or None not in errors:
         return None
     return {index: [value] for index, value in enumerate(errors) if value is not None}
 
 
 def _by_identity(errors: object, *, sent: Sent) -> dict[int, list[object]] | None:
-    """A mapping whose keys are addresses or user ids that were sent, or objects with such a field.
+    """For an object whose keys are addresses or user ids that were sent, or objects with such a field.
 
-    What is said of one is said of each event that has it.
+    An error about an identity counts for each event with that identity.
     """
     pairs: Iterable[tuple[object, object]]
     if isinstance(errors, dict) and not any(name in errors for name in IDENTITIES):

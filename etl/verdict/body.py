@@ -1,6 +1,6 @@
-"""What the body of an answer says, apart from its status: success, counts and errors.
+"""Reads the body of an answer: success, counts and errors.
 
-Only a whole JSON object says anything; a half one, however plausible, is no answer.
+Only a complete JSON object or list counts; a cut-off one, however plausible, is no answer.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ _EMPTY = (None, "", False)
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a JSON answer says. None = it does not say.
+    """What a JSON answer says. None: it does not say.
 
-    count: how many events were taken: the sum of all counts. errors: the value of `errors`; else of `error`, or of what
-    else names refusals; else the whole answer, where `status` or `code` says no. only_number: `errors` is a number.
-    whole: with its names in lower case; what is wrapped, where the wrapping says nothing or only what is wrapped says
-    no. status: the HTTP status, 400 to 599, that the answer repeats in its body. entries: where the answer is a
-    list whose entries each say yes or no, how many: it speaks of the batch if it has one for each event; 0: a list
-    in which one says neither. skipped: how many the receiver passed over without a no.
+    count: how many events were accepted, the sum of all counts.
+    errors: the value of `errors`, or else of `error` or another name of refusals, or else the whole answer if its
+    `status` or `code` says no. only_number: `errors` is a number. whole: the answer with its names in lower case; the
+    wrapped object instead, if the wrapping says nothing or only the wrapped object says no. status: the HTTP status,
+    400 to 599, that the answer repeats in its body. entries: the length of an answer that is a list whose entries each
+    say yes or no (it is about the batch if it has one for each event); 0: a list with an entry that says neither.
+    skipped: how many events the receiver passed over without refusing them.
     """
 
     success: bool | None
@@ -61,12 +62,12 @@ class Body:
 
     @property
     def about(self) -> object:
-        """Where its words about a refusal stand: in the errors, or beside them where those are a word or a number."""
+        """The part with words about a refusal: the errors, or the whole answer if those are a word or a number."""
         mere = self.errors is None or isinstance(self.errors, str | bool) or self.only_number
         return dict(self.whole) if mere else self.errors
 
     def of_refusal(self) -> Body:
-        """The same of a status that refuses: a list that is all of it holds the errors, and so does one of details."""
+        """This body under a refusing status: a list as the whole answer, or under a name of details, holds errors."""
         if self.entries is not None:
             return replace(self, success=False, count=None, errors=self.errors or self.whole[RESULTS])
         lists = (value for name in DETAILS if isinstance(value := self.whole.get(name), list) and value)
@@ -74,7 +75,7 @@ class Body:
 
     @property
     def counts_no_errors(self) -> bool:
-        """Whether it gives a number of refusals, and that is 0."""
+        """Whether it gives the number of refusals as 0."""
         return any(_count(value) == 0 for name, value in self.whole.items() if plain(name) in OBJECTIONS)
 
 
@@ -82,10 +83,10 @@ NO_BODY = Body(None, None, None, {})
 
 
 def read_body(body: bytes) -> Body | None:
-    """The body as JSON object or list of entries, or None, also where it says two things of one name.
+    """The body as a JSON object or list of entries; None for anything else, and if it contradicts itself.
 
-    A byte order mark is allowed: PHP files often begin with one. So are UTF-16, texts in Latin-1 and NaN: what the
-    answer says can be read, and to send again would change nothing.
+    A byte order mark is allowed, because PHP files often begin with one. So are UTF-16, Latin-1 and NaN: such an answer
+    can be understood, and sending again would not change it.
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
@@ -103,7 +104,7 @@ def read_body(body: bytes) -> Body | None:
 
 
 def _entries(value: object) -> list[Mapping[str, object]] | None:
-    """A list of objects, or one of words and booleans that are each a yes or a no, as objects; None: anything else."""
+    """A list of objects, or of words and booleans that each say yes or no (made into objects); else None."""
     if not isinstance(value, list) or not value:
         return None
     if all(isinstance(entry, dict) for entry in value):
@@ -114,7 +115,7 @@ def _entries(value: object) -> list[Mapping[str, object]] | None:
 
 
 def _read_list(entries: list[Mapping[str, object]]) -> Body:
-    """A list of entries; one that is all of it and says no means the whole request, as it would without the list."""
+    """The body of a list of entries; a single entry that says no is about the whole request, as without the list."""
     alone = _read(entries[0])
     if len(entries) == 1 and (alone.errors is not None or alone.success is False):
         return alone
@@ -149,7 +150,7 @@ def _read(whole: Mapping[str, object]) -> Body:
         said = [False for name in PERHAPS_TAKEN if is_no(said_by.get(name))]
     name, errors = _objection(said_by, whole)
     if name is None and isinstance(errors, list):
-        # Its entries speak of one event each, of those that do not say no as well.
+        # Each entry is about one event, also those that do not say no.
         said = said or [True]
     outer = Body(
         all(said) if said else None,
@@ -165,7 +166,7 @@ def _read(whole: Mapping[str, object]) -> Body:
 
 
 def _unwrapped(outer: Body, inner: list[Body]) -> Body:
-    """What an answer says whose wrapping names no errors: that speaks of the call, what is wrapped of the events."""
+    """The body of a wrapped answer whose wrapping names no errors: it is about the call, the inside about events."""
     silent = outer.success is None and outer.count is None
     refusing = next((body for body in inner if body.errors is not None or body.success is False), None)
     if refusing is None:
@@ -190,7 +191,7 @@ def _count(value: object) -> int | None:
 
 
 def _objection(said_by: Mapping[str, object], whole: Mapping[str, object]) -> tuple[str | None, object | None]:
-    """The errors, in whichever way the answer says no, and the name that they have; None where it does not."""
+    """The name and the value by which the answer says no, in any known way; None if it does not."""
     for name in OBJECTIONS:
         errors = _errors(said_by.get(name))
         if errors is not None:
@@ -201,7 +202,7 @@ def _objection(said_by: Mapping[str, object], whole: Mapping[str, object]) -> tu
 
 
 def _refused_entries(value: object) -> list[object] | None:
-    """Entries for one event each, with null for those that do not say no; None where none does."""
+    """The entries, one for each event, with null for those that do not say no; None if none says no."""
     read = [(entry, _read(entry)) for entry in _entries(value) or ()]
     refused: list[object] = [
         entry if said.errors is not None or said.success is False else None for entry, said in read
@@ -221,7 +222,7 @@ def _status_inside(said_by: Mapping[str, object]) -> int | None:
 
 
 def _contradicts_itself(body: bytes) -> bool:
-    """Whether a name that is read here stands twice in the answer, with different values."""
+    """Whether a name that is read here occurs twice in the answer with different values."""
     names = body.lower().translate(None, b"_- ")
     if all(names.count(b'"%s"' % name.encode()) < 2 for name in READ):
         return False
@@ -238,9 +239,9 @@ def _contradicts_itself(body: bytes) -> bool:
     try:
         json.loads(body, object_pairs_hook=look)
     except (ValueError, RecursionError):
-        # A number or a depth that only the faster parser takes.
+        # A number or a depth that only the other, faster parser accepts.
         return True
-    # The outermost object comes last; in a list each is one.
+    # The hook is called for the outermost object last; in a list, each object is an outermost one.
     return any(twice) if body.lstrip()[:1] == b"[" else twice[-1]
 
 
@@ -257,7 +258,7 @@ def _errors(value: object) -> object | None:
 
 
 def _is_code_of_none(error: Mapping[str, object]) -> bool:
-    """Whether it has the code 0, and says nothing else: `{"code": 0, "message": "OK"}`."""
+    """Whether it has the code 0 and no other trouble: `{"code": 0, "message": "OK"}`."""
     said_by = {plain(name): value for name, value in error.items()}
     codes = [said_by.pop(name) for name in CODES if name in said_by]
     silent = (is_no_trouble(value) if isinstance(value, str) else value in (None, [], {}) for value in said_by.values())
@@ -265,12 +266,12 @@ def _is_code_of_none(error: Mapping[str, object]) -> bool:
 
 
 def _holds_nothing(value: object) -> bool:
-    """Whether there is nothing in it but names and emptiness; an object in a list is an error, whatever it holds."""
+    """Whether it holds only names with empty values; an object in a list is always an error."""
     match value:
         case dict():
             return all(map(_holds_nothing, value.values()))
         case [int() as only] if only is not False:
-            # The index of the first event; several zeros are codes, one an event.
+            # A single 0 is the index of the first event; several zeros are codes.
             return False
         case list():
             return all(not item if isinstance(item, dict) else _holds_nothing(item) for item in value)

@@ -1,6 +1,6 @@
-"""What one answer means for the events that were sent: a closed choice, made by one pure function from one table.
+"""Judges one answer: its verdict, one of a closed set, by one pure function and one table.
 
-Success means that the body says so. A doubt is decided towards sending again: a repeat is harmless, a loss is not.
+Success means that the body says so. In doubt the events are sent again: a repeat is harmless, a loss is not.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Every event of the request was accepted. `unconfirmed`: the body did not say so, nor anything else."""
+    """Every event of the request was accepted. `unconfirmed`: the body says neither yes nor no."""
 
     unconfirmed: bool = False
 
@@ -50,7 +50,7 @@ class Partly:
     """The answer names the refused events by their index in the request; never empty.
 
     others: what the answer means for those that it does not name: "accepted", or "resend" in the same slot.
-    counts_from: what the answer's indexes count from, 0 or 1; None: it does not say, and `errors` takes them as from 0.
+    counts_from: what the answer's indexes count from, 0 or 1; None: unknown, and `errors` assumes 0.
     """
 
     errors: Mapping[int, Refusal]
@@ -60,11 +60,11 @@ class Partly:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Refused without saying which event is at fault: halve; an event alone becomes a dead letter with `refusal`.
+    """Refused without saying which event is at fault: halve; a single event becomes a dead letter with `refusal`.
 
-    stop: not None where the refusal may be of the key, the account or a firewall: what it means unless others are
-    accepted. stop_at_once: so before anything was accepted in the run; False: halving tells. may_be_chance: one server
-    among several may have answered so; needs the evidence that a 5xx needs.
+    stop: set if the key, the account or a firewall may be the reason: the run ends so unless others are accepted.
+    stop_at_once: it ends at once if nothing was accepted in the run yet; False: halving comes first. may_be_chance:
+    perhaps one bad server among several answered, so as much evidence is needed as after a 5xx.
     """
 
     refusal: Refusal
@@ -75,20 +75,20 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class PartlyAccepted:
-    """Only `created` of the events were taken, it is not said which: all become dead letters `partly_accepted`."""
+    """Only `created` of the events were accepted, unknown which: all become dead letters `partly_accepted`."""
 
     created: int
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The request was too large: halve, and remember for the run; unless one as large was accepted in the same run.
+    """The request was too large: halve, and remember the size for the run.
 
-    Of an event alone, or where one was, it is as little a word about the event as a 5xx is: `as_trouble`.
+    For a single event, or if one as large was accepted in the run, the size is not the reason: see `as_trouble`.
     """
 
     def as_trouble(self, *, too_large: bool) -> TryAgain:
-        """What it means then. too_large: no request as large was accepted."""
+        """The verdict instead, like that on a 5xx. too_large: no request as large was accepted."""
         code, words = ("too_large", "the API refuses a request of this size") if too_large else ("server_error", "")
         return TryAgain(
             None, ambiguous=False, throttled=False, cause="HTTP 413", may_be_event=True, words=words, code=code
@@ -99,15 +99,12 @@ class TooLarge:
 class TryAgain:
     """The same bytes again later.
 
-    after_seconds: the server's Retry-After: the request waits at least so long; None = the sender's own backoff.
-    ambiguous: the events may have been accepted, so the next attempt may repeat them.
-    throttled: the answer was 429: slow down.
-    cause: a constant text for people and logs.
-    unreadable: something other than the API answered (C15): after three in a row, stop with `StoppedEarly`.
-    may_be_event: the request may fail because of an event in it, as when one row's text makes the API answer 500.
-    words: what the answer said, fit to be kept.
-    unreached: no connection came about.
-    code: the reason of the dead letter, where the event is found to be at fault.
+    after_seconds: the server's Retry-After, the least wait; None: the sender's own backoff. ambiguous: the events may
+    have been accepted, so the next attempt may repeat them. throttled: the answer was 429, so the rate is lowered.
+    cause: a constant text for people and logs. unreadable: something other than the API answered (C15): after three in
+    a row, stop with `StoppedEarly`. may_be_event: the request may fail because of an event in it, as when one row's
+    text makes the API answer 500. words: what the answer said, redacted. unreached: no connection could be made. code:
+    the reason of the dead letter, where the event is found to be at fault.
     """
 
     after_seconds: float | None
@@ -123,12 +120,13 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Nothing is wrong with the events, and no other request would do better: raise `error` once all is settled.
+    """Nothing is wrong with the events, and other requests would fail too: raise `error` once all in flight is settled.
 
-    The events of the request count as not sent. Two stops are equal when their `cause` is: errors never are.
-    unless_others_pass: not None where others of the same run show that address and key are right: then a firewall may
-    have refused the content (mod_security answers 406 or 501, others redirect to a page), and halving tells.
-    if_key_is_right: the same where only the API's word for account and key, given night after night, shows it.
+    The events of the request count as not sent. Two stops are equal if their `cause` is, because errors never are
+    equal. unless_others_pass: the verdict if other requests of the run were accepted, so that address and key are
+    right: then a firewall may have refused the content (mod_security answers 406 or 501, others redirect to a page),
+    and halving finds it; None: stop in any case. if_key_is_right: the verdict if only `verifyAuth`, night after night,
+    shows that account and key are right.
     """
 
     error: EtlError = field(compare=False)
@@ -143,7 +141,7 @@ Verdict: TypeAlias = Accepted | Partly | Refused | PartlyAccepted | TooLarge | T
 def judge(answer: Answer | Failure, *, events: int, sent: bytes = b"") -> Verdict:
     """The verdict on a request of `events` events.
 
-    sent: the request's body; its values are taken out of the API's words, because servers echo what they got (F3).
+    sent: the request's body; its values are removed from the API's words, because servers echo what they got (F3).
     """
     verdict = _decide(answer, events=events, sent=Sent(sent))[1]
     return replace(verdict, after_seconds=silence_seconds(answer)) if isinstance(verdict, TryAgain) else verdict
@@ -211,7 +209,7 @@ def _decide_answered(status: int, body: Body, *, events: int, sent: Sent) -> tup
     short = body.skipped > 0 if body.count is None else body.count < events
     if body.success:
         return (Case.COUNTED_SHORT if short else Case.CONFIRMED), Accepted(unconfirmed=short)
-    # With a count of errors that is 0 the others stand under a name that is not known.
+    # If the count of errors is 0, the missing events were counted under an unknown name.
     if body.count is not None and body.count + body.skipped < events and not body.counts_no_errors:
         return Case.PARTLY_ACCEPTED, PartlyAccepted(body.count + body.skipped)
     confirmed = body.count == events
@@ -238,7 +236,7 @@ def _decide_refused(status: int, body: Body, *, events: int, sent: Sent) -> tupl
 
 
 def _decide_opaque(status: int, refusal: Refusal) -> tuple[Case, Verdict]:
-    """Refused as a whole: for an event that is not named, or because of the account."""
+    """Refused as a whole: because of an event that is not named, or of the account."""
     cause = f"HTTP {status}"
     match refusal.account:
         case AccountTrouble.SUSPENDED:
@@ -248,7 +246,7 @@ def _decide_opaque(status: int, refusal: Refusal) -> tuple[Case, Verdict]:
         case AccountTrouble.BUSY:
             return Case.BUSY, TryAgain(None, ambiguous=False, throttled=True, cause=_said(cause, refusal.words))
         case AccountTrouble.KEY:
-            # One row's text may be the reason of these words: halving tells.
+            # A row's text may have caused these words, so halving decides.
             return Case.ACCOUNT, Refused(refusal, _credentials_refused(cause, words=refusal.words))
         case AccountTrouble.SERVER:
             again = TryAgain(None, ambiguous=True, throttled=False, cause=cause, may_be_event=True, words=refusal.words)
@@ -269,7 +267,7 @@ def _code(status: int) -> str:
 
 
 def _words(body: Body | None, sent: Sent) -> str:
-    """What a body says, for people."""
+    """The body's words for people, redacted."""
     if body is None:
         return ""
     return read_refusal(body.about, otherwise="", sent=sent).words

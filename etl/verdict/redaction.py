@@ -1,6 +1,6 @@
-"""What may be kept of a server's words: codes and words of a known vocabulary, and of these nothing that was sent.
+"""Redacts a server's words: keeps codes and words of a known vocabulary, except values that were sent.
 
-Servers echo their input, and know more than was sent; no row's value may reach a log or the state (F3, F19), nor a
+Servers echo their input, and know more than was sent; no row's value may reach a log or the state (F3, F19), nor may a
 control character (F15).
 """
 
@@ -20,12 +20,12 @@ from etl.verdict.vocabulary import VOCABULARY
 MAX_WORDS = 200
 REDACTED = "[redacted]"
 
-# Looked at further than kept, so that a value on the edge is still seen whole.
+# How many characters are examined: more than are kept, so that a value at the edge is still seen whole.
 _LOOKED_AT = 600
 _KEPT = 300
 _LONGEST_ECHO_TOKENS = 40
 _SHORTEST_ECHO = 3
-# What is longer is no number to count with, and is found as a text.
+# Longer digits are compared as text, not as a number.
 _LONGEST_NUMBER = 40
 
 # Bounded on both sides: an unbounded `\S+@\S+` is quadratic on a hostile body.
@@ -39,7 +39,7 @@ _SENSITIVE = re.compile(
     r"|(?<!\w)\+?\d[\d .()-]{7,}\d"  # a telephone number, a card
 )
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-# Codes, names of custom fields, short numbers (a position, a count), what JSON and HTTP call theirs.
+# A code in capitals: INVALID_EMAIL.
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", re.ASCII)
 _SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+", re.ASCII)
 # The words of a code: invalid_email, TIMESTAMP_ERROR, invalidEmail.
@@ -50,18 +50,18 @@ _SHORT = re.compile(r"[0-9]{1,3}|[A-Za-z]", re.ASCII)
 _NUMBER = re.compile(r"(?<!\w)[0-9]+(?:[.,][0-9]+)*(?!\w)", re.ASCII)
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _NUMBERS_BESIDE = ("index", "event_index", "position", "total", "count", "status", "code")
-# How many events an answer counts, which of them it means and its status, as it stands in JSON, is no echo.
+# A number after such a name in JSON is a count, an index or a status, not an echo.
 _A_COUNT = re.compile(rf'"(?:{"|".join((*NUMBERS_OF_EVENTS, *_NUMBERS_BESIDE))})" ?: ?$')
-# The same where it is the name of something: "6":
+# The same for a number as a name in JSON: "6":
 _A_NAME = re.compile(r'" ?:')
-# What an address or a user id may hold, in a text or between quotes.
+# A run of characters that an address or a user id may consist of.
 _WORD_OF_ID = re.compile(r"[^\s\"'<>(),;:=\\]+")
 IDENTITIES = ("email", "userid")
 _ONE_AFTER_THE_OTHER = re.compile(rf"{re.escape(REDACTED)}(?:[\s'.-]*{re.escape(REDACTED)})+")
 
 
 class Sent:
-    """The values in a request's body, for comparison; read only when there are words to compare them with."""
+    """The values in a request's body, for comparison; parsed only when needed."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -74,7 +74,7 @@ class Sent:
         return text.casefold() in self._read()
 
     def has_number(self, text: str) -> bool:
-        """Whether `text`, one match of `_NUMBER`, may be written for one of the values, whatever its sign."""
+        """Whether `text`, a match of `_NUMBER`, may stand for one of the values, with either sign."""
         self._read()
         return not self._numbers.isdisjoint(_numbers_in(text))
 
@@ -89,7 +89,7 @@ class Sent:
         return self._values
 
     def events_named_in(self, error: object) -> set[int]:
-        """The indexes of the events whose address or user id, that no other event has, a JSON value repeats."""
+        """The indexes of the events whose address or user id occurs in the JSON value `error` and in no other event."""
         try:
             text = orjson.dumps(error).decode().casefold()
         except (orjson.JSONEncodeError, TypeError):
@@ -126,20 +126,20 @@ class Sent:
 
 
 def redact(text: str, *, sent: Sent) -> str:
-    """`text` in one printable line of at most 200 characters; what is not surely harmless in it is masked."""
+    """`text` as one printable line of at most 200 characters; everything not known to be harmless is masked."""
     line = _one_line(text[: 4 * _LOOKED_AT])
     kept = _ONE_AFTER_THE_OTHER.sub(REDACTED, "".join(_pieces(line[:_LOOKED_AT], sent)))
     return kept if len(kept) <= MAX_WORDS else kept[: MAX_WORDS - 1] + "…"
 
 
 def without_sent(text: str, *, sent: Sent) -> str:
-    """`text` without what was sent or looks like a person's; words that are not known stay. Not to be kept or shown."""
+    """`text` without values that were sent or look personal; keeps unknown words, so it must not be stored or shown."""
     line = _one_line(text[: 4 * _LOOKED_AT])
     return "".join(_pieces(line[:_LOOKED_AT], sent, mask_unknown=False))
 
 
 def is_code(word: str, *, sent: Sent) -> bool:
-    """Whether a word is made like a code, or of known words, and no part of it was sent."""
+    """Whether a word has the form of a code or consists of known words, and no part of it was sent."""
     if _SENSITIVE.search(word):
         return False
     parts = _PART.findall(word)
@@ -149,7 +149,7 @@ def is_code(word: str, *, sent: Sent) -> bool:
 
 
 def _is_made_of_known(word: str, sent: Sent) -> bool:
-    """Whether it is like QueryException or invalid_email."""
+    """Whether it consists of known words, like QueryException or invalid_email."""
     parts = _PART.findall(word)
     known = len(parts) > 1 and all(part.lower() in VOCABULARY for part in parts)
     return known and len("".join(parts)) == len(word.replace("_", "")) and is_code(word, sent=sent)
@@ -182,7 +182,7 @@ def _pieces(line: str, sent: Sent, *, mask_unknown: bool = True) -> Iterator[str
 
 
 def _echoes(line: str, sent: Sent) -> Iterator[tuple[int, int]]:
-    """Where the line repeats a value, the longest at each place; whole words only, or `no` would be in `not`."""
+    """The spans where the line repeats a value, the longest first; whole words only, or `no` would match in `not`."""
     tokens = [found.span() for found in _TOKEN.finditer(line)]
     for first, (start, _) in enumerate(tokens):
         for _, end in reversed(tokens[first : first + _LONGEST_ECHO_TOKENS]):
@@ -192,27 +192,27 @@ def _echoes(line: str, sent: Sent) -> Iterator[tuple[int, int]]:
 
 
 def _one_line(text: str) -> str:
-    # Nothing to leave out of most texts: to look at each character takes fifty times as long.
+    # Most texts need no change; examining each character takes fifty times as long.
     plain = text.isascii() and text.isprintable()
     return " ".join((text if plain else "".join(_printable(text))).split())
 
 
 def _numbers(line: str, sent: Sent) -> Iterator[tuple[int, int]]:
-    """Where the line repeats a number that was sent, however short it is."""
+    """The spans where the line repeats a number that was sent, however short."""
     for found in _NUMBER.finditer(line):
         if _A_COUNT.search(line[: found.start()][-_KEPT:]) or _is_place(line, *found.span(), sent=sent):
             continue
         if sent.has_number(found[0]):
             yield found.span()
             continue
-        # Several numbers of a list, as in 12,47.
+        # Perhaps several numbers of a list, as in 12,47.
         for part in _DIGITS.finditer(line, *found.span()):
             if sent.has_number(part[0]):
                 yield part.span()
 
 
 def _is_place(line: str, start: int, end: int, *, sent: Sent) -> bool:
-    """Whether a number is the name of something in JSON, and may be the place of an event in the request."""
+    """Whether a number is a name in JSON, and may be the index of an event in the request."""
     named = line[:start].endswith('"') and _A_NAME.match(line, end) is not None
     return named and line[start:end].isdigit() and int(line[start:end]) <= sent.events
 
@@ -233,7 +233,7 @@ def _printable(text: str) -> Iterator[str]:
 
 
 def _values(body: bytes) -> Iterator[str]:
-    """Every text and number in a request's events, but the event's name, which the mapping chose."""
+    """Every text and number in a request's events, except the event's name, which comes from the mapping."""
     try:
         waiting: list[object] = [orjson.loads(body)] if body else []
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Why the API refused an event, in a stable word and in its own words, fit to be kept in the state."""
+"""Why the API refused an event: a stable code and the API's own words, redacted so that the state may keep them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_TEXTS = 20
 class Refusal:
     """Why the API refused an event. `code` is a stable word; `words` are the API's own, redacted and capped.
 
-    `account`: what the words say of the account as a whole, in place of the events.
+    `account`: what the words say about the account as a whole; None: nothing.
     """
 
     code: str
@@ -34,10 +34,10 @@ class Refusal:
 
 
 def read_refusal(error: object, *, otherwise: str, sent: Sent) -> Refusal:
-    """The refusal that `error`, any JSON value of an answer, speaks of.
+    """The refusal described by `error`, any JSON value of an answer.
 
-    otherwise: the code when the answer gives none that looks like one (`TIMESTAMP_ERROR` does).
-    sent: what the request held; it is taken out of the words, and is no code either.
+    otherwise: the code when the answer gives none that looks like one (`TIMESTAMP_ERROR` does). sent: the request's
+    values; they are removed from the words, and never taken as the code.
     """
     text = "; ".join(text[:1000] for text in islice(filter(str.strip, _texts(error)), _MAX_TEXTS))
     found = _CODE_IN_TEXT.match(text)
@@ -64,7 +64,7 @@ def _texts(error: object, *, depth: int = 0) -> Iterator[str]:
 
 
 def _declared_codes(error: object, *, depth: int = 0) -> Iterator[str]:
-    """The texts in fields made for a code, the outermost first."""
+    """The texts in fields meant for a code, the outermost first."""
     if depth == _MAX_DEPTH or not isinstance(error, dict | list):
         return
     if isinstance(error, dict):

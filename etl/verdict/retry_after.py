@@ -1,7 +1,7 @@
 """How long a server asks us to wait: Retry-After in seconds or as a date, read strictly.
 
-The rule: of several the longest counts. A date counts against the server's own clock, because ours may be wrong;
-whatever is not well-formed counts as absent.
+The rule: of several values the longest counts. A date is compared with the server's own clock, because ours may be
+wrong; a malformed value is ignored.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from etl.verdict.answer import Answer, Failure
 # One day: longer than any run waits (`give_up_after`), so a larger value only says "not in this run".
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 
-# `str.isdigit` and `\d` also take Arabic-Indic digits and superscripts. A fraction is not in the standard, but sent.
+# `str.isdigit` and `\d` would also accept Arabic-Indic digits and superscripts. Fractions are not in the standard, but
+# servers send them.
 _SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z")
 _MAX_LENGTH = 100
-# What joins the values of several such headers; none can hold it.
+# Joins the values of several such headers; no header value can contain it.
 SEPARATOR = "\n"
-# A comma between two values, as proxies join them; not the one behind a date's day of the week: `Sun,` or `Sunday,`.
+# Splits at a comma between two values, as proxies join them, but not at the one after a date's weekday: `Sun,` or
+# `Sunday,`.
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "day")
 _COMMA = re.compile("".join(f"(?<!{end})" for end in _DAYS) + ",", re.IGNORECASE)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait from now on, capped at one day; None when nothing usable is said, or the moment has passed.
+    """Seconds to wait from now, at most one day; None without a usable value, or if the moment has passed.
 
-    The header's values stand one a line; one line may hold several, as proxies join them.
+    The header has one value a line, or several in a line, as proxies join them.
     """
     lines = headers.get("retry-after", "").split(SEPARATOR)
     said = [_value(text.strip(" \t"), headers) for line in lines for text in _COMMA.split(line)]
@@ -37,7 +39,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def silence_seconds(answer: Answer | Failure) -> float | None:
-    """The same of what came back, whatever its status says and means: so long no request of the account may leave."""
+    """Seconds in which no request of the account may leave, by an answer's Retry-After, whatever its status."""
     return retry_after_seconds(answer.headers) if isinstance(answer, Answer) else None
 
 
@@ -65,7 +67,7 @@ def _positive(seconds: float) -> float | None:
 
 
 def _http_date(text: str) -> datetime | None:
-    """A date of RFC 9110; without a zone it is UTC. Anything that the parser chokes on is no date."""
+    """A date of RFC 9110, in UTC without a zone; None for anything that cannot be parsed."""
     if not text.isascii() or len(text) > _MAX_LENGTH:
         return None
     try:

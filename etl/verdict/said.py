@@ -1,7 +1,7 @@
-"""What the API said to requests whose events it accepted: once for each wording, fit to be kept.
+"""Remembers what the API answered to accepted requests, redacted, each wording once.
 
-The rule: most requests of a run are answered in the same few wordings, so that an event's share of the work is next to
-nothing; and an echo of what was sent is never kept.
+The rule: most requests of a run get the same few wordings, so the cost per event is next to nothing; and an echo of
+what was sent is never kept.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from etl.verdict.answer import Answer, Failure
 from etl.verdict.judge import Accepted, Partly, Verdict
 from etl.verdict.redaction import Sent, redact
 
-# A receiver that answers each request otherwise must not fill the memory.
+# A limit, because a receiver may answer each request with another wording.
 MOST_WORDINGS = 200
 _LONGEST_REMEMBERED = 2000
 
@@ -33,15 +33,15 @@ class Said:
         return found
 
     def if_accepted(self, answer: Answer | Failure, verdict: Verdict, *, sent: bytes) -> str:
-        """The same of an answer by which something was accepted; "" of any other."""
+        """The same if the verdict accepted something; otherwise ""."""
         if isinstance(answer, Answer) and isinstance(verdict, Accepted | Partly):
             return self.of(answer, sent=sent)
         return ""
 
     def _worded(self, answer: Answer, sent: bytes) -> str:
         text = answer.body.decode("utf-8", "replace")
-        # Only known words are left; whether one of them is an echo is looked up once for a wording, since it costs
-        # reading the request.
+        # Only known words are left. Whether one of them is an echo is checked once for each wording, because it costs
+        # parsing the request.
         known = answer.status, redact(text, sent=Sent(b""))
         found = self._by_known_words.get(known)
         if found is None:

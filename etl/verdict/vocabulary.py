@@ -1,7 +1,7 @@
-"""The words that an API's answer may be quoted with: those of error messages, and the names of fields.
+"""The words of an API's answer that may be quoted: those of error messages, and the names of fields.
 
-The rule: a closed list, because what looks personal cannot be listed. A word that may also be a first or last name
-(will, mark, may) is not in it.
+The rule: a closed list of harmless words, because personal ones cannot be listed. Words that may also be names of
+persons (will, mark, may) are left out.
 """
 
 from __future__ import annotations
