@@ -1,1 +1,1 @@
-"""Decides what is sent when, what is retried and what is settled: a pure state machine; time and chance are arguments."""
+"""Decides what is sent when, retried and settled: a pure state machine, with time and chance as arguments."""

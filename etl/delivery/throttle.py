@@ -99,7 +99,7 @@ class Budget(Protocol):
     """One account's rate, as a courier uses it. `now` and `until` are on the monotonic clock."""
 
     def take(self, *, events: int, now: float) -> float:
-        """Ask for one request of `events` events. Returns 0 if granted, else the seconds to wait before asking again."""
+        """Ask for one request of `events` events. Returns 0 if granted, else the seconds to wait before trying."""
 
     def pause_until(self, until: float) -> None:
         """Send nothing before `until`."""

@@ -1,1 +1,1 @@
-"""An event as it leaves: its bytes, the hashes that tell it from the last one, and whom it is about."""
+"""Makes a row's values an event: its JSON bytes, the hashes that show a change, and the identities it is about."""

@@ -1,6 +1,6 @@
 """Events as JSON bytes, numbers exact to the digit.
 
-The rule: what the row held is what stands in the request; no number passes through a float on the way.
+The rule: the request holds exactly the row's values; no number passes through a float on the way.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def encode_event(event: object) -> bytes:
 
 
 def encode_column(values: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]]:
-    """What `encode_event` makes of each of `values`, and by index what it raises for some, whose text is b"".
+    """The JSON text of each of `values`, and by index the error of those that have none (their text is b"").
 
-    A page's column of texts, truth values or small numbers is encoded by one call and cut, 0.05 µs a value. A line
-    break in a text would be escaped, so that the encoder's own, between the values, cannot be mistaken.
+    A column of texts, booleans or small numbers is encoded by one call and cut at line breaks, 0.05 µs a value; line
+    breaks within texts are escaped, so they cannot be confused with those between values.
     """
     if not values:
         return [], {}
@@ -50,9 +50,9 @@ def encode_column(values: Sequence[object]) -> tuple[list[bytes], dict[int, Unen
 
 
 def join_fields(fields: Mapping[str, Sequence[bytes]]) -> list[bytes]:
-    """JSON objects from the texts of their `fields` by column, in this order; what is `NOTHING` is left out.
+    """JSON objects from the texts of their `fields` by column, in this order; a value `NOTHING` is left out.
 
-    The first field is missing in none.
+    Every object has the first field.
     """
     parts: list[Iterable[bytes]] = []
     for name, texts in fields.items():
@@ -75,7 +75,8 @@ class UnencodableError(ValueError):
 
 
 def _encode_decimals(values: Sequence[object]) -> tuple[list[bytes], dict[int, UnencodableError]] | None:
-    # The encoder would ask for each; a Decimal's text is JSON's, unless it has an exponent or is not finite.
+    # Faster than the encoder, which calls back for each: a Decimal's text is JSON unless it has an exponent or is not
+    # finite.
     if set(map(type, values)) != {Decimal}:
         return None
     digits = "\n".join(map(str, values))
@@ -101,7 +102,8 @@ def _exact_number(value: object) -> orjson.Fragment:
 
 
 def _encode_big_integers(event: object) -> bytes:
-    # orjson refuses integers beyond 64 bits before it asks `default`; they are rare, so only then it is rewritten.
+    # orjson refuses integers beyond 64 bits without calling `default`; they are rare, so only then the value is
+    # rewritten.
     try:
         return orjson.dumps(_with_fragments(event), default=_exact_number)
     except TypeError as problem:

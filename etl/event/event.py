@@ -1,6 +1,6 @@
-"""An event on its way: encoded once, with what delivery and the ledger have to know of it.
+"""An event: encoded once, with what delivery and the ledger need to know about it.
 
-The rule: from here on the payload is not looked into again; an attempt and its retries send these very bytes.
+The rule: the payload is not parsed again; every attempt sends these very bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What an event says, as hashes: one for each field, and from these one for the whole.
+"""Hashes an event's content: one hash for each field, and from these one for the whole.
 
-The rule: the order of the fields says nothing, and neither does a field that is missing: its hash is 0. So a mapping
-may gain a field or be sorted anew, and only the rows that have something to say in it count as changed.
+The rule: neither the order of the fields nor a missing field changes the hash of the whole (its hash is 0). So after a
+mapping gains a field or is sorted anew, only rows with a value in the new field count as changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from etl.event.key_hash import KeyHasher
 
 
 def derived_key(secret_key: bytes, purpose: str) -> str:
-    """A key for `purpose` that does not give `secret_key` away: 16 characters of ASCII, 96 bits of chance."""
+    """A key for `purpose` derived from `secret_key`, without revealing it: 16 ASCII characters, 96 random bits."""
     return b64encode(blake2b(purpose.encode(), digest_size=12, key=secret_key).digest()).decode()
 
 
@@ -58,7 +58,7 @@ class ContentHasher:
 
 
 def digests(hashes: Iterable[NDArray[np.uint64]]) -> list[bytes]:
-    """From the hashes of a page's fields, by column, those of its events, 8 bytes each.
+    """The digests of a page's events, 8 bytes each, from the hashes of their fields by column.
 
     The fields' keys differ, so that equal values of two fields do not cancel out; two events have the same digest by
     chance once in 2**64.
@@ -68,9 +68,9 @@ def digests(hashes: Iterable[NDArray[np.uint64]]) -> list[bytes]:
     return digested
 
 
-# More fields than these have no mark: the ledger's entries stay small.
+# Fields beyond this number have no mark, so that the ledger's entries stay small.
 MOST_MARKS = 32
-# Of the mark of a field. One that changed keeps its mark by chance once in 65,536 times.
+# The type of a mark, two bytes of a field's hash. A changed field keeps its mark by chance once in 65,536 times.
 _MARK = np.dtype("<u2")
 
 
@@ -96,7 +96,8 @@ class Marker:
     def differing(self, before: Sequence[bytes], after: Sequence[bytes]) -> list[tuple[str, ...]]:
         """By event the fields whose marks differ.
 
-        `before` may be shorter: fields that had no mark then were missing. Without any (b"") nothing can be told.
+        `before` may be shorter: fields without a mark then count as missing then. With none at all (b"") no field
+        differs.
         """
         width = len(self.names) * _MARK.itemsize
         told = [b"" if not old else old.ljust(width, b"\0")[:width] for old in before]
@@ -104,7 +105,7 @@ class Marker:
         old = np.frombuffer(b"".join(each or now for each, now in zip(told, after, strict=True)), dtype=_MARK)
         now = np.frombuffer(b"".join(after), dtype=_MARK)
         differs = (old != now).reshape(len(after), len(self.names))
-        # Few combinations of fields make up nearly all changes.
+        # Cached, because few combinations of fields make up nearly all changes.
         found: dict[bytes, tuple[str, ...]] = {}
         names = []
         for row in differs:

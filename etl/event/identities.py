@@ -1,8 +1,8 @@
-"""Whom an event is about.
+"""The identities of an event: whom it is about.
 
-The rule: events that share one of these never overtake each other, so an identity is written in one way only. An
-address and its SHA-256 are one identity; hashing an address costs a twentieth of sending it, so it is left until a hash
-has been seen.
+The rule: events that share an identity never overtake each other, so an identity has one spelling only. An address and
+its SHA-256 are the same identity; addresses are hashed only once a hash has been seen, because hashing costs a
+twentieth of sending.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def identities_of(
 
 
 def may_hold_hashes(of_events: Iterable[Iterable[str]]) -> bool:
-    """Whether an identity of an event may be the hash of an address; quick, and wrong now and then."""
+    """Whether an identity of an event may be the hash of an address: a quick test that may wrongly say yes."""
     return _HASHED_LENGTH in set(map(len, chain.from_iterable(of_events)))
 
 
 def hashed(identities: Iterable[str]) -> Iterator[str]:
-    """`identities` with each address as its SHA-256, as the receiver makes it: what is a hash already stays."""
+    """`identities` with each address as its SHA-256, as the receiver hashes it; hashes stay as they are."""
     for one in identities:
         if one.startswith("e:") and not HASHED.fullmatch(one, 2):
             yield f"e:{sha256(one[2:].encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -1,7 +1,7 @@
 """Keyed hashes of primary keys, so that the ledger can find a row without knowing it.
 
-The rule: what the state file holds cannot be turned back into a key without the file's own random key, and not by
-guessing keys either.
+The rule: without the state file's own random key a hash cannot be turned back into a primary key, nor found by
+guessing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from etl.exact import key_text
 from etl.page import Key
 
 LEDGER_KEY_BYTES = 10
-# Of these the first, which neighbours have in common.
+# How many of the first bytes neighbours share.
 SHARED_BYTES = 8
 
 _BUCKET_BITS = 12
@@ -28,8 +28,8 @@ class KeyHasher:
     Ten bytes: with 10 million keys the chance that any two share one is below 1e-8.
 
     Keys that are neighbours (4096 numbers in a row, texts that differ in their last two digits) share the first eight
-    bytes of their hash, so that they are neighbours in the ledger too: rows mostly come in the order of their keys, and
-    a ledger in the order of chance would have to touch another page of its file for each of them.
+    bytes of their hash, so they are neighbours in the ledger too: rows mostly come in the order of their keys, and with
+    random hashes each of them would be on another page of the file.
     """
 
     __slots__ = ("_heads", "_key", "_neighbours")
@@ -50,7 +50,7 @@ class KeyHasher:
         else:
             return _hash(self._key, key)
         if len(key) > 1:
-            # Not remembered: tuples may be equal where their types differ, such as 1 and Decimal(1).
+            # Not cached: tuples may be equal though their types differ, such as 1 and Decimal(1).
             head, mask = self._head((*key[:-1], shared))
         else:
             head, mask = self._heads.get(shared) or self._remembered(shared)
@@ -63,15 +63,15 @@ class KeyHasher:
         else:
             found = list(map(self.ledger_key, keys))
         if len(self._heads) <= _FEW_HEADS:
-            # Made again at once. Kept, they would fragment the heap: they lie between values that are freed with their
-            # page, so that the values of later pages come to lie apart.
+            # Cleared after each page: kept, they would fragment the heap, because they lie between values that are
+            # freed with the page.
             self._heads.clear()
         return found
 
     def _of_numbers(self, keys: Sequence[Key]) -> list[bytes]:
         heads, remembered = self._heads, self._remembered
         found = []
-        # Not by numpy: `status` needs this room, and should not wait for the import.
+        # Without numpy, because `status` uses this module and should not wait for the import.
         for (last,) in keys:
             shared = last >> _BUCKET_BITS  # type: ignore[operator]  # every one is an int
             head, mask = heads.get(shared) or remembered(shared)
@@ -85,7 +85,7 @@ class KeyHasher:
         return found
 
     def _head(self, bucket: Key) -> tuple[bytes, int]:
-        # What neighbours share, and a mask so that the rest of the key is not to be read in the file either.
+        # The bytes that neighbours share, and a mask that hides the rest of the key in the file.
         hashed = _hash(self._neighbours, bucket)
         return hashed[:SHARED_BYTES], int.from_bytes(hashed[SHARED_BYTES:])
 

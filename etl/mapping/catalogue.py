@@ -1,4 +1,4 @@
-"""What the receiver knows: its fields with type, rule and how sure we are, its events, and the words of the mapping.
+"""The catalogue of the receiver's fields (type, rule, how sure it is) and events, and of the mapping language's types.
 
 One table for everyone: checks, the JSON Schema, `init`, the sandbox and the README read it, so that they cannot differ.
 """
@@ -35,9 +35,10 @@ __all__ = [
 
 CUSTOM_PREFIX = "custom_"
 IDENTITY_FIELDS = ("email", "userid")
-# Each value stands for one profile or one purchase: a template with a missing part would give several the same one.
+# Fields whose value identifies one profile or purchase; a template with a missing part would give several the same
+# value.
 UNIQUE_FIELDS = frozenset({*IDENTITY_FIELDS, "sqzly_cookie", "orderid"})
-# Consent. An account shows what a back-end event said of it in the profile, never in the event.
+# Consent fields. The account shows consent from back-end events in the profile only, not in the event.
 CONSENT_FIELDS = ("newsletter", "service", "marketing")
 # Parts of an event that have a section of their own in the mapping.
 RESERVED_FIELDS: Mapping[str, str] = MappingProxyType({"event": "event:", "products": "products:"})
@@ -50,7 +51,7 @@ FATAL_FIELDS = frozenset(
 
 
 def on_invalid_of(field: str) -> Literal["reject", "omit"]:
-    """What a wrong value of the top-level field `field` costs unless the mapping says so: the row, or the field."""
+    """Whether by default a wrong value of the top-level field `field` makes the row invalid or leaves the field out."""
     return "reject" if field in FATAL_FIELDS else "omit"
 
 

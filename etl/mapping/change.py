@@ -1,13 +1,13 @@
-"""What changed of what is mapped, by the names of its parts; light, because a look at a state needs no more."""
+"""What changed in a mapping, by the names of its parts. Light to import, for `status`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# The part that changes no field of an event, but by which each event counts as changed.
+# This part changes no field of an event, but makes each event count as changed.
 RESEND_IGNORES = "resend_ignores"
 _MOST_NAMES = 3
-# Parts that are no field of the event: what they change is not told by their names.
+# Parts that are no field of the event, so their names do not tell which fields they change.
 _WHOLE = ("on_invalid", "source.query", "source.timezone")
 
 
@@ -26,7 +26,7 @@ class MappingChange:
         return "; ".join(f"{kind} {_some(names)}" for kind, names in kinds if names)
 
     def explains(self, fields: tuple[str, ...]) -> bool:
-        """Whether a difference in `fields` comes from this change alone; in none where others are ignored."""
+        """Whether this change alone explains a difference in `fields` (empty: resent although no field differs)."""
         parts = {*self.added, *self.removed, *self.changed}
         if not fields:
             return RESEND_IGNORES in parts

@@ -1,6 +1,6 @@
 """Checks of the fields of events and products: their names, and where their values come from.
 
-Names are settled here, once, at loading time (B20): the receiver drops a wrong one without a word.
+Names are checked at loading time (B20), because the receiver silently drops a wrong one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What concerns several keys of a mapping at once.
+"""Checks that concern several keys of a mapping.
 
-Works on the plain data, which may be wrong anywhere, not on the model: so these problems come with the model's.
+They work on the plain data, which may be wrong anywhere, not on the model, so that their findings come together with
+the model's.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def _warn_source(data: object) -> Iterator[Finding]:
 
 
 def _warn_currencies(data: object) -> Iterator[Finding]:
-    """Currencies that the mapping names though they were withdrawn: right for the time in which they were valid."""
+    """Withdrawn currencies that the mapping names: they are right only for amounts of the past."""
     rule = section(data, "fields", "currency")
     named = [*texts(rule, "value"), *texts(rule, "default"), *section(rule, "map").values()]
     for one in dict.fromkeys(one.upper() for one in named if isinstance(one, str)):
@@ -238,7 +239,7 @@ def _row_columns(data: object) -> tuple[str, ...]:
 
 
 def check_account(data: object) -> Iterator[Finding]:
-    """Fields that no event of this mapping can carry though `destination` says that the account needs them."""
+    """Fields that `destination` says the account needs, but that no event of this mapping has."""
     if part(data, "destination", "multiple_languages") is True:
         yield from _check_language(data)
     if part(data, "destination", "multiple_currencies") is True:

@@ -1,7 +1,7 @@
 """ISO 4217, ISO 3166-1 and ISO 639-1 as of 2026, with what was withdrawn: data of this program, of its own version.
 
-The rule: a code that was right once stays right, so that neither an update of a package nor a decision of a standards
-body turns rows invalid that were valid yesterday. Codes are added by hand; a test names what the packages know beyond.
+The rule: a code once valid stays valid, so that neither an update of a package nor a decision of a standards body makes
+valid rows invalid. Codes are added by hand; a test lists codes that the packages know and this module does not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A mapping file as plain data that knows the line and column of everything, and the problems found in it.
 
-Reading, variables, checks and the model all report a `Finding` by its path; only here a path becomes a place.
+Reading, variables, checks and the model report a `Finding` by its path; this module turns paths into line and column.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stops a run before anything leaves: limits on how unusual it may be.
+"""The `guards` section: limits that stop an unusual run before it sends anything.
 
 The rule: none is set unless a mapping says so, and one that cannot be evaluated counts as exceeded.
 """

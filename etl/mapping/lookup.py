@@ -1,4 +1,4 @@
-"""Looks into plain data that may be wrong anywhere: what is not there, or not of its kind, counts as absent."""
+"""Reads plain data that may be wrong anywhere: a value that is missing or of the wrong kind counts as absent."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a mapping makes of a row, in parts: with another text of a part, rows become other events, or count as changed.
+"""The parts of a mapping that decide what event a row becomes, as texts: when one differs, events may differ.
 
-The rule: what only says how fast, how often or where to is no part, so that it changes nothing.
+The rule: settings of speed, frequency or destination are no part, so changing them changes no event.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def mapped_parts(mapping: Mapping) -> dict[str, str]:
 
 
 def _ignored(mapping: Mapping) -> list[str] | None:
-    """The fields that count for nothing when events are compared; in any order they are the same."""
+    """The fields ignored when events are compared, as a text that does not depend on their order."""
     return sorted(set(mapping.resend_ignores)) or None if mapping.resend == "changed" else None
 
 

@@ -1,7 +1,7 @@
 """The closed list of problem codes: what each means, and what a person does about it.
 
-A code is a stable word: people's alerts, `--reason` and `tests:` name it. Nothing of ours reports a code that is not
-here; where the API's answer names a code of its own (`TIMESTAMP_ERROR`), that stands as it is.
+A code is a stable word, used in people's alerts, `--reason` and `tests:`. This program reports only codes listed here;
+a code of the API's own (`TIMESTAMP_ERROR`) is passed on unchanged.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from etl.mapping.values import parse_text
 
-# Everything in which a semicolon or a parenthesis means nothing: texts between dollars, quoted names and comments, and
-# the texts between quotes, which databases read in different ways.
+# Matches everything in which semicolons and parentheses have no meaning: dollar-quoted texts, quoted names, comments;
+# and quoted texts, which databases read in different ways.
 _COMMON = r"""`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/"""
 _QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 # MySQL's texts, and PostgreSQL's behind an E.
@@ -35,7 +35,7 @@ def parse_select(value: object) -> str:
 
 
 def _in_some_reading(sql: str, parse: Callable[[str, re.Pattern[str]], str]) -> str:
-    """What `parse` makes of `sql` in the first reading that it takes: which database reads it is not known here."""
+    """The result of `parse` for the first way of reading quotes that it accepts: the database is unknown here."""
     refused: ValueError | None = None
     for opaque in _READINGS:
         try:
@@ -71,7 +71,7 @@ def _select(sql: str, opaque: re.Pattern[str]) -> str:
 
 def _without_tail(query: str, opaque: re.Pattern[str]) -> str:
     """`query` without its closing semicolon, and without the comments before and behind it."""
-    # What looks like a comment may stand in a quoted text, so those are masked with a letter.
+    # Quoted texts may contain something like a comment, so they are masked with a letter.
     masked = opaque.sub(lambda one: (" " if one[0].startswith(("--", "/*", "#")) else "x") * len(one[0]), query)
     return query[: len(masked.rstrip("; \t\r\n"))]
 

@@ -1,4 +1,4 @@
-"""Problems of the model as findings in people's words.
+"""Translates the validation errors of the model into findings for people.
 
 No message of the validating library reaches a person, and no value of the file: only keys, and what was expected.
 """

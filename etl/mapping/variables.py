@@ -15,7 +15,7 @@ from typing import Any
 from etl.mapping.document import Finding, Path
 
 _LONGEST_FILE = 65_536
-# A shorter one may be a part of any word.
+# Shorter texts are not searched for in messages: they may be part of any word.
 _SHORTEST_SECRET = 6
 _REFERENCE = re.compile(
     r"\$\$|\$\{(?:file:(?P<file>[^}]*)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<sign>:[-?])(?P<tail>[^}]*))?)\}|(?P<bad>\$\{)",
@@ -88,7 +88,7 @@ class _Resolver:
         if not isinstance(value, str) or "$" not in value:
             return value
         if self._unset_allowed and path in self._unneeded:
-            # What stands there is a reference, which no rule for the value itself fits.
+            # The text is still a reference, which the checks of the value must not reject.
             self._resolved.unset.add(path)
             return value
         return self._fill(value, path)
@@ -96,7 +96,7 @@ class _Resolver:
     def _fill(self, text: str, path: Path) -> str:
         def replace(found: re.Match[str]) -> str:
             if found.group() == "$$":
-                # PostgreSQL quotes texts with it, and a query is pasted as it stands elsewhere.
+                # `$$` stays there: PostgreSQL quotes texts with it, and queries are pasted unchanged.
                 return "$$" if path in _SQL and not found.string.startswith("{", found.end()) else "$"
             self._resolved.filled.add(path)
             return self._value(found, may_be_unset=self._unset_allowed or path in self._unneeded)

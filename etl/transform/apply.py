@@ -11,21 +11,21 @@ from typing import Any, Protocol, runtime_checkable
 from etl.transform.cells import Cells
 from etl.transform.problem import DoubtfulValueError, Findings, RefusedValueError
 
-# Types whose equal values are the same value within the type; Decimal('1.0') == Decimal('1') is not.
+# Types of which equal values are identical; not Decimal: Decimal('1.0') == Decimal('1').
 _TELLING = frozenset({str, int, bool, bytes})
 
 
 class Rule(Protocol):
-    """What becomes of a value."""
+    """The rule of a type or step: what becomes of a value."""
 
     @property
     def repeats(self) -> bool:
-        """Whether columns usually hold few distinct values, so that each is looked at once."""
+        """Whether columns usually have few distinct values, so that each distinct value is converted once."""
 
     def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
-        """The results for a column, and the rows left to `value`; None = all are left.
+        """The results for a column, and the rows still to be done by `value`; None: all of them.
 
-        `cells.items` itself when nothing changes and nothing is left; never a change of that list.
+        Returns `cells.items` itself when nothing changes and nothing is left; never modifies that list.
         """
 
     def value(self, value: object) -> object | None:
@@ -44,7 +44,7 @@ class ColumnRule(Protocol):
 
 
 def settle(cells: Cells, rule: Rule, findings: Findings) -> Cells:
-    """The column of results; a row whose value is refused is None and has a fault in `findings`."""
+    """The column of results; for a refused value None, and a fault in `findings`."""
     if not cells.kinds:
         return cells
     if isinstance(rule, ColumnRule):
@@ -63,7 +63,7 @@ def settle(cells: Cells, rule: Rule, findings: Findings) -> Cells:
 
 
 def _by_distinct_value(cells: Cells, rule: Rule, findings: Findings) -> Cells:
-    # By value, until it is known which rows have it.
+    # Collected by distinct value first, then spread over its rows.
     found = Findings()
     distinct = dict.fromkeys(cells.items)
     results = {value: None if value is None else _one(value, rule, found, value) for value in distinct}
@@ -82,7 +82,7 @@ def _one(value: object, rule: Rule, findings: Findings, place: Any) -> object | 
         findings.doubts[place] = doubt.code, doubt.words
         return doubt.taken
     except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as broken:
-        # A rule that fails unexpectedly must not stop the page; the type tells the developer where to look.
+        # A rule that fails unexpectedly must not stop the page; the exception's type helps the developer.
         words = f"a value of type {type(value).__name__} cannot be converted ({type(broken).__name__})"
         findings.faults[place] = "unsupported_type", words
     return None
@@ -96,9 +96,9 @@ class ByValue:
         self.repeats = repeats
 
     def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
-        """Nothing is settled at once."""
+        """Leaves every row to `value`."""
         return
 
     def value(self, value: object) -> object | None:
-        """What the function says."""
+        """The function's result."""
         return self._function(value)

@@ -1,8 +1,8 @@
 r"""PostgreSQL's text of an array, `{a,"b c",NULL}`.
 
-The rule: drivers read the arrays of the types that they know. Those of an ENUM, citext or another type that a shop
-defined arrive as this text, and are read here, their elements as texts.
-Source: PostgreSQL's documentation, 8.15.6 "Array Input and Output Syntax".
+The rule: drivers parse arrays of types that they know. Arrays of an ENUM, citext or another type defined in the
+database arrive as this text and are parsed here; their elements are texts. Source: PostgreSQL's documentation, 8.15.6
+"Array Input and Output Syntax".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DEEPEST = 6  # PostgreSQL's own limit
 
 
 def array_in(text: str) -> object:
-    """The list that `text` says, with None for NULL and lists for further dimensions; any other text is itself."""
+    """The list that `text` spells, with None for NULL and lists for further dimensions; any other text unchanged."""
     found = _BOUNDS.match(text)
     written = text[found.end() :] if found else text
     tokens = list(_TOKEN.finditer(written))
@@ -33,7 +33,7 @@ def array_in(text: str) -> object:
 
 
 def _elements(tokens: Iterator[re.Match[str]], depth: int) -> list[object] | None:
-    """What stands up to the closing brace; None for what is no array. Raises StopIteration where it has no end."""
+    """The elements up to the closing brace; None if it is no array. Raises StopIteration if it has no end."""
     if depth > _DEEPEST:
         return None
     found: list[object] = []

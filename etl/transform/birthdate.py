@@ -24,7 +24,7 @@ class Birthdates:
 
     def __init__(self, dates: Rule, *, today: date | None) -> None:
         self._dates = dates
-        # The next day has begun in other zones.
+        # One day more, because the next day has already begun in other zones.
         self._newest = "9999-12-31" if today is None else (today + timedelta(days=1)).isoformat()
 
     def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:

@@ -1,8 +1,8 @@
 """A column of a page: a pandas Series of dtype object with the driver's values, missing ones as None.
 
-The rule: its dtype is never inferred (pandas would turn an integer beside a None into a float, and a Decimal into
-nothing good), and what is known of it - its values as a list, their types - is found out once. The Series itself is
-made when an operation asks for it: that costs as much as looking at the types.
+The rule: its dtype is never inferred (pandas would turn an integer beside a None into a float, and damage a Decimal).
+Its list of values and their types are computed once; the Series only when an operation asks for it, because that costs
+as much as finding the types.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ INVISIBLE = (
 
 
 def show_something(texts: Iterable[str]) -> bool:
-    """Whether none of `texts` is blank; half the time of asking `is_blank` of each."""
+    """Whether none of `texts` is blank, in half the time of calling `is_blank` for each."""
     return all(map(str.strip, texts, repeat(INVISIBLE)))
 
 
@@ -66,7 +66,7 @@ def is_blank(value: object) -> bool:
 
 
 def as_they_are(texts: Cells, ordinary: re.Pattern[str]) -> tuple[list[Any], Iterable[int]]:
-    """The column unchanged, and the rows whose text `ordinary` does not match: they are looked at alone."""
+    """The column unchanged, and the rows whose text `ordinary` does not match, which are converted one by one."""
     matches = ordinary.fullmatch
     if all(map(matches, texts.present())):
         return texts.items, ()

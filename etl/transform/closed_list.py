@@ -78,7 +78,7 @@ class ClosedList:
         self._words = words
 
     def ordinary(self, cells: Cells) -> None:  # noqa: ARG002  # the protocol's signature
-        """Columns of few distinct values are settled by value."""
+        """Leaves the column to `value`, once for each distinct value."""
         return
 
     def value(self, value: object) -> object | None:

@@ -1,6 +1,6 @@
 """Checks the constants of a mapping, `value` and `default`, by the transform that would send them.
 
-The rule: a constant that every row would fail by is the mapping's mistake, and is found before a row is read.
+The rule: a constant that makes every row fail is a mistake in the mapping, and is found before a row is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from etl.page import Column, Page
 from etl.transform.problem import Problem
 from etl.transform.transformer import Transformer
 
-# A time that the clocks skip or repeat is taken by a rule; a missing value is no constant.
+# Problems that do not show a wrong constant: times that are skipped or repeated are accepted, and missing values are no
+# constants.
 _NOT_THE_CONSTANT = frozenset({"ambiguous_time", "nonexistent_time", "missing_required", "missing_identity"})
 
 
@@ -41,7 +42,7 @@ def _finding(path: tuple[str, ...], rules: Mapping[str, FieldRule], problem: Pro
 
 
 def _empty_row(mapping: MappingModel) -> Page:
-    """A row of NULLs with one product of NULLs: nothing in it but the mapping's own constants."""
+    """A row of NULLs with one product of NULLs, so that the event holds only the mapping's constants."""
     products = mapping.products
     names = tuple(dict.fromkeys((*mapping.source.primary_key, *columns_used(mapping))))
     lines = tuple(Column(name) for name in child_columns_used(mapping))

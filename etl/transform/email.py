@@ -1,8 +1,8 @@
 """E-mail addresses as the receiver matches them: trimmed, NFC, lower case, the domain in ASCII; or the SHA-256 of one.
 
-The rule: an ordinary address is settled by one pattern, and only what `email-validator` accepts unchanged is ordinary;
-everything else is asked of that library (syntax only, no DNS), which lets any length pass before the @. 64 hexadecimal
-digits are an address already hashed; the hash of nothing is a missing one.
+The rule: one pattern accepts ordinary addresses, which `email-validator` would accept unchanged; all others are given
+to that library (syntax only, no DNS), without its limit on the length before the @. 64 hexadecimal digits are an
+address already hashed; the hash of an empty text counts as missing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ADDRESS = (
 _ORDINARY = re.compile(rf"(?=.{{1,{_LONGEST}}}\Z)" + _ADDRESS.replace("$", r"\Z"))
 # A whole column of such addresses of any length, one a line.
 _ALL_ORDINARY = re.compile(rf"(?:{_ADDRESS}\n)*+", re.MULTILINE)
-# The SHA-256 of an empty text: shops that hash what they lack would make one person of all of them.
+# The SHA-256 of an empty text: shops hash missing addresses too, and all those rows would become one person.
 _NOTHING_HASHED = hashlib.sha256(b"").hexdigest()
 _LONGEST_LOCAL_PART = 64
 # Zero-width characters and the soft hyphen: what copying from a web page leaves behind.
@@ -63,11 +63,11 @@ class EmailRule:
     repeats = False
 
     def ordinary(self, cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
-        """Columns of addresses that are at most to be trimmed and lower-cased; else the addresses that stay as is."""
+        """Columns that need at most trimming and lower case; otherwise only the addresses that stay unchanged."""
         if cells.kinds != {str}:
             return None
         if not cells.has_missing:
-            # It gives up at the first odd address.
+            # The pattern fails at the first odd address.
             joined = "\n".join(map(str.strip, cells.items)).lower()
             texts = joined.split("\n")
             short = max(map(len, texts)) <= _LONGEST and len(texts) == len(cells.items)

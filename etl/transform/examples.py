@@ -26,7 +26,7 @@ _DATETIME = re.compile(
 
 
 class Absent:
-    """The value of what is not there, in a difference."""
+    """Stands in a difference for a value that is absent."""
 
     __slots__ = ()
 
@@ -104,7 +104,7 @@ def transform_example(
 def kind_of_values(values: Iterable[object]) -> str | None:
     """The kind that a column of these values would have; None when they do not agree on one.
 
-    Texts that are dates or datetimes stand for those: an example has no other way to write them.
+    Texts that look like dates or datetimes count as those, because an example cannot write them in another way.
     """
     kinds = {_kind(value) for value in values if value is not None}
     return kinds.pop() if len(kinds) == 1 else None
@@ -176,5 +176,5 @@ def _is_number(value: object) -> bool:
 
 
 def _exact(value: object) -> Decimal:
-    # The shortest text of a float is what a person wrote and what is sent.
+    # The shortest text of a float is what the person wrote, and what is sent.
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)  # type: ignore[arg-type]

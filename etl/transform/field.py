@@ -15,7 +15,7 @@ The order, which people rely on:
 5.  `default`, where the value is missing (also when a step or the type left nothing). A wrong value is not missing.
 6.  `required`.
 
-The type has the last word over whatever steps and map made; a value that is right already passes all of them unharmed.
+The type checks whatever steps and map produced; a value that is already right passes all stages unchanged.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from etl.transform.zone import LocalTime
 
 # Types that are texts for the receiver, so that their numbers are made texts before steps.
 _TEXTUAL = frozenset({"text", "phone", "language", "currency", "country", "gender"})
-# Types that know their own values, so that `map` may hold the exceptions only.
+# Types that recognise many spellings, so that `map` need hold only the exceptions.
 _UNDERSTANDING = frozenset({"language", "currency", "country", "gender", "yes_no", "boolean"})
-# Steps whose result is sent as it stands.
+# Steps whose result the type does not convert.
 _FINAL_STEPS = frozenset({"sha256", "date"})
-# Types of the receiver (None: a custom field) that such a text can be.
+# Types of the receiver (None: a custom field) that accept such a text.
 _AS_IT_STANDS = frozenset({None, "text", "email"})
-# Steps that look at more than a text.
+# Steps that need the value itself, not its text.
 _NEEDS_A_VALUE = frozenset({"date", "round", "scale", "hex"})
 
 Watch = Callable[[str, Cells], None]
@@ -107,7 +107,7 @@ class Field:
         self._keep_empty = rule.empty == "keep"
         self._template = () if rule.template is None else parse_template(rule.template)
         self._format = "".join(map(_formatted, self._template))
-        # All rows that lack the same part would be one person.
+        # Otherwise all rows that lack the same part would become one person.
         self._enough = all if name in UNIQUE_FIELDS else any
         self._texts = {
             name: rule_for("text", kind=kind, zone=zone, digits=digits.get(name)) for name, kind in kinds.items()
@@ -129,7 +129,7 @@ class Field:
         """The field of every row of `frame`; `watch` sees the column after each stage."""
         findings = Findings()
         if self.constant:
-            # One row stands for all.
+            # A constant is converted once, for all rows.
             cells = self._through(Cells([self.rule.value]), findings, watch).repeated(frame.length)
             findings = _repeated(findings, frame.length)
         else:
@@ -172,7 +172,7 @@ class Field:
             return None
         values = iter(parts)
         text = "".join([(next(values) or "") if isinstance(part, Placeholder) else part for part in self._template])
-        # A hole leaves no double space behind.
+        # A missing part must not leave a double space.
         return text if all(parts) else " ".join(text.split())
 
     def _through(self, cells: Cells, findings: Findings, watch: Watch | None) -> Cells:
@@ -180,7 +180,7 @@ class Field:
             watch("source", cells)
         if self.rule.transform:
             cells = _trimmed(cells)
-        # The type alone knows a blank text itself.
+        # Without other stages the type handles blank texts itself.
         cells = self._without_blank(cells) if len(self._stages) > 1 else self._without_empty(cells)
         for name, rule in self._stages:
             settled = settle(cells, rule, findings)
@@ -197,7 +197,7 @@ class Field:
         return Cells([None if is_blank(value) else value for value in cells.items])
 
     def _without_empty(self, cells: Cells) -> Cells:
-        # Mostly no value is empty, zero or missing, which is told in two thirds of the time.
+        # A shortcut: usually no value is empty, zero or missing, and `all` finds that in two thirds of the time.
         if self._keep_empty or str not in cells.kinds or all(cells.items) or "" not in cells.items:
             return cells
         return Cells([None if isinstance(value, str) and not value else value for value in cells.items])
@@ -233,7 +233,7 @@ class Field:
 
 
 def _decoded(cells: Cells, findings: Findings) -> Cells:
-    """`cells` without the values that the driver could not decode, each a fault of its row."""
+    """`cells` without values that the driver could not decode; each becomes a fault of its row."""
     if Undecodable not in cells.kinds:
         return cells
     wrong = [row for row, value in enumerate(cells.items) if value is UNDECODABLE]
@@ -291,7 +291,7 @@ class _Reading:
 def _reading(rule: FieldRule, kinds: Mapping[str, str | None], digits: Mapping[str, int], zone: LocalTime) -> _Reading:
     names = rule.columns or (() if rule.parent is None else (rule.parent,))
     found = {(kinds.get(name), digits.get(name)) for name in names}
-    # Columns of several kinds: each value speaks for itself.
+    # Columns of several kinds: each value is read by its own type.
     kind, width = found.pop() if len(found) == 1 else (None, None)
     return _Reading(kind, zone, width, rule.decimal_separator)
 

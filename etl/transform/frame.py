@@ -1,8 +1,8 @@
 """The columns of a page, or of the products of a page, as pandas Series of dtype object.
 
 The rule: a value in a column is the driver's own value, or None where it is missing (None, NaN, NaT, pd.NA); nothing is
-inferred, widened or copied through a float (B1, B3). A column of kind "json" holds what its JSON texts say, one of kind
-"list" what its texts of arrays say.
+inferred, widened or copied through a float (B1, B3). JSON texts in a column of kind "json", and texts of arrays in one
+of kind "list", are parsed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from etl.transform.problem import BrokenJson, RefusedValueError
 
 # Types of which some values mean "missing", beside those of pandas.
 _SOMETIMES_MISSING = frozenset({float, Decimal})
-# Fewer values are looked at one by one: a page of few rows does not wait for pandas to be loaded.
+# Fewer values than this are examined one by one, so that a small page does not load pandas.
 _FEW = 100
 
 
@@ -55,7 +55,7 @@ class Frame:
         return made
 
     def first_present(self, names: Sequence[str], *, keep_empty: bool) -> Cells:
-        """Row by row the first of the columns `names` that has a value; a blank text is none unless `keep_empty`."""
+        """For each row the first value among the columns `names`; a blank text is no value unless `keep_empty`."""
         found = self.column(names[0])
         for name in names[1:]:
             pairs = zip(found.items, self.column(name).items, strict=True)
@@ -68,7 +68,7 @@ class Frame:
 
 
 def _fewest_digits(single: float) -> float:
-    """The float with the fewest digits that four bytes hold as `single`; nine always do."""
+    """The float with the fewest digits that is the same as `single` in four bytes; nine digits always are enough."""
     shorter = (float(f"{single:.{digits}g}") for digits in (6, 7, 8))
     return next((one for one in shorter if c_float(one).value == single), float(f"{single:.9g}"))
 
@@ -86,7 +86,7 @@ def without_missing(values: list[Any]) -> Cells:
     if _SOMETIMES_MISSING.isdisjoint(cells.kinds) and not any(map(_of_pandas, cells.kinds)):
         return cells
     if cells.kinds == {Decimal}:
-        # Asked of pandas, a signalling NaN raises.
+        # Not by pandas, which raises for a signalling NaN.
         if not any(map(Decimal.is_nan, cells.present())):
             return cells
         return Cells([None if one is None or one.is_nan() else one for one in values])

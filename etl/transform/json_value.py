@@ -36,7 +36,7 @@ def parse_json(text: str) -> object:
 
 
 def checked(value: object, *, depth: int = 0) -> object:
-    """A JSON value whose leaves all can be sent; equal to `value`. Raises RefusedValueError."""
+    """`value` as a JSON value whose leaves can all be sent. Raises RefusedValueError."""
     if depth > _DEEPEST:
         raise RefusedValueError("not_json", f"the value is nested deeper than {_DEEPEST} levels")
     match value:
@@ -99,7 +99,7 @@ class JsonRule:
 class ListRule:
     """Type list: a list of scalars, from an array column, a JSON array or `split`; a single scalar is a list of one.
 
-    A text that holds a separator (`,`, `;` or `|`) is a problem instead, because it surely is several: `split` it.
+    A text that contains `,`, `;` or `|` is a problem instead, because it probably holds several values: use `split`.
     """
 
     repeats = False

@@ -5,10 +5,10 @@ offset (B10). `type: date` takes the day of a datetime: the local day of a naive
 source.timezone when that is set. `type: datetime` takes a date for midnight in source.timezone (B9).
 
 Text forms that are read, since SQLite keeps text: `2024-01-02 03:04[:05[.678901]]`, with `T`, with `Z`, with an offset
-(`+01`, `+0100`, `+01:00`); `2024-01-02`, and `02-01-2024` for dates (day first, as the receiver documents it).
-Whole numbers, and texts of nothing but such digits, are what their size says: 20240131, 202401310930 and 20240131093000
-a date and a time in source.timezone, above 10**8 unix seconds, above 10**11 milliseconds, up to the year 2100; nothing
-else. Fractions of seconds are cut.
+(`+01`, `+0100`, `+01:00`); `2024-01-02`, and `02-01-2024` for dates (day first, as the receiver documents it). Whole
+numbers, and texts of nothing but such digits, are what their size says: 20240131, 202401310930 and 20240131093000 a
+date and a time in source.timezone, above 10**8 unix seconds, above 10**11 milliseconds, up to the year 2100; other
+numbers are problems. Fractions of seconds are cut.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _DIGITS_OF_A_MOMENT = re.compile(r"\d{8,14}", re.ASCII)
 
 
 def parse_datetime(text: str) -> datetime:
-    """The datetime that `text` says, naive when it names no offset. Raises RefusedValueError (not_a_datetime)."""
+    """The datetime that `text` spells, naive without an offset. Raises RefusedValueError (not_a_datetime)."""
     found = _DATETIME.fullmatch(text.strip())
     if found is None:
         raise RefusedValueError("not_a_datetime", "the text is not a date with a time such as 2024-01-31 12:00:00")
@@ -59,7 +59,7 @@ def parse_datetime(text: str) -> datetime:
 
 
 def moment_of_number(number: int) -> datetime | date:
-    """What a whole number says: YYYYMMDD, also with HHMM or HHMMSS behind it, unix seconds or milliseconds.
+    """The datetime of a whole number: YYYYMMDD, optionally with HHMM or HHMMSS, or unix seconds or milliseconds.
 
     Raises RefusedValueError (not_a_datetime).
     """
@@ -111,7 +111,7 @@ def _iso_forms(texts: list[str]) -> list[str] | None:
     if not _ORDINARY.fullmatch(_sample(joined, len(texts))):
         return None
     try:
-        # Only whether they exist.
+        # Parsed only to check that they exist.
         deque(map(datetime.fromisoformat, texts), maxlen=0)
     except ValueError:
         return None
@@ -119,7 +119,7 @@ def _iso_forms(texts: list[str]) -> list[str] | None:
 
 
 def _sample(joined: str, lines: int) -> str:
-    # What a pattern that takes any digit for another has to look at of `joined` lines: one, where all look alike.
+    # For a pattern that treats all digits alike: of `joined` lines one is enough if all have the same shape.
     shape = joined.translate(_ANY_DIGIT)
     first = shape[: shape.index("\n") + 1]
     return first if shape == first * lines else joined
@@ -224,7 +224,7 @@ class DateRule:
             if not _ORDINARY_DATES.fullmatch(_sample("\n".join(texts) + "\n", len(texts))):
                 return None
             try:
-                # Only whether they exist: the text is already what is sent.
+                # Parsed only to check that they exist: the texts are sent as they are.
                 deque(map(date.fromisoformat, texts), maxlen=0)
             except ValueError:
                 return None
@@ -258,7 +258,7 @@ class DateRule:
 
 
 def settled_datetime(rule: DatetimeRule, value: object) -> str | None:
-    """As `rule.value`, doubts taken without a word: for datetimes inside lists and templates."""
+    """As `rule.value`, but accepting doubtful times silently: for datetimes inside lists and templates."""
     try:
         return rule.value(value)  # type: ignore[return-value]  # text or None
     except DoubtfulValueError as doubt:

@@ -25,7 +25,7 @@ _WITH_COMMA = re.compile(
 )
 _GROUPING = re.compile(r"[. \u00a0\u202f'\u2019]")
 _MOST_DIGITS = 1000
-# Receivers read numbers as doubles: a larger one is infinite to them, however exact it was sent.
+# Receivers read numbers as doubles, so a larger one would be infinite to them.
 _LARGEST, _MOST_EXPONENT = sys.float_info.max, sys.float_info.max_10_exp
 _MOST_BITS = 1024
 _SMALL = 2**63
@@ -44,7 +44,7 @@ def finite(value: float | Decimal) -> int | float | Decimal:
         return float(value) + 0.0  # -0.0 + 0.0 is 0.0
     if value.adjusted() < -_MOST_DIGITS:
         raise RefusedValueError("too_long", f"the number has more than {_MOST_DIGITS:,} digits")
-    # Asked of its digits alone: arithmetic with 1E+99999999 fails.
+    # By the exponent first, because arithmetic with 1E+99999999 fails.
     if value.adjusted() > _MOST_EXPONENT or value.copy_abs() > _LARGEST:
         raise RefusedValueError("too_long", _TOO_LARGE)
     return value or value.copy_abs()
@@ -69,7 +69,7 @@ def parse_number(text: str, *, decimal_separator: str = ".") -> int | Decimal:
 
 
 def ordinary_numbers(cells: Cells) -> tuple[list[Any], Iterable[int]] | None:
-    """A column whose numbers pass `finite` unchanged, and the rows for which that is not sure; None = it is not so."""
+    """A column whose numbers pass `finite` unchanged, and the rows to be checked one by one; None: neither is sure."""
     present = cells.present()
     if int in cells.kinds and cells.kinds <= {int, float}:
         # Beside floats too: SQLite keeps the whole numbers of a NUMERIC column as integers.

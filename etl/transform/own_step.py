@@ -1,9 +1,9 @@
-"""Steps that a mapping brings itself, as functions over a column.
+"""Runs a mapping's own steps: Python functions over a column.
 
-The rule: whatever such a function does costs its rows or its mapping, never the run: a value that makes it fail is
-step_failed, and an answer that is no column of the same rows is so for each row. What it prints goes to stderr, since
-stdout holds results; what it warns of is dropped, since pandas' warnings may quote values. A row's value does not
-depend on its neighbours: pandas makes floats of whole numbers beside a missing one, which become whole again.
+The rule: such a function can fail its rows, never the run. A value that makes it fail is step_failed; a result that is
+no column of the same rows is step_failed for each row. What it prints goes to stderr, because stdout holds results; its
+warnings are dropped, because those of pandas may quote values. A row's value must not depend on its neighbours: pandas
+turns whole numbers beside a missing one into floats, which are turned back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OwnStep = Callable[["pd.Series[Any]"], "pd.Series[Any]"]
 OwnSteps = Mapping[str, OwnStep]
 
-# From here on not every whole number is a float.
+# From here on floats cannot hold every whole number.
 _FLOATS_LOSE_DIGITS = 2**53
 
 
@@ -38,7 +38,7 @@ class OwnStepRule:
         self._function = function
 
     def column(self, cells: Cells, findings: Findings) -> Cells:
-        """The function's column; asked row by row where it fails, so that one value costs one row."""
+        """The function's result for the column; if it fails, row by row, so that a bad value costs only its row."""
         try:
             return self._asked(cells)
         except (Exception, SystemExit):  # noqa: BLE001 - anything may be raised by a function that people wrote
@@ -57,7 +57,7 @@ class OwnStepRule:
         return
 
     def value(self, value: object) -> object | None:
-        """What the function makes of a column of this value alone. Raises RefusedValueError (step_failed)."""
+        """The function's result for a column of this value alone. Raises RefusedValueError (step_failed)."""
         try:
             found: object = self._asked(Cells([value])).items[0]
         except (Exception, SystemExit) as broken:  # noqa: BLE001 - as above

@@ -27,7 +27,7 @@ _BETWEEN = re.compile(r"[\s().\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff/]+")
 _LONGEST = 100
 # The prefix dialled inside the country, behind a calling code with or without + or 00: (0), as it is never dialled.
 _TRUNK = re.compile(r"\A(?:\+|00)?\s*([1-9](?:[\s.-]*\d){0,2})[\s.-]*\(\s*0\s*\)(.+)", re.ASCII | re.DOTALL)
-# So many digits are a number of their own, beside another.
+# At least so many digits count as a number of their own beside another.
 _WHOLE_NUMBER = 7
 _APART = re.compile(r"[/,;|\\&]")
 # A number that went through a spreadsheet.
@@ -41,7 +41,7 @@ def normal_phone(value: str) -> str | None:
         return None
     if found := _WITH_FRACTION.fullmatch(text):
         text = found[1] or found[2]
-    # Spaces are what nearly always is between the digits.
+    # Tried first without changes and without spaces, which nearly all numbers need at most.
     for easily in (text, text.replace(" ", "")):
         if _ORDINARY.fullmatch(easily):
             return easily
@@ -65,7 +65,7 @@ def _several(text: str) -> bool:
     parts = [len(re.sub(r"\D", "", part)) for part in _APART.split(text)]
     if any(count >= _WHOLE_NUMBER for count in parts[:-1]) and parts[-1]:
         return True
-    # Points and spaces stand inside of numbers as well.
+    # Points and spaces also occur within numbers.
     return any(
         sum(len(re.sub(r"\D", "", part)) >= _WHOLE_NUMBER for part in re.split(separator, text)) > 1
         for separator in (r"\.", r"\s")
@@ -113,7 +113,7 @@ class PhoneRule:
 
 
 class Internationalizer:
-    """Writes national numbers in E.164, by the rules of the country that stands beside them."""
+    """Writes national numbers in E.164, by the rules of the country of the same event."""
 
     def __init__(self) -> None:
         self._by_country: dict[str, tuple[str, re.Pattern[str]] | None] = {}
@@ -121,7 +121,7 @@ class Internationalizer:
     def numbers(self, phones: Sequence[Any], countries: Sequence[Any]) -> list[Any]:
         """`phones`, national ones of a known country (None: not known) as international ones."""
         numbers = list(phones)
-        # Mostly few numbers are national, so the others are passed first.
+        # Only national numbers; usually few.
         for row in [row for row, phone in enumerate(phones) if phone and phone[0] != "+" and phone[:2] != "00"]:
             country = countries[row]
             if country is not None and (rules := self._known(country)) is not None:

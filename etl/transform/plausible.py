@@ -1,7 +1,7 @@
-"""Whether values that a type takes can be meant: plausible, not only acceptable.
+"""Finds values that a type accepts but that are probably wrong.
 
-The rule: words about a field's values as they would be sent, with counts and never a value. A person decides; nothing
-is refused for it.
+The rule: the findings describe a field's values as they would be sent, by counts and never by a value. A person
+decides; nothing is refused.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from etl.mapping.catalogue import UNIQUE_FIELDS
 from etl.mapping.codes import WITHDRAWN_CURRENCIES
 from etl.transform.birthdate import OLDEST
 
-# So many values are enough to wonder that they are all the same.
+# From so many values on it is odd that all are the same.
 _ENOUGH = 20
-# Fields in which one value for everybody is nothing odd.
+# Fields in which the same value for everybody is not odd.
 _MAY_BE_ALIKE = frozenset(
     {"event", "currency", "country", "language", "gender", "newsletter", "service", "marketing", "totalvalue", "price"}
 )
 _WITH_GROUPS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?|[+-]?\d+,\d+", re.ASCII)
 _MOST = 0.8
-# More rows than this share are hardly one person's, or one purchase's.
+# A larger share of rows than this hardly belongs to one person or one purchase.
 _SHARE = 0.2
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a row's value, as values.
+"""Problems and doubts of a row's values, as data.
 
 A problem names row, field and code (`etl.mapping.problem_codes`); its message holds types and
 rules, never the row's value.
@@ -24,9 +24,9 @@ _NUMBER_OF_A_LINE = re.compile(r"\[\d+\]")
 class Problem:
     """One problem of row `row` (index in the page) with `field`.
 
-    `fatal` tells whether it makes the row invalid; `omitted`, whether the field was left out instead. Neither: the
-    value was taken with a doubt (`ambiguous_time`, `nonexistent_time`). `inner` is the problem of a product that makes
-    its row's, its `field` that of the product; None elsewhere.
+    `fatal` tells whether it makes the row invalid; `omitted`, whether the field was left out instead. Neither: a
+    doubtful value was accepted (`ambiguous_time`, `nonexistent_time`). `inner`: the problem of the product that caused
+    this one, with the product's `field`; None for other problems.
     """
 
     row: int
@@ -48,7 +48,7 @@ class RefusedValueError(ValueError):
 
 
 class DoubtfulValueError(ValueError):
-    """A value that was taken by a rule rather than by its own evidence: `taken`, with the doubt's code and words."""
+    """A doubtful value that a fixed rule decided: `taken` is the result, with the doubt's code and words."""
 
     def __init__(self, taken: object, code: str, words: str) -> None:
         super().__init__(words)
@@ -59,7 +59,7 @@ class DoubtfulValueError(ValueError):
 
 @dataclass(slots=True)
 class Findings:
-    """What one field's chain found while a page went through it, by row: (code, words)."""
+    """The faults and doubts of one field in a page, by row: (code, words)."""
 
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
     doubts: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def unsupported(value: object) -> RefusedValueError:
 
 
 class BrokenJson(str):  # noqa: SLOT000 - a text cannot have slots beside its characters
-    """Such a text; where a text is wanted it is one. `refused` says why it is no JSON that can be sent."""
+    """A text that is no valid JSON, still usable as a text. `refused` says why it cannot be sent as JSON."""
 
     refused: RefusedValueError
 
@@ -86,7 +86,7 @@ class BrokenJson(str):  # noqa: SLOT000 - a text cannot have slots beside its ch
 
 
 def omitted_fields(problems: Iterable[Problem], *, invalid: Container[int]) -> Counter[tuple[str, str]]:
-    """The events without a field, by (field, code); rows of `invalid` have no event.
+    """How many events lack a field, by (field, code), without the rows of `invalid`.
 
     An event counts once for a field and code, however many of its products lack it.
 
@@ -101,7 +101,7 @@ def omitted_fields(problems: Iterable[Problem], *, invalid: Container[int]) -> C
 
 
 def doubts(problems: Iterable[Problem], *, invalid: Container[int]) -> Counter[str]:
-    """The events with a value that was taken with a doubt, by code."""
+    """How many events have a doubtful value, by code."""
     found = {
         (problem.row, problem.code)
         for problem in problems

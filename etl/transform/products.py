@@ -107,7 +107,7 @@ class ProductLines:
         self, lines: _Lines, columns: list[list[object]], left_out: Container[int], events: Sequence[object]
     ) -> list[object]:
         problems = lines.problems
-        # What is lacking because it was wrong has been said.
+        # A field that is missing because it was wrong has been reported already.
         wrong = {problem.row for problem in problems if problem.fatal}
         names = [field.name for field in self.fields]
         found: list[list[object] | None] = [None] * len(events)
@@ -138,7 +138,7 @@ class ProductLines:
         return "language" if self._needs_language and "language" not in product else None
 
     def _says_anything(self, product: dict[str, object]) -> bool:
-        # A row's own columns may hold no product at all; constants and parents alone do not make one.
+        # A row's own columns may hold no product: constants and parents alone do not make one.
         return any(field.name in product for field in self.fields if field.rule.column or field.rule.template)
 
     def _lines(self, page: Page, rows: Frame) -> _Lines:

@@ -1,6 +1,6 @@
-"""The rule of each type of the mapping language, for a column of a given kind.
+"""Chooses the conversion for each type of the mapping language and each kind of column.
 
-The rule: every type of `etl.mapping.catalogue` stands in this one table.
+The rule: every type of `etl.mapping.catalogue` is in this one table.
 """
 
 from __future__ import annotations

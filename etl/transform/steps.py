@@ -1,7 +1,7 @@
 """The steps of `transform`: what each does with a value.
 
-The rule: a step changes only what it is for, and a value that it cannot work on is a problem (step_failed), never
-turned into text unasked. Text steps work on texts, and on each text of a list that `split` made.
+The rule: a step changes only what its name says; a value that it cannot handle is a problem (step_failed), never
+silently turned into text. Text steps work on texts, and on each text of a list that `split` made.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WINDOWS = {
     code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 }
 _EXACT = Context(prec=3000)
-# Joiners and variation selectors belong to what stands before them, as combining marks do.
+# Joiners and variation selectors belong to the character before them, like combining marks.
 _JOINING = frozenset("\u200d\ufe0e\ufe0f")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -116,7 +116,7 @@ def hash_email(text: str) -> str:
 
 
 def truncate(text: str, length: int) -> str:
-    """The first `length` code points, or fewer where the cut would part a letter from its marks."""
+    """The first `length` code points, or fewer so as not to separate a letter from its combining marks."""
     if len(text) <= length:
         return text
     cut = length

@@ -23,7 +23,7 @@ from etl.transform.moment import DatetimeRule
 from etl.transform.problem import RefusedValueError, unsupported
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# Broken, or perhaps nothing but characters without width.
+# Texts that are broken, or may consist only of characters without width.
 _ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]|^[\u00ad\u180e\u200b-\u200f\u2060\ufeff]")
 _DAY = timedelta(days=1)
 _MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001  # only its time of day is looked at
@@ -58,7 +58,7 @@ def ordinary_texts(cells: Cells) -> tuple[list[Any], Iterable[int]]:
         left = iter(stripped)
         items = [None if text is None else next(left) for text in items]
     joined = "".join(stripped)
-    # Most pages are printable, which is found out faster than a pattern can.
+    # A shortcut: most pages are printable, and this test is faster than the pattern.
     if joined.isprintable():
         return items, ()
     search = _ODD.search

@@ -1,6 +1,6 @@
-"""How the fields of one row came about, for people who ask why.
+"""Traces how the fields of one row are made, for `explain`.
 
-The rule: a trace is made by the very chain that makes events, watched, so that it cannot tell another story.
+The rule: the trace observes the very chain that makes events, so it cannot differ from a run.
 """
 
 from __future__ import annotations

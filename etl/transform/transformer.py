@@ -1,7 +1,7 @@
-"""A page of rows becomes events and problems.
+"""Transforms a page of rows into events and problems.
 
-The rule: pure and by column. The same row gives the same event, whatever stands beside it in the page (B27), and one
-bad row costs itself only. No row is looked at until the events are put together.
+The rule: pure, and column by column. The same row gives the same event, whatever stands beside it in the page (B27),
+and one bad row costs only itself. Rows are put together only at the end.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Transformer:
         return traces + trace_products(self._products, one, frame, names)
 
     def _with_country(self, trace: FieldTrace, done: Transformed) -> FieldTrace:
-        """The trace of a phone number with what its row's country made of it."""
+        """The trace of a phone number, with the result of its row's country."""
         if self._phones is None or trace.field != "phone":
             return trace
         return replace(trace, steps=[*trace.steps, ("country", done.columns["phone"][0])])

@@ -39,10 +39,10 @@ _SENSITIVE = re.compile(
     r"|(?<!\w)\+?\d[\d .()-]{7,}\d"  # a telephone number, a card
 )
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-# A code in capitals: INVALID_EMAIL.
+# What may be shown: codes (INVALID_EMAIL), names of custom fields, short numbers such as a position or a count.
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", re.ASCII)
 _SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+", re.ASCII)
-# The words of a code: invalid_email, TIMESTAMP_ERROR, invalidEmail.
+# Splits a code into its words: invalid_email, TIMESTAMP_ERROR, invalidEmail.
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+", re.ASCII)
 _CUSTOM = re.compile(r"custom_[a-z0-9_]{1,40}", re.ASCII)
 _SHORT = re.compile(r"[0-9]{1,3}|[A-Za-z]", re.ASCII)
