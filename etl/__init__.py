@@ -61,7 +61,7 @@ _ROOMS = {
     "Receipt": "etl.commands.forget",
 }
 
-# Not for type checkers, which would take any misspelt name for one of ours.
+# Hidden from type checkers, which would otherwise accept any misspelt name.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever the name stands for

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 try:
     from etl.cli import main
-except Exception:  # a foreign one may meet anything while it is imported
+except Exception:  # importing a foreign package may raise anything
     if "MappingInvalid" in getattr(sys.modules.get("etl"), "__all__", ()):
         raise
     found = find_spec("etl")

@@ -1,4 +1,4 @@
-"""The books of a run: what became of every row that was read.
+"""The books of a run: counts what became of every row that was read.
 
 The rule: `read = sent + unchanged + invalid + rejected + suppressed + unsent`, always, also after a stop in the middle.
 """
@@ -16,10 +16,11 @@ class Books:
     `held` rows lie above the run's upper bound and were not read; `suppressed` ones belong to an identity that was
     forgotten. `acknowledged` are those of `invalid` and `rejected` whose dead letter a person has seen. `unconfirmed`
     events are part of `sent`. `reasons` counts rows by problem and refusal codes, `omitted` the events that went
-    without a field, by field and code. With a ledger `sent = new + changed + resent`: of a key of which nothing was
-    accepted before, different from what was, and the same again; `changed_fields` counts `changed` by field.
-    `uncounted` names `held` and those reasons whose rows could not be counted in time, so that 0 is no answer.
-    `waited_seconds` is the time in which only the throttle kept requests back.
+    without a field, by field and code. With a ledger `sent = new + changed + resent`: `new` events of keys without an
+    accepted event, `changed` events that differ from the last accepted one, `resent` events that do not;
+    `changed_fields` counts `changed` by field. `uncounted` names those of `held` and the reasons whose rows could not
+    be counted in time, so their 0 means nothing. `waited_seconds`: the time in which requests waited only for the
+    throttle.
     """
 
     read: int = 0
@@ -45,13 +46,13 @@ class Books:
     uncounted: set[str] = field(default_factory=set)
 
     def put_held(self, count: int | None) -> None:
-        """Know how many rows were held; None: the database needed too long to count them."""
+        """Set the number of held rows; None: the database needed too long to count them."""
         self.held = count or 0
         if count is None:
             self.uncounted.add("held")
 
     def put_beside(self, reason: str, count: int | None) -> None:
-        """Know how many rows were not read for `reason`; None as in `put_held`."""
+        """Set the number of rows not read for `reason`; None as in `put_held`."""
         if count:
             self.reasons[reason] = count
         elif count is None:
@@ -64,7 +65,7 @@ class Books:
         assert self.unsent >= 0, "the books do not balance: more ends than rows"
 
     def take_unsent(self, looked: Books) -> None:
-        """Take over the rows that were only looked at, before `close`: what would have been sent is left unsent."""
+        """Take over the counts of a dry run, before `close`: what would have been sent counts as unsent."""
         self.read, self.unchanged = looked.read, looked.unchanged
         self.invalid, self.suppressed = looked.invalid, looked.suppressed
         self.reasons.update(looked.reasons)
@@ -82,7 +83,7 @@ class Books:
 
     @property
     def new_failures(self) -> int:
-        """Of these the ones that no person has seen yet."""
+        """Of the failed rows, those that no person has acknowledged."""
         return self.failures - self.acknowledged
 
     def as_dict(self) -> dict[str, object]:

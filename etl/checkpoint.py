@@ -9,9 +9,9 @@ from etl.page import Position, Scalar
 
 # Where the state lies unless an option says otherwise.
 DEFAULT_STATE = ".etl/state.sqlite"
-# A person is needed where no run was done for so many hours, unless an option says otherwise: a night, and two hours.
+# If no run was done for so many hours, a person is needed, unless an option says otherwise: a day and two hours.
 USUAL_HOURS = 26
-# In a fingerprint, behind the declared kind of a cursor without a value: nothing says how its values are spelt.
+# The end of a cursor's part in a fingerprint if the column had no value yet, so the spelling is unknown.
 NO_VALUE = " (no value yet)"
 
 
@@ -19,8 +19,8 @@ NO_VALUE = " (no value yet)"
 class Checkpoint:
     """A saved place in the order (cursor, key).
 
-    position: None = the source has no cursor, or none was reached yet: the mapping merely has begun, and every row is
-    read. saved_at: aware, UTC. run_id: the run that saved it; "" when a person did (`state set`).
+    position: None: the source has no cursor, or the mapping has begun but nothing was settled yet; every row is read.
+    saved_at: aware, UTC. run_id: the run that saved it; "" when a person did (`state set`).
     """
 
     position: Position | None
@@ -30,10 +30,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """What was noted of the latest run beside the state.
+    """The note about the latest run, kept outside of the state.
 
-    noted_at: when, aware, UTC. stamp: the latest that the run had taken then; a state that never gave it is older.
-    sent: how many events it sent; 0 until it ended.
+    noted_at: aware, UTC. stamp: the latest that the run had taken; a state that never gave it was restored from an
+    older backup. sent: how many events it sent; 0 until it ended.
     """
 
     run_id: str

@@ -1,4 +1,4 @@
-"""Time and chance as one port, so that every wait and every jitter of the product can be replayed.
+"""The port for time, waits and random numbers, so that tests can replay every wait and every jitter.
 
 Nothing outside the host adapter (`etl.host.system_clock`) reads a clock, sleeps or draws a random number.
 """

@@ -1,4 +1,4 @@
-"""A line of CSV that a spreadsheet shows as it stands."""
+"""A line of CSV that is safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-# What a spreadsheet takes for a formula.
+# Beginnings of what a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _END = "\r\n"
 
@@ -14,7 +14,7 @@ _END = "\r\n"
 def csv_line(values: Iterable[object]) -> str:
     """`values` as one line without its end; a text that a spreadsheet would run gets an apostrophe."""
     line = io.StringIO()
-    # Only what is part of the line's end is quoted inside a value.
+    # A value is quoted only if it contains a part of the line's end.
     csv.writer(line, lineterminator=_END).writerow([_cell(value) for value in values])
     return line.getvalue().removesuffix(_END)
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from etl.page import Key
 
 # accepted: the row was sent after all (or is identical to what was sent). gone: the source has no such row any more.
-# superseded: a person or a mapping rule decided that it need not go.
+# superseded: a person or a rule of the mapping decided that it need not be sent.
 Closure: TypeAlias = Literal["accepted", "gone", "superseded"]
 
 
@@ -23,8 +23,9 @@ class DeadLetter:
     reason: a stable code, ours (invalid) or the API's (rejected). words: what the API said, redacted, at most 500
     characters; "" when nothing. attempts: how often the row was tried and failed, 1 at first. opened_at, last_at: the
     first and the last of them, aware, UTC. digest: keyed hash of the event that was refused; b"" when there was none.
-    run_id: the run of the last attempt. stamp: of the reading that it speaks of; an older reading does not close it.
-    0: not known, as without a ledger. acknowledged: a person has seen it, and it has failed in no other way since.
+    run_id: the run of the last attempt. stamp: that of the page in which the row was read; an older page does not close
+    it. 0: unknown, as without a ledger. acknowledged: a person has seen it, and it has not failed for another reason
+    since.
     """
 
     key: Key

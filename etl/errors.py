@@ -56,7 +56,7 @@ class EtlError(Exception):
         return self.message if self._to_keep is None else self._to_keep
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process: as it is, whatever its class asks of those who make one."""
+        """Pickles the error for another process unchanged, without calling the constructor of its class."""
         return _made_again, (type(self), self.args, self.__dict__)
 
 
@@ -76,12 +76,12 @@ class ApiTrouble(EtlError):
         self._words = message
 
     def happened_while(self, doing: str) -> None:
-        """Say that it was another call of the API, such as `checking the credentials at`, that met the trouble."""
+        """Replace the operation in the message, for another call of the API, such as `checking the credentials at`."""
         self._words = self._words.replace("sending events to", doing, 1)
         self.message = self._words.replace("{api}", "the API")
 
     def name_api(self, address: str) -> None:
-        """Say `address` wherever the words speak of the API's."""
+        """Put `address` in the place of `{api}`."""
         self.message = self._words.replace("{api}", address)
 
 
@@ -107,7 +107,7 @@ class WrongFile:
 class MappingInvalid(UsageProblem):
     """Mapping files have problems. `problems` holds one printable line each: `file:line:column  path: what; hint`.
 
-    `files`: those that are wrong by themselves; none where it lies at the files beside them, such as one name for two.
+    `files`: those that are wrong by themselves; empty if the problem is between files, such as a name used twice.
     """
 
     def __init__(
@@ -221,9 +221,9 @@ class Interrupted(EtlError):
 
 @dataclass(frozen=True, slots=True)
 class ExitCode:
-    """What a code of the process means, and what a scheduler does about it.
+    """An exit code: what it means, and what a scheduler should do.
 
-    `goes_on`: the run stopped cleanly before its end, so that a scheduler may count it as a success. `for_person`:
+    `goes_on`: the run stopped cleanly before its end, so a scheduler may count it as a success. `for_person`:
     another attempt changes nothing before a person has done something.
     """
 
@@ -256,8 +256,8 @@ EXIT_CODES = {
     ),
     **dict.fromkeys((129, 130, 143), ExitCode("interrupted by a signal; the checkpoint is saved", "nothing")),
 }
-# With several mappings the process ends with the worst code, in this order. A signal is asked for:
-# what needs a person must not hide behind it.
+# With several mappings the process ends with the worst code, in this order. Signals come last, because they are
+# intended and must not hide what needs a person.
 WORST_FIRST = (1, 8, 9, 2, 5, 4, 143, 130, 129, 6, 3, 7, 0)
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 from etl.page import Key, Position, Scalar, findable
 from etl.secret import HIDDEN
 
-# The name is what the state holds, so it never changes; the order does not matter because types are matched exactly.
+# The names are stored in the state, so they never change; the order does not matter because types are matched exactly.
 _WRITERS: dict[type, tuple[str, Callable[[Any], str]]] = {
     int: ("int", str),
     str: ("str", str),
@@ -99,7 +99,7 @@ def parse_position_text(text: str) -> Position:
 
 
 def show(value: Scalar | None) -> str:
-    """The value for people: no type, and no character that could steer a terminal (F15). None is `-`."""
+    """The value for people: without its type, and with nothing that could control a terminal (F15). None is `-`."""
     if value is None:
         return "-"
     if type(value) is bytes:

@@ -1,4 +1,4 @@
-"""What the source hands to the rest: windows asked for, pages read, positions reached.
+"""The values that a source works with: windows to read, pages that were read, and positions.
 
 A row's cursor and key come from the driver's tuple, never from a frame, so that they are exact.
 """
@@ -20,7 +20,7 @@ _NAN = Decimal("NaN")
 
 
 def findable(values: Iterable[Any]) -> tuple[Any, ...]:
-    """`values`; a NaN, which equals nothing, is always the same object, by which sets and comparisons know it again."""
+    """`values`, with every NaN replaced by the same object, so that sets and comparisons recognise it."""
     return tuple(_NAN if value != value else value for value in values)  # noqa: PLR0124  # what a NaN is told by
 
 
@@ -51,7 +51,7 @@ class Window:
 
     @property
     def is_lookback(self) -> bool:
-        """Whether its rows lie below the checkpoint. Those of a source without cursor move none, and lie below none."""
+        """Whether the window re-reads rows below the checkpoint; False for a source without a cursor."""
         return self.upto is not None and not self.moves_checkpoint
 
 
@@ -79,9 +79,9 @@ class Column:
     `kind` is what the database declares, reduced to a word: "integer", "number" (float), "decimal", "text", "boolean",
     "date", "datetime" (naive), "datetime_tz", "time", "json", "list" (arrays), "bytes", "uuid", "other"; None when it
     is not known (queries on SQLite). On SQLite values keep the storage's form (text datetimes, 0/1 booleans); a scalar
-    of a JSON column is its JSON text; the transform reads them by `kind`. `digits`: an integer or a decimal is shown
-    so wide, filled up with zeros (MySQL's ZEROFILL); None: without such zeros. `is_single`: the value is a float of
-    four bytes, widened; the fewest digits that mean it are meant.
+    of a JSON column is its JSON text; the transform converts values by `kind`. `digits`: the width to which integers or
+    decimals are filled with zeros (MySQL's ZEROFILL); None: not filled. `is_single`: the values are floats of four
+    bytes, widened to eight, and stand for the fewest digits that give the same float.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Column:
 
 
 class Undecodable(Enum):
-    """What stands in a row for a value that the driver cannot decode, while the rest of the row is right."""
+    """Stands in a row for a value that the driver cannot decode, while the rest of the row is right."""
 
     VALUE = "(cannot be decoded)"
 
@@ -105,10 +105,9 @@ UNDECODABLE: Final = Undecodable.VALUE
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that cannot be read, because its key, its cursor or its computing fails; found again by its key.
+    """A row that cannot be read: computing or decoding it fails, or it has more children than any request can hold.
 
-    Or one to which more belongs than any request can hold: `reason` is the problem's code. `position` orders it in the
-    page.
+    `reason` is the problem's code. `position` orders it in the page; its key finds the row again.
     """
 
     position: Position
@@ -147,10 +146,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class RangeRead:
-    """What was read of a range of a window. `page` None: no row.
+    """The result of reading a range of a window. `page` None: no row.
 
-    `reached` is where it goes on; None: all of it was read. `row_bytes` is the weight of a row with what belongs to it,
-    0 where there was none.
+    `reached` is the position up to which it was read; None: to its end. `row_bytes`: the memory that a row takes with
+    its children, 0 without rows.
     """
 
     page: Page | None

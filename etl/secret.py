@@ -13,7 +13,7 @@ from typing import NoReturn
 MASK = "********"
 HIDDEN = "(not shown)"
 
-# As the vendor's accounts look. Where account and key were swapped, the account is the key.
+# The form of the vendor's account ids. Anything else is masked: account and key may have been swapped.
 _ACCOUNT = re.compile(r"(?:[A-Za-z]{1,4}-)?[0-9]{1,12}", re.ASCII)
 _NAME = re.compile(r"(?:[^\W\d][\w$]{0,62})(?:\.[^\W\d][\w$]{0,62}){0,2}")
 _MOMENT = re.compile(r"[\d:., +TZ/-]{1,40}")
@@ -85,7 +85,7 @@ def shown_name(name: str) -> str:
 
 
 def shown_value(text: str) -> str:
-    """`text`, quoted, where it is made like a number, a time or a word; otherwise words that say that it is not shown.
+    """`text`, quoted, if it looks like a number, a time or a word; otherwise words that say that it is not shown.
 
     For values that people typed: a URL may have been put in the place of one.
     """
@@ -119,7 +119,7 @@ def is_plain_name(text: str) -> bool:
 
 
 def holds_stray_at(url: str, *, has_user: bool) -> bool:
-    """Whether an `@` stands in `url` where none may: then no parser knows where its password ends.
+    """Whether `url` contains an `@` in a wrong place, so that no parser knows where its password ends.
 
     has_user: whether the parser found a user or a password in it.
     """

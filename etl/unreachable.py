@@ -1,6 +1,6 @@
-"""Why a connection to a database could not be made, told apart by the words of the drivers; the words stay here.
+"""Recognises why a connection to a database could not be made, by the drivers' messages, which are not shown.
 
-They may hold the user's name, or the end of a password that was taken for the host.
+They may contain the user's name, or the end of a password that was taken for the host.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ _PATTERNS = tuple((re.compile(pattern), cause) for pattern, cause in _CAUSES)
 
 
 def repeated_option(query: Mapping[str, object], *, url: str, several: bool) -> Cause | None:
-    """The cause to refuse a URL whose `query` gives an option more than once: drivers make nonsense of it.
+    """The cause to refuse a URL whose `query` gives an option more than once, which drivers handle wrongly.
 
     several: its drivers take several hosts, each with its port.
     """
@@ -293,7 +293,7 @@ def repeated_option(query: Mapping[str, object], *, url: str, several: bool) -> 
     return None
 
 
-# How what has a meaning in a URL is written where it is part of a name or a password.
+# How to write characters with a meaning in a URL as part of a name or a password.
 ESCAPED = "in a user name, a password or an option write %40 for @, %2F for / and %3A for :"
 
 

@@ -1,7 +1,7 @@
-"""One connection to the API: a request goes out, an answer or a failure comes back; nothing is judged here.
+"""Sends one request over one connection, and returns an answer or a failure, without judging it.
 
-httpx carries the requests; its transport stands on a connection whose network holds one deadline for a whole attempt.
-No exception of either leaves this module: their texts hold the key.
+httpx sends the requests, over a connection with one deadline for a whole attempt. No exception of httpx or httpcore
+leaves this module, because their texts hold the key.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from etl.verdict.retry_after import silence_seconds
 TRACK_PATH = "/v1/track"
 VERIFY_PATH = "/v1/verifyAuth?channel=2"
 
-# An idle connection is given up before usual servers do, because a request that crosses their close is ambiguous (C5).
+# Seconds. An idle connection is closed before usual servers close it, because a request sent at that moment is
+# ambiguous (C5).
 KEEP_ALIVE_SECONDS = 4.0
 NO_STREAM = httpx.ByteStream(b"")
 
@@ -41,10 +42,10 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\Z")
 
 
 class ApiClient:
-    """Sends requests over one kept-alive connection. One a thread: it is not to be shared.
+    """Sends requests over one kept-alive connection. Each thread needs its own.
 
-    keep_silent: told for how many seconds an answer about the credentials wants no request of this account.
-    Raises DestinationMisconfigured when the address, account, key, CA file or proxy cannot be used.
+    keep_silent: called with the seconds for which an answer to `verifyAuth` asks the account to wait. Raises
+    DestinationMisconfigured when the address, account, key, CA file or proxy cannot be used.
     """
 
     def __init__(
@@ -73,12 +74,12 @@ class ApiClient:
             keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=DeadlineBackend(self._attempt),
         )
-        # The transport alone: what a `httpx.Client` adds (cookies, redirects, the environment's proxy, authentication)
-        # must not happen here, and to look for it costs a fifth of a request.
+        # Only the transport: what `httpx.Client` adds (cookies, redirects, the environment's proxy, authentication) is
+        # not wanted here, and costs a fifth of a request.
         self._transport = ConnectionTransport(pool)
 
     def track(self, body: bytes) -> Answer | Failure:
-        """Send one request of events: `body` as it is, once, without following anything."""
+        """Send one request of events: `body` unchanged, once, without following redirects."""
         return self._post(TRACK_PATH, body)
 
     def verify_credentials(self) -> CredentialCheck:
@@ -89,11 +90,11 @@ class ApiClient:
         return read_verification(answer)
 
     def is_well(self) -> bool:
-        """Whether the API says yes or no of this account and key: one that is down says neither."""
+        """Whether the API answers yes or no about this account and key, so that it is not down."""
         return self.verify_credentials().said
 
     def knows_key(self) -> bool:
-        """Whether the API says yes of this account and key."""
+        """Whether the API confirms this account and key."""
         return self.verify_credentials().outcome is CredentialOutcome.VERIFIED
 
     def close(self) -> None:
@@ -101,7 +102,7 @@ class ApiClient:
         self._transport.close()
 
     def _post(self, path: str, body: bytes) -> Answer | Failure:
-        # With `content` httpx would look for what these headers say already.
+        # Not by `content`: httpx would compute headers that are known already.
         headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
         request = httpx.Request("POST", self._urls[path], headers=headers, stream=httpx.ByteStream(body))
         self._attempt.begin(timeout_seconds=self._timeout_seconds)
@@ -113,9 +114,9 @@ class ApiClient:
         return self._read(response)
 
     def _read(self, response: httpx.Response) -> Answer | Failure:
-        """Read the answer. When its body breaks off, a refusal still stands: a 401 is one with half a body too.
+        """Read the answer. If its body breaks off, a refusal still counts (a 401 is one even with half a body).
 
-        A success does not; but the wait that its head asks for holds.
+        A success does not; but its Retry-After still counts.
         """
         head = read_head(response.headers.raw, now=self._clock.utc_now())
         reader = BodyReader(head.encoding)
@@ -130,7 +131,8 @@ class ApiClient:
             reader.truncated = True
         finally:
             response.close()
-            # Response and stream refer to each other: without this the request's body would wait for the collector.
+            # Response and stream refer to each other: without this the request's body stays in memory until garbage
+            # collection.
             response.stream = NO_STREAM
         if not reader.truncated and self._transport.surplus():
             # Bytes behind the answer: on a kept connection they would be read as the answer to the next request.
@@ -138,7 +140,7 @@ class ApiClient:
         return Answer(
             status=response.status_code,
             headers=head.kept,
-            # Of an answer that does not count, nothing is shown or read.
+            # The body of an answer that does not count is dropped.
             body=self._without_key(reader.body) if failure is None else b"",
             truncated=reader.truncated or failure is not None,
             request_sent=self._attempt.request_written,
@@ -146,12 +148,12 @@ class ApiClient:
         )
 
     def _without_key(self, body: bytes) -> bytes:
-        """A server may echo the key; a short one cannot be told from other digits and words, and is left (F2)."""
+        """Mask the key, which a server may echo; a short one is left, because it looks like other words (F2)."""
         return body.replace(self._key, b"[redacted]") if len(self._key) >= _SHORTEST_TELLING_KEY else body
 
 
 def quiet_loggers() -> None:
-    """Keep the HTTP client's own messages, which name addresses and headers, out of every log (F4)."""
+    """Keep the HTTP client's own messages, which contain addresses and headers, out of every log (F4)."""
     for name in ("httpcore", "httpx", "hpack"):
         logger = logging.getLogger(name)
         if logger.level < logging.WARNING:

@@ -1,7 +1,7 @@
 """What `v1/verifyAuth` says of an account and its key, for `validate --connect`: right, wrong, or unclear.
 
-Only `"verified": true`, in whichever form (`"true"`, 1, `"yes"`), is a yes, and only a refusal of the request itself a
-no: the call links a shop, so that `"verified": false` for a plain key may mean nothing.
+Only `"verified": true` (also `"true"`, 1, `"yes"`) is a yes, and only a refusal of the request itself is a no: the call
+is made for linking a shop, so `"verified": false` may mean nothing for a plain key.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CredentialOutcome(Enum):
 class CredentialCheck:
     """The outcome; `error` says why it is not VERIFIED. UNCLEAR is a warning; else it has the exit code of a run.
 
-    said: the API answered yes or no, so that it works, whatever the answer means for the key.
+    said: the API answered yes or no, so it is not down, whatever the answer means for the key.
     """
 
     outcome: CredentialOutcome
@@ -58,7 +58,7 @@ def read_verification(answer: Answer | Failure) -> CredentialCheck:  # noqa: PLR
         case Stop(error=StoppedEarly() as error):
             return CredentialCheck(CredentialOutcome.UNCLEAR, _of_this_call(error))
         case Stop(cause="HTTP 404", unless_others_pass=Refusal(words=words)) if words:
-            # The API's own no, not that of a wrong address: the shop that this call links may be what it does not find.
+            # A 404 of the API itself, not of a wrong address: perhaps it found no shop to link.
             key = account_trouble(words) is AccountTrouble.KEY
             return _refused(words) if key else _unclear(f"the API answered HTTP 404 ({words})")
         case Stop(error=error):

@@ -32,7 +32,7 @@ _FILES_OF_A_LOOK_UP = 4
 
 
 class NotConnected(httpcore.ConnectError):
-    """No connection came about; `failure` says why. It has no text: the system's may hold what it should not."""
+    """No connection could be made; `failure` says why. It has no text, because the system's may hold a secret."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Attempt:
         self.request_written = True
 
     def seconds_left(self, otherwise: type[httpcore.TimeoutException]) -> float:
-        """Seconds until the deadline, above zero. Raises `otherwise` when it has passed."""
+        """Seconds until the deadline, above zero; raises `otherwise` if it has passed."""
         left = self._ends_at - self._clock.monotonic()
         if left <= 0:
             raise otherwise
@@ -124,8 +124,8 @@ class DeadlineStream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         """Keep a part of a request; at its end, for which httpcore writes nothing, send all of it as one.
 
-        Sent apart, the headers would wake the server for themselves. Raises WriteError as soon as the server has
-        answered or gone: httpcore then reads on.
+        Headers sent separately would wake the server twice. Raises WriteError as soon as the server has answered or
+        closed: httpcore then reads on.
         """
         if buffer:
             self._parts.append(buffer)
@@ -148,25 +148,25 @@ class DeadlineStream(httpcore.NetworkStream):
             try:
                 self._early = self._sock.recv(65536)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return  # TLS spoke to itself (a session ticket), not to us
+                return  # a message of TLS itself (a session ticket), no data
             raise httpcore.WriteError
 
     def _wait(self, events: int, otherwise: type[httpcore.TimeoutException]) -> int:
-        """Wait until the connection is ready for one of `events`: which ones, or 0. Raises `otherwise` in time."""
+        """Wait until the connection is ready for some of `events`; returns those, or 0. Raises `otherwise` too late."""
         poll = select.poll()
         poll.register(self._sock, events)
         ready = poll.poll(self._attempt.seconds_left(otherwise) * 1000 + 1)
         return ready[0][1] if ready else 0
 
     def arrived(self) -> bytes:
-        """A byte that is here and was not asked for; b"" for none. It is lost to who reads on."""
+        """A surplus byte that has arrived; b"" for none. It is consumed."""
         try:
             return self._early or self._sock.recv(1)
         except OSError:
             return b""
 
     def close(self) -> None:
-        """Close the connection without a farewell, which could block."""
+        """Close the connection without TLS's closing message, which could block."""
         self._sock.close()
 
     def start_tls(
@@ -237,9 +237,9 @@ def _resolve(host: str, port: int, *, timeout_seconds: float) -> Sequence[_Addre
 
 
 def _require_descriptors() -> None:
-    """Raise OSError where a look-up found nothing because no more files can be opened: it does not say so itself.
+    """Raise OSError if a look-up failed because no more files can be opened, which it does not report itself.
 
-    It reads the resolver's files and asks several servers, and Python loads the coding of host names.
+    A look-up opens the resolver's files and several sockets, and Python loads the codec for host names.
     """
     opened: list[int] = []
     try:

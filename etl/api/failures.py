@@ -1,6 +1,6 @@
 """Which failure each exception of the HTTP client stands for.
 
-The text goes nowhere: that of `LocalProtocolError` holds the whole API key, others hold what the server sent.
+The exceptions' texts are dropped: that of `LocalProtocolError` holds the whole API key, others hold data of the server.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FAILURES: dict[type[Exception], Failure] = {
 }
 CLIENT_ERRORS = tuple(FAILURES)
 
-# How httpcore and h11 begin what they say of a connection that ended before the answer did.
+# How messages of httpcore and h11 begin when the connection ended before the answer.
 _CUT_OFF = ("Server disconnected", "peer closed connection")
 
 
@@ -61,7 +61,7 @@ def failure_of(error: Exception) -> Failure:
 
 
 def forget(error: BaseException) -> None:
-    """Cut an exception loose from the frames that it passed: h11's refer to themselves and would keep the request."""
+    """Drop the traceback of an exception: its frames form cycles that would keep the request in memory."""
     chain: BaseException | None = error
     while chain is not None:
         chain.__traceback__ = None

@@ -25,7 +25,7 @@ def proxy_for(address: SplitResult, *, environment: Mapping[str, str]) -> httpco
         port = proxy.port or 80
     except ValueError:
         proxy, port = None, 0
-    # A password with a slash in it: what seems to be the host is a part of the login.
+    # The password contains a slash, so what looks like the host is a part of the login.
     unclear = proxy is not None and "@" in f"{proxy.path}{proxy.query}{proxy.fragment}"
     if proxy is None or unclear or proxy.scheme != "http" or not proxy.hostname or not proxy.hostname.isascii():
         raise DestinationMisconfigured(

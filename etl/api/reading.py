@@ -28,7 +28,7 @@ _ENCODINGS = {"gzip": 47, "x-gzip": 47, "deflate": 47}  # 32 + 15: zlib finds ou
 class Head:
     """The headers of an answer that are kept, by lower-case name, and its content encoding ("" = none that is known).
 
-    A name that is none (`UTF-8`, written by mistake) is ignored: what is really encoded is no JSON.
+    An unknown name (`UTF-8`, written by mistake) is ignored: a body that is really encoded is no JSON, and fails later.
     """
 
     kept: dict[str, str]

@@ -1,7 +1,7 @@
-"""httpx over one connection whose network is ours.
+"""A transport for httpx over one connection with our own network backend (`etl.api.deadline`).
 
-httpx does not let a connection's network be chosen; httpx's own httpcore does. What goes wrong below passes through as
-it is: it is named in one place, `etl.api.failures`.
+httpx itself does not allow another backend, but its httpcore does. Exceptions pass through unchanged;
+`etl.api.failures` translates them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from etl.api.deadline import DeadlineStream
 class ConnectionTransport(httpx.BaseTransport):
     """Sends httpx's requests, one at a time and to one host, over a connection that `pool` makes.
 
-    The pool itself is not asked: to hand out its only connection costs a tenth of a request.
+    The pool is bypassed, because handing out its only connection costs a tenth of a request.
     """
 
     def __init__(self, pool: httpcore.ConnectionPool) -> None:
@@ -41,7 +41,7 @@ class ConnectionTransport(httpx.BaseTransport):
 
     def surplus(self) -> bool:
         """Whether more came than the last answer, which has been read to its end; line breaks do not count."""
-        # httpcore does not tell what its parser has left over.
+        # httpcore has no public access to its parser's surplus bytes.
         parser: object = self._connection
         while hasattr(parser, "_connection"):
             parser = parser._connection  # noqa: SLF001

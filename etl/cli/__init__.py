@@ -29,7 +29,7 @@ def _run() -> int:
     from etl.cli.boundary import run
     from etl.screen.messages import show_bug
 
-    # Its text may quote a value of a row, which Python would print.
+    # The error's text may quote a value of a row, which Python would print.
     threading.excepthook = lambda ended: show_bug(ended.exc_value) if ended.exc_value else None
     _tell_if_another()
     code = run(sys.argv[1:])

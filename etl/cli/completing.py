@@ -1,6 +1,6 @@
 """What a shell offers for MAPPING and for `--reason`.
 
-The rule: nothing is imported that a person would wait for, nothing is changed, and what cannot be found is not offered.
+The rule: it imports nothing slow, changes nothing, and offers only what it can find.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class MappingPath(click.Path):
         del ctx, param
         found = list(_beginning_with(incomplete))
         while len(found) == 1 and found[0].endswith(os.sep):
-            # A shell ends a word that has only one completion; what is inside keeps it open.
+            # A shell completes a word with a single candidate; offering the folder's contents keeps it open.
             inside = list(_beginning_with(found[0]))
             if not inside:
                 break

@@ -107,7 +107,7 @@ def yes_option(function: F) -> F:
 
 
 def exit_zero_option(function: F) -> F:
-    """`--exit-zero-on CODES`: what a scheduler is told that knows 0 and not 0 alone."""
+    """`--exit-zero-on CODES`: for schedulers that distinguish only 0 and other codes."""
     return click.option(
         "--exit-zero-on",
         default="",

@@ -41,7 +41,7 @@ def _parsed_shard(_: click.Context, __: click.Parameter, value: str | None) -> S
 
 
 def _excused(work: Callable[[], int], fine: frozenset[int]) -> int:
-    """The exit code of `work`, also where it ends before any mapping with one that is `fine`."""
+    """The exit code of `work`; 0 for codes in `fine`, even if it ended before any mapping."""
     try:
         return work()
     except EtlError as error:
@@ -52,7 +52,7 @@ def _excused(work: Callable[[], int], fine: frozenset[int]) -> int:
 
 
 class Nightly(Described):
-    """Leaves a note in the state of a call that cannot be read: a scheduler's would be refused each night, unseen."""
+    """Notes in the state a call that cannot be parsed: a scheduler's call could be refused each night, unnoticed."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the call."""

@@ -27,7 +27,7 @@ MOST_REASONS = 3
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """One thing to do: a sentence, and the command that does it ("" without one)."""
+    """One next step: a sentence, and the command that does it ("" without one)."""
 
     text: str
     command: str = ""
@@ -35,9 +35,9 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class MappingPlace:
-    """What a command has to name: the mapping's file, the columns of its key, and `--state` as it was given.
+    """The names that printed commands need: the mapping's file, the columns of its key, and `--state` as given.
 
-    `event`: the event's name, "" where a column gives it.
+    `event`: the event's name, "" if a column gives it.
     """
 
     path: Path
@@ -52,13 +52,13 @@ class MappingPlace:
     def key_argument(self, key: Key) -> str:
         """A key as `explain` and `preview --key` take it."""
         parts = [typed(part) for part in key]
-        # With its name where the value alone would pass for an option, or for a name and a value.
+        # With the column's name if the value alone could be taken for an option, or for a name and a value.
         if len(key) == 1 and not (self.primary_key and parts[0].startswith(("-", f"{self.primary_key[0]}="))):
             return parts[0]
         return ",".join(f"{name}={part}" for name, part in zip(self.primary_key, parts, strict=True))
 
 
-# Commands that look at no state, and have no `--state`.
+# Commands without `--state`, because they use no state.
 WITHOUT_STATE = frozenset({"init", "preview", "sandbox", "schema", "test"})
 
 
@@ -73,7 +73,7 @@ def shell_line(name: str, *arguments: str, state: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """`word` as a shell reads it back; one with a character that would break or steer the line as $'…'."""
+    """`word` quoted for a shell; as $'…' if it has characters that would break the line or control the terminal."""
     if printable(word) == word:
         return shlex.quote(word)
     plain = "".join(
@@ -90,7 +90,7 @@ def _quoted(word: str) -> str:
 def dead_letter_steps(
     place: MappingPlace, reasons: Iterable[str], example: Callable[[str], Key | None]
 ) -> list[NextStep]:
-    """How to look at dead letters of `reasons` and try them again; `example` gives the key of one."""
+    """The steps to look at dead letters of `reasons` and to retry them; `example` gives the key of one."""
     steps: list[NextStep] = []
     for reason in list(reasons)[:MOST_REASONS]:
         key = example(reason)
@@ -125,7 +125,7 @@ def next_steps(
     place: MappingPlace,
     example: Callable[[str], Key | None],
 ) -> list[NextStep]:
-    """What a person does after `outcome`; empty when the night was good."""
+    """The steps for a person after `outcome`; empty when all went well."""
     error = outcome.error
     if outcome.dry_run:
         return _steps_after_a_dry_run(outcome, place)
@@ -187,7 +187,7 @@ def shown(steps: list[NextStep]) -> list[RenderableType]:
 
 
 def shown_steps(steps: Sequence[NextStep]) -> list[RenderableType]:
-    """The same without a heading."""
+    """As above, without a heading."""
     from etl.screen.layout import indented, plain
 
     lines: list[RenderableType] = []

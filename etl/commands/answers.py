@@ -42,15 +42,15 @@ class ShowingSender:
         return answer
 
     def is_well(self) -> bool:
-        """Ask as the sender does; nothing is shown, since nothing is sent."""
+        """As the sender's; nothing is shown, because no event is sent."""
         return self.sender.is_well()
 
     def knows_key(self) -> bool:
-        """Ask as the sender does."""
+        """As the sender's."""
         return self.sender.knows_key()
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         self.sender.close()
 
 

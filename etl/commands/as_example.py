@@ -1,7 +1,7 @@
 """Prints a row of the source as an entry of `tests:`, with stand-ins for what is personal in it.
 
-The rule: what is printed passes. The expectation is made from the printed row by the code that runs tests, and
-compared with the real row's event; where they differ in more than values, a comment says so.
+The rule: a printed example passes. Its expected event is made from the printed row by the code that runs tests, and
+compared with the real row's event; if they differ in more than values, a comment says so.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _body(given: Mapping[str, object], lines: Sequence[Mapping[str, object]]) ->
 
 
 def _event_of(mapping: MappingModel, body: Sequence[str]) -> tuple[Event | None, tuple[Problem, ...]]:
-    # Through the reader of mapping files, so that the example is run as it will be read.
+    # Parsed by the reader of mapping files, so that the example is run exactly as it will be read.
     (read,) = read_yaml("\n".join(body).encode()).data
     return transform_example(mapping, read["given"] or {}, read.get("children", ()))
 
@@ -122,7 +122,7 @@ def _written(value: object, kind: str | None) -> object:  # noqa: C901, PLR0911 
         case int() | float() | Decimal() | list() | dict():
             return value
         case datetime():
-            # A driver that drops the zone of a column that has one (MySQL's TIMESTAMP) speaks of UTC.
+            # If a driver drops the zone of a column that has one (MySQL's TIMESTAMP), the value is in UTC.
             aware = value.replace(tzinfo=UTC) if value.tzinfo is None and kind == "datetime_tz" else value
             return aware.isoformat(" ")
         case date() | time():
@@ -152,7 +152,7 @@ def _section(values: Mapping[str, object], indent: str) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    # Variables are filled in values only, so a dollar in a key stays one.
+    # Variables are replaced in values only, so a dollar sign in a key needs no escape.
     return quoted(name).replace("$$", "$")
 
 
@@ -177,5 +177,5 @@ def _flow(value: object) -> str:  # noqa: PLR0911 - one return a type
 
 
 def _is_moment(text: str) -> bool:
-    """A date or time is no number and no word to a YAML reader of ours, and reads better without quotes."""
+    """Whether `text` is a date or time, which our YAML reader keeps as text, so that it needs no quotes."""
     return len(text) >= 10 and text[4:5] == text[7:8] == "-" and all(one in "0123456789-: " for one in text)

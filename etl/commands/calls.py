@@ -1,6 +1,6 @@
 """The options of `run`, `retry` and `backfill`: one value each, for the command line and for Python.
 
-The rule: a field has the name and the default of its option, so that a caller says only what it wants to differ.
+The rule: a field has the name and the default of its option, so a caller sets only what differs.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RunCall:
 
     @property
     def again(self) -> tuple[str, ...]:
-        """The options that say what is sent and for how long, for another command that does the same."""
+        """The options that say what is sent and for how long, as arguments for a printed command that does the same."""
         words = [word for key in self.keys for word in ("--key", key)]
         for name in ("start_from", "limit", "max_runtime", "deadline", "full_refresh", "ignore_guards", "yes"):
             value = getattr(self, name)

@@ -1,6 +1,6 @@
-"""Which mappings changed since a revision of git: the file itself, or one that it is made of.
+"""Finds the mappings that changed since a revision of git: the file itself, or another file that it uses.
 
-The rule: git is asked for names only, and what it is given stands where it cannot be an option.
+The rule: git is asked for file names only, and a revision is passed so that it cannot be taken for an option.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ChangedFiles:
         self._changed = {self._root / name for name in (changed + new).split("\0") if name}
 
     def among(self, files: Iterable[Path]) -> bool:
-        """Whether one of `files` changed: what it is called, or what that leads to where it is a link."""
+        """Whether one of `files` changed: the file itself, or the target if it is a link."""
         return any(file.absolute() in self._changed or file.resolve() in self._changed for file in files)
 
     def _git(self, *arguments: str) -> str:

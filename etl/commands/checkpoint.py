@@ -130,7 +130,7 @@ def _consequences(  # noqa: PLR0913 - what is compared
     try:
         found.confirm_fingerprint(fingerprint)
     except StateUnusable as error:
-        # The old checkpoint means nothing to this source, so nothing is between the two.
+        # The old checkpoint is of another source, so no rows can be counted between the two.
         return [*rows, ("beware", error.message)]
     old = None if before is None else before.position
     if before is not None and (back := source.count(Window(after=after, upto=old)) if old else 0):

@@ -1,7 +1,7 @@
-"""`--workers tcp://…`: what a process of a Dask cluster does with what it is asked.
+"""`--workers tcp://…`: the task that a worker of a Dask cluster runs.
 
-The rule: it serves any number of runs in any number of threads, and what it opens for one is closed soon after the
-last task of that.
+The rule: a worker serves any number of runs in any number of threads, and closes what it opened for a run soon after
+that run's last task.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from etl.commands.workers import Assignment, Worker
     from etl.job.spread import Asked, RangeEncoded
 
-# After so long without a task a worker's connection to the database is closed.
+# Seconds without a task after which a worker closes its connection to the database.
 IDLE_SECONDS = 30.0
 
 
 def prepare_page(assignment: Assignment, wanted: Asked) -> RangeEncoded | EtlError:
-    """What a Dask worker does with what it is asked, in one of its threads; what it meets is a value."""
+    """Run a request in a thread of a Dask worker; errors are returned as values."""
     from etl.commands.workers import Worker, outcome_of
 
     worker = _IDLE.take(assignment) or Worker(assignment)
@@ -34,7 +34,7 @@ def prepare_page(assignment: Assignment, wanted: Asked) -> RangeEncoded | EtlErr
 
 
 class IdleWorkers:
-    """What waits for the next task of its kind, but not for longer than `seconds`. For any number of threads."""
+    """Keeps open workers for the next task of the same run, at most `seconds`. For any number of threads."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -42,7 +42,7 @@ class IdleWorkers:
         self._lock = threading.Lock()
 
     def take(self, assignment: Assignment) -> Worker | None:
-        """One that did tasks of `assignment`; None where none waits."""
+        """A kept worker for `assignment`; None if there is none."""
         with self._lock:
             found = next((one for one in self._waiting if one[0] == assignment), None)
             if found is None:
@@ -69,12 +69,12 @@ class IdleWorkers:
         worker.close()
 
 
-# Dask gives tasks no place of their own where something open could stay.
+# A module-level value, because Dask gives tasks no other place to keep something open.
 _IDLE = IdleWorkers(IDLE_SECONDS)
 
 
 def _on_this_host(error: EtlError) -> EtlError:
-    """`error` as it is told on another host, since its files and logs are here."""
+    """`error` with the name of this host, because it is shown on another one while files and logs are here."""
     if error.exit_code == 1:
         return EtlError(
             error.message, hint=f"the log of the Dask worker on {gethostname()} has the traceback: report it"

@@ -86,14 +86,15 @@ def plan_of(paths: tuple[Path, ...], call: DeployCall) -> Plan:
             hint="keep it in PostgreSQL (squeezely-etl state copy), and give its URL as --state; it is not printed",
         )
     files = tuple(file.absolute() for file in mapping_files(paths))
-    # A worker of Dask asks the database alone.
+    # A Dask worker talks only to the database.
     needs = needs_of(files, access_needed=call.kind != "dask")
     if needs.own_steps and call.kind in _IN_CONTAINERS:
         raise UsageProblem(
             f"{needs.own_steps[0]}: this unit carries mappings into its container, but not their own steps",
             hint="build an image that holds both, and let it run the folder with them",
         )
-    # A database's URL may hold a password: it goes by its variable's name. One without its slashes is refused.
+    # A database's URL may hold a password, so the unit names its variable instead; a URL without its slashes is
+    # refused.
     state_exists(call.state)
     state = None if "://" in call.state else Path(call.state).absolute()
     folder = Path.cwd()

@@ -1,7 +1,7 @@
-"""Works through mappings one after the other, and tells how each ended.
+"""Works on mappings one after the other, and prints how each ended.
 
-The rule: each runs, whatever became of the one before, also when its output cannot be written. The lock comes first: a
-process that finds a mapping locked leaves before anything heavy is imported, and asks its database nothing.
+The rule: every mapping runs, however the one before ended, even if output cannot be written. The lock comes first: a
+process that finds a mapping locked ends before heavy imports and before any query.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ LOCK_POLL_SECONDS = 1.0
 
 
 class Stopper:
-    """Turns the first signal into a clean stop of the delivery that is under way, and of those that would follow."""
+    """Turns the first signal into a clean stop of the delivery under way, and skips the mappings that would follow."""
 
     def __init__(self, clock: SystemClock, begun: Callable[[], None]) -> None:
         self.error: Interrupted | None = None
@@ -71,7 +71,7 @@ class Stopper:
     def signalled(self, number: int) -> None:
         """Ask for the clean stop. Safe in a signal handler: a SimpleQueue's put may interrupt itself."""
         self.error = Interrupted("stopped by a signal; the checkpoint is saved", signal_number=number)
-        # Ends a wait for a lock or for the database at once.
+        # Interrupts a wait for a lock or for the database.
         self._clock.interrupt()
         if self._delivery is not None:
             self._delivery.stop(self.error)
@@ -82,7 +82,7 @@ class Stopper:
             raise self.error
 
     def watch(self, delivery: Delivery) -> None:
-        """Stop `delivery` when the signal comes, or came already."""
+        """Stop `delivery` when the signal comes, or at once if it came already."""
         self._delivery = delivery
         self._begun()
         if self.error is not None:
@@ -90,7 +90,7 @@ class Stopper:
 
 
 class Reported(Protocol):
-    """Takes in what a report is made of, and makes it at the end."""
+    """Collects the outcomes for a report, and writes it at the end."""
 
     def add(self, mapping: Mapping, outcome: Outcome) -> None:
         """How the dry run of `mapping` ended."""
@@ -106,13 +106,13 @@ class Reported(Protocol):
 class Call:
     """What all commands that work through mappings share.
 
-    track: what is locked, unless in a dry run. out_of_time: whether the time for all of it is over.
-    shard: the mappings to work on; None: all. needs_state: without a state it is refused, and none is made.
-    check: a dry run with something to send ends with 3. fine: exit codes for which the process ends with 0.
-    report: takes in each outcome that is printed, and is written at the end. heard: takes each outcome; None: outcomes
-    are printed, and the process is ours: its signals, its processor, its collector. workers: processes that
-    prepare pages, or the scheduler of those that do; None: this one does. of_keys: just some rows are sent, as a person
-    asked. again: the options that say what a run sends, for the commands of hints.
+    track: the track that is locked, except in a dry run. out_of_time: whether the time for all mappings is over. shard:
+    the mappings to work on; None: all. needs_state: the command is refused without a state, and makes none. check: a
+    dry run with something to send ends with exit code 3. fine: exit codes for which the process ends with 0. report:
+    collects each printed outcome, and is written at the end. heard: called with each outcome; None: outcomes are
+    printed, and the command may set the process's signals, processor and garbage collector. workers: the processes that
+    prepare pages, or their scheduler; None: this process does. of_keys: only rows that a person named are sent. again:
+    the options that say what a run sends, for commands in hints.
     """
 
     command: str
@@ -162,7 +162,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
         if call.heard is None:
             stack.enter_context(on_signals(stopper.signalled))
         store = stack.enter_context(_state(call, clock))
-        # As a scheduler calls: a dry run and rows by their keys are a person's.
+        # Only calls of a scheduler: a dry run and rows by their keys are called by a person.
         if call.command == "run" and store.writable and not (call.dry_run or call.of_keys):
             others = [one for one in loaded if one not in mappings]
             note_begun(store, Begun(paths, mappings, others, invalid))
@@ -184,7 +184,7 @@ def each(paths: tuple[Path, ...], call: Call, work: Work, *, clock: SystemClock)
 def _state(call: Call, clock: SystemClock) -> Iterator[StateStore]:
     looks = call.dry_run or (call.needs_state and not state_exists(call.state))
     with open_state(call.state, clock=clock, write=not looks) as store:
-        # That a first run makes its state is expected, and is not told.
+        # A first run makes its state, as expected, so no message about it.
         if call.command != "run" and call.heard is None:
             tell_if_new(store)
         yield store
@@ -236,12 +236,12 @@ def _one(  # noqa: PLR0913 - what all mappings share
             duration_seconds=seconds,
             before=None,
             checkpoint=None,
-            # What a person has to decide is not hidden by a signal.
+            # A signal must not hide an error that a person has to decide about.
             error=error if isinstance(error, StateUnusable) or error.exit_code == 1 else stopper.error or error,
             dry_run=call.dry_run,
             partial="keys" if call.of_keys else None,
         )
-        # A process that was refused the lock, also after a wait, leaves no record beside that of the holder.
+        # A process that did not get the lock leaves no record beside that of the holder.
         if store.writable and not isinstance(error, MappingLocked):
             outcome = _recorded(outcome, store)
         outcome = outcome.ended(clock.utc_now())
@@ -270,14 +270,14 @@ def _where_to(mapping: Mapping) -> dict[str, str | None]:
 
 
 def _complete_hint(outcome: Outcome, mapping: Mapping, call: Call, store: StateStore) -> None:
-    """An error gets the address and the commands that only this place knows whole."""
+    """Completes an error with the API's address and the commands to type, which are known only here."""
     if outcome.error is None:
         return
     name_api(outcome.error, mapping.destination)
     place = MappingPlace(mapping.path, (), call.state)
     new_name = _new_name(mapping.name, store) if isinstance(outcome.error, FirstRunUndecided) else None
     if new_name is not None:
-        # To begin anew would send all again.
+        # Suggesting a new beginning would send everything again.
         words = f"what was known as {mapping.name} is called {new_name} since `state rename`"
         outcome.error.hint = f"{words}: write `name: {new_name}` into {mapping.path}"
     else:
@@ -314,7 +314,7 @@ def _tell(outcome: Outcome, mapping: Mapping, store: StateStore, call: Call) -> 
             letter = store.mapping(mapping.name).letters.example(reason, outcome.run_id)
         except StateUnusable:
             return None
-        # What a person has acknowledged needs nothing more.
+        # Acknowledged dead letters need no further step.
         return letter.key if letter and not letter.acknowledged else None
 
     event = mapping.event if isinstance(mapping.event, str) else ""
@@ -337,7 +337,7 @@ def _beginning(mapping: Mapping, store: StateStore) -> str:
 
 
 def _recorded(outcome: Outcome, store: StateStore) -> Outcome:
-    """Record the end of work that had no record yet; the outcome with the checkpoint as it is."""
+    """Record the end of work that had no record yet. Returns the outcome with the present checkpoint."""
     try:
         found = store.mapping(outcome.mapping)
         if outcome.command != "backfill":
@@ -349,7 +349,7 @@ def _recorded(outcome: Outcome, store: StateStore) -> Outcome:
 
 
 def _rows_in(mapping: Mapping, windows: Sequence[Window], *, clock: Clock) -> int:
-    """The rows in `windows`, counted over a connection of its own. Raises `EtlError` when that is not quickly done."""
+    """The rows in `windows`, counted over a connection of its own. Raises `EtlError` if that would take long."""
     from etl.source.open import open_source
     from etl.source.plan import GLANCE
     from etl.source.spool_range import joined
@@ -359,7 +359,7 @@ def _rows_in(mapping: Mapping, windows: Sequence[Window], *, clock: Clock) -> in
 
 
 def _print(text: str, call: Call) -> None:
-    # A dry run is there for its output, and ends when that cannot be written; a run that sends goes on.
+    # A dry run whose output cannot be written is useless and ends; a run that sends goes on.
     if call.dry_run:
         click.echo(text)
     else:

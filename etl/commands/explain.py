@@ -1,4 +1,4 @@
-"""Shows one row's story, on a terminal or as one JSON object.
+"""Shows all that is known of one row, on a terminal or as one JSON object.
 
 The rule: values appear on stdout only, because the person asked for them; `--mask` hides them for sharing.
 """
@@ -37,7 +37,7 @@ _MOST_EARLIER = 5
 
 
 def explain_row(path: Path, key: str, *, mask: bool, state: str, output: str) -> int:
-    """Print the story of the row with `key`; returns the exit code."""
+    """Print all that is known of the row with `key`; returns the exit code."""
     (mapping,) = load([path])
     clock = SystemClock()
     with open_state(state, clock=clock, write=False) as store, open_source(mapping, clock=clock) as source:
@@ -63,7 +63,7 @@ def _show_step(story: Story, place: MappingPlace) -> None:
         return
     click.echo(f"\nwhat to do next\n  {step.text}{':' if step.command else ''}")
     if step.command:
-        # In one piece, however long it is, so that it can be pasted.
+        # Never wrapped, so that it can be pasted.
         click.echo(f"    {step.command}")
 
 
@@ -211,7 +211,7 @@ def _pairs(pairs: dict[str, str], *, indent: int = 2) -> Iterator[str]:
 
 
 def _wrapped(line: str, width: int) -> str:
-    # What does not fit goes on below, indented further; an escape sequence would be cut.
+    # Wrapped here, with more indentation, because the terminal would cut escape sequences.
     if len(line) <= width or "\x1b" in line:
         return line
     indent = len(line) - len(line.lstrip())

@@ -1,7 +1,7 @@
 """Erases a person: from now on no event of this state holds one of these identities, and a dated receipt says so.
 
-The rule: no identity is shown, not even in the receipt; what is kept are keyed hashes. Nothing waits for a run
-that is under way: it looks at each request just before it leaves.
+The rule: no identity is shown, not even in the receipt; only keyed hashes are stored. A run under way need not be
+waited for, because it checks each request just before it leaves.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class ForgetCall:
 class Receipt:
     """What was done. `emails`, `userids`: how many identities of each sort; `new`: of these not suppressed before.
 
-    rows_found, rows_unknown: of the keys, how many the source has, and how many neither it nor the state knows.
-    rows_nameless: of those found, how many hold no identity that can be read, so that they suppress no identity.
-    under_way: the runs that were at work then, as words.
+    rows_found, rows_unknown: how many of the keys the source has, and how many neither the source nor the state knows.
+    rows_nameless: how many of the found rows have no readable identity, so that they suppress none. under_way: the runs
+    at work at that time, in words.
     """
 
     forgotten_at: datetime
@@ -130,7 +130,7 @@ def forget(paths: tuple[Path, ...], call: ForgetCall) -> int:
         click.echo(json_line(receipt.as_dict()))
     else:
         click.echo(_text(receipt, call, asked_keys=len(set(call.keys))))
-    # Such a row is sent as soon as its address is corrected.
+    # Such a row would be sent as soon as its address is corrected.
     return 3 if receipt.rows_nameless and not (call.emails or call.userids) else 0
 
 
@@ -154,7 +154,7 @@ def erase(
     clock = SystemClock()
     with open_state(call.state, clock=clock, write=True) as store:
         now = clock.utc_now()
-        # By account: several mappings may have one.
+        # By account, because several mappings may share one.
         accounts = {mapping.destination.account: None for mapping in mappings}
         of_accounts = [store.suppressions(account) for account in accounts]
         new = sum(one.add(one.hashes(identities), now=now) for one in of_accounts)
@@ -225,8 +225,8 @@ def _text(receipt: Receipt, call: ForgetCall, *, asked_keys: int) -> str:
 class _Rows:
     """Rows that were named by their `keys`, and the identities of those that the source has.
 
-    gone: the keys of the others. spelt: keys as the source has them, where they were named in another spelling.
-    nameless: how many of the rows hold no identity that can be read.
+    gone: the keys that the source does not have. spelt: keys as the source spells them, if they were named in another
+    spelling. nameless: how many of the rows have no readable identity.
     """
 
     keys: tuple[Key, ...] = ()
@@ -252,7 +252,7 @@ def _row(mapping: Mapping, keys: Sequence[str]) -> _Rows:
         columns = transform(page).columns if page.rows else {}
         there = {page.position(index).key for index in range(len(page.rows))}
         there |= {one.position.key for one in page.unreadable}
-        # A database may find a row by another spelling of its key: each such key is asked for alone.
+        # A database may find a row by another spelling of its key, so each such key is looked up by itself.
         gone = tuple(
             key for key in wanted if key not in there and not source.rows_by_key([key], ignore_where=True).count
         )
@@ -301,7 +301,7 @@ def _typed(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _refuse_more_lines() -> None:
-    """Refuse a list of people: what stood behind the lines that were asked for would stay, and nothing would say so."""
+    """Refuse a list of people where one is expected: the others of the list would stay, unnoticed."""
     if not sys.stdin.isatty() and sys.stdin.read().strip():
         raise UsageProblem(
             "stdin holds more lines than were asked for, so no identity was suppressed",
@@ -333,7 +333,7 @@ def _export(file: Path, call: ForgetCall) -> int:
 
 def _import(file: Path, call: ForgetCall) -> int:
     with _found_state(call) as store:
-        # Before anything is written to the state, which may be the wrong one.
+        # Checked before anything is written, because it may be the wrong state.
         found = read_suppressions(file, key=store.suppressed.key_fingerprint, place=store.named)
     with open_state(call.state, clock=SystemClock(), write=True) as store:
         new = store.suppressed.take_over(found)

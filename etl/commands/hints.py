@@ -1,4 +1,4 @@
-"""What an error cannot know where it is raised: the API's address, and the whole command to type next.
+"""Completes an error by what is unknown where it is raised: the API's address, and the whole command to type next.
 
 The rule: an error knows neither the mapping's file nor the state as it was given, so the command is added here. It
 works as it is printed: where a person has to put something in, the words of the error name the command.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def name_api(error: EtlError, destination: Destination) -> None:
-    """Say in `error` which address is the API's, and name a proxy that the environment has and nothing uses."""
+    """Put the API's address into `error`, and mention a proxy of the environment that is not used."""
     if not isinstance(error, ApiTrouble):
         return
     error.name_api(destination.host_and_port)
@@ -42,12 +42,12 @@ def hint_of(error: EtlError, place: MappingPlace, *, command: str, again: Sequen
 
 
 def kind_of(error: EtlError) -> str:
-    """What `more_steps` knows it by, and what the state keeps of it."""
+    """The name of the error's kind for `more_steps`, also kept in the state."""
     return type(error).__name__
 
 
 def more_steps(kind: str, place: MappingPlace, *, command: str, again: Sequence[str] = ()) -> list[NextStep]:
-    """What to type after an error of `kind`, beside its own hint; otherwise as `hint_of`."""
+    """The commands after an error of `kind`, in addition to its own hint; arguments as for `hint_of`."""
     steps: list[NextStep] = []
     match kind:
         case "AnotherSource":

@@ -1,6 +1,6 @@
-"""Drafts a mapping and writes it, to a file or to stdout; what to look at goes to stderr.
+"""Drafts a mapping and writes it to a file or to stdout; remarks go to stderr.
 
-The rule: a file that is there stays as it is unless the person said --yes, and it is replaced whole or not at all.
+The rule: an existing file is replaced only with --yes, and atomically.
 """
 
 from __future__ import annotations

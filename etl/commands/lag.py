@@ -1,6 +1,6 @@
 """How far each mapping is behind its table, asked of the databases with little patience and all at once.
 
-The rule: whatever a database or its driver does, the answer is there within seconds, if only that there is none.
+The rule: whatever a database or its driver does, there is an answer within seconds, even if only that it is unknown.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def ask_all(
 ) -> dict[str, Answer]:
     """The answers of `questions`, by the same names; they are asked at once."""
     answers: dict[str, Answer | Exception] = {}
-    # Daemons: a driver that waits for ever must not keep the process from its end.
+    # Daemon threads: a driver that waits for ever must not keep the process from ending.
     threads = {
         name: threading.Thread(target=_ask, args=(question, name, answers), daemon=True)
         for name, question in questions.items()
@@ -127,7 +127,7 @@ class MappingFiles:
         return [*self.names, *self.wrong]
 
     def gone(self, store: StateStore) -> list[str]:
-        """The names in the state that no file of a named folder has; none where that is not known."""
+        """The names in the state without a file in a named folder; empty if that is not known."""
         if self.invalid is not None or not any(path.is_dir() for path in self._paths):
             return []
         return [name for name in store.names() if name not in self.names]
@@ -158,7 +158,7 @@ class MappingFiles:
         answers: dict[str, Answer] = {}
         questions = {}
         accounts: dict[str, str] = {}
-        # Once more, with the variables: the addresses of the databases are among them.
+        # Loaded again with the variables, which hold the addresses of the databases.
         by_path = dict(load_each(self._paths))
         for mapping in self._mappings:
             match by_path[mapping.path]:
@@ -211,12 +211,12 @@ class MappingFiles:
 
 
 def _differing(mapping: Mapping, store: StateStore, *, clock: Clock) -> int | None:
-    """How many accepted rows have another event now; None where nothing says so, or it is not quickly counted."""
+    """How many accepted rows would be sent as changed now; None if the mapping is the same, or counting takes long."""
     from etl.mapping.mapped import mapped_parts
 
     if store.mapping(mapping.name).mapped.earlier(mapped_parts(mapping)) is None:
         return None
-    # It loads what maps rows.
+    # Imported here, because it loads the whole transform.
     from etl.commands.wiring import run_context
     from etl.job.forecast import rows_that_differ
 
@@ -225,7 +225,7 @@ def _differing(mapping: Mapping, store: StateStore, *, clock: Clock) -> int | No
             context.confirm_fingerprint()
             return rows_that_differ(context)
     except EtlError:
-        return None  # the lag, or the state's own worry, says what is wrong
+        return None  # the same error is shown by the lag or the state
 
 
 def _first_problem(invalid: MappingInvalid) -> str:

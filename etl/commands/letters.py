@@ -1,4 +1,4 @@
-"""Lists the open dead letters with their keys; who they are about only when a person asks for it.
+"""Lists the open dead letters with their keys; with identities only when a person asks for them.
 
 The rule: never more than a page of them is in memory. Identities are read from the source at that moment, and kept
 nowhere.
@@ -128,10 +128,10 @@ def _key_text(key: Key, names: Sequence[str]) -> str:
 
 
 def require_reason(reason: str, paths: Sequence[Path], *, state: str, clock: Clock) -> None:
-    """Say so where no dead letter of the mappings in `paths` is open for `reason`; what else is open is named.
+    """Report that no dead letter of the mappings in `paths` is open for `reason`, and name the reasons that are.
 
     Raises:
-        UsageProblem: and the reason is none of ours, while others are open: it is most likely mistyped.
+        UsageProblem: the reason is unknown while others are open, so it is probably mistyped.
 
     """
     mappings, _ = load_good(paths)
@@ -148,5 +148,5 @@ def require_reason(reason: str, paths: Sequence[Path], *, state: str, clock: Clo
     if counts and reason not in PROBLEMS:
         near = nearest(reason, counts)
         raise UsageProblem(f"{message}, so nothing was sent", hint=f"{f'did you mean {near}? ' if near else ''}{there}")
-    # No mistake: a crontab retries one reason each night, and on most nights nothing is open for it.
+    # A known reason is no mistake: a crontab may retry it each night, and on most nights nothing is open.
     tell(f"{message}; {there}")

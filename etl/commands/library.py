@@ -1,8 +1,8 @@
 """The functions of `import etl`: what the commands do, with values in and out.
 
-The rule: they take over nothing of the process: no signal, no processor, no standard stream; what a command says on
-stderr is a record of `logging`. What ends a run without its being wrong is the `error` of its outcome; what is wrong
-before it begins is raised.
+The rule: they change nothing of the process: no signal handler, no processor, no standard stream; messages that a
+command prints on stderr become records of `logging`. An error that ends a run is the `error` of its outcome; an error
+before the run begins is raised.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_PROBLEMS = 3
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Around each function: what is wrong is said whole, where nothing prints it."""
+    """Wraps each function: puts the hint and the problems into the error's text, because nothing prints them here."""
     try:
         yield
     except click.UsageError as error:
@@ -232,7 +232,7 @@ def forget(
 
 @_told()
 def status(*paths: PathLike, history: int = 3, state: PathLike = DEFAULT_STATE) -> list[dict[str, object]]:
-    """What `squeezely-etl status -o json` prints: a dictionary a mapping, of `paths` or of all that the state knows.
+    """The output of `squeezely-etl status -o json`: a dictionary for each mapping of `paths`, or for all in the state.
 
     Raises:
         MappingInvalid: a file of `paths` is wrong.
@@ -254,7 +254,7 @@ def _gateway(url: str | None) -> Secret | None:
 
 
 def _people(urls: str | Sequence[str]) -> tuple[Secret, ...]:
-    # A text as the variable of the command has it: several are divided by spaces.
+    # A text as in the command's environment variable: several addresses separated by spaces.
     return _checked("notify_url", parse_notify_urls, urls.split() if isinstance(urls, str) else urls) or ()
 
 

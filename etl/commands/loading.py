@@ -18,7 +18,7 @@ from etl.screen.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Those mappings of a call that one of `count` equal calls works on; `index` counts from 0."""
+    """The share of a call's mappings for one of `count` parallel calls; `index` counts from 0."""
 
     index: int
     count: int
@@ -35,7 +35,7 @@ class Shard:
         return cls(index, count)
 
     def of(self, mappings: Sequence[Mapping]) -> list[Mapping]:
-        """The mappings of this shard: by their names alone, so that a new mapping moves no other one."""
+        """The mappings of this shard, chosen by their names only, so that a new mapping does not move others."""
         return [one for one in mappings if _number(one.name) % self.count == self.index]
 
 
@@ -118,7 +118,7 @@ def load_good(
     if problems:
         wrong = len(errors) + sum(len(files) for files in files_of.values() if len(files) > 1)
         where = f"{wrong} of {counted(len(loaded), 'mapping file')}" if len(loaded) > 1 else "the mapping file"
-        # A name that another file has already is not known to be this one's.
+        # If another file already has the name, it is unknown whether it is this file's.
         files = [
             replace(file, mapping=None) if file.mapping in files_of else file
             for error in errors

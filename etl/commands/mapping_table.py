@@ -21,7 +21,7 @@ from etl.source.open import open_source
 from etl.transform.transformer import Transformer
 
 MOST_EXAMPLES = 3
-# A field that is seldom filled is to have an example too; each row is transformed by itself.
+# How many rows to try: enough that fields which are seldom filled get an example too.
 _ROWS_FOR_EXAMPLES = 20
 _LONGEST_EXAMPLE = 60
 

@@ -29,7 +29,7 @@ from etl.state.mapping_state import MappingState
 from etl.state.store import StateStore, open_state
 
 TRACKS = ("run", "backfill")
-# What a copy names of all that it counts.
+# The tables whose counts are shown after a copy.
 _COPIED = {
     "etl_mapping": "mappings",
     "etl_checkpoint": "checkpoints",
@@ -41,7 +41,7 @@ _COPIED = {
 
 
 def adopt_state(path: Path, *, state: str, yes: bool) -> int:
-    """Keep what is known of one mapping though its source or account has another address now."""
+    """Keep the state of one mapping whose source or account has a new address."""
     (mapping,) = load([path])
     clock, place = SystemClock(), MappingPlace(path, (), state)
     with ExitStack() as stack:
@@ -74,7 +74,7 @@ def adopt_state(path: Path, *, state: str, yes: bool) -> int:
 
 
 def rename_state(old: str, new: str, *, state: str, yes: bool) -> int:
-    """Give what is known of the mapping `old` the name `new`."""
+    """Rename the mapping `old` to `new` in the state."""
     with ExitStack() as stack:
         store = stack.enter_context(_existing(state))
         found = _known(store, old)
@@ -126,7 +126,7 @@ def copy_state(source: str, target: str, *, yes: bool) -> int:
         from_store = stack.enter_context(_existing(source, hint="FROM is a path, or the URL of a database"))
         for name in from_store.names():
             _hold(stack, from_store.mapping(name))
-        # Nothing is made before a person has said yes.
+        # The target is made only after a person has said yes.
         with open_state(target, clock=SystemClock(), write=False) as looked:
             _refuse_target(from_store, looked)
             made = "" if looked.found else " (made for it)"
@@ -187,7 +187,7 @@ def _holdings(found: MappingState) -> list[tuple[str, str]]:
 
 
 def _is_of_others(difference: FingerprintDifference, source: Source) -> bool:
-    """Whether the columns themselves are others, not only their types: a position of the checkpoint means nothing then.
+    """Whether the columns themselves differ, not only their types, so that the checkpoint's position is meaningless.
 
     The key's part is the names of its columns alone.
     """

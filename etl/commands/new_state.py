@@ -1,4 +1,4 @@
-"""Says which state a command works with where it holds nothing: its path may be mistyped, or count from elsewhere."""
+"""Names the state of a command if it is empty or new: its path may be mistyped, or relative to another folder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Keeps in the state that a call of `run` was refused before anything of it began, for `status` to tell.
+"""Records in the state that a call of `run` was refused before it began, so that `status` can report it.
 
-The rule: nothing here makes a state, stops a run, or is a reason to fail; what a person typed is not kept.
+The rule: nothing here creates a state, or stops or fails a run; text that a person typed is not stored.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def note_refusal(paths: Sequence[Path], state: str, error: UsageProblem | click.
 
 
 def note_mistyped(arguments: Sequence[str], error: UsageProblem | click.UsageError) -> None:
-    """The same for a command line that could not be read, so that its paths and its state have to be looked for."""
+    """The same for a command line that could not be parsed, so its paths and its state have to be searched for."""
     if {"--dry-run", "--key", "-h", "--help"} & {one.partition("=")[0] for one in arguments}:
         return
-    # What is not there may be anything, a secret in the wrong place too.
+    # An argument that is no existing path may be anything, even a misplaced secret.
     paths = [Path(one) for one in arguments if not one.startswith("-") and _is_of_mappings(Path(one))]
     note_refusal(paths, _state_in(arguments), error)
 
@@ -73,7 +73,7 @@ def note_mistyped(arguments: Sequence[str], error: UsageProblem | click.UsageErr
 class Begun:
     """A call of `run` on `paths` that begins.
 
-    mappings: those that it runs. others: those that it leaves to other shards. invalid: what is wrong with other files.
+    mappings: those that it runs. others: those left to other shards. invalid: the errors of files that gave no mapping.
     """
 
     paths: Sequence[Path]
@@ -83,7 +83,7 @@ class Begun:
 
 
 def note_begun(store: StateStore, call: Begun) -> None:
-    """Note which files of `call` are wrong; what was noted of the mappings that it runs, and of its files, is over."""
+    """Note which files of `call` are wrong; remove the notes of mappings that it runs, and of its other files."""
     try:
         refused = _refused(store, call)
         _end_notes(store, call)
@@ -120,7 +120,7 @@ def _end_notes(store: StateStore, call: Begun) -> None:
         paths = [Path(path).resolve() for path in note.paths]
         there = [path for path in paths if path.exists()]
         if note.mapping:
-            # No longer there, where all that was called then is called now.
+            # The path is gone, and all others of that earlier call are part of this one.
             gone = bool(running or call.others) and note.mapping not in elsewhere
             known = [path for path in paths if path in named or (path in there and _files(path) <= all_files)]
             return None if note.mapping in running or (gone and known and {*there} <= {*known}) else note

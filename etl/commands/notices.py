@@ -1,7 +1,7 @@
 """Tells people when a mapping begins to need one, and when it is well again.
 
-The rule: one message a change and an address, and what was told stands in the state; a message that did not arrive is
-sent by the next run. It holds what `status` says of the mapping, and no command that names a key.
+The rule: one message for each change and address. The state records what was sent; a message that failed is sent by the
+next run. A message says what `status` says of the mapping, without commands that name a key.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from etl.state.store import StateStore, open_state, state_exists
 
 # As `status` has it by default.
 _PATIENCE = AllowedAges(timedelta(hours=USUAL_HOURS))
-# Ends that the state may not know of, and that do not heal by themselves.
+# Exit codes of runs that the state may have no record of, and that need a person.
 _FOR_A_PERSON = frozenset({1, 2, 4, 5, 8, 9})
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What needs a person for `reasons` (none: it is well), and the command that tells more."""
+    """The message for `reasons` (empty: all is well), with the command that shows more."""
 
     name: str
     reasons: tuple[str, ...]
@@ -42,18 +42,18 @@ class Subject:
 def tell_changes(
     urls: Sequence[Secret], calls: Calls, done: Sequence[tuple[Path, Ending]], problem: EtlError | None, clock: Clock
 ) -> str | None:
-    """Tell of what changed by the runs that are `done`, and of files that could not be loaded (`problem`).
+    """Send messages about changes by the runs in `done`, and about files that could not be loaded (`problem`).
 
     `done` has each mapping's file. Returns why a message did not arrive, for people; None when there is no such.
     """
     try:
         known = open_state(calls.state, clock=clock, write=True) if state_exists(calls.state) else None
     except StateUnusable:
-        # Nothing is remembered then: it is told each time.
+        # Nothing can be recorded then, so the message is sent each time.
         known = None
     with known or nullcontext() as store:
         subjects = [_files(calls, problem), *(_of_mapping(*one, calls, store, clock) for one in done if one[1].ran)]
-        # What one address was told must not hang on another that is dead.
+        # One dead address must not keep others from getting the message.
         new = {url: _changed_for(url, subjects, store) for url in urls}
         notices = {url: _notice(changed) for url, changed in new.items() if changed}
         if not notices:
@@ -92,7 +92,7 @@ def _of_mapping(file: Path, ending: Ending, calls: Calls, store: StateStore | No
             reasons = [one.message for one in worries_about(found, patience=_PATIENCE, now=clock.utc_now())]
         except StateUnusable as trouble:
             reasons = [trouble.message]
-    # A wrong call of another command than the nightly one is the business of who called it.
+    # A wrong call of another command than `run` concerns only its caller.
     wrong_call = outcome.exit_code == UsageProblem.exit_code and outcome.command != "run"
     if not reasons and outcome.error is not None and outcome.exit_code in _FOR_A_PERSON and not wrong_call:
         reasons = [outcome.error.message_to_keep]

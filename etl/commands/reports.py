@@ -1,7 +1,7 @@
-"""Tells monitoring how the work goes, where an option asks for it.
+"""Reports the progress of the work to monitoring, if an option asks for it.
 
-The rule: nothing here stops, delays or fails a run; what could not be told is said on stderr, or logged
-where Python called.
+The rule: nothing here stops, delays or fails a run; a report that failed is mentioned on stderr, or logged if Python
+called.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class ReportTo:
-    """Where to tell, each if given: Prometheus by a file or a gateway, a cron monitor, people, the calling process."""
+    """The receivers of reports, each optional: Prometheus by file or gateway, a cron monitor, people, the caller."""
 
     metrics_file: Path | None = None
     pushgateway: Secret | None = None
@@ -82,7 +82,7 @@ class Reports:
         return self
 
     def expect(self, mappings: Sequence[Mapping]) -> None:
-        """Know which mappings are to be worked on."""
+        """Take in the mappings to be worked on."""
         self._expected = mappings
 
     def refused(self, error: EtlError) -> None:
@@ -90,13 +90,13 @@ class Reports:
         self._refused = error
 
     def begun(self) -> None:
-        """Tell that the work began. Called for each mapping whose lock is held; only the first is told."""
+        """Report that the work began. Called for each mapping whose lock is held; only the first call reports."""
         if self._pinger is not None and not self._begun:
             self._pinger.send("start")
         self._begun = True
 
     def ended(self, mapping: Mapping, outcome: Outcome, store: StateStore | None) -> None:
-        """Tell how the work on `mapping` ended; `store` is None when there is no state to ask."""
+        """Report how the work on `mapping` ended; `store` is None without a state."""
         if self._to == ReportTo():
             self._count(outcome)
             return
@@ -116,7 +116,7 @@ class Reports:
                 self._say(f"the metrics file was not written: {problem}")
 
     def heard(self, ending: Ending) -> None:
-        """Know how the work on a mapping ended, which another process may have done."""
+        """Take in how the work on a mapping ended, perhaps in another process."""
         self._endings.append(ending)
         self._count(ending.outcome)
         self._push_figures(ending)
@@ -127,7 +127,7 @@ class Reports:
         from etl.monitoring.pushgateway import push_metrics
 
         if (said := push_metrics(self._pushgateway, ending)) is not None:
-            # Not asked again: a Pushgateway that is away would cost its time-out for every mapping.
+            # Not tried again: a Pushgateway that is unreachable would cost its time-out for every mapping.
             self._pushgateway = None
             self._say(f"the figures were not taken by the Pushgateway: {said}")
 
@@ -137,7 +137,7 @@ class Reports:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Tell how the whole ended, also when it never came to a mapping."""
+        """Report how the whole call ended, even if no mapping was worked on."""
         problem = None if error is None else _told_as_ours(error)
         if problem is not None:
             told = {ending.outcome.mapping for ending in self._endings}
@@ -153,7 +153,7 @@ class Reports:
                 self._say(f"the ping URL was not told: {said}")
 
     def _refused_figures(self, error: EtlError | None) -> None:
-        # Else yesterday's success would stand as the last run of a mapping whose file is wrong.
+        # Otherwise the last success would still be shown for a mapping whose file is now wrong.
         for file in error.files if isinstance(error, MappingInvalid) else ():
             if file.mapping is not None:
                 outcome = Outcome(file.mapping, self._command, "", Books(), 0.0, None, None, error=error)
@@ -211,8 +211,8 @@ def _ending(mapping: Mapping, outcome: Outcome, store: StateStore | None, *, now
                 None,
             )
         except EtlError:
-            letters = None  # the run itself tells what is wrong with the state
-    # A backfill's checkpoint lies in the past on purpose; that of `run` and `retry` is the mapping's.
+            letters = None  # the run reports the same error of the state
+    # Not a backfill's checkpoint, which is in the past on purpose.
     return Ending(outcome, now, done, letters, None if outcome.command == "backfill" else outcome.checkpoint_at)
 
 

@@ -1,7 +1,7 @@
 """`run --jobs N`: several mappings at a time, each in a process of its own.
 
-The rule: what one process meets never touches the others, and each summary is printed whole. A process ends cleanly
-when this one is asked to stop, and also when this one is gone: none goes on sending unseen.
+The rule: an error in one process does not affect the others, and each summary is printed in one piece. The processes
+end cleanly when this one is asked to stop, and also when it dies, so that none goes on sending unnoticed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Job:
 
 @dataclass(slots=True)
 class _Told:
-    """What a mapping's process tells at its end: what it printed, its exit code, what monitoring and a report hear."""
+    """The result of a mapping's process: its output, its exit code, and what monitoring and a report need."""
 
     printed: str = ""
     exit_code: int = 1
@@ -164,12 +164,12 @@ class _Jobs:
     def _start(self, mapping: Mapping) -> None:
         ours, theirs = get_context("spawn").Pipe(duplex=False)
         call = replace(self._call, jobs=1, shard=None, exit_zero_on=frozenset())
-        # This process tells, by what it hears; and no secret goes to another.
+        # The parent process reports to monitoring, so the addresses, which are secrets, are not passed on.
         call = replace(call, pushgateway=None, ping_url=None, notify_url=())
         process = get_context("spawn").Process(
             target=_in_its_process, args=(mapping.path, call, log_choice(), theirs), name=f"run {mapping.name}"
         )
-        # A signal that comes while the process is being made waits until it can be told.
+        # A signal that arrives while the process is being started is passed on afterwards.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             process.start()
@@ -219,9 +219,9 @@ def database_host(mapping: Mapping) -> str | None:
 
 
 def _in_its_process(path: Path, call: RunCall, logs: LogChoice, pipe: connection.Connection) -> None:
-    """Run one mapping, and tell the parent what to print."""
+    """Run one mapping, and send the output to the parent process."""
     told = _Told()
-    # Of its own: a terminal's Ctrl-C reaches the parent alone, which passes it on once.
+    # In its own process group: Ctrl-C on a terminal reaches only the parent, which passes it on once.
     os.setsid()
     threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
     prepare_streams()

@@ -1,4 +1,4 @@
-"""All that is known of one mapping in the morning: from its state, and from its database when that was asked."""
+"""Collects all that `status` knows of one mapping, from its state and, if asked, from its database."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class NoLag:
 Answer: TypeAlias = Lag | NoLag
 
 
-# Enough to find the last run that was done, and to know how fast runs are.
+# How many runs to read: enough to find the last one that was done, and the usual speed.
 LATEST_RUNS = 100
 TRACKS = ("run", "backfill")
 
@@ -86,16 +86,15 @@ class Usual:
 class Standing:
     """One mapping. `lag` is None when the database was not asked; `runs` are the latest, newest first.
 
-    other_source: the state belongs to another source or account than the mapping names now.
-    examples: a key of an open dead letter, by reason, of the last run if it has one. ledger: its keys, None when they
-    were not counted. place: for commands; None when no mapping file was named. refresh: a full refresh that is not
-    complete. in_doubt: keys of which the receiver may have another event than the ledger knows.
-    mapping_change: since the last run that was done. earlier: since rows were accepted that no run has sent since;
-    differing: so many accepted rows have another event now, None where that was not counted.
-    suppressed: how many identities are forgotten in its account. known: those of `dead_letters` that a person has seen.
-    refused: a call since the last run that did not begin. wrong_file: why its file gives no mapping now, "" if it does;
-    wrong_words: the same without file, line and column.
-    decided_at: when a person last moved what is known of it. new_name: what that is called now, if no longer so.
+    other_source: the state belongs to another source or account than the mapping names now. examples: a key of an open
+    dead letter, by reason, of the last run if it has one. ledger: its keys, None when they were not counted. place: for
+    commands; None when no mapping file was named. refresh: a full refresh that is not complete. in_doubt: keys of which
+    the receiver may have another event than the ledger knows. mapping_change: what changed in the mapping since the
+    last run that was done. earlier: what changed since the oldest event in the ledger was accepted; differing: how many
+    accepted rows would be sent as changed now, None if not counted. suppressed: how many identities are suppressed in
+    its account. known: how many of `dead_letters` are acknowledged. refused: a call after the last run that was refused
+    before it began. wrong_file: why its file gives no mapping now, "" if it does; wrong_words: the same without file,
+    line and column. decided_at: when a person last moved its state. new_name: its present name, if it was renamed.
     """
 
     name: str
@@ -131,7 +130,7 @@ class Standing:
 
     @property
     def nightly(self) -> list[RunRecord]:
-        """The runs but those of --key, which tell of a person at work, not of the night."""
+        """The runs without those of --key, which a person started by hand."""
         return [run for run in self.runs if run.command == "run" and (run.summary or {}).get("partial") != "keys"]
 
     @property
@@ -145,7 +144,7 @@ class Standing:
 
     @property
     def follows_clock(self) -> bool:
-        """False when the last run said that its cursor is a mere number."""
+        """False if the last run reported that its cursor is a plain number."""
         last = next((run.summary for run in self.runs if run.command == "run" and run.summary), None) or {}
         return bool(last.get("follows_clock", True))
 
@@ -163,7 +162,7 @@ def standing_of(  # noqa: PLR0913 - what is known
     wrong_file: str = "",
     wrong_words: str = "",
 ) -> Standing:
-    """What `found` knows, together with the answer of the database. Raises `StateUnusable` for a damaged state.
+    """The standing from the state `found` and the answer of the database. Raises `StateUnusable` for a damaged state.
 
     `count_ledger`: a large ledger takes a moment to be counted.
     """
@@ -207,7 +206,7 @@ def standing_of(  # noqa: PLR0913 - what is known
 
 
 def _parts_of(mapping: Mapping) -> dict[str, str]:
-    # It loads half of the program, as the mapping did.
+    # Imported here, because it loads half of the program.
     from etl.mapping.mapped import mapped_parts
 
     return mapped_parts(mapping)

@@ -100,7 +100,7 @@ def _worry_dict(worry: Worry) -> dict[str, object]:
 
 
 def _well(standing: Standing) -> Text:
-    """Without a clock nothing shows that no row was missed, so that is not said either."""
+    """The words for "up to date"; weaker for a cursor without a clock, where late rows may have been missed."""
     if standing.follows_clock:
         return plain(WELL, "green")
     return plain(NO_WORRY, "yellow")

@@ -20,7 +20,7 @@ from etl.screen.layout import TableColumn, indented, labelled, noted, paint, pla
 from etl.screen.wording import MOST_REASONS, duration, estimated
 
 MOST_WINDOWS = 36
-# Counted among the reasons, but no row that was read and failed.
+# Reasons that do not stand for rows that were read and failed.
 NO_CLOCK = (
     "none: the cursor is a mere number, so a row that commits late below the checkpoint is missed, unless "
     "source.lookback reaches it; source.cursor_unit says that it counts a time"
@@ -113,7 +113,7 @@ def figures(outcome: Outcome) -> list[tuple[str, int | None, str]]:
     rate = ""
     if books.sent and outcome.duration_seconds > 0:
         rate = f"{books.sent / outcome.duration_seconds:,.0f} events/s"
-    # The rows of a page that stopped the run for its failures are not kept: the next run reads them again.
+    # If a page's failures stopped the run, its rows were not recorded, and the next run reads them again.
     kept = "" if forecast or isinstance(outcome.error, TooManyFailures) else ", dead letters now"
     again = [
         ("  new", books.new, "nothing was accepted for their keys yet"),

@@ -1,7 +1,7 @@
 """The file of `forget --export`: who is suppressed, as keyed hashes, to be carried to a restored state.
 
-The rule: the file names no person and holds no key; it means something only to a state with the same key, which a
-backup of that state has.
+The rule: the file names no person and holds no key; it is usable only with a state that has the same key, such as a
+restored backup.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VERSION = 1
 
 
 def write_suppressions(file: Path, found: Sequence[Suppressed], *, key: str) -> None:
-    """Replace `file` (0600) whole or not at all; `key`: the fingerprint of the state's key. Raises `UsageProblem`."""
+    """Write `file` (0600) atomically; `key`: the fingerprint of the state's key. Raises `UsageProblem`."""
     rows = [{"account": one.account, "identity": one.identity.hex(), "since": one.since} for one in found]
     text = json.dumps({"version": _VERSION, "key": key, "suppressed": rows}, indent=1) + "\n"
     try:

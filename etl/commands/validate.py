@@ -131,7 +131,7 @@ def is_unset(text: str) -> bool:
 
 
 def unset_access(destination: Destination) -> Iterator[str]:
-    """Of account and key what is not set here, with its variable: a run needs it, and the other checks do not."""
+    """The account and the key, if their variables are not set here: only a run needs them."""
     for name, text in (("account", destination.account), ("api_key", destination.api_key.reveal())):
         if is_unset(text):
             yield f"destination.{name}: {text}"
@@ -144,11 +144,11 @@ def _constants(mapping: Mapping) -> tuple[str, ...]:
     from etl.transform.constants import constant_findings
 
     found = list(constant_findings(mapping))
-    # The file is read once more for the places of what is wrong, which a loaded mapping no longer knows.
+    # The file is read again for line and column, which a loaded mapping no longer has.
     return lines(read_yaml(mapping.path.read_bytes()), found, file=str(mapping.path)) if found else ()
 
 
-# A URL in which nothing can be wrong without a connection; to see more takes as long as all other checks together.
+# Such a URL can only be wrong in ways that need a connection; a closer check takes as long as all others together.
 _PLAIN_URL = re.compile(
     r"(?:postgres(?:ql)?|mysql|mariadb)://(?:[^@/?#:]+(?::[^@/?#:]*)?@)?[\w.-]*(?::\d{1,5})?(?:/[\w.-]*)?|sqlite:///[^?@]*"
 )

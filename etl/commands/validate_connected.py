@@ -1,4 +1,4 @@
-"""What only the database and the account can tell of a mapping: `validate --connect`."""
+"""Checks of a mapping that need the database or the account: `validate --connect`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from etl.source.source import Source
 from etl.state.store import on_server, open_state
 from etl.transform.transformer import Transformer
 
-# How long a person who asks is kept waiting for the rate that runs share.
+# How many seconds to wait at most for the rate that is shared with runs.
 _PATIENCE_SECONDS = 30.0
 _SAID = (CredentialOutcome.VERIFIED, CredentialOutcome.REFUSED, CredentialOutcome.UNCLEAR)
 

@@ -1,7 +1,7 @@
 """`preview --watch`: on each save of the mapping the same rows are shown again, with what changed in their events.
 
-The rule: what is wrong is told in the place of the rows, and the next save is waited for. Files are read again and
-again instead of asking the system for events: these do not cross mounts and networks, and miss editors that rename.
+The rule: an error is shown instead of the rows, and the next save is waited for. Files are polled, because file-system
+events do not cross mounts and networks, and miss editors that save by renaming.
 """
 
 from __future__ import annotations

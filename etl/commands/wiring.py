@@ -1,4 +1,4 @@
-"""Puts the parts together: a mapping in, the context of its run out. The only module that imports every adapter."""
+"""Builds the context of a run from a mapping. The only module that imports every adapter."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def _say_where_to(destination: Destination) -> None:
 def courier_settings(mapping: Mapping) -> CourierSettings:
     """The courier's settings of `mapping`.
 
-    With the ledger an accepted batch is never sent twice, so the span may be wider than what is in flight;
-    without it the span is the bound on repeats after a kill.
+    With a ledger an accepted batch is not sent twice, so the span may be wider than what is in flight; without one the
+    span limits the repeats after a kill.
     """
     destination = mapping.destination
     in_flight = destination.concurrency * destination.batch_size

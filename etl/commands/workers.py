@@ -1,7 +1,8 @@
-"""`--workers`: other processes read and encode pages; this is how they are found, and what each of them does.
+"""`--workers`: starts or finds the processes that read and encode pages, and does their work in them.
 
-The rule: a worker opens the source itself, from the mapping file and its own environment, and works only when all that
-decides about an event is the same as in the process that started it. What it is asked for holds no secret and no row.
+The rule: a worker opens the source itself, from the mapping file and its own environment, and works only if everything
+that decides about an event is the same as in the process that started it. A request to it holds no secret and no value
+of a row but positions.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from etl.source.source import Source
 
 
-# What decides which event a row becomes, beside the program itself: other versions may make others.
+# Packages whose version may change what event a row becomes.
 SAME = ("squeezely-etl", "dask", "distributed", "email-validator", "numpy", "orjson", "pandas", "phonenumbers")
 
 
@@ -55,8 +56,8 @@ class WorkersWanted:
 class Assignment:
     """What a worker has to know. `parts` are digests, by what they are of; `today` is the day of the run.
 
-    `hash_key` is a secret of the state: it reaches a process of this machine by a pipe, and no other. `hashes`: the
-    events are hashed, by a worker that has the key, and otherwise by who asked it. Without a ledger they are not.
+    `hash_key` is a secret of the state, given by a pipe to processes of this machine only. `hashes`: events are hashed
+    (there is a ledger), by the worker if it has the key, otherwise by the process that asked it.
     """
 
     mapping: Path
@@ -79,7 +80,7 @@ class Beginning:
 def workers_of(
     context: RunContext, wanted: WorkersWanted, *, today: date
 ) -> tuple[Workers, AbstractContextManager[object]]:
-    """The workers for `context`, and what lets go of them.
+    """The workers for `context`, and a function that releases them.
 
     Processes of this machine start when there is something to do; a cluster is asked at once.
 
@@ -123,7 +124,7 @@ def workers_of_cluster(context: RunContext, cluster: DaskCluster, *, today: date
 
 
 def assignment_of(context: RunContext, *, today: date) -> Assignment:
-    """What each of the workers for `context` is told."""
+    """The assignment for each worker of `context`."""
     hashes = context.mapping.resend == "changed"
     return Assignment(
         mapping=context.mapping.path.absolute(),
@@ -186,7 +187,7 @@ class Worker:
         return self._opened
 
 
-# A pool's processes have no other place where what they are told at their beginning could stay.
+# A module-level value, because the processes of a pool have no other place to keep their assignment.
 _WORKER: list[Worker] = []
 
 
@@ -202,12 +203,12 @@ def begin(told: Beginning) -> None:
 
 
 def encode_asked(wanted: Asked) -> RangeEncoded | EtlError:
-    """What a process of this machine does with what it is asked."""
+    """Run a request in a worker process of this machine."""
     return outcome_of(lambda: _WORKER[0].encode(wanted))
 
 
 def outcome_of(encode: Callable[[], RangeEncoded]) -> RangeEncoded | EtlError:
-    """What `encode` gives; what it meets is a value, so that it is told as in one process."""
+    """The result of `encode`; an error is returned as a value, so that it is reported as in a single process."""
     try:
         return encode()
     except EtlError as error:

@@ -1,6 +1,6 @@
 """Whether a person has to look at a mapping, why, and what to do; pure.
 
-The rule: a failure that heals by itself is no worry, and each worry says what to do about it.
+The rule: a failure that the next run repairs by itself is no worry, and each worry says what to do about it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def worries_about(standing: Standing, *, patience: AllowedAges, now: datetime) -
         _lag(standing, patience.max_lag),
     ]
     worries = [worry for worry in found if worry is not None]
-    # The last run may have failed for what the database says now: it is told once.
+    # The last run may have failed by the same error that the database gives now; it is reported once.
     said = {worry.message for worry in worries}
     return [worry for worry in worries if worry.message.removeprefix(_FAILED) not in said - {worry.message}]
 
@@ -81,7 +81,7 @@ def worry_of_call(refused: NotStarted, place: MappingPlace | None) -> Worry:
 
 
 def _wrong_file(standing: Standing) -> Worry | None:
-    # Mostly it is what the last call was refused for: its message ends so, whatever path the file was called by.
+    # Usually the last call was refused for the same problem: then its message ends with these words, whatever the path.
     refused = "" if standing.refused is None else standing.refused.message
     if not standing.wrong_file or refused.endswith(f"  {standing.wrong_words}"):
         return None
@@ -145,14 +145,14 @@ def _last_run(standing: Standing) -> Worry | None:
 
 
 def _answered(standing: Standing, run: RunRecord) -> bool:
-    """Whether `run` failed for a question to a person that was answered since, or is told in another way."""
+    """Whether `run` ended with a question to a person that has been answered since, or is reported in another way."""
     if run.outcome != "failed":
         return False
     return standing.new_name is not None or (run.exit_code == StateUnusable.exit_code and _decided_since(standing, run))
 
 
 def _decided_since(standing: Standing, run: RunRecord) -> bool:
-    """Whether a person moved what is known of the mapping after `run`: then its question has its answer."""
+    """Whether a person moved the mapping's state after `run`, which answers its question."""
     return standing.decided_at is not None and standing.decided_at >= (run.finished_at or run.started_at)
 
 
@@ -183,7 +183,7 @@ def _age(standing: Standing, max_age: timedelta, now: datetime) -> Worry | None:
     good = next((run for run in runs if run.outcome == "done"), None)
     if good is None:
         if standing.new_name or (runs and (runs[0].summary or {}).get("error_kind") == "FirstRunUndecided"):
-            return None  # told by itself
+            return None  # reported separately
         steps = [_what_holds_up(runs)]
         if not runs and standing.place is not None:
             steps += more_steps("FirstRunUndecided", standing.place, command="run")

@@ -15,13 +15,13 @@ from etl.deploy.plan import FINE_CODES, TOLD, File, Plan, comment, first_run, ow
 def render(plan: Plan) -> tuple[File, ...]:
     """The crontab's line, with its instructions as comments."""
     program, environment = join([*plan.command, *plan.run()]), with_environment(plan)
-    # The date comes before the program, so that a run that ends without a summary stands in the log with its date.
+    # The date is printed first, so that a run without a summary has its date in the log too.
     dated = f"{environment}{{ date -u '+%F %T UTC'; {program}; }}"
-    # Any code but these is for a person, and what a line prints cron mails.
+    # For any other code the line prints something, which cron mails to a person.
     words = f"echo {quote(f'{plan.unit} ended with exit code')} $code, see {quote(str(plan.log))}"
     fine = " || ".join(f"[ $code = {code} ]" for code in FINE_CODES)
     unless_fine = f"|| {{ code=$?; {fine} || {words}; }}"
-    # Before any run the log's folder, which mostly is the state's, may not be there, and the shell opens the log.
+    # The shell opens the log before the first run makes its folder, which usually is that of the state.
     ready = f"mkdir -p -m 700 {quote(str(plan.log.parent))}"
     line = f"cd {quote(str(plan.folder))} && {ready} && {{ {dated} >> {quote(str(plan.log))} 2>&1 {unless_fine}; }}"
     # cron reads % as a line break, also within quotes (crontab(5)).

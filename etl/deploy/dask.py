@@ -14,7 +14,7 @@ from etl.deploy.docker import IMAGE_BIN
 from etl.deploy.plan import File, Plan, comment
 
 _ADDRESS = '"${SCHEDULER:-tcp://127.0.0.1:8786}"'
-# A worker that is stopped loses its pages after a minute, not after five.
+# The pages of a stopped worker are given up after a minute instead of five.
 _SCHEDULER = "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s"
 # Pages hold rows: they stay in memory.
 _WORKER = " ".join(f"DASK_DISTRIBUTED__WORKER__MEMORY__{name}=False" for name in ("TARGET", "SPILL"))

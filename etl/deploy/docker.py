@@ -12,7 +12,7 @@ from shlex import join
 from etl.deploy.kubernetes import STATE, USER_ID, VOLUME, inside
 from etl.deploy.plan import TOLD, File, Plan, comment, own_folder
 
-# By digest, so that it is the same image on every day; the tag beside it is for people and for tools that raise both.
+# By digest, so that the image never changes; the tag is for people, and for tools that update both.
 _BASE = "python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
 # Where the image has the program, and what it is installed with.
 IMAGE_BIN = "/opt/squeezely-etl/bin"

@@ -19,7 +19,7 @@ from etl.errors import UsageProblem
 _NAME = "squeezely-etl"
 MAPPINGS = PurePosixPath("/mappings")
 VOLUME = PurePosixPath("/state")
-# In a folder of its own: that of the volume belongs to root, and the state wants one that no other user may write to.
+# In a folder of its own: the volume's folder belongs to root, and the state needs one that no other user can write.
 STATE = VOLUME / "etl" / "state.sqlite"
 # A user that no image knows by name; the volume is given to its group.
 USER_ID = 10001
@@ -127,7 +127,7 @@ def _indexed(shards: int) -> dict[str, Any]:
 def _pod(plan: Plan) -> dict[str, Any]:
     return {
         "restartPolicy": "Never",
-        # Of each pod, so that one which is tried again has its whole time.
+        # The limit is for each pod, so that a repeated one has its full time.
         "activeDeadlineSeconds": int(plan.stop_after.total_seconds()),
         "terminationGracePeriodSeconds": 60,
         "automountServiceAccountToken": False,
@@ -183,7 +183,7 @@ def _mounts(plan: Plan) -> list[dict[str, Any]]:
 def _volumes(plan: Plan) -> list[dict[str, Any]]:
     mappings: dict[str, Any] = {"name": f"{plan.unit}-mappings"}
     if any(_key(file.name) != file.name for file in plan.files):
-        # With its own name again: a mapping may be called by it.
+        # Under its own name again, because the mapping's name may come from the file's.
         mappings["items"] = [{"key": _key(file.name), "path": file.name} for file in plan.files]
     volumes: list[dict[str, Any]] = [{"name": "mappings", "configMap": mappings}]
     if plan.state is not None:

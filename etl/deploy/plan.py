@@ -1,4 +1,4 @@
-"""What every unit is filled in with: the command, its paths, and the names of what it needs.
+"""The plan from which every unit is made: the command, its paths, and the names of the variables and files it needs.
 
 The rule: a plan knows the names of variables, never their values, so no unit can hold a secret.
 """
@@ -16,13 +16,13 @@ from etl.errors import EXIT_CODES
 STATE_VARIABLE = "SQUEEZELY_ETL_STATE"
 PUSH_VARIABLE = "SQUEEZELY_ETL_RUN_PUSHGATEWAY"
 NOTIFY_VARIABLE = "SQUEEZELY_ETL_RUN_NOTIFY_URL"
-# Whom a run tells of itself; the addresses are secrets, so they go by their variables only.
+# The variables of addresses for reports of a run; the addresses are secrets, so units only name the variables.
 TOLD = {
     "SQUEEZELY_ETL_RUN_PING_URL": "if a cron monitor is to be told",
     NOTIFY_VARIABLE: "if people are to be told in chat or by mail when a mapping needs one of them",
     PUSH_VARIABLE: "if a Pushgateway is to have the figures",
 }
-# The job ends by itself at --max-runtime and then lets what is in flight settle; who kills it earlier makes repeats.
+# How much longer than --max-runtime the scheduler waits: a job killed while answers are awaited sends events twice.
 GRACE = timedelta(minutes=10)
 # Codes beside 0 that a scheduler counts as a success: stopped cleanly, the next run goes on.
 FINE_CODES = tuple(code for code, entry in EXIT_CODES.items() if entry.goes_on)

@@ -1,4 +1,4 @@
-"""Finds the tables whose rows belong to an order's row, with the articles where these stand in a third table."""
+"""Finds the tables whose rows are the lines of an order, and joins the articles if they are in a third table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etl.drafting.reading import Reading
 from etl.drafting.structure import Structure, TableShape
 
 _MOST_TABLES = 60
-# Names of an article's own number, which no key of a table has.
+# Names of an article's number that are never names of a table's key.
 _CODES = tuple(one for one in PRODUCT_NAMES["id"] if not one.startswith("id") and not one.endswith("id"))
 _ARTICLE = "article"
 
@@ -39,7 +39,7 @@ def _child(structure: Structure, link: Link, facts: TableFacts, reading: Reading
     child = link.table
     columns = reading.columns(child)
     own = [one for one, _ in link.pairs]
-    # What refers to the parent is no article.
+    # A link back to the parent does not lead to an article.
     lines = tuple(one for one in columns if one.name not in own)
     found = line_fields(lines, facts.today)
     query: str | None = None

@@ -1,6 +1,6 @@
-"""Makes a draft of what is known of a table.
+"""Makes a draft from the facts of a table.
 
-The rule: whatever is chosen says why; what is missing is told, and without an identity the draft cannot be run.
+The rule: each choice says why; what is missing is reported, and a draft without an identity cannot be run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from etl.drafting.products import products_of
 from etl.mapping.catalogue import FIELDS, IDENTITY_FIELDS
 from etl.transform.plausible import implausible
 
-# From this share of rows without an identity on a person should look.
+# From this share of rows without an identity on, a remark is made.
 _MOST_WITHOUT = 0.03
 _ONLY_OF_ORDERS = ("orderid", "totalvalue")
 _LONGEST_CUSTOM = 57
@@ -90,7 +90,7 @@ def _consented(facts: TableFacts, chosen: Mapping[str, DraftField]) -> tuple[str
 
 
 def chosen_fields(facts: TableFacts) -> dict[str, DraftField]:
-    """The fields of the row itself, by names and values, before anything is said of orders."""
+    """The fields of the row itself, chosen by names and values, without those of orders."""
     chosen = person_fields(facts)
     for name, column in facts.joined:
         own = chosen.get(name)
@@ -99,7 +99,7 @@ def chosen_fields(facts: TableFacts) -> dict[str, DraftField]:
             chosen[name] = replace(own, reason=reason, further=(column,))
         else:
             chosen[name] = DraftField(name, column, "joined from another table; see source.query")
-    # A flag may be called like what the words of another column tell better.
+    # A flag may have the name of a field for which the words of another column fit better.
     is_subscription = is_subscriber_table(facts.name, facts.prefix)
     add_consent(
         chosen,
@@ -139,13 +139,13 @@ def _add_timestamp(chosen: dict[str, DraftField], facts: TableFacts) -> None:
 
 
 def _stand_in(facts: TableFacts) -> tuple[DraftField, str]:
-    """What could tell people apart: a reference to a customer, or else the key."""
+    """A column that could identify people: a reference to a customer, or else the key."""
     ranked = sorted(
         (place, one.name)
         for one in facts.columns
         if one.name not in facts.key.columns and (place := rank(one.known_as, CUSTOMER_REFERENCES)) is not None
     )
-    # Of a key of several columns the first is often a tenant or a shop.
+    # The first column of a composite key is often a tenant or a shop, so the last is taken.
     telling = max(facts.key.columns, key=lambda name: len(set(map(str, facts.column(name).values))))
     column = ranked[0][1] if ranked else telling
     remark = (
@@ -165,7 +165,7 @@ def lacks_address(facts: TableFacts, chosen: Mapping[str, DraftField]) -> bool:
 
 
 def _without_identity(facts: TableFacts, chosen: Mapping[str, DraftField]) -> Iterator[str]:
-    """Says how many rows have no identity, where only one field could give it; two may fill each other's holes."""
+    """A remark on rows without an identity, if only one field gives it; two may fill each other's gaps."""
     identities = [name for name in IDENTITY_FIELDS if name in chosen]
     if len(identities) != 1 or not facts.rows:
         return
@@ -221,7 +221,7 @@ def _is_naive(facts: TableFacts, fields: Sequence[DraftField]) -> bool:
         name for one in fields if FIELDS[one.name].type == "datetime" for name in (one.column, *one.further)
     }
     mapped = cursor | {name for one in fields for name in (one.column, *one.further)}
-    # A text that is used as a time may have no zone either.
+    # Texts that are used as times may lack a zone too.
     return any(
         one.kind == "datetime" or (one.kind in ("text", None) and one.name in times)
         for one in facts.columns
@@ -230,7 +230,7 @@ def _is_naive(facts: TableFacts, fields: Sequence[DraftField]) -> bool:
 
 
 def with_stand_in(draft: Draft) -> Draft:
-    """`draft` with its stand-in as a field: what it is when a person has decided for it."""
+    """`draft` with its stand-in for an identity as a field, as if a person had decided for it."""
     if draft.stand_in is None:
         return draft
     return replace(draft, fields=(draft.stand_in, *draft.fields), stand_in=None)

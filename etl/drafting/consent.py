@@ -92,7 +92,7 @@ def _is_listed(column: SampledColumn) -> bool:
 
 
 def only_said(field: DraftField, column: SampledColumn, rows: int) -> tuple[str, str] | None:
-    """A condition that leaves out who said neither yes nor no, and why; None where everybody said something."""
+    """A condition that leaves out rows with neither yes nor no, and the reason; None if every row has one."""
     condition = field.said or (f"{column.in_sql} IS NOT NULL" if len(column.values) < rows else "")
     words = "an EmailOptIn that does not say newsletter: no could be taken for a yes, so who said neither is left out"
     return (condition, words) if condition else None

@@ -1,7 +1,7 @@
 """Chooses the cursor of a draft: the column that grows with every write, or none and why.
 
-The rule: what the database itself sets comes first, then names; and a column is taken only when its values say that no
-row would be passed. What `validate --connect` checks is asked by the same code.
+The rule: columns that the database itself sets come first, then names; and a column is taken only if its values show
+that no row would be skipped. The checks of `validate --connect` are made by the same code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KINDS = frozenset({"datetime", "datetime_tz", "date", "text", "integer", None})
 _SECONDS = (1_000_000_000, 4_000_000_000)
 _COUNTERS = ("rowversion", "rowver")
 _BY_NAME = "by its name: set at every insert and update?"
-# From this share of rows on that changed before they were made, the time of the change is not kept.
+# If this share of rows was changed before it was created, the column is not kept up to date.
 _MOST_BACKWARDS = 0.05
 _OLDEST_YEAR = 1990
 
@@ -92,7 +92,7 @@ def _with(plan: ReadPlan, columns: tuple[str, ...], unit: CursorUnit | None) -> 
 
 
 def _is_default(value: object) -> bool:
-    """Whether a time is what a column holds that was never set: 0, a zero date, a year before shops were on line."""
+    """Whether a time is the default of a column that was never set: 0, a zero date, a year before web shops."""
     if isinstance(value, date):
         return value.year < _OLDEST_YEAR
     return value == 0 or (isinstance(value, str) and value[:4].isdigit() and int(value[:4]) < _OLDEST_YEAR)
@@ -159,7 +159,7 @@ def _created_beside(column: SampledColumn, columns: Sequence[SampledColumn], rel
 
 
 def _backwards(column: SampledColumn, columns: Sequence[SampledColumn], rows: int) -> str:
-    """Words for a time of change that lies before the time of creation in many rows: it is not kept."""
+    """Why a column is no cursor: in many rows its time of change lies before the time of creation."""
     created = next(
         (
             one

@@ -1,4 +1,4 @@
-"""What people call columns and tables, in English, Dutch and German: one table a purpose, best name first.
+"""The usual names of columns and tables in English, Dutch and German: one list for each purpose, best name first.
 
 Names stand here as `etl.drafting.names.bare` makes them: without case, accents and separators.
 """
@@ -72,7 +72,7 @@ FIELD_NAMES = _names(
     "bestellzeit bestellt auftragsdatum kaufdatum occurredat happenedat eventtime eventat",
 )
 
-# What stands before a last name in a column of its own, as "van der" does.
+# Columns for the prefix of a last name, such as "van der".
 PARTICLES = _words(
     "tussenvoegsel tussenvoegsels tussenv tussenvgsl voorvoegsel voorvoegsels namensvorsatz vorsatzwort "
     "nachnamevorsatz nameparticle lastnameprefix surnameprefix lastnameinfix nameinfix infix"
@@ -92,7 +92,7 @@ CARTS = frozenset(
     _words("cart basket checkout draft abandoned incomplete address delivery payment confirm winkelwagen warenkorb")
 )
 
-# Columns that say who, where no address stands in the row.
+# Columns that refer to a customer, for rows without an address.
 CUSTOMER_REFERENCES = _words(
     "customerid idcustomer customersid customer customerno customernumber customernr userid iduser usersid user "
     "clientid idclient client memberid accountid buyerid contactid personid partyid shopperid profileid "
@@ -164,7 +164,7 @@ STATUS_NAMES = _words(
     "financialstatus checkoutstate statusid stateid transstatus type ordertype "
     "bestelstatus bestellstatus auftragsstatus zustand"
 )
-# What nothing but consent to a newsletter is called, whatever its words are.
+# Names that can only mean consent to a newsletter, whatever the values are.
 CONSENTS = (
     *FIELD_NAMES["newsletter"],
     *_words("newsletterconsentstatus consentstatus optinstatus consent newsletterstate emailmarketingconsent"),
@@ -198,9 +198,9 @@ REVOCATION_TIMES = _words(
     "newsletterunsubscribedate marketingoptoutat marketingoptedoutat consentrevokedat revokedat withdrawnat "
     "afgemeldop uitgeschrevenop afmelddatum uitschrijfdatum abgemeldetam abmeldedatum widerrufenam optoutam"
 )
-# A flag that says of a row of a newsletter's list whether it is one of it.
+# A flag in a newsletter's list that says whether the row still belongs to it.
 LISTED = _words("active isactive actief isactief aktiv istaktiv enabled isenabled")
-# What the name of such a list has.
+# Parts of the name of such a list.
 NEWSLETTERS = _words("news mail nieuwsbrief")
 
 # Words of consent, and of none.
@@ -223,7 +223,7 @@ CONSENT_UNKNOWN = frozenset(
         "waiting requested inafwachting ausstehend unbestaetigt none notactive"
     )
 )
-# Words that only consent has: "active" and "pending" are said of much else.
+# Words that only mean consent; "active" and "pending" are used for much else.
 CONSENT_TELLING = frozenset(
     _words(
         "subscribed unsubscribed optin optedin optout optedout aangemeld afgemeld ingeschreven uitgeschreven "
@@ -315,6 +315,6 @@ SECRETS = _words(
     "magiclink loginlink confirmationkey deeplink protectcode pincode accesscode ccnumber passportn paspoort "
     "encrypted fingerprint authkey accesskey optinkey unsubscribekey unsubscribecode confirmkey updatekey tokenkey"
 )
-# Also what tells a person or an account apart for good: numbers of a bank account and of a citizen.
+# Also numbers of bank accounts and of citizens, which identify a person for good.
 SECRET_WORDS = _words("hash salt token secret pwd iban bsn")
 SECRET_NAMES = frozenset(_words("ssn pass pw pin otp salt hash token nonce passsalt code6 userpass remember"))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class DraftField:
     """A line of `fields`. `reason` says why this column was chosen; options are those of a rule, in order.
 
-    `column` None: the value stands in the options. `further` columns count where `column` has no value. `said` is a SQL
-    condition of the rows for which it says something; "" where each row with a value is one.
+    `column` None: the value stands in the options. `further` columns are used if `column` has no value. `said` is a SQL
+    condition for the rows in which the column has a meaning; "" for every row with a value.
     """
 
     name: str
@@ -39,8 +39,9 @@ class DraftProducts:
 class Draft:
     """What the mapping says beside the source. `customs` are the columns that no field needs yet.
 
-    `stand_in` is what could tell people apart where nothing does; it is written as a comment. `where` leaves out rows
-    that cannot be what the event means, with the reason. `secrets` counts the columns that are never offered.
+    `stand_in` is a column that could identify people if no identity was found; it is written as a comment. `where`
+    leaves out rows that cannot be what the event means, with the reason. `secrets` counts the columns that are never
+    offered.
     """
 
     event: str

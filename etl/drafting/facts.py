@@ -1,4 +1,4 @@
-"""What is known of a table when its mapping is drafted: values, without a connection behind them."""
+"""The facts about a table from which a mapping is drafted: plain data, without a connection."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SampledColumn:
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """What tells rows apart. `reason` says how we know; `sure` is False when nothing unique was found."""
+    """The key of the table. `reason` says how it was found; `sure` is False if nothing unique was found."""
 
     columns: tuple[str, ...]
     reason: str

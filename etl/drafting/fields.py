@@ -1,6 +1,7 @@
 """Chooses which column becomes which field.
 
-The rule: a name proposes, the values decide; where only the values speak they must be almost all alike.
+The rule: a column is proposed by its name and confirmed by its values; without a fitting name nearly all values must be
+alike.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def add_by_look(chosen: dict[str, DraftField], facts: TableFacts) -> None:
 
 
 def is_called(column: SampledColumn, look: str) -> bool:
-    """Whether the column's name allows what its values look like: it says so, or nothing, as `c` and `field_7` do.
+    """Whether the column's name allows the type of its values: it names it, or means nothing, as `c` and `field_7`.
 
     A longer code, as nl_NL, needs no name.
     """

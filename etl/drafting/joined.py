@@ -1,4 +1,4 @@
-"""Drafts the query that brings along what stands in other tables: a person's address, codes of language and currency.
+"""Drafts the query that joins columns of other tables: a person's address, codes of language and currency.
 
 The rule: a join never repeats a row of the table, so every table that is joined is joined by a key of its own.
 """
@@ -85,7 +85,7 @@ def _addresses(structure: Structure, table: TableShape, read: Read, is_unique: U
                     yield Joined("email", (link, further), column)
     about = stems(thing(table.name, structure.prefix_of(table)))
     for back in references_to(structure, table, ()):
-        # Such as order_customer: a row for each of ours.
+        # A table such as order_customer, with a row for each row of this one.
         if not any(thing(back.table.name, structure.prefix_of(back.table)).startswith(one) for one in about):
             continue
         theirs = [one for one, _ in back.pairs]

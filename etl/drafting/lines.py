@@ -1,6 +1,6 @@
 """The lines of a draft: keys with comments beside them, words wrapped, blocks of SQL, and YAML scalars.
 
-The rule: every name and text is read back as it is, also after variables were filled.
+The rule: every name and text is read back unchanged, even after variables are filled in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from etl.exact import printable
 _COMMENT_COLUMN = 50
 _WIDEST = 118
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
-# Words that some reader of YAML takes for something else than text.
+# Words that some YAML reader does not take for text.
 _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
@@ -42,7 +42,7 @@ def block(key: str, text: str, indent: str) -> Iterator[str]:
 
 
 def comment(text: str) -> str:
-    """Fit for a comment: one line, nothing that drives a terminal."""
+    """`text` for a comment: one line, without characters that control a terminal."""
     return " ".join(printable(text).split())
 
 

@@ -1,7 +1,6 @@
 """Looks at a table, a view or a query: its structure, its newest rows, and what other tables add to them.
 
-The rule: what `validate --connect` checks of key and cursor is asked here by the same code, so that what it would
-refuse is not drafted.
+The rule: key and cursor are checked by the code of `validate --connect`, so nothing is drafted that it would refuse.
 """
 
 from __future__ import annotations

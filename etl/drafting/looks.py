@@ -1,6 +1,6 @@
-"""What the values of a column look like.
+"""Recognises by its values what a column holds.
 
-The rule: what a type takes is asked of the transform's own rules, so that a draft does not promise what a run
+The rule: whether values fit a type is decided by the transform's own rules, so a draft does not promise what a run
 refuses.
 """
 
@@ -17,9 +17,9 @@ from etl.transform.problem import DoubtfulValueError, RefusedValueError
 from etl.transform.rules import rule_for
 from etl.transform.zone import LocalTime
 
-# So many values of a column must look alike before its look alone gives it a purpose.
+# At least so many values, to choose a field by the values alone.
 CONVINCING = 0.95
-# So many must fit before its name does: below, the name means something else.
+# The share of values that must fit a field chosen by name; with fewer, the name means something else.
 PLAUSIBLE = 0.5
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)

@@ -24,7 +24,7 @@ from etl.drafting.dictionary import (
     TABLE_ENDINGS,
 )
 
-# What the words before the last say of a table, so that `order_customer` is neither orders nor customers.
+# Words before the last one that change what a table is: `order_customer` holds neither orders nor customers.
 _TELLING = (
     "order",
     "purchase",
@@ -45,7 +45,7 @@ _UNIT = re.compile(
 )
 # Owners stand before each other: customers_ + billing_ + email.
 _MOST_OWNERS = 2
-# The prefix of names that begin with any one letter that says nothing.
+# Stands for a prefix of one letter, any letter, without a meaning.
 ONE_LETTER = "?"
 _FEWEST_ALIKE = 4
 _SHARE_ALIKE = 0.9
@@ -134,7 +134,7 @@ def thing(table: str, prefix: str = "") -> str:
     text = bare(own[1:] if re.match(r"t[A-Z]", own) else without_prefix(own, prefix))
     for one in SCHEMA_PREFIXES:
         rest = text.removeprefix(one)
-        # A short prefix without a separator is one only where a word is left that means something.
+        # A short prefix without a separator counts only if a known word is left without it.
         if rest != text and _means(rest):
             text = rest
             break
@@ -169,7 +169,7 @@ def is_order_table(table: str, prefix: str = "") -> bool:
 
 
 def last_word(table: str) -> frozenset[str]:
-    """What a name of several words ends with, in the singular (`b2b_orders`); nothing where the words before tell."""
+    """A name's last word in the singular (`b2b_orders`); nothing if the words before it change its meaning."""
     before, _, word = last(table).rpartition("_")
     told = bare(before)
     return frozenset() if not before or any(one in told for one in _TELLING) else stems(bare(word))
@@ -196,7 +196,7 @@ def is_secret(column: str) -> bool:
     if re.search(r"(email|mail)[a-z]*(sha|hash|md5)|(hashed|sha256)[a-z]*mail", text):
         return False
     words = [one.lower() for one in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", column)]
-    # A short word is one only where it stands alone or ends another: has_hobby holds no hash.
+    # A short word counts only alone or at the end of another: has_hobby holds no hash.
     short = any(word.removesuffix("s") == one or word.endswith(one) for word in words for one in SECRET_WORDS)
     return short or text in SECRET_NAMES or any(one in text for one in SECRETS)
 

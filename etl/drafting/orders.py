@@ -1,4 +1,4 @@
-"""Decides whether the rows of a table are orders, by what they hold rather than by what the table is called.
+"""Decides whether the rows of a table are orders, by their columns and values rather than by the table's name.
 
 The rule: an order number, a total, and an address or a reference to a customer make an order, where no number repeats.
 """

@@ -1,6 +1,6 @@
 """Reads a few values of tables beside the one that is drafted.
 
-The rule: what cannot be read soon is left unknown, and costs nothing else.
+The rule: what cannot be read quickly is left unknown, without an error.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def kept(before: Row, after: Row) -> list[str]:
 
 
 class _Words:
-    """Replaces texts: the stand-ins that other columns have, addresses, then whatever is left by its form."""
+    """Replaces texts: first values with a stand-in from another column, then addresses, then the rest by its form."""
 
     def __init__(self, replaced: Mapping[str, str], named: frozenset[str]) -> None:
         longest_first = sorted((one for one in replaced if len(one) >= _SHORTEST_INSIDE), key=len, reverse=True)

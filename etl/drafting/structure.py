@@ -1,6 +1,6 @@
 """Reads what tables and views a database has, in all of its schemas: columns, keys, foreign keys.
 
-The rule: what cannot be read of a schema or a table is left out, and costs nothing else.
+The rule: schemas and tables that cannot be read are left out, without an error.
 """
 
 from __future__ import annotations

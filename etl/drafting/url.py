@@ -1,4 +1,4 @@
-"""What of a database's URL may stand in a file.
+"""Decides which parts of a database's URL may be written to a file.
 
 The rule: a password never does, nor anything in the URL that might be one; a variable that holds the URL may.
 """

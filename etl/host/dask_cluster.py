@@ -1,7 +1,8 @@
 """The workers of a Dask cluster, as an executor of the standard library.
 
-The rule: whatever Dask is at, this process can end; what is lost with a worker is told as any dead process is, and a
-scheduler that is lost, silent or without workers ends the work. Nothing is left there but what a worker is at.
+The rule: this process can end whatever state Dask is in. A lost worker is reported like a dead process; a scheduler
+that is lost, silent or without workers ends the work. Nothing is left on the cluster but a task that a worker is
+running.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from etl.errors import EtlError, StoppedEarly, UsageProblem
 
 T = TypeVar("T")
 
-# How long a scheduler may take to accept a connection, and workers to be there.
+# Seconds for a scheduler to accept a connection, and for workers to appear.
 CONNECT_SECONDS = 5.0
-# How long workers may take to say what they are: one that computes answers late.
+# Seconds for workers to report their versions; a busy one answers late.
 ANSWER_SECONDS = 30.0
 # How long there may be no worker, or no word of the scheduler, before the work ends. One that died is started again
 # by its Dask within seconds.
 SILENT_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
-# More threads than these need smaller pages than are worth their way.
+# With more threads pages would be too small to be worth sending.
 MOST_WORKERS = 64
 _LOOK_SECONDS = 0.2
 _ASK_SECONDS = 5.0
@@ -66,7 +67,7 @@ class DaskCluster:
         except BaseException:
             self.close()
             raise
-        # Another one after each loss of the scheduler.
+        # Replaced after each loss of the scheduler.
         self._stream = self._client.scheduler_comm
         self._asked = clock.monotonic()
         # When it was first seen that there is no worker; None: there is one, or all results come in time.
@@ -103,12 +104,12 @@ class DaskCluster:
             )
 
     def close(self) -> None:
-        """Leave the cluster, whatever it is at."""
+        """Leave the cluster, whatever state it is in."""
         with suppress(TimeoutError, OSError, RuntimeError):
             self._client.close(timeout=CLOSE_SECONDS)
 
     def lost(self) -> StoppedEarly:
-        """What is told where the scheduler is gone."""
+        """The error for a lost scheduler."""
         return StoppedEarly(
             f"the connection to the scheduler at {self.address} was lost",
             hint="see that it runs (its log says why it ended); the next run goes on from here",
@@ -180,7 +181,7 @@ class DaskCluster:
             )
 
     def _interruptibly(self, call: Callable[[], T], *, seconds: float) -> T:
-        """What `call` gives, in a thread that is left to itself after `seconds` and when this process is to end.
+        """The result of `call`, made in a thread that is abandoned after `seconds`, or when this process has to end.
 
         Dask's own time-outs do not hold while it shakes hands: a port may accept a connection and never answer.
         """
@@ -202,7 +203,7 @@ class DaskCluster:
 
 
 def _security(address: str) -> Security:
-    """What Dask's configuration says of certificates. Looked at first: a client that fails can not be let go of."""
+    """The certificates of Dask's configuration. Checked first, because a client that failed cannot be closed."""
     security = Security()
     try:
         made = security.get_connection_args("client")
@@ -229,26 +230,26 @@ def _do(done: Future[T], call: Callable[[], T]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Hidden:
-    """A call and its arguments: keys and cursors among them, which logs and pages of Dask are not to show."""
+    """A call and its arguments, in a form that hides keys and cursors from Dask's logs and pages."""
 
     data: bytes = field(repr=False)
 
 
 def squeezely_etl(hidden: _Hidden) -> Any:  # noqa: ANN401 - what the call gives
-    """What Dask has a worker do, under the name by which its pages show it."""
+    """The function that a worker runs; its name appears on Dask's pages."""
     call, arguments = pickle.loads(hidden.data)  # noqa: S301 - of a process of ours
     return call(*arguments)
 
 
 class _Tasks(Executor):
-    """Dask's own executor, whose losses are told as the standard library tells them."""
+    """Dask's own executor, with the standard library's exceptions for lost workers."""
 
     def __init__(self, cluster: DaskCluster, executor: Executor) -> None:
         self._cluster = cluster
         self._executor = executor
 
     def submit(self, task: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:  # noqa: ANN401
-        """Have `task` done. Given up, it is not taken back: Dask may be about to hand its result over."""
+        """Submit `task`. It cannot be cancelled, because Dask may be about to deliver its result."""
         asked: Future[Any] = Future()
         try:
             given = self._executor.submit(squeezely_etl, _Hidden(pickle.dumps((task, arguments))), **options)
@@ -271,7 +272,7 @@ class _Tasks(Executor):
         except EtlError as error:
             asked.set_exception(error)
         except Exception as error:  # noqa: BLE001 - a task raises nothing, so it is Dask's
-            # Its text may hold what the task was asked.
+            # The error's text may contain the task's arguments.
             asked.set_exception(
                 StoppedEarly(
                     f"the cluster at {self._cluster.address} could not do a task ({type(error).__name__})",

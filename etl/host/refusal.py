@@ -1,4 +1,4 @@
-"""What the operating system may refuse a process at any moment, in words for the person who can do something about it.
+"""Explains refusals of the operating system (disk, descriptors, threads, locks) to the person who can act on them.
 
 The rule: a full disk, too few descriptors, threads or locks are no bug of ours and no reason for the next mapping not
 to run.

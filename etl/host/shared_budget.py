@@ -24,11 +24,11 @@ _BODY = struct.Struct("<8s8s8d")
 _CHECK = struct.Struct("<I")
 _MAGIC = b"sqzrate1"
 _SIZE = _BODY.size + _CHECK.size
-# Names in them are predictable, so `_open_private` takes only a folder that is ours alone.
+# Names in them are predictable, so `_open_private` accepts only a folder that no other user can write.
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - see above
 _TEMPORARY = Path("/tmp")  # noqa: S108 - see above
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# Two processes may read their clocks in one order and take the lock in the other.
+# Seconds. Two processes may read their clocks in one order and take the lock in the other.
 _CLOCK_SLACK_SECONDS = 60.0
 
 
@@ -45,9 +45,9 @@ def default_folder() -> Path:
 class SharedBudget:
     """The budget of `account`, shared with every process of this user that names the same folder and account.
 
-    account: what makes an account: address and account id. The rates are this process's own, from its mapping.
-    patient: step back while a process that is not patient has to wait (a backfill beside a nightly run).
-    Raises `UsageProblem` when the folder cannot be made, or is not ours alone.
+    account: the address and account id. The rates come from this process's mapping. patient: yield while a process that
+    is not patient has to wait (a backfill beside a nightly run). Raises `UsageProblem` when the folder cannot be made,
+    or is not ours alone.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SharedBudget:
         self._slowed = False
         self._folder = folder
         self._boot = _boot_mark()
-        # What this process knows of it, for the case that the file goes away.
+        # The last state that this process saw, in case the file is removed.
         self._last = (BudgetState(), 0.0)
         self._name = hashlib.blake2b("\0".join(account).encode(), digest_size=16).hexdigest() + ".rate"
         self._file = _open_private(folder, self._name)
@@ -90,12 +90,12 @@ class SharedBudget:
 
     def went_well(self, now: float) -> None:
         """As `Budget.went_well`."""
-        # As seen at the last request: the ordinary success costs no system call.
+        # By the factor seen at the last request, so that an ordinary success costs no system call.
         if self._slowed:
             self._change(lambda state: recover(state, now=now), now=now)
 
     def close(self) -> None:
-        """Give the file up; what was granted stays written."""
+        """Close the file; grants stay recorded."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -110,7 +110,7 @@ class SharedBudget:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             while not os.fstat(self._file).st_nlink:
-                # The file was removed: the other processes are to share one with us that has a name.
+                # The file was removed: make a new one that the other processes can find.
                 os.close(self._file)
                 self._file = _open_private(self._folder, self._name)
                 fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -124,7 +124,7 @@ class SharedBudget:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _read(self, now: float | None) -> tuple[BudgetState, float] | None:
-        """What the file holds, and when that was written; None when it is new, torn, or from before a reboot."""
+        """The file's content and when it was written; None if the file is new, torn, or from before a reboot."""
         content = os.pread(self._file, _SIZE + 1, 0)
         if len(content) != _SIZE or _CHECK.unpack_from(content, _BODY.size)[0] != zlib.crc32(content[: _BODY.size]):
             return None

@@ -1,4 +1,4 @@
-"""Signals as a call: the first asks for a clean end, the second ends the process at once.
+"""Handles signals: the first asks for a clean end, the second ends the process at once.
 
 The rule: what was ignored when the process started stays ignored, so that `nohup` and a shell's `&` keep their meaning.
 """
@@ -26,7 +26,7 @@ def on_signals(callback: Callable[[int], None]) -> Iterator[None]:
     def handle(number: int, _frame: FrameType | None) -> None:
         nonlocal seen
         if seen:
-            # No cleaning up: a second signal says that the wait was long enough. The state is written in transactions.
+            # Without clean-up: a second signal means "now". The state is safe, because it is written in transactions.
             os._exit(128 + number)
         seen = True
         callback(number)

@@ -1,10 +1,11 @@
-"""What only a run of millions of rows needs: a collector that looks rarely, short turns, one processor for all threads.
+"""Settings for runs of millions of rows: rare garbage collection, short thread switches, one processor for all threads.
 
-The rule: each is measured, with its figure beside it, and what is eased is not switched off.
+The rule: each setting is measured, and its figure stands beside it; the garbage collector is made rarer, not switched
+off.
 
-Python's threads compute one at a time. Spread over processors, each takes up its turn on one that has gone to sleep and
-does not hold its data: 500,000 rows in batches of 100 cost 130,000 changes of thread, a quarter of the time; on one
-processor, 20,000. The kernel chooses which one, and again every few seconds, so that a run leaves where it is crowded.
+Python's threads compute one at a time. Spread over processors, each continues on one that is asleep and has cold
+caches: 500,000 rows in batches of 100 cost 130,000 thread switches, a quarter of the time; on one processor, 20,000.
+The kernel chooses the processor, and again every few seconds, so that a run leaves a crowded one.
 """
 
 from __future__ import annotations
@@ -17,30 +18,30 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# A page of 5,000 rows makes some 20,000 objects that the collector watches. Looking through them every 700 objects
-# took a quarter of a run's time.
+# A page of 5,000 rows makes about 20,000 objects that the collector tracks. A collection every 700 objects took a
+# quarter of a run's time.
 _YOUNG_OBJECTS = 100_000
-# An answer that came while a page is prepared waits so long for its turn, several times over; Python's own 5 ms cost
-# a twentieth of the rate where the API takes 50 ms.
+# Seconds. The thread with an answer waits so long for the interpreter while a page is prepared, several times over;
+# Python's default of 5 ms cost a twentieth of the rate with an API that takes 50 ms.
 _TURN_SECONDS = 0.0005
 _HTTPX_PROGRAM = "httpx._main"
 
 
 @contextmanager
 def eased_interpreter() -> Iterator[None]:
-    """Collect more rarely from now on, and let threads take shorter turns; and freeze what is loaded inside.
+    """Collect garbage more rarely and switch threads faster from now on; freeze what is loaded within (`gc.freeze`).
 
-    httpx, if it is loaded inside, comes without its command line.
+    If httpx is loaded within it, then without its command line.
 
-    For a process that works through tables: what it imports makes many objects too. A second time changes nothing.
+    For a process that works through tables: its imports make many objects too. A second call changes nothing.
     """
-    # Not by `gc.get_freeze_count`, which goes through all of them.
+    # Not by `gc.get_freeze_count`, which counts all objects.
     first = gc.get_threshold()[0] != _YOUNG_OBJECTS
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
-    # What is loaded stays: to look through it is a twentieth of a run's start.
+    # Modules stay loaded; collecting through them takes a twentieth of a run's start.
     gc.disable()
     sys.setswitchinterval(_TURN_SECONDS)
-    # Where it finds its own program, httpx loads it, and with it a library for terminals: a fifteenth of a run's start.
+    # httpx imports its own command line if it can, with a library for terminals: a fifteenth of a run's start.
     sys.modules.setdefault(_HTTPX_PROGRAM, None)  # type: ignore[arg-type]  # "there is none", by the import system
     try:
         yield
@@ -49,7 +50,7 @@ def eased_interpreter() -> Iterator[None]:
     if sys.modules[_HTTPX_PROGRAM] is None:
         del sys.modules[_HTTPX_PROGRAM]
     if first:
-        # Once only: later there may be garbage of an earlier mapping, which would be kept for good.
+        # Only once: later, garbage of an earlier mapping would be frozen too, and never freed.
         gc.freeze()
 
 
@@ -58,9 +59,9 @@ _CHOOSE_AGAIN_SECONDS = 5.0
 
 @contextmanager
 def one_processor() -> Iterator[frozenset[int]]:
-    """Keep every thread of this process on one processor, those too that are made later; elsewhere than on Linux, not.
+    """Keep all threads of this process, also later ones, on one processor; does nothing except on Linux.
 
-    Afterwards each may go again wherever this thread could: on those that are yielded, for processes that it starts.
+    Afterwards threads may use the former processors again. Yields these, for processes that are started meanwhile.
     """
     if sys.platform != "linux":
         yield frozenset()
@@ -78,8 +79,8 @@ def one_processor() -> Iterator[frozenset[int]]:
 
 
 def _keep(done: threading.Event) -> None:
-    # This thread alone may run on any processor: the one on which the kernel wakes it up has room.
-    with suppress(OSError):  # a system without /proc: then nothing is gained
+    # Only this thread may run anywhere, so the processor on which the kernel wakes it up has room.
+    with suppress(OSError):  # a system without /proc: then nothing is changed
         while True:
             _allow({_processor_now()}, but=threading.get_native_id())
             if done.wait(_CHOOSE_AGAIN_SECONDS):

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all: who reads it meanwhile sees the old content or the new one."""
+"""Replaces a file atomically: a reader sees the old content or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Replace `path` by a file with `content` and `mode`. Raises OSError; then it is as it was."""
-    # A name that begins with a dot and ends in something else: no collector of files takes it for one of its own.
+    # The temporary name begins with a dot and ends differently, so that no program that collects files reads it.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,7 +1,7 @@
-"""Processes of this machine that work for this one.
+"""A pool of worker processes on this machine.
 
-The rule: none outlives this process, however it ends, and none keeps it from ending. They end by themselves when it is
-gone; a terminal's Ctrl-C, which reaches them too, is this process's to decide on.
+The rule: no worker outlives this process, however it ends, and none keeps it from ending. Workers end by themselves
+when this process dies; they ignore Ctrl-C on a terminal, because this process decides about it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any
 
 from etl.errors import StoppedEarly
 
-# A worker that has nothing to do is gone in a moment; one that reads may be in the middle of a statement.
+# Seconds for workers to end: an idle one ends at once, one that reads may be within a statement.
 PATIENCE_SECONDS = 2.0
-# The most that Linux gives a program without privileges.
+# The largest pipe that Linux gives a program without privileges.
 _PIPE_BYTES = 1024 * 1024
 _TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
 
@@ -32,7 +32,7 @@ _TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
 class WorkerPool:
     """`count` processes, each of which calls `begin(argument)` first.
 
-    What `begin` raises would end the pool without a word, so it must not raise.
+    `begin` must not raise: the pool would break without a message.
     """
 
     def __init__(self, count: int, begin: Callable[[Any], None], argument: Callable[[], Any]) -> None:
@@ -44,7 +44,7 @@ class WorkerPool:
         self._closed = False
 
     def open(self) -> Executor:
-        """Other processes than before. Raises `StoppedEarly` once it is closed."""
+        """A new executor, with new processes. Raises `StoppedEarly` after `close`."""
         self._end(patience_seconds=0.0)
         if self._closed:
             raise StoppedEarly("the workers are gone")
@@ -54,7 +54,7 @@ class WorkerPool:
         return self._executor
 
     def close(self) -> None:
-        """End the processes: those that go on for longer than a moment by SIGKILL, which a stopped one heeds too."""
+        """End the processes; those that do not end within a moment by SIGKILL, which works on a stopped process too."""
         self._closed = True
         self._end(patience_seconds=PATIENCE_SECONDS)
 
@@ -92,7 +92,7 @@ class _Process(SpawnProcess):
     """A process that a terminal's signals do not end before it can ignore them."""
 
     def start(self) -> None:
-        # What is blocked here is so in the new process from its first instruction on.
+        # Signals blocked here are blocked in the new process from its first instruction on.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
         try:
             super().start()
@@ -101,16 +101,16 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    """Makes processes by starting the program anew, and remembers them, since a pool does not tell which they are."""
+    """Starts processes by `spawn`, and remembers them, because a pool does not say which they are."""
 
     def __init__(self) -> None:
         super().__init__()
         self.started: list[SpawnProcess] = []
 
     def SimpleQueue(self) -> Any:  # noqa: ANN401, N802  # multiprocessing's
-        """A queue for results, which takes a page at once where the kernel allows it.
+        """A queue for results with a pipe large enough for a page, if the kernel allows it.
 
-        In pieces of the usual 64 KiB a worker would wait for each, and this process be woken for each.
+        With the usual 64 KiB a worker would wait, and this process be woken, for each piece.
         """
         queue = super().SimpleQueue()
         if sys.platform == "linux":
@@ -132,7 +132,7 @@ def live_as_worker(processors: Iterable[int]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINAL_SIGNALS)
     threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
     if sys.platform == "linux" and processors:
-        # The threads of the parent are kept on one, which a child inherits.
+        # The parent's threads are kept on one processor, which a child process inherits.
         with suppress(OSError):
             os.sched_setaffinity(0, processors)
 
@@ -146,5 +146,5 @@ def _end_with_the_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        # It may be at work: its result is not awaited, and it only reads.
+        # It can be stopped while at work: its result is not needed, and it only reads.
         os._exit(0)

@@ -1,1 +1,1 @@
-"""What machines are told of a run: figures for Prometheus, and pings for a cron monitor. Neither can stop a run."""
+"""Reports runs: figures for Prometheus, pings for a cron monitor, messages to people. None of them can stop a run."""

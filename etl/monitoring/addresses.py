@@ -1,7 +1,7 @@
-"""The addresses that are told of a run: a cron monitor, a Pushgateway, people.
+"""Checks the addresses for reports of a run: of a cron monitor, a Pushgateway, people.
 
-The rule: https, or http on this machine or within the own network; an address is kept like a secret, since with it
-anyone can say that all is well, and it may hold a password. It is never shown, not even when it is wrong.
+The rule: https, or http on this machine or in the local network. An address is treated as a secret, because anybody who
+has it can report that all is well, and it may hold a password. It is never shown, even if it is wrong.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How one mapping's work ended, as monitoring sees it; and when that is a person's business."""
+"""The end of one mapping's work, as monitoring needs it, and whether a person has to look at it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Ending:
 
     @property
     def ran(self) -> bool:
-        """Whether anything ran: not so when another process holds the mapping, and that one tells its own end."""
+        """Whether this process worked on the mapping; False if another process holds it, which reports its own end."""
         return self.outcome.exit_code != LOCKED
 
     @property
     def needs_person(self) -> bool:
-        """Whether a person has to look. An unfinished run is fine while the last whole one is not long ago."""
+        """Whether a person has to look. A stopped run is fine as long as the last complete one is recent."""
         code = self.outcome.exit_code
         if code in _UNFINISHED:
             return self.last_done_at is None or self.ended_at - self.last_done_at > _PATIENCE

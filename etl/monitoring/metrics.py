@@ -58,7 +58,7 @@ def figures_of(ending: Ending) -> Figures:
 
 
 def replaced_by(ending: Ending, series: Series) -> bool:
-    """Whether an older figure has to make room for those of `ending`: what it does not know stays as it is."""
+    """Whether `ending` replaces this older figure; figures that it does not know stay as they are."""
     labels = dict(series.labels)
     if labels.get("mapping") != ending.outcome.mapping:
         return False

@@ -38,8 +38,8 @@ def send_notices(notices: Mapping[Secret, Notice]) -> tuple[frozenset[Secret], s
         if one.notify(body=notice.body, title=notice.title, notify_type=kind):
             taken.put(url)
 
-    # Side by side, so that one which does not answer takes no time from the others. Daemons: the end of the process
-    # waits so long, and no longer.
+    # In parallel, so that an address that does not answer does not delay the others. Daemon threads, so that the
+    # process waits no longer than the limit.
     threads = [threading.Thread(target=send, args=each, name="notify", daemon=True) for each in notices.items()]
     for thread in threads:
         thread.start()
@@ -55,7 +55,7 @@ def send_notices(notices: Mapping[Secret, Notice]) -> tuple[frozenset[Secret], s
 
 
 def _apprise() -> apprise.Apprise:
-    # What it logs names addresses.
+    # Apprise's log messages contain addresses.
     logging.getLogger("apprise").disabled = True
     asset = apprise.AppriseAsset(
         app_id="squeezely-etl", app_desc="squeezely-etl", async_mode=False, secure_logging=True

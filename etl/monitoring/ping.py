@@ -28,7 +28,7 @@ class Pinger:
     def __init__(self, url: PingUrl) -> None:
         self._url: Final = url
         self._waiting: Final[SimpleQueue[tuple[Signal, str] | None]] = SimpleQueue()
-        # A daemon: the end of the process waits in `close`, and no longer.
+        # A daemon thread: the process waits for it in `close` only.
         self._thread: Final = threading.Thread(target=self._work, name="ping", daemon=True)
         self._problem: str | None = None
         self._thread.start()
@@ -38,7 +38,7 @@ class Pinger:
         self._waiting.put((signal, words))
 
     def close(self) -> str | None:
-        """Wait for what is on its way, ten seconds at most. Returns why the monitor was not told; None when it was."""
+        """Wait for pings under way, ten seconds at most. Returns why a ping failed; None if all arrived."""
         self._waiting.put(None)
         self._thread.join(CLOSE_SECONDS)
         return "no answer in time" if self._thread.is_alive() else self._problem
@@ -50,7 +50,7 @@ class Pinger:
             ) as client:
                 while (ping := self._waiting.get()) is not None:
                     signal, words = ping
-                    # A start that was not heard does not matter once the end was.
+                    # A lost start does not matter if the end arrived.
                     self._problem = _told(client, self._url.of(signal), words)
         except (OSError, ValueError, httpx.HTTPError) as problem:
             self._problem = type(problem).__name__
@@ -62,7 +62,7 @@ def _told(client: httpx.Client, address: str, words: str) -> str | None:
         try:
             answer = client.post(address, content=words.encode())
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as problem:
-            # Its text would name the address.
+            # The error's text would contain the address.
             said = f"no answer ({type(problem).__name__})"
             continue
         if answer.is_success:

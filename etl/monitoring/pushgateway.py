@@ -55,9 +55,9 @@ def _push(gateway: Secret, ending: Ending) -> None:
     of_run = {series: value for series, value in figures.items() if "command" in dict(series.labels)}
     of_mapping = {series: value for series, value in figures.items() if series not in of_run}
     if ending.dead_letters == {}:
-        # Without this zero the Pushgateway would go on showing yesterday's letters as open.
+        # Without this zero the Pushgateway would go on showing closed dead letters as open.
         of_mapping[Series(DEAD_LETTERS, ())] = 0
-    # When it is not known whether a run was ever done, what stands there is left: POST replaces figure by figure.
+    # If it is unknown whether a run was ever done, the old figure is kept: POST replaces single figures.
     send = pushadd_to_gateway if ending.last_done_at is None else push_to_gateway
     shared: dict[str, Any] = {"job": JOB, "timeout": ATTEMPT_SECONDS, "handler": _by_httpx}
     send(gateway.reveal(), registry=registry_of(of_run), grouping_key={**mapping, **command}, **shared)
@@ -68,7 +68,7 @@ def _push(gateway: Secret, ending: Ending) -> None:
 def _by_httpx(
     url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
 ) -> Callable[[], None]:
-    # The library's own goes by the proxies of the environment, and puts the address into what it raises.
+    # The library's own handler uses the environment's proxies, and puts the address into its errors.
     def send() -> None:
         answer = httpx.request(method, url, headers=headers, content=data, timeout=timeout, trust_env=False)
         if not answer.is_success:

@@ -45,8 +45,8 @@ def write_metrics(path: Path, ending: Ending) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    # The folder itself is what is locked, so that no file is left in it. A process that waits too long writes
-    # anyway: a figure that is lost once comes back with the next run.
+    # The folder itself is locked, so that no lock file is left in it. A process that waits too long writes anyway: a
+    # figure lost once comes back with the next run.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     last = time.monotonic() + LOCK_SECONDS
     try:
@@ -54,7 +54,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # At the very end of a command, for five seconds at most: no stop request has to wake it.
+                # At the very end of a command and for five seconds at most, so a stop request need not interrupt it.
                 time.sleep(LOCK_POLL_SECONDS)
             except OSError as problem:
                 if problem.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF):

@@ -1,6 +1,7 @@
 """A report as data: what it says, without how it looks.
 
-The rule: every text here may be hostile (a value of a row, the name of a column); what writes it escapes it.
+The rule: every text here may be hostile (a value of a row, the name of a column), so the writers of pages and Markdown
+escape it.
 """
 
 from __future__ import annotations

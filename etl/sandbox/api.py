@@ -151,7 +151,7 @@ class VendorApi:
             raise HTTPException(500, "this server cannot drop a connection")
         self._hang_up((request.client.host, request.client.port))
         while (await request.receive())["type"] != "http.disconnect":
-            pass  # the server has to see the connection gone, or it would answer 500 in our place
+            pass  # wait until the server notices the closed connection, or it would answer 500 itself
         return Response()
 
 

@@ -80,7 +80,7 @@ class Receiver:
         self.tally = Tally()
 
     def reset(self) -> None:
-        """Forgets events and counts. Numbers go on, so that a page that is looking on stays in step."""
+        """Forgets events and counts. The numbering continues, so that an open page stays in step."""
         self._accepted.clear()
         self._refused.clear()
         self._resets += 1

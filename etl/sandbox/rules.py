@@ -183,7 +183,7 @@ def _has_amounts(event: Mapping[str, object]) -> bool:
 
 
 def _check_other(field: str, value: object) -> list[BrokenRule]:
-    # A field that is not known is taken without a word, as the receiver drops it: the page says so beside it.
+    # An unknown field is accepted, because the receiver silently drops it; the page shows a remark.
     if field.startswith("custom_"):
         if not _CUSTOM.fullmatch(field):
             return [BrokenRule("INVALID_CUSTOM_NAME", field, "only letters, digits and _ follow custom_")]

@@ -1,4 +1,4 @@
-"""The bar of a terminal: two lines below whatever else is said on stderr, gone when the work is over."""
+"""The progress bar on a terminal: two lines below other output on stderr, removed when the work is over."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LONGEST_NAME = 24
 
 
 class Shown(Protocol):
-    """What the bar is about; it is looked at a few times a second, from another thread."""
+    """What the bar shows; read a few times a second, from another thread."""
 
     @property
     def mapping(self) -> str:
-        """Whose progress it is."""
+        """The name of the mapping."""
 
     @property
     def share(self) -> float | None:
@@ -31,11 +31,11 @@ class Shown(Protocol):
         """How many rows are done, of how many, and how long the rest will take."""
 
     def figures(self) -> list[str]:
-        """What else there is to tell."""
+        """The second line: further details."""
 
 
 def start_bar(progress: Shown) -> Live:
-    """Show a bar until `stop` is called on what is returned; logs appear above it."""
+    """Show a bar until `stop` of the returned object is called; logs appear above it."""
     live = Live(
         console=Console(file=cast("IO[str]", Deaf(sys.stderr)), highlight=False, markup=False, emoji=False),
         get_renderable=lambda: _lines(progress),

@@ -43,7 +43,7 @@ def cell(value: object) -> str:
         case bytes() | bytearray() | memoryview():
             return f"0x{bytes(value).hex()}"
         case float() | Decimal() if math.isfinite(value):
-            # As on the wire.
+            # As in the request.
             return encode_event(value).decode()
         case _:
             return printable(str(value))

@@ -1,4 +1,4 @@
-"""JSON for stdout and stderr, one object a line, that no terminal takes for an order.
+"""JSON for stdout and stderr, one object a line, that cannot control a terminal.
 
 The rule: letters stay letters, whatever the language; control, bidirectional and unpaired characters are JSON's own
 escapes, so that a reader of JSON gets them as they were (F15).

@@ -17,7 +17,7 @@ from etl.exact import printable
 from etl.screen.json_line import json_line
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# The warnings of this process that were told: once each.
+# The warnings already logged in this process, each only once.
 _TOLD: set[tuple[type[Warning], str, int]] = set()
 
 
@@ -31,7 +31,7 @@ class LogChoice:
 
 
 def log_choice() -> LogChoice:
-    """How the logs of this process are, for one that it starts."""
+    """The log settings of this process, for a process that it starts."""
     level = logging.getLevelName(logging.getLogger("etl").getEffectiveLevel()).lower()
     ours = [one.formatter for one in logging.getLogger().handlers if isinstance(one.formatter, PlainLines | JsonLines)]
     return LogChoice(level, "json" if in_json() else "text", ours[0].context if ours else {})
@@ -53,9 +53,9 @@ def configure_logs(*, level: str, form: Literal["text", "json"]) -> None:
 def _log_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
 ) -> None:
-    # Its text may quote an option of a URL, or a value of a row.
+    # The warning's text may quote an option of a URL, or a value of a row.
     del message
-    # Python's own memory of what it told is lost whenever a library changes the filters: a log would fill up.
+    # Python's own register of shown warnings is cleared whenever a library changes the filters, so a log would fill up.
     if (category, filename, lineno) in _TOLD:
         return
     _TOLD.add((category, filename, lineno))
@@ -63,7 +63,7 @@ def _log_warning(
 
 
 def take_over_logs(*names: str) -> None:
-    """Have the records of the loggers `names`, and below them, go the way of ours, where ours go to stderr."""
+    """Log the records of the loggers `names` (and below) like ours, if ours go to stderr."""
     if not any(isinstance(handler, StandardError) for handler in logging.getLogger().handlers):
         return
     for name, logger in logging.root.manager.loggerDict.items():
@@ -83,23 +83,23 @@ def is_quiet() -> bool:
 
 
 def log_context(**values: str) -> None:
-    """Stand `mapping` and `run_id` in every following record."""
+    """Put `mapping` and `run_id` into every following record."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, PlainLines | JsonLines):
             handler.formatter.context = values
 
 
 class StandardError(logging.StreamHandler[TextIO]):
-    """Writes to what stderr is at that moment: a progress bar stands in for it to keep below the logs."""
+    """Writes to the present `sys.stderr`, which a progress bar replaces to stay below the logs."""
 
     @property
     def stream(self) -> TextIO:
-        """Today's stderr."""
+        """The present stderr."""
         return sys.stderr
 
     @stream.setter
     def stream(self, _: TextIO) -> None:
-        """Not kept."""
+        """Ignored."""
 
 
 class PlainLines(logging.Formatter):
@@ -133,8 +133,7 @@ def _timestamp(record: logging.LogRecord) -> str:
 
 
 def _event(record: logging.LogRecord) -> str:
-    # A line a record.
-    # Dask's and tornado's have no words where an exception has none.
+    # A line a record. Records of Dask and tornado may have an empty message.
     return record.getMessage().strip().replace("\n", " | ") or f"a record of {record.name} without words"
 
 

@@ -18,18 +18,18 @@ LOG = logging.getLogger(__name__)
 
 
 def tell(message: str, **values: object) -> None:
-    """Say something that is no trouble; `-q` silences it. `values` stand in the record only."""
+    """Print a message that is no error; `-q` silences it. `values` appear only in the log record."""
     if is_quiet():
         return
     if in_json():
-        # Not `LOG.info`, which the level of the logs may keep back: people see this line at every level but -q.
+        # Not `LOG.info`, which the log level may suppress: people see this line at every level except -q.
         LOG.handle(LOG.makeRecord(LOG.name, logging.INFO, __file__, 0, message, (), None, extra=values))
     else:
         say(message, err=True)
 
 
 def show_error(error: EtlError, *, subject: str = "") -> None:
-    """Say `error` and its hint; `subject` names the mapping when there are several."""
+    """Print `error` and its hint; `subject` names the mapping when there are several."""
     problems = error.problems if isinstance(error, MappingInvalid) else ()
     if in_json():
         for problem in problems:
@@ -45,7 +45,7 @@ def show_error(error: EtlError, *, subject: str = "") -> None:
 
 
 def show_bug(error: BaseException) -> None:
-    """Say where `error` happened and what kind it is; its text may quote a row (F3)."""
+    """Print where `error` happened and its type, not its text, which may quote a row (F3)."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     say(f"Traceback (most recent call last):\n{frames}{type(error).__name__}\n{BUG}", err=True)
 

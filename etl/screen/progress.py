@@ -38,7 +38,7 @@ class Workers(Protocol):
 
     @property
     def under_way(self) -> int:
-        """How many pages they have in work, or waiting."""
+        """How many pages they are working on, or have waiting."""
 
 
 class Progress:
@@ -89,14 +89,14 @@ class Progress:
         self.pause()
 
     def planned(self, plan: Plan) -> None:
-        """Know what is to be read: so many rows, or windows, which are counted beside the work."""
+        """Take in what is to be read: a number of rows, or windows, which are counted in the background."""
         if isinstance(plan, int):
             self._total = self._limited(plan)
         elif self._count is not None and self._terminal and not self._quiet:
             threading.Thread(target=self._count_rows, args=(plan,), name="count", daemon=True).start()
 
     def report(self, books: Books, *, looking: bool = False) -> None:
-        """Show `books` when it is time to; `looking`: they are those of a look before anything is sent."""
+        """Show `books` if it is time to; `looking`: the books are those of the guards' dry run."""
         self._books, self._looking = books, looking
         if self._quiet:
             return
@@ -110,7 +110,7 @@ class Progress:
             values = books.as_dict()
             if self._workers is not None:
                 values |= {"workers": self._workers.count, "pages_under_way": self._workers.under_way}
-            # A record has its time anyway; a line in cron's log needs one.
+            # A log record has its time anyway; a plain line in cron's log needs one.
             at = "" if in_json() else f"{self._now():%Y-%m-%d %H:%M:%S} UTC "
             tell(f"{at}{self._mapping}: {', '.join([self.rows(), *self.figures()])}", **values)
 

@@ -1,6 +1,6 @@
 """The standard streams, which may be closed, broken or full.
 
-The rule: what is said to people never stops the work (E9, E10).
+The rule: output for people never stops the work (E9, E10).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import click
 def prepare_streams() -> None:
     """Make UTF-8 of them whatever the locale says (E11), and give closed ones to the null device.
 
-    A database or a socket would get the number otherwise, and a stray word to people would be written into it.
+    Otherwise a database or a socket would get that descriptor, and output for people would be written into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest free number is taken, which is this one.
+            # `open` takes the lowest free descriptor, which is the closed one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - the one argument of it
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - as Python's
