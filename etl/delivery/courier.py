@@ -313,7 +313,8 @@ class Courier:
             return None
         oldest = min((slot.ordinal for slot in self._slots), default=self._lanes.first_ordinal)
         before = min(oldest, self._lanes.first_ordinal) + self._span
-        before += max((slot.more_span for slot in self._slots), default=0) + self._further.more_span
+        further = self._further.more_span if self._settings.wide else 0  # else the span is what a kill may repeat
+        before += max((slot.more_span for slot in self._slots), default=0) + further
         # A request that is not full may leave if neither more input nor an answer can fill it.
         partial = not self._more or self._flush or (not self._slots and not self.room)
         batch = self._lanes.take(before_ordinal=before, partial=partial, most=most)

@@ -112,3 +112,17 @@ def test_without_a_ledger_each_is_asked_alone_too() -> None:
     assert go_on(carrier) is trouble
     assert {len(request) for request in seqs(carrier)} <= {1}
     assert {seq for request in seqs(carrier) for seq in request} <= set(range(8))
+
+
+def test_without_a_ledger_no_more_than_the_span_is_asked_however_many_may_be() -> None:
+    """Rows behind those that wait would be sent twice after a kill."""
+    api = Refusing()
+    carrier, _ = ended(api, batch_size=12, span_events=24, max_attempts=1)
+    api.taken |= set(range(1, 12))
+    carrier.courier.ask_one_by_one(24)
+    carrier.send()
+    while of_first := [at for at, request in enumerate(carrier.in_flight) if request.events[0].seq < 12]:
+        carrier.answer(of_first[0])
+        carrier.commit()
+        carrier.send()
+    assert max(seq for request in seqs(carrier) for seq in request) < 24
