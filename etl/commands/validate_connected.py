@@ -115,7 +115,7 @@ def _wait_for_turn(budget: Budget, clock: Clock) -> None:
         if wait > _PATIENCE_SECONDS:
             raise StoppedEarly(
                 f"checking the credentials at {{api}}: not asked, because the API wants {wait:.0f} s of silence",
-                hint="it told a run so; ask again then",
+                hint="a run was told to wait so long; check again afterwards",
             )
         clock.wait(wait)
 

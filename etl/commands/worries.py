@@ -131,7 +131,7 @@ def _last_run(standing: Standing) -> Worry | None:
     todo = _what_to_type(summary.get("hint") or "", kind, standing, again=again)
     if run.outcome == "died":
         again = NextStep("nothing is lost: the next run goes on; was the process killed, or the machine restarted?")
-        return Worry("last_run_died", f"the last run, of {_started(run)}, died without a word", (again,))
+        return Worry("last_run_died", f"the last run, of {_started(run)}, ended without recording how", (again,))
     if run.outcome == "failed":
         return Worry("last_run_failed", f"{_FAILED}{said}", todo)
     if run.outcome == "stopped" and run.exit_code == 3:
@@ -293,7 +293,7 @@ def _lag(standing: Standing, max_lag: timedelta | None) -> Worry | None:
     if lag.seconds <= max_lag.total_seconds():
         return None
     message = f"the first of {counted(lag.rows, 'waiting row')} waits for {duration(lag.seconds)}"
-    return Worry("lag", message, (NextStep("do the runs come to their end, and often enough?"),))
+    return Worry("lag", message, (NextStep("do the runs finish, and do they run often enough?"),))
 
 
 def _started(run: RunRecord) -> str:

@@ -268,7 +268,7 @@ class _Tasks(Executor):
             # The scheduler ended, or a person cancelled its tasks.
             asked.set_exception(self._cluster.lost())
         except KilledWorker:
-            asked.set_exception(BrokenExecutor("every worker died that a task was given to"))
+            asked.set_exception(BrokenExecutor("every worker that was given the task died"))
         except EtlError as error:
             asked.set_exception(error)
         except Exception as error:  # noqa: BLE001 - a task raises nothing, so it is Dask's
