@@ -256,8 +256,8 @@ EXIT_CODES = {
     ),
     **dict.fromkeys((129, 130, 143), ExitCode("interrupted by a signal; the checkpoint is saved", "nothing")),
 }
-# With several mappings the process ends with the worst code, in this order. Signals come last, because they are
-# intended and must not hide what needs a person.
+# With several mappings the process ends with the worst code, in this order. Signals are intended, so they come after
+# the codes that need a person.
 WORST_FIRST = (1, 8, 9, 2, 5, 4, 143, 130, 129, 6, 3, 7, 0)
 
 

@@ -76,7 +76,7 @@ class Further:
 def failed_beside(slots: Iterable[Slot], accepted: int) -> list[Event]:
     """The events of `slots` that failed, alone or in a batch, although others were accepted since they first left.
 
-    accepted: the run's accepted requests.
+    accepted: how many requests of the run were accepted.
     """
     failed = (piece for slot in slots for piece in slot.pieces if piece.failed_beside(accepted))
     return sorted((event for piece in failed for event in piece.events), key=lambda event: event.seq)

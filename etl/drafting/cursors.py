@@ -27,7 +27,7 @@ _KINDS = frozenset({"datetime", "datetime_tz", "date", "text", "integer", None})
 _SECONDS = (1_000_000_000, 4_000_000_000)
 _COUNTERS = ("rowversion", "rowver")
 _BY_NAME = "by its name: set at every insert and update?"
-# If this share of rows was changed before it was created, the column is not kept up to date.
+# If more than this share of rows was changed before it was created, the column is not kept up to date.
 _MOST_BACKWARDS = 0.05
 _OLDEST_YEAR = 1990
 

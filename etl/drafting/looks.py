@@ -17,7 +17,7 @@ from etl.transform.problem import DoubtfulValueError, RefusedValueError
 from etl.transform.rules import rule_for
 from etl.transform.zone import LocalTime
 
-# At least so many values, to choose a field by the values alone.
+# The share of values that must be alike to choose a field by the values alone.
 CONVINCING = 0.95
 # The share of values that must fit a field chosen by name; with fewer, the name means something else.
 PLAUSIBLE = 0.5

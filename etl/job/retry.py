@@ -68,7 +68,7 @@ def retry_mapping(  # noqa: PLR0913 - the call's options
         dead_letters.close_dead_letters(missing, "gone")
         gone.reasons["gone"] += len(missing)
 
-    # Rows that the ledger calls unchanged close their dead letter without being sent; everything else is sent.
+    # Rows that the ledger calls unchanged are not sent, and close their dead letter; all others are sent.
     job = Job(
         command="retry",
         track="run",

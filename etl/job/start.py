@@ -193,7 +193,7 @@ def _mark_begin(
 
 
 def next_windows(context: RunContext, bound: Bound) -> Sequence[Window]:
-    """The windows of the next run. Raises `FirstRunUndecided` when it was not said yet where to begin."""
+    """The windows of the next run. Raises `FirstRunUndecided` when no option or checkpoint says where to begin."""
     before, options = context.state.checkpoint("run"), RunOptions(run_id="")
     require_start(context, before, options)
     return planned_windows(context, before, bound, options)
