@@ -187,3 +187,18 @@ def test_a_letter_whose_row_is_gone_is_closed_and_counted(tmp_path: Path) -> Non
         assert (again.exit_code, counts(again)) == (0, {"read": 1, "sent": 1})
         assert dict(again.books.reasons) == {"gone": 1}
         assert nights.letters() == []
+
+
+def test_the_letter_of_a_row_that_is_again_as_it_was_accepted_is_closed(tmp_path: Path) -> None:
+    """Nothing is left to send, so no person has to look at it."""
+    with ScriptedServer() as server:
+        nights = Nights(tmp_path, server.url)
+        nights.fill(20)
+        assert nights.run("beginning").exit_code == 0
+        nights.change("UPDATE people SET email = 'nobody', changed = 100 WHERE id = 7")
+        assert nights.run(run_id="second").exit_code == 3
+        assert nights.letters() == [(7, "invalid_email", 1)]
+        nights.change("UPDATE people SET email = 'person7@example.com', changed = 101 WHERE id = 7")
+        night = nights.run(run_id="third")
+        assert (night.exit_code, night.books.unchanged > 0, counts(night).get("sent")) == (0, True, None)
+        assert nights.letters() == []

@@ -20,11 +20,16 @@ def database_of(source: object) -> Database:
 
 
 def test_sessions_cannot_write(database_url: str) -> None:
-    """A48."""
+    """A48: in MariaDB, where a definition would end the read-only transaction, no other statement leaves at all."""
     run_sql(database_url, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    said = {
+        "sqlite": "SQLITE_READONLY",
+        "postgresql": "in a read-only transaction",
+        "mysql": "only statements that read",
+    }
     with opened(database_url) as source:
         for sql in ("DELETE FROM t", "CREATE TABLE u (id INTEGER)", "UPDATE t SET id = 2"):
-            with pytest.raises(DatabaseFault):
+            with pytest.raises(DatabaseFault, match=said[dialect_of(database_url)]):
                 database_of(source).read(sa.text(sql))
         assert source.count(Window()) == 1
 
