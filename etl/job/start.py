@@ -139,7 +139,8 @@ def windows_to_read(
         options.full_refresh or options.start_from not in {None, "beginning"}
     ):
         LOG.warning(
-            "a full refresh was not complete, and this run goes on with it: what it has sent already is not sent again"
+            "a full refresh was not complete, and this run goes on with it: what it has sent already is not sent again "
+            "(--full-refresh does so once it is complete)"
             if options.full_refresh
             else "a full refresh was not complete: the rows that --start-from passes over are not sent again by it"
         )

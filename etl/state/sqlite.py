@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -30,8 +31,11 @@ WAL_BYTES = 64 * 1024 * 1024
 PAGE_BYTES = 4096
 _MAGIC = b"SQLite format 3\x00"
 _WAL_VERSION = 2
+# In the header of a file that its last writer closed: it has no log.
+_AT_REST = bytes((1, 1))
 _WAL_HEADER_BYTES = 32
 _MODE_WAIT_SECONDS = 0.01
+_LOOKS = 5
 
 
 def memory(place: str) -> Database:
@@ -128,10 +132,7 @@ def check_header(path: Path) -> None:
     """Raise `StateUnusable` for a file that is clearly no complete state, before SQLite touches it."""
     with told_as_state("read", str(path)):
         # Checked before the file: the last writer moves the log into the file and removes the log.
-        try:
-            logged = _beside(path, "-wal").stat().st_size > 0
-        except FileNotFoundError:
-            logged = False
+        logged = _is_filled(_beside(path, "-wal"))
         descriptor = open_private(path, os.O_RDONLY)
         with os.fdopen(descriptor, "rb") as file:
             header = file.read(100)
@@ -145,8 +146,31 @@ def check_header(path: Path) -> None:
         )
     refuse_newer(int.from_bytes(header[60:64]), str(path))
     page_bytes = int.from_bytes(header[16:18]) or 65536
+    if logged and header[18:20] == _AT_REST:
+        _refuse_foreign_log(path)
     if not logged and size != int.from_bytes(header[28:32]) * page_bytes:
         raise StateUnusable(f"the state {path} is cut off or has grown: it is damaged", hint=DAMAGED_HINT)
+
+
+def _refuse_foreign_log(path: Path) -> None:
+    """Raise `StateUnusable` if a log lies beside a state that was at rest when it was saved: a copy put back later.
+
+    SQLite would apply the log to it, page by page, and take letters and ledger entries of two moments for one state. A
+    writer that opens or closes the state meanwhile looks the same for an instant, so this looks again.
+    """
+    log = _beside(path, "-wal")
+    for _ in range(_LOOKS):
+        time.sleep(_MODE_WAIT_SECONDS)
+        with path.open("rb") as file:
+            at_rest = file.read(20)[18:20] == _AT_REST
+        if not at_rest or not _is_filled(log):
+            return
+    raise StateUnusable(
+        f"the log {log} belongs to another state than {path}: a run that was killed left it, and this state was put "
+        "there since",
+        hint=f"nothing was changed; move the log away, and {path.name}-shm with it, then run again: what was sent "
+        "since this state was saved may be sent again",
+    )
 
 
 def _check_files_beside(path: Path) -> None:
@@ -250,6 +274,13 @@ def _wants_repair(path: Path) -> bool:
 def _is_wal(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(20)[18:20] == bytes((_WAL_VERSION, _WAL_VERSION))
+
+
+def _is_filled(log: Path) -> bool:
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _beside(path: Path, ending: str) -> Path:
