@@ -25,6 +25,7 @@ from etl.exact import encode, show
 from etl.host.system_clock import SystemClock
 from etl.job.fingerprint import fingerprint_of
 from etl.job.outcome import checkpoint_dict
+from etl.job.start import REFRESH
 from etl.mapping.model import Mapping
 from etl.page import Position, Window
 from etl.screen.json_line import json_line
@@ -126,6 +127,8 @@ def _consequences(  # noqa: PLR0913 - what is compared
 ) -> list[tuple[str, str]]:
     """What moving the checkpoint from `before` to `after` does, in rows."""
     resent = "what did not change is not sent again" if mapping.resend == "changed" else "all of them are sent"
+    if found.checkpoint(REFRESH) is not None:
+        resent = "those that the unfinished full refresh did not send yet are sent, changed or not, and it ends so"
     rows = [("then", f"the next run reads {counted(source.count(Window(after=after)), 'row')}; {resent}")]
     try:
         found.confirm_fingerprint(fingerprint)

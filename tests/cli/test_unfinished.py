@@ -69,6 +69,17 @@ def test_what_becomes_of_an_unfinished_full_refresh_is_told(office: Any, option:
     assert "a full refresh was not complete" not in office.call("run", "people.yaml").err
 
 
+def test_what_a_moved_checkpoint_sends_during_a_full_refresh_is_told(office: Any) -> None:
+    office.fill(30)
+    office.call("run", "people.yaml", "--start-from", "beginning")
+    office.call("run", "people.yaml", "--full-refresh", "--limit", "10")
+    told = office.call("state", "set", "people.yaml", "2000-01-01T00:00:00", "--yes")
+    assert told.code == 0, told.err
+    said = " ".join((told.out + told.err).split())
+    assert "reads 30 rows; those that the unfinished full refresh did not send yet are sent, changed or not" in said
+    assert json.loads(office.call("run", "people.yaml", "-o", "json").out)["sent"] == 20
+
+
 def test_a_second_first_run_is_refused_unless_a_person_insists(office: Any) -> None:
     """`--start-from now`, left in a crontab, skipped what waited each night, with exit 0."""
     office.fill(10)
