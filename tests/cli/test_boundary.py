@@ -15,6 +15,7 @@ import pytest
 from etl.cli.boundary import run
 from etl.cli.commands import squeezely_etl
 from etl.screen.messages import BUG
+from tests.processes.terminal import as_from_a_terminal
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_bug_shows_its_traceback_and_ends_with_1(command_with_a_bug: str, caps
 
 def test_an_interruption_while_the_program_still_starts_is_no_bug(tmp_path: Path) -> None:
     """A person who typed a wrong line stops it in its first moment, when modules are being imported."""
-    slow = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0.2)\n"
+    slow = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
     (tmp_path / "click.py").write_text(slow)
     ended = subprocess.run(
         [sys.executable, "-m", "etl", "schema"],
@@ -52,6 +53,7 @@ def test_an_interruption_while_the_program_still_starts_is_no_bug(tmp_path: Path
         capture_output=True,
         text=True,
         check=False,
+        preexec_fn=as_from_a_terminal,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
 
