@@ -54,12 +54,10 @@ def found_in(places: Mapping[str, bytes], canaries: Mapping[str, str]) -> list[s
     ]
 
 
-def files_below(*folders: Path) -> dict[str, bytes]:
-    """Every file below `folders`, with its path as what is in it too."""
+def files_below(folder: Path, *, since: float = 0.0) -> dict[str, bytes]:
+    """Every file below `folder` that was written after `since` (Unix time), with its path as what is in it too."""
     return {
         str(path): path.name.encode() + b"\n" + path.read_bytes()
-        for folder in folders
-        if folder.exists()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        for path in (sorted(folder.rglob("*")) if folder.exists() else ())
+        if path.is_file() and path.stat().st_mtime >= since
     }
