@@ -31,8 +31,6 @@ WAL_BYTES = 64 * 1024 * 1024
 PAGE_BYTES = 4096
 _MAGIC = b"SQLite format 3\x00"
 _WAL_VERSION = 2
-# In the header of a file that its last writer closed: it has no log.
-_AT_REST = bytes((1, 1))
 _WAL_HEADER_BYTES = 32
 _MODE_WAIT_SECONDS = 0.01
 _LOOKS = 5
@@ -146,7 +144,7 @@ def check_header(path: Path) -> None:
         )
     refuse_newer(int.from_bytes(header[60:64]), str(path))
     page_bytes = int.from_bytes(header[16:18]) or 65536
-    if logged and header[18:20] == _AT_REST:
+    if logged:
         _refuse_foreign_log(path)
     if not logged and size != int.from_bytes(header[28:32]) * page_bytes:
         raise StateUnusable(f"the state {path} is cut off or has grown: it is damaged", hint=DAMAGED_HINT)
@@ -156,15 +154,14 @@ def _refuse_foreign_log(path: Path) -> None:
     """Raise `StateUnusable` if a log lies beside a state that was at rest when it was saved: a copy put back later.
 
     SQLite would apply the log to it, page by page, and take letters and ledger entries of two moments for one state. A
-    writer that opens or closes the state meanwhile looks the same for an instant, so this looks again.
+    writer that opens or closes the state meanwhile looks the same for an instant, so this waits and looks again.
     """
     log = _beside(path, "-wal")
     for _ in range(_LOOKS):
+        with told_as_state("read", str(path)):
+            if _is_wal(path) or not _is_filled(log):
+                return
         time.sleep(_MODE_WAIT_SECONDS)
-        with path.open("rb") as file:
-            at_rest = file.read(20)[18:20] == _AT_REST
-        if not at_rest or not _is_filled(log):
-            return
     raise StateUnusable(
         f"the log {log} belongs to another state than {path}: a run that was killed left it, and this state was put "
         "there since",

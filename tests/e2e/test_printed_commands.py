@@ -106,6 +106,15 @@ def changed_mapping(desk: Any) -> list[Ended]:
     return [here(desk, "run", "people.yaml", "--dry-run"), here(desk, "run", "people.yaml"), here(desk, "status")]
 
 
+def table_went_back(desk: Any) -> list[Ended]:
+    desk.write_mapping()
+    put(desk, "cursor_field: updated_at", "cursor_field: id")
+    desk.fill(30)
+    assert here(desk, "run", "people.yaml", *FIRST).code == 0
+    change(desk, "DELETE FROM people WHERE id > 10")
+    return [here(desk, "run", "people.yaml"), here(desk, "status", "people.yaml")]
+
+
 def other_account(desk: Any) -> list[Ended]:
     sent(desk)
     desk.variables["ACCOUNT"] = "shop-2"
@@ -144,7 +153,7 @@ def retried(desk: Any) -> list[Ended]:
 
 SITUATIONS = [
     *(undecided, begun_again, some_invalid, too_many_invalid, a_night_later, forecast, story_of_a_row),
-    *(guarded, changed_mapping, other_account, other_database, locked, forgotten, retried),
+    *(guarded, changed_mapping, table_went_back, other_account, other_database, locked, forgotten, retried),
 ]
 
 

@@ -75,7 +75,7 @@ def test_a_run_that_lost_its_state_stops_soon(desk: Any) -> None:
 def test_a_log_that_a_killed_run_left_is_not_applied_to_a_copy_that_was_put_back(
     desk: Any, put_back: Callable[[Any, Any], object]
 ) -> None:
-    """D15: three letters of the killed run's state were lost so, with a checkpoint that stood behind their rows."""
+    """D15: SQLite would make one state of two moments, with a checkpoint behind rows whose letters are gone."""
     desk.fill(100)
     assert desk.run("--start-from", "beginning").code == 0
     copy = desk.folder / "backup"
