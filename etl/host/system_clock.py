@@ -7,16 +7,20 @@ macOS is the same for all processes of the host.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+
+# A signal that arrives just before a thread begins to wait is handled only when that wait is over, so none is longer.
+_LONGEST_WAIT_SECONDS = 0.2
 
 
 class SystemClock:
     """The clock of this process (port `etl.clock.Clock`)."""
 
     def __init__(self) -> None:
-        self._interrupted = threading.Event()
+        # Not an Event: its lock is held for moments of a wait, and a signal handler that sets it then waits for ever.
+        self._interrupted: SimpleQueue[None] = SimpleQueue()
         # Not seeded by us: two processes that started together must not retry together.
         self._random = random.SystemRandom()
 
@@ -34,8 +38,18 @@ class SystemClock:
 
     def wait(self, seconds: float) -> bool:
         """Wait up to `seconds`; True when `interrupt` was called, before or meanwhile."""
-        return self._interrupted.wait(max(0.0, seconds))
+        until = time.monotonic() + seconds
+        while True:
+            left = until - time.monotonic()
+            try:
+                self._interrupted.get(timeout=min(max(0.0, left), _LONGEST_WAIT_SECONDS))
+            except Empty:
+                if left <= _LONGEST_WAIT_SECONDS:
+                    return False
+            else:
+                self.interrupt()  # for the next wait, and for those of other threads
+                return True
 
     def interrupt(self) -> None:
         """End every wait, also those to come. Safe in a signal handler that interrupts a wait."""
-        self._interrupted.set()
+        self._interrupted.put(None)

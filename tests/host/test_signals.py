@@ -15,15 +15,18 @@ from tests.processes.terminal import as_from_a_terminal
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
-from queue import SimpleQueue
 from etl.host.signals import on_signals
-inbox = SimpleQueue()
-with on_signals(inbox.put):
+from etl.host.system_clock import SystemClock
+clock, asked = SystemClock(), []
+def stop(number):
+    asked.append(number)
+    clock.interrupt()
+with on_signals(stop):
     print("ready", flush=True)
-    number = inbox.get()
-    print("asked", number, flush=True)
+    clock.wait(600)
+    print("asked", asked[0], flush=True)
     if "stay" in sys.argv:
-        SimpleQueue().get()
+        SystemClock().wait(600)
 print("ended", flush=True)
 """
 

@@ -43,3 +43,20 @@ def test_an_interrupt_ends_a_wait_and_those_to_come() -> None:
     assert clock.wait(300.0) is True
     assert clock.wait(300.0) is True
     assert time.monotonic() - started < 200.0
+
+
+# In a process of its own: the limit of a test's time is a SIGALRM too.
+SIGNALLED = """
+import signal
+from etl.host.system_clock import SystemClock
+signal.signal(signal.SIGALRM, lambda *_: clock.interrupt())
+for at in range(600):
+    clock = SystemClock()
+    signal.setitimer(signal.ITIMER_REAL, 1e-6 + at % 300 * 2e-7)
+    assert clock.wait(60.0)
+"""
+
+
+def test_a_signal_at_any_moment_of_a_wait_interrupts_it() -> None:
+    """The handler runs in the thread that waits, wherever that is: with a lock of its own it would wait for itself."""
+    subprocess.run([sys.executable, "-c", SIGNALLED], check=True, timeout=300)
