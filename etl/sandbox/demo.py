@@ -61,10 +61,7 @@ def main(customers: int = CUSTOMERS) -> int:
         command(["explain", MAPPINGS[0], BROKEN_CUSTOMER], environment)
         with urllib.request.urlopen(f"{url}/sandbox/stats", timeout=10) as answer:  # noqa: S310 - loopback, our own server
             accepted = json.load(answer)["accepted"]
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            # Ctrl-D closes the terminal's input: as good as Enter.
-            with suppress(EOFError):
-                input(f"\n   {url} shows all of it. Press Enter to go on. ")
+        wait_for_the_reader(url)
     say("10. The count", f"the runs say they sent {sent:,}; the sandbox accepted {accepted:,}")
     if sent != accepted:
         print("The counts differ: this is a bug.", file=sys.stderr)  # noqa: T201
@@ -83,6 +80,14 @@ def changes(changed: dict[str, int]) -> str:
         )
         for table in ("customers", "orders")
     )
+
+
+def wait_for_the_reader(url: str) -> None:
+    """Wait for Enter, so that the page can be looked at; without a terminal go on at once."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        # Ctrl-D closes the terminal's input: as good as Enter.
+        with suppress(EOFError):
+            input(f"\n   {url} shows all of it. Press Enter to go on. ")
 
 
 def say(title: str, detail: str = "") -> None:

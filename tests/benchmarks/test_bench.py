@@ -19,9 +19,9 @@ def bench(results: Path, *options: str) -> str:
 
 def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
     """Each program sends the same events, the sink counts them, and the tables are written."""
-    text = bench(tmp_path / "results.md", "--sources", "sqlite", "--sections", "speed,throttle,workers,ledger,growth")
+    text = bench(tmp_path / "results.md", "--sources", "sqlite", "--sections", "speed,throttle,workers")
     titles = [line for line in text.splitlines() if line.startswith("#### ")]
-    assert len(titles) == 5
+    assert len(titles) == 3
     for words in (
         "floor, by hand",
         "naive script",
@@ -29,9 +29,6 @@ def test_the_benchmark_runs_to_its_end_in_a_small_size(tmp_path: Path) -> None:
         "SQLite, 100 a batch",
         "ratio once started",
         "| SQLite, 1,000 a batch, 10,000 rows | ≥ 200,000 |",
-        "SQLite, nothing changed, 20,000 rows",
-        "| 20,000 rows over 10,000 |",
-        "20,000 keys",
     ):
         assert words in text
 

@@ -25,7 +25,7 @@ from etl.cli.commands import squeezely_etl
 from etl.mapping.own_steps import steps_in
 from etl.sandbox.shop import build_shop
 from tests.cli.test_completion import LINES
-from tests.docs.test_readme import EVERYTHING, PAGES, README, ROOT
+from tests.docs.test_readme import EVERYTHING, PAGES, ROOT
 
 COMMANDS = Path(sys.executable).parent
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -200,16 +200,6 @@ def copy_shop(path: Path, url: str) -> None:
 def reader(tmp_path: Path) -> Iterator[Reader]:
     with contextlib.ExitStack() as sandboxes:
         yield Reader(tmp_path, f"sqlite:///{small_shop(tmp_path)}", sandboxes)
-
-
-def test_the_first_five_minutes_work_on_postgresql(reader: Reader, postgresql_url: str) -> None:
-    copy_shop(reader.folder / "shop.sqlite", postgresql_url)
-    reader.database_url = postgresql_url
-    minutes = README.partition("## Install")[2].partition("\n## Three uses")[0]
-    for language, text in blocks(minutes):
-        reader.read(language, text)
-    assert reader.done[-2:] == ["squeezely-etl run"] * 2
-    assert reader.accepted() > 500
 
 
 def test_every_command_of_the_pages_works_in_its_order(reader: Reader) -> None:
