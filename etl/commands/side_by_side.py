@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from etl.commands.calls import RunCall
     from etl.commands.report import ReportFile
 
+_LONGEST_WAIT_SECONDS = 1.0
+
 
 @dataclass(slots=True)
 class _Job:
@@ -143,7 +145,8 @@ class _Jobs:
                 self._start(mapping)
             if not self._running:
                 continue
-            connection.wait([job.pipe for job in self._running])
+            # A signal that arrives just before the wait is handled after it.
+            connection.wait([job.pipe for job in self._running], timeout=_LONGEST_WAIT_SECONDS)
             for job in [one for one in self._running if one.pipe.poll()]:
                 codes.append(self._ended(job))
         if waiting and self._stopped is not None:
